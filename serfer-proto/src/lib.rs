@@ -1,0 +1,3 @@
+//! Serf's gossip protocol as a deterministic state machine.
+
+pub mod wire;

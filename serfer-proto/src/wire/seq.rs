@@ -1,0 +1,180 @@
+//! Lists and maps inside a message, kept in their encoded form.
+//!
+//! A list in a decoded message is a borrowed stretch of the input whose elements have been checked
+//! once and are decoded again, one by one, when somebody asks. So decoding never allocates, however
+//! long the list claims to be. To send one, its elements are first encoded into a [`SeqBuf`].
+
+use std::marker::PhantomData;
+
+use super::msgpack::{DecodeError, Reader, Value, put_array, put_map, put_nil};
+
+/// What may stand in a [`Seq`]: a value, or a pair of values in a map.
+pub trait Element<'a>: Sized {
+    /// Whether the sequence is a map and this is a key with its value.
+    const IN_MAP: bool;
+
+    /// Appends the element.
+    fn put(&self, out: &mut Vec<u8>);
+
+    /// Reads the element.
+    ///
+    /// # Errors
+    /// Whatever keeps the input from being such an element.
+    fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError>;
+}
+
+/// A list of values, or a map when `T` is a pair.
+pub struct Seq<'a, T> {
+    /// `None` is Go's nil list, which is written differently from an empty one.
+    len: Option<usize>,
+    elements: &'a [u8],
+    of: PhantomData<fn() -> T>,
+}
+
+impl<'a, T: Element<'a>> Seq<'a, T> {
+    /// Go's nil list.
+    pub const NIL: Self = Self { len: None, elements: &[], of: PhantomData };
+
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        self.len.unwrap_or(0)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements, in the order they were sent.
+    pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
+        let mut reader = Reader::new(self.elements);
+        (0..self.len()).map_while(move |_| T::take(&mut reader).ok())
+    }
+
+    /// The `len` elements at the front of `from`, without a head before them.
+    pub(super) fn headless(from: &mut Reader<'a>, len: usize) -> Result<Self, DecodeError> {
+        let start = from.rest();
+        for _ in 0..len {
+            T::take(from)?;
+        }
+        Ok(Self {
+            len: Some(len),
+            elements: &start[..start.len() - from.rest().len()],
+            of: PhantomData,
+        })
+    }
+
+    pub(super) fn put_headless(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.elements);
+    }
+}
+
+impl<'a, T: Element<'a>> Value<'a> for Seq<'a, T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self.len {
+            None => put_nil(out),
+            Some(len) if T::IN_MAP => put_map(out, len),
+            Some(len) => put_array(out, len),
+        }
+        self.put_headless(out);
+    }
+
+    fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        if from.nil() {
+            return Ok(Self::NIL);
+        }
+        let len = if T::IN_MAP { from.map_len()? } else { from.array_len()? };
+        Self::headless(from, len)
+    }
+}
+
+impl<'a, T: Value<'a>> Element<'a> for T {
+    const IN_MAP: bool = false;
+
+    fn put(&self, out: &mut Vec<u8>) {
+        Value::put(self, out);
+    }
+    fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Value::take(from)
+    }
+}
+
+impl<'a, K: Value<'a>, V: Value<'a>> Element<'a> for (K, V) {
+    const IN_MAP: bool = true;
+
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+    fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok((K::take(from)?, V::take(from)?))
+    }
+}
+
+impl<'a, T: Element<'a>> Default for Seq<'a, T> {
+    fn default() -> Self {
+        Self::NIL
+    }
+}
+
+impl<T> Clone for Seq<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Seq<'_, T> {}
+
+impl<T> PartialEq for Seq<'_, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.elements == other.elements
+    }
+}
+
+impl<T> Eq for Seq<'_, T> {}
+
+impl<'a, T: Element<'a> + std::fmt::Debug> std::fmt::Debug for Seq<'a, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Where a [`Seq`] is put together before it is sent. Keeps its memory when cleared.
+#[derive(Clone, Debug, Default)]
+pub struct SeqBuf {
+    len: usize,
+    elements: Vec<u8>,
+}
+
+impl SeqBuf {
+    /// Encodes `elements` one after another.
+    pub fn of<'a, T: Element<'a>>(elements: impl IntoIterator<Item = T>) -> Self {
+        let mut buf = Self::default();
+        for element in elements {
+            buf.push(&element);
+        }
+        buf
+    }
+
+    /// Appends one element. All elements of one buffer must be of one type.
+    pub fn push<'a, T: Element<'a>>(&mut self, element: &T) {
+        self.len += 1;
+        element.put(&mut self.elements);
+    }
+
+    /// The sequence put together so far.
+    pub fn as_seq<'a, T: Element<'a>>(&'a self) -> Seq<'a, T> {
+        Seq { len: Some(self.len), elements: &self.elements, of: PhantomData }
+    }
+
+    /// The sequence put together so far, or Go's nil list if there is nothing in it.
+    pub fn as_seq_or_nil<'a, T: Element<'a>>(&'a self) -> Seq<'a, T> {
+        if self.len == 0 { Seq::NIL } else { self.as_seq() }
+    }
+
+    /// Empties the buffer.
+    pub fn clear(&mut self) {
+        self.len = 0;
+        self.elements.clear();
+    }
+}
