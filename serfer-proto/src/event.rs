@@ -1,0 +1,184 @@
+//! What the application is told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::member::Member;
+use crate::output::{JoinId, QueryId};
+
+/// Something happened that the application may care about. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Members changed.
+    Member(MemberEvent),
+    /// Somebody, perhaps ourselves, sent a user event.
+    User(UserEvent),
+    /// Somebody, perhaps ourselves, asked a question that is for us too.
+    Query(Query),
+    /// A member has received a query of ours.
+    Ack(Ack),
+    /// A member answered a query of ours.
+    Reply(Reply),
+    /// A query of ours takes no more answers.
+    QueryClosed(QueryId),
+    /// A join has tried all its addresses.
+    JoinDone(JoinDone),
+    /// Two nodes claim one name.
+    Conflict(Conflict),
+    /// We have left: the cluster was told, and had time to pass it on.
+    Left,
+}
+
+/// One or more members changed in the same way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberEvent {
+    /// How.
+    pub change: MemberChange,
+    /// Who, as they are now.
+    pub members: Arc<[Member]>,
+}
+
+/// How a member changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MemberChange {
+    /// It is here, or here again.
+    Join,
+    /// It left on its own account, or was declared to have.
+    Leave,
+    /// It stopped answering.
+    Failed,
+    /// Its tags or address changed.
+    Update,
+    /// It was away for so long that it is forgotten.
+    Reap,
+}
+
+impl std::fmt::Display for MemberChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Join => "member-join",
+            Self::Leave => "member-leave",
+            Self::Failed => "member-failed",
+            Self::Update => "member-update",
+            Self::Reap => "member-reap",
+        })
+    }
+}
+
+/// A message to every member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserEvent {
+    /// When it was sent, by the Lamport clock of user events.
+    pub ltime: u64,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its payload.
+    pub payload: Bytes,
+    /// Whether the sender allows several events of this name to be taken for one.
+    pub coalesce: bool,
+}
+
+/// A question. Answer it with [`Endpoint::respond`](crate::Endpoint::respond), once, until its
+/// deadline.
+///
+/// A plain value: it may be sent to another thread and brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Which query this is.
+    pub id: QueryId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its payload.
+    pub payload: Bytes,
+    /// The name of the node that asks; empty if that is older than serf 0.9.0.
+    pub from: Arc<str>,
+    /// When the asking node stops listening, as far as we can know.
+    pub deadline: Instant,
+    /// Where the answer goes; `None` if no member has the address that was given.
+    pub(crate) answer_to: Option<AnswerTo>,
+}
+
+/// Where an answer to a query goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AnswerTo {
+    /// To our own query.
+    Ourselves,
+    /// To a member.
+    Member(SocketAddr),
+}
+
+/// A member has received a query of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// The query.
+    pub query: QueryId,
+    /// The member's name.
+    pub from: Arc<str>,
+}
+
+/// A member's answer to a query of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The query.
+    pub query: QueryId,
+    /// The member's name.
+    pub from: Arc<str>,
+    /// The answer.
+    pub payload: Bytes,
+}
+
+/// Whether user events that were sent before we joined are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Replay {
+    /// Only those sent from now on, as `serf agent` does.
+    #[default]
+    Skip,
+    /// All that the others still remember, too.
+    Deliver,
+}
+
+/// A join has tried all its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinDone {
+    /// Which join this was.
+    pub join: JoinId,
+    /// The addresses with which all state was exchanged.
+    pub reached: Arc<[SocketAddr]>,
+    /// The others, and why not.
+    pub failed: Arc<[(SocketAddr, JoinFailure)]>,
+}
+
+/// Why an address could not be joined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinFailure {
+    /// Nothing there accepts connections, or it closed ours without an answer. A node with another
+    /// label does that too.
+    #[error("connection refused or closed")]
+    Unreachable,
+    /// There was no complete answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// It answered that it refuses us: usually because one side has a key that the other lacks.
+    #[error("the node there said: {0}")]
+    Refused(String),
+    /// Its answer cannot be used: usually because one side has a key that the other lacks.
+    #[error("unusable answer: {0}")]
+    Unusable(String),
+    /// We left, or are leaving.
+    #[error("left meanwhile")]
+    Left,
+}
+
+/// Two nodes claim one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The member that had the name first.
+    pub existing: Member,
+    /// Where the other is.
+    pub other: SocketAddr,
+}

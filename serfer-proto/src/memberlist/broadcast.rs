@@ -1,0 +1,321 @@
+//! News on its way to everybody: the transmit-limited queue.
+//!
+//! Each message is sent a number of times that grows with the logarithm of the cluster's size; then
+//! enough others have it to carry it on. What was sent least goes first; among equals the longest
+//! that still fits, then the newest. Counterpart of Go's `TransmitLimitedQueue`.
+//!
+//! Unlike Go: a queue never exceeds its bounds (Go's serf prunes its queues every 30 s, memberlist
+//! never), and ids never repeat (Go's restart when the queue is empty in the midst of a packet, and
+//! a message can then replace another).
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use crate::table::Key;
+use crate::wire::compound::Compound;
+
+#[derive(Debug)]
+pub(crate) struct BroadcastQueue {
+    items: Vec<Item>,
+    free: Vec<u32>,
+    order: BTreeSet<Rank>,
+    /// The message about each member.
+    about: BTreeMap<Key, u32>,
+    /// Messages taken for the packet being filled, to be queued again behind the others.
+    again: Vec<u32>,
+    last_id: u64,
+    bytes: usize,
+    bytes_max: usize,
+    farewell_sent: bool,
+}
+
+#[derive(Debug)]
+struct Item {
+    message: Bytes,
+    about: Option<Key>,
+    farewell: bool,
+    transmits: u32,
+    id: u64,
+}
+
+/// Least is first to be sent. Items are ordered by what they are, not by where they lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    transmits: u32,
+    len: Reverse<usize>,
+    id: Reverse<u64>,
+    item: u32,
+}
+
+/// What a message is to the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Stands by itself.
+    Plain,
+    /// Replaces any other message about the same member.
+    About(Key),
+    /// Ours, and [`BroadcastQueue::take_farewell_sent`] tells when it has been sent often enough.
+    Farewell,
+    /// Both of the former.
+    FarewellAbout(Key),
+}
+
+impl BroadcastQueue {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self {
+            items: Vec::new(),
+            free: Vec::new(),
+            order: BTreeSet::new(),
+            about: BTreeMap::new(),
+            again: Vec::new(),
+            last_id: 0,
+            bytes: 0,
+            bytes_max,
+            farewell_sent: false,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Queues a message and returns how many others had to go so that there are at most `len_max`.
+    pub(crate) fn push(&mut self, message: Bytes, kind: Kind, len_max: usize) -> u64 {
+        let (about, farewell) = match kind {
+            Kind::Plain => (None, false),
+            Kind::About(key) => (Some(key), false),
+            Kind::Farewell => (None, true),
+            Kind::FarewellAbout(key) => (Some(key), true),
+        };
+        if let Some(replaced) = about.and_then(|key| self.about.get(&key).copied()) {
+            self.finish(replaced);
+        }
+        self.last_id += 1;
+        self.bytes += message.len();
+        let new = Item { message, about, farewell, transmits: 0, id: self.last_id };
+        let item = if let Some(item) = self.free.pop() {
+            self.items[item as usize] = new;
+            item
+        } else {
+            self.items.push(new);
+            (self.items.len() - 1) as u32
+        };
+        self.order.insert(self.rank(item));
+        if let Some(key) = about {
+            self.about.insert(key, item);
+        }
+        self.prune(len_max)
+    }
+
+    /// Adds as many messages as fit to a packet, each behind `frame`, and counts the transmission of
+    /// each: at `transmit_limit` it is done.
+    pub(crate) fn fill(&mut self, transmit_limit: u32, frame: &[u8], packet: &mut Compound) {
+        let mut tier = 0;
+        while let Some(room) = packet.room().checked_sub(frame.len()) {
+            let from = Rank { transmits: tier, len: Reverse(room), id: Reverse(u64::MAX), item: 0 };
+            let Some(&rank) = self.order.range(from..).next() else {
+                break;
+            };
+            if rank.transmits > tier {
+                tier = rank.transmits;
+                continue;
+            }
+            let item = &mut self.items[rank.item as usize];
+            if !packet.push(&[frame, &item.message]) {
+                break;
+            }
+            if item.transmits + 1 >= transmit_limit {
+                self.finish(rank.item);
+            } else {
+                item.transmits += 1;
+                self.order.remove(&rank);
+                self.again.push(rank.item);
+            }
+        }
+        while let Some(item) = self.again.pop() {
+            self.order.insert(self.rank(item));
+        }
+    }
+
+    /// Whether our farewell has, since the last call, been sent as often as it ever will be.
+    pub(crate) fn take_farewell_sent(&mut self) -> bool {
+        std::mem::take(&mut self.farewell_sent)
+    }
+
+    /// Drops what was sent most until the bounds hold.
+    fn prune(&mut self, len_max: usize) -> u64 {
+        let mut dropped = 0;
+        while self.order.len() > len_max || self.bytes > self.bytes_max {
+            let Some(&last) = self.order.last() else {
+                break;
+            };
+            self.finish(last.item);
+            dropped += 1;
+        }
+        dropped
+    }
+
+    fn finish(&mut self, item: u32) {
+        self.order.remove(&self.rank(item));
+        let Item { message, about, farewell, .. } = &mut self.items[item as usize];
+        self.bytes -= message.len();
+        *message = Bytes::new();
+        self.farewell_sent |= *farewell;
+        if let Some(key) = about {
+            self.about.remove(key);
+        }
+        self.free.push(item);
+    }
+
+    fn rank(&self, index: u32) -> Rank {
+        let item = &self.items[index as usize];
+        Rank {
+            transmits: item.transmits,
+            len: Reverse(item.message.len()),
+            id: Reverse(item.id),
+            item: index,
+        }
+    }
+}
+
+/// How often a message is sent in a cluster of `members`: `mult * ceil(log10(members + 1))`, which
+/// is Go's `retransmitLimit`.
+pub(crate) fn transmit_limit(mult: u32, members: usize) -> u32 {
+    let mut digits = 0;
+    let mut power: usize = 1;
+    while power <= members {
+        power = power.saturating_mul(10);
+        digits += 1;
+    }
+    mult * digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::compound::{HEADER_LEN, PART_OVERHEAD};
+
+    const MANY: usize = 100;
+
+    fn queue(messages: &[&'static str]) -> BroadcastQueue {
+        let mut queue = BroadcastQueue::new(1 << 20);
+        for message in messages {
+            queue.push(Bytes::from_static(message.as_bytes()), Kind::Plain, MANY);
+        }
+        queue
+    }
+
+    /// What one packet with room for `room` bytes of messages and their lengths takes.
+    fn filled(queue: &mut BroadcastQueue, limit: u32, room: usize) -> Vec<String> {
+        let mut packet = Compound::default();
+        packet.reset(HEADER_LEN + room);
+        queue.fill(limit, b"", &mut packet);
+        let mut bytes = Vec::new();
+        packet.write(&mut bytes);
+        match packet.len() {
+            0 => Vec::new(),
+            1 => vec![String::from_utf8(bytes).unwrap()],
+            _ => crate::wire::compound::Parts::parse(&bytes[1..])
+                .unwrap()
+                .map(|part| String::from_utf8(part.unwrap().to_vec()).unwrap())
+                .collect(),
+        }
+    }
+
+    fn key(n: usize) -> Key {
+        let mut table = crate::table::Table::new(&mut crate::rng::Rng::new([0; 32]));
+        let node = |n: usize| crate::testing::node(&n.to_string(), "127.0.0.1:7946");
+        (0..=n).map(|n| table.insert(node(n))).last().unwrap()
+    }
+
+    #[test]
+    fn each_message_is_sent_as_often_as_the_limit_says() {
+        let mut queue = queue(&["aaa", "bbb", "ccc"]);
+        assert_eq!(filled(&mut queue, 2, 100), ["ccc", "bbb", "aaa"]);
+        assert_eq!(queue.len(), 3);
+        assert_eq!(filled(&mut queue, 2, 100).len(), 3);
+        assert!(queue.is_empty());
+        assert_eq!(filled(&mut queue, 2, 100).len(), 0);
+    }
+
+    #[test]
+    fn what_was_sent_least_goes_first_then_the_longest_that_fits() {
+        let mut queue = queue(&["old"]);
+        filled(&mut queue, 9, 100);
+        for message in ["new", "newest!", "newer"] {
+            queue.push(Bytes::from_static(message.as_bytes()), Kind::Plain, MANY);
+        }
+        // "newest!" leaves no room for "newer", but for "new", which then waits with "old".
+        assert_eq!(filled(&mut queue, 9, 7 + 3 + 2 * PART_OVERHEAD), ["newest!", "new"]);
+        assert_eq!(filled(&mut queue, 9, 5 + 3 + 2 * PART_OVERHEAD), ["newer", "new"]);
+    }
+
+    #[test]
+    fn go_test_of_overhead_and_limit() {
+        let mut queue = queue(&[
+            "1 this is a test..",
+            "2 this is a test..",
+            "3 this is a test..",
+            "4 this is a test..",
+        ]);
+        assert_eq!(filled(&mut queue, 9, 80).len(), 4);
+        assert_eq!(filled(&mut queue, 9, 79).len(), 3);
+    }
+
+    #[test]
+    fn newer_news_about_a_member_replaces_older() {
+        let mut queue = queue(&[]);
+        let (a, b) = (key(0), key(1));
+        queue.push(Bytes::from_static(b"a is alive"), Kind::About(a), MANY);
+        queue.push(Bytes::from_static(b"b is alive"), Kind::About(b), MANY);
+        queue.push(Bytes::from_static(b"a is suspect"), Kind::About(a), MANY);
+        assert_eq!(filled(&mut queue, 9, 100), ["a is suspect", "b is alive"]);
+        assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn a_full_queue_drops_what_was_sent_most() {
+        let mut queue = queue(&["sent"]);
+        filled(&mut queue, 9, 100);
+        assert_eq!(queue.push(Bytes::from_static(b"a"), Kind::Plain, 2), 0);
+        assert_eq!(queue.push(Bytes::from_static(b"b"), Kind::Plain, 2), 1);
+        assert_eq!(filled(&mut queue, 9, 100), ["b", "a"]);
+        let mut small = BroadcastQueue::new(10);
+        assert_eq!(small.push(Bytes::from(vec![0; 6]), Kind::Plain, MANY), 0);
+        assert_eq!(small.push(Bytes::from(vec![0; 6]), Kind::Plain, MANY), 1);
+        assert_eq!(small.len(), 1);
+    }
+
+    #[test]
+    fn a_farewell_reports_when_it_is_done_whatever_ends_it() {
+        let farewell = Bytes::from_static(b"bye");
+        let mut queue = queue(&[]);
+        queue.push(farewell.clone(), Kind::Farewell, MANY);
+        filled(&mut queue, 2, 100);
+        assert!(!queue.take_farewell_sent());
+        filled(&mut queue, 2, 100);
+        assert!(queue.take_farewell_sent());
+        assert!(!queue.take_farewell_sent());
+
+        queue.push(farewell.clone(), Kind::FarewellAbout(key(0)), MANY);
+        queue.push(Bytes::from_static(b"x"), Kind::About(key(0)), MANY);
+        assert!(queue.take_farewell_sent());
+
+        queue.push(farewell, Kind::Farewell, 0);
+        assert!(queue.take_farewell_sent());
+    }
+
+    #[test]
+    fn limits_grow_with_the_digits_of_the_cluster() {
+        let expected = [(0, 0), (1, 3), (9, 3), (10, 6), (99, 6), (100, 9), (1000, 12)];
+        for (members, limit) in expected {
+            assert_eq!(transmit_limit(3, members), limit, "{members} members");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Joining: comparing everything with any of several addresses.
+//!
+//! All addresses are tried, some at a time, and it is enough that one can be reached; but every one
+//! that cannot be comes back with its reason. Counterpart of Go's `Join`, which tries one after
+//! another.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use super::exchange::PushPullReason;
+use super::{Delegate, Memberlist};
+use crate::context::Cx;
+use crate::event::{JoinDone, JoinFailure, Replay};
+use crate::output::JoinId;
+
+#[derive(Debug, Default)]
+pub(super) struct Joins {
+    joins: BTreeMap<JoinId, Join>,
+    last_id: u64,
+}
+
+#[derive(Debug)]
+struct Join {
+    replay: Replay,
+    waiting: VecDeque<SocketAddr>,
+    under_way: usize,
+    reached: Vec<SocketAddr>,
+    failed: Vec<(SocketAddr, JoinFailure)>,
+}
+
+impl Join {
+    fn done(self, join: JoinId) -> JoinDone {
+        JoinDone { join, reached: self.reached.into(), failed: self.failed.into() }
+    }
+}
+
+impl Joins {
+    /// Ends all joins: we leave.
+    pub(super) fn cancel<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        while let Some((id, mut join)) = self.joins.pop_first() {
+            let waiting = std::mem::take(&mut join.waiting);
+            let left = waiting.into_iter().map(|addr| (addr, JoinFailure::Left));
+            join.failed.extend(left);
+            up.on_join_done(cx, join.done(id));
+        }
+    }
+}
+
+impl Memberlist {
+    /// Starts to join through `addrs`, which is not empty.
+    pub(crate) fn join(
+        &mut self,
+        cx: &mut Cx<'_>,
+        addrs: impl IntoIterator<Item = SocketAddr>,
+        replay: Replay,
+    ) -> JoinId {
+        self.joins.last_id += 1;
+        let id = JoinId(self.joins.last_id);
+        let join = Join {
+            replay,
+            waiting: addrs.into_iter().collect(),
+            under_way: 0,
+            reached: Vec::new(),
+            failed: Vec::new(),
+        };
+        self.joins.joins.insert(id, join);
+        self.dial_waiting(cx, id);
+        id
+    }
+
+    /// One address has been tried.
+    pub(super) fn on_join_attempt<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        id: JoinId,
+        addr: SocketAddr,
+        result: Result<(), JoinFailure>,
+    ) {
+        let Some(join) = self.joins.joins.get_mut(&id) else {
+            return;
+        };
+        join.under_way -= 1;
+        match result {
+            Ok(()) => join.reached.push(addr),
+            Err(failure) => {
+                tracing::debug!(%addr, %failure, "cannot join");
+                join.failed.push((addr, failure));
+            }
+        }
+        self.dial_waiting(cx, id);
+        let joins = &mut self.joins.joins;
+        if joins.get(&id).is_some_and(|join| join.under_way == 0)
+            && let Some(join) = joins.remove(&id)
+        {
+            up.on_join_done(cx, join.done(id));
+        }
+    }
+
+    fn dial_waiting(&mut self, cx: &mut Cx<'_>, id: JoinId) {
+        let at_once = cx.params.limits.joins_at_once;
+        while let Some(join) = self.joins.joins.get_mut(&id)
+            && join.under_way < at_once
+            && let Some(addr) = join.waiting.pop_front()
+        {
+            join.under_way += 1;
+            let reason = PushPullReason::Join(id, join.replay);
+            self.dial_push_pull(cx, addr, reason);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! SWIM with Lifeguard: who is here, found out by asking and by gossip.
+//!
+//! Counterpart of `github.com/hashicorp/memberlist`, file by file where it helps: [`state`] decides
+//! what a message about a member changes, [`probe`] asks whether members are there, [`gossip`] and
+//! [`broadcast`] spread the news, [`exchange`] compares everything over streams.
+//!
+//! The layer above answers memberlist's questions and hears its news through a [`Delegate`], which
+//! is passed along as an argument. An up-call gets a [`Cx`] and nothing else, so it cannot call back
+//! down.
+
+mod awareness;
+pub(crate) mod broadcast;
+mod exchange;
+mod gossip;
+mod join;
+mod members;
+mod probe;
+mod state;
+mod suspicion;
+
+pub use exchange::StreamEnd;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use awareness::Awareness;
+use broadcast::BroadcastQueue;
+use exchange::Exchanges;
+use join::Joins;
+use members::Members;
+use probe::Prober;
+
+use crate::config::Config;
+use crate::context::Cx;
+use crate::event::{JoinDone, Replay};
+use crate::link::Checksum;
+use crate::member::Node;
+use crate::rng::Rng;
+use crate::stats::{DropReason, Stats};
+use crate::wire::compound::Compound;
+use crate::wire::message::Message;
+use crate::wire::msgpack::DecodeError;
+
+/// memberlist's questions to the layer above, and its news for it.
+pub(crate) trait Delegate {
+    /// What the layer above adds to a push/pull.
+    fn local_state(&self, out: &mut Vec<u8>);
+
+    /// Adds broadcasts to a packet that has room to spare.
+    fn fill(&mut self, cx: &mut Cx<'_>, packet: &mut Compound);
+
+    /// The packet that was filled is on its way.
+    fn on_sent(&mut self, cx: &mut Cx<'_>);
+
+    /// Whether there is anything to fill a packet with.
+    fn has_broadcasts(&self) -> bool;
+
+    /// A message for the layer above has come.
+    fn on_message(&mut self, cx: &mut Cx<'_>, from: SocketAddr, message: &[u8]);
+
+    /// What another node's layer above added to its push/pull has come, after the members in it. `join`
+    /// is set if one of us is joining the other.
+    fn on_remote_state(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        join: Option<Replay>,
+        state: &[u8],
+    );
+
+    /// A node is here, or here again.
+    fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+
+    /// A node is gone: it left or it died.
+    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+
+    /// A node says something else about itself.
+    fn on_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+
+    /// Another node, at `other`, claims the name of `existing`.
+    fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Arc<Node>, other: SocketAddr);
+
+    /// All addresses of a join have been tried.
+    fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone);
+
+    /// Our own farewell has been sent often enough.
+    fn on_farewell_sent(&mut self, cx: &mut Cx<'_>);
+}
+
+#[derive(Debug)]
+pub(crate) struct Memberlist {
+    members: Members,
+    /// The number of the last thing we said about ourselves.
+    incarnation: u32,
+    leaving: bool,
+    awareness: Awareness,
+    prober: Prober,
+    queue: BroadcastQueue,
+    exchanges: Exchanges,
+    joins: Joins,
+    /// The packet being put together.
+    packet: Compound,
+    /// Members just picked.
+    picked: Vec<crate::table::Key>,
+}
+
+impl Memberlist {
+    pub(crate) fn new(config: &Config, rng: &mut Rng) -> Self {
+        Self {
+            members: Members::new(rng),
+            incarnation: 0,
+            leaving: false,
+            awareness: Awareness::new(config.suspicion.awareness_max),
+            prober: Prober::new(rng),
+            queue: BroadcastQueue::new(config.limits.queue_bytes),
+            exchanges: Exchanges::default(),
+            joins: Joins::default(),
+            packet: Compound::default(),
+            picked: Vec::new(),
+        }
+    }
+
+    /// Takes one message of an opened packet.
+    pub(crate) fn on_packet_message<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        message: Result<&[u8], DecodeError>,
+    ) {
+        let message = match message.and_then(Message::decode) {
+            Ok(message) => message,
+            Err(error) => return cx.dropped(error.into(), from, &error),
+        };
+        tracing::trace!(%from, ?message, "received");
+        match message {
+            Message::Ping(ping) => self.on_ping(cx, up, from, &ping),
+            Message::IndirectPing(ping) => self.on_indirect_ping(cx, up, from, &ping),
+            Message::Ack(ack) => self.on_ack(cx, up, &ack),
+            Message::Nack(nack) => self.prober.on_nack(nack),
+            Message::Suspect(suspect) => self.on_suspect(cx, from, &suspect),
+            Message::Alive(alive) => {
+                self.on_alive(cx, up, from, &alive);
+            }
+            Message::Dead(dead) => self.on_dead(cx, up, from, &dead),
+            Message::User([]) => cx.dropped(DropReason::Malformed, from, &"empty user message"),
+            Message::User(message) => up.on_message(cx, from, message),
+        }
+    }
+
+    /// Sends one message, and with it as much of what is queued as fits: Go's `encodeAndSendMsg`.
+    fn send<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        to: SocketAddr,
+        message: &Message<'_>,
+    ) {
+        tracing::trace!(%to, ?message, "sending");
+        self.packet.reset(cx.link.message_len_max());
+        self.packet.push_first(|out| message.encode(out));
+        self.fill_packet(cx, up);
+        self.send_packet(cx, up, to, Checksum::Omit);
+    }
+
+    /// Adds what is queued to the packet being put together, our own news first.
+    fn fill_packet<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        let limit = broadcast::transmit_limit(cx.params.gossip.retransmit_mult, self.members.len());
+        self.queue.fill(limit, &[], &mut self.packet);
+        up.fill(cx, &mut self.packet);
+    }
+
+    fn send_packet<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        to: SocketAddr,
+        checksum: Checksum,
+    ) {
+        cx.send(to, checksum, |out| self.packet.write(out));
+        if self.queue.take_farewell_sent() {
+            up.on_farewell_sent(cx);
+        }
+        up.on_sent(cx);
+    }
+
+    /// Queues one message about a member, in place of any other about it.
+    fn broadcast(&mut self, cx: &mut Cx<'_>, message: &Message<'_>, kind: broadcast::Kind) {
+        let mut bytes = Vec::with_capacity(160);
+        message.encode(&mut bytes);
+        if bytes.len() > cx.link.message_len_max() {
+            // It could never be sent. Push/pulls spread it instead.
+            cx.stats.broadcasts_dropped += 1;
+            return;
+        }
+        let len_max = cx.params.limits.queue.max(2 * self.members.len());
+        cx.stats.broadcasts_dropped += self.queue.push(bytes.into(), kind, len_max);
+        cx.gossip_soon();
+    }
+
+    pub(crate) fn has_live_others(&self) -> bool {
+        self.members.live_others() > 0
+    }
+
+    /// How many members are neither dead nor left, ourselves included: Go's `NumMembers`.
+    pub(crate) fn live_members(&self) -> usize {
+        self.members.live_others() + usize::from(!self.leaving)
+    }
+
+    /// Fills in the gauges that are this layer's.
+    pub(crate) fn gauge(&self, stats: &mut Stats) {
+        stats.members_alive = self.live_members();
+        stats.queued += self.queue.len();
+        stats.health_score = self.awareness.score();
+    }
+
+    /// Forgets those that have been gone long enough.
+    pub(crate) fn on_forget(&mut self, cx: &mut Cx<'_>) {
+        self.members.forget(cx.now, cx.params.gossip.to_the_dead);
+        self.arm_forget(cx);
+    }
+
+    fn arm_forget(&self, cx: &mut Cx<'_>) {
+        if let Some(at) = self.members.next_forgotten(cx.params.gossip.to_the_dead) {
+            cx.timers.set_if_unset(crate::timers::Timer::Forget, at);
+        }
+    }
+}
+
+/// The tick after one that was due at `due`: on time if possible, and never more than one late.
+fn next_tick(due: Instant, interval: Duration, now: Instant) -> Instant {
+    let next = due + interval;
+    if next > now { next } else { now + interval }
+}

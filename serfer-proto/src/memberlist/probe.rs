@@ -1,0 +1,385 @@
+//! Is it there? One member per interval is asked, and if it does not answer, others ask for us.
+//!
+//! A round: ping it; after the probe timeout, ask a few others to ping it and try a stream as well;
+//! at the end of the interval, stretched by our own trouble, accuse it. A helper that cannot reach
+//! it either says so with a nack, which tells us that the trouble is not ours (SWIM §4.1, Lifeguard
+//! §IV-A). Counterpart of Go's `probe`, `probeNode` and the ack handlers.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::gossip::checksum_for;
+use super::members::State;
+use super::{Delegate, Memberlist, next_tick};
+use crate::context::Cx;
+use crate::rng::Rng;
+use crate::stats::DropReason;
+use crate::table::Key;
+use crate::timers::Timer;
+use crate::wire::message::{
+    Ack, IndirectPing, IpBytes, Message, Nack, Ping, Suspect, ip_bytes, ip_from_bytes,
+};
+use crate::wire::msgpack::Text;
+
+/// Helpers that announce this protocol send nacks.
+const NACK_SINCE: u8 = 4;
+/// Nodes that announce this protocol answer pings over streams.
+const STREAM_PING_SINCE: u8 = 3;
+
+#[derive(Debug)]
+pub(super) struct Prober {
+    current: Option<Probe>,
+    /// A round was due while another was still going on.
+    overdue: bool,
+    /// Numbers pings: our own and those for others. Starts anywhere, so that nobody can guess it.
+    last_seq: u32,
+    /// Pings for others, by our number.
+    relayed: BTreeMap<u32, Relayed>,
+}
+
+/// The probe going on.
+#[derive(Debug)]
+struct Probe {
+    target: Key,
+    seq: u32,
+    incarnation: u32,
+    deadline: Instant,
+    /// The local stack refused to send the ping.
+    send_failed: bool,
+    stream_acked: bool,
+    nacks_expected: u32,
+    nacks: u32,
+}
+
+/// A ping for another node.
+#[derive(Debug)]
+struct Relayed {
+    answer_to: SocketAddr,
+    seq: u32,
+    wants_nack: bool,
+}
+
+impl Prober {
+    pub(super) fn new(rng: &mut Rng) -> Self {
+        Self { current: None, overdue: false, last_seq: rng.u32(), relayed: BTreeMap::new() }
+    }
+
+    fn next_seq(&mut self) -> u32 {
+        self.last_seq = self.last_seq.wrapping_add(1);
+        self.last_seq
+    }
+
+    /// A helper could not reach the member either.
+    pub(super) fn on_nack(&mut self, nack: Nack) {
+        let current = self.current.as_mut();
+        if let Some(probe) = current.filter(|probe| probe.seq == nack.seq) {
+            probe.nacks += 1;
+        }
+    }
+
+    /// The member answered over a stream.
+    pub(super) fn on_stream_ack(&mut self, seq: u32) {
+        let current = self.current.as_mut();
+        if let Some(probe) = current.filter(|probe| probe.seq == seq) {
+            probe.stream_acked = true;
+        }
+    }
+}
+
+impl Memberlist {
+    /// Another member is due.
+    pub(crate) fn on_probe_tick<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, due: Instant) {
+        if self.members.live_others() == 0 {
+            return;
+        }
+        let next = next_tick(due, cx.params.probe.interval, cx.now);
+        cx.timers.set(Timer::Probe, next);
+        if self.prober.current.is_some() {
+            self.prober.overdue = true;
+        } else {
+            self.start_probe(cx, up);
+        }
+    }
+
+    fn start_probe<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        let Some(target) = self.members.next_probe(cx.rng) else {
+            return;
+        };
+        let seq = self.prober.next_seq();
+        let peer = &self.members[target];
+        let incarnation = peer.incarnation;
+        let deadline = cx.now + self.awareness.stretch(cx.params.probe.interval);
+        self.prober.current = Some(Probe {
+            target,
+            seq,
+            incarnation,
+            deadline,
+            send_failed: false,
+            stream_acked: false,
+            nacks_expected: 0,
+            nacks: 0,
+        });
+        cx.timers.set(Timer::ProbeEnd, deadline);
+        cx.timers.set(Timer::ProbeIndirect, cx.now + cx.params.probe.timeout);
+
+        let (node, state) = (peer.node.clone(), peer.state());
+        let me = Source::of(cx);
+        let ping = Message::Ping(me.ping(seq, Text(node.name.as_bytes())));
+        if state == State::Alive {
+            return self.send(cx, up, node.addr(), &ping);
+        }
+        // A suspect is told that it is one, so that it can deny it at once.
+        let accusation = Message::Suspect(Suspect {
+            from: Text(cx.params.name.as_bytes()),
+            incarnation,
+            node: Text(node.name.as_bytes()),
+        });
+        let mut bytes = Vec::with_capacity(160);
+        accusation.encode(&mut bytes);
+        self.packet.reset(cx.link.message_len_max());
+        self.packet.push_first(|out| ping.encode(out));
+        self.packet.push(&[&bytes]);
+        let checksum = checksum_for(node.versions.protocol_max);
+        self.send_packet(cx, up, node.addr(), checksum);
+    }
+
+    /// The local stack refused to send to `to`: no ack will come from there, so ask others at once.
+    pub(crate) fn on_send_failed<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        to: SocketAddr,
+    ) {
+        let Some(probe) = &mut self.prober.current else {
+            return;
+        };
+        let is_target = self.members.get(probe.target).is_some_and(|peer| peer.node.addr() == to);
+        if is_target && cx.timers.is_set(Timer::ProbeIndirect) {
+            probe.send_failed = true;
+            cx.timers.clear(Timer::ProbeIndirect);
+            self.on_probe_indirect(cx, up);
+        }
+    }
+
+    /// There was no ack in time: ask others, and try a stream.
+    pub(crate) fn on_probe_indirect<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        let Some(probe) = &self.prober.current else {
+            return;
+        };
+        let (target, seq, deadline) = (probe.target, probe.seq, probe.deadline);
+        let Some(node) = self.members.get(target).map(|peer| peer.node.clone()) else {
+            return;
+        };
+        let mut helpers = std::mem::take(&mut self.picked);
+        helpers.clear();
+        let count = cx.params.probe.indirect_checks;
+        self.members.pick(cx.rng, count, State::Alive, Some(target), &mut helpers);
+        let mut nacks_expected = 0;
+        for &helper in &helpers {
+            let helper = self.members[helper].node.clone();
+            let nack = helper.versions.protocol_max >= NACK_SINCE;
+            nacks_expected += u32::from(nack);
+            let me = Source::of(cx);
+            let target = ip_bytes(node.ip);
+            let ping = me.indirect_ping(seq, nack, &node.name, &target, node.port);
+            self.send(cx, up, helper.addr(), &Message::IndirectPing(ping));
+        }
+        self.picked = helpers;
+        if let Some(probe) = &mut self.prober.current {
+            probe.nacks_expected = nacks_expected;
+        }
+        if cx.params.probe.stream_fallback && node.versions.protocol_max >= STREAM_PING_SINCE {
+            self.dial_ping(cx, &node, seq, deadline);
+        }
+    }
+
+    /// Somebody answered a ping of ours, or one that we sent for another.
+    pub(super) fn on_ack<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, ack: &Ack<'_>) {
+        let current = self.prober.current.as_ref();
+        if let Some(probe) = current.filter(|probe| probe.seq == ack.seq) {
+            let healthy = !probe.send_failed;
+            return self.end_probe(cx, up, healthy);
+        }
+        let Some(relayed) = self.prober.relayed.remove(&ack.seq) else {
+            return;
+        };
+        cx.timers.clear(Timer::Relay(ack.seq));
+        let ack = Ack { payload: &[], seq: relayed.seq };
+        self.send(cx, up, relayed.answer_to, &Message::Ack(ack));
+    }
+
+    /// The member is there. `healthy` if nothing on the way says that we are not.
+    fn end_probe<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, healthy: bool) {
+        cx.stats.probes_acked += 1;
+        if healthy {
+            self.awareness.improve();
+        }
+        self.finish_probe(cx, up);
+    }
+
+    /// The interval is over without an ack.
+    pub(crate) fn on_probe_end<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        let Some(probe) = &self.prober.current else {
+            return;
+        };
+        if probe.stream_acked {
+            if let Some(peer) = self.members.get(probe.target) {
+                let (name, addr) = (&peer.node.name, peer.node.addr());
+                tracing::warn!(%name, %addr, "answers over streams but not to datagrams");
+            }
+            let healthy = !probe.send_failed;
+            return self.end_probe(cx, up, healthy);
+        }
+        cx.stats.probes_failed += 1;
+        // Where helpers were asked, only those count against us that did not even say no.
+        self.awareness.worsen(match probe.nacks_expected {
+            0 => 1,
+            expected => expected.saturating_sub(probe.nacks),
+        });
+        let (target, incarnation) = (probe.target, probe.incarnation);
+        let known = self.members.get(target).map(|peer| peer.incarnation);
+        if known.is_some_and(|known| incarnation >= known) {
+            let me = cx.params.name.clone();
+            self.suspect(cx, target, incarnation, &me);
+        }
+        self.finish_probe(cx, up);
+    }
+
+    fn finish_probe<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        self.prober.current = None;
+        cx.timers.clear(Timer::ProbeIndirect);
+        cx.timers.clear(Timer::ProbeEnd);
+        if std::mem::take(&mut self.prober.overdue) {
+            self.start_probe(cx, up);
+        }
+    }
+
+    /// Somebody asks whether we are there.
+    pub(super) fn on_ping<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        ping: &Ping<'_>,
+    ) {
+        if !is_for_us(cx, ping.node) {
+            return cx.dropped(DropReason::Misaddressed, from, &ping.node.to_string_lossy());
+        }
+        let answer_to = self.answer_to(from, ping.source_addr, ping.source_port);
+        let ack = Ack { payload: &[], seq: ping.seq };
+        self.send(cx, up, answer_to, &Message::Ack(ack));
+    }
+
+    /// Somebody asks us to ping another node.
+    pub(super) fn on_indirect_ping<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        ping: &IndirectPing<'_>,
+    ) {
+        let Some(ip) = ip_from_bytes(ping.target) else {
+            return cx.dropped(DropReason::Address, from, &"target of indirect ping");
+        };
+        if self.prober.relayed.len() >= cx.params.limits.relayed_pings {
+            return cx.dropped(DropReason::Full, from, &"too many relayed pings");
+        }
+        let port = match ping.port {
+            0 => cx.params.advertise.port(),
+            port => port,
+        };
+        let seq = self.prober.next_seq();
+        let relayed = Relayed {
+            answer_to: self.answer_to(from, ping.source_addr, ping.source_port),
+            seq: ping.seq,
+            wants_nack: ping.nack,
+        };
+        self.prober.relayed.insert(seq, relayed);
+        cx.timers.set(Timer::Relay(seq), cx.now + cx.params.probe.timeout);
+        let me = Source::of(cx);
+        let relay = Message::Ping(me.ping(seq, ping.node));
+        self.send(cx, up, SocketAddr::new(ip.to_canonical(), port), &relay);
+    }
+
+    /// The node that we pinged for another did not answer.
+    pub(crate) fn on_relay_timeout<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, seq: u32) {
+        let Some(relayed) = self.prober.relayed.remove(&seq) else {
+            return;
+        };
+        if relayed.wants_nack {
+            let nack = Message::Nack(Nack { seq: relayed.seq });
+            self.send(cx, up, relayed.answer_to, &nack);
+        }
+    }
+
+    /// Where to answer a ping.
+    ///
+    /// Unlike Go, which sends to whatever address a ping names, we only follow it to where the ping
+    /// came from or to a member, so that nobody can aim our answers at a stranger.
+    fn answer_to(
+        &self,
+        from: SocketAddr,
+        source_addr: Option<&[u8]>,
+        source_port: Option<u16>,
+    ) -> SocketAddr {
+        let Some(ip) = source_addr.and_then(ip_from_bytes) else {
+            return from;
+        };
+        let port = source_port.filter(|&port| port > 0).unwrap_or_else(|| from.port());
+        let named = SocketAddr::new(ip.to_canonical(), port);
+        if self.members.knows_addr(named) { named } else { from }
+    }
+}
+
+/// Whether a ping means us: it names us or, from very old nodes, nobody.
+pub(super) fn is_for_us(cx: &Cx<'_>, name: Text<'_>) -> bool {
+    name.0.is_empty() || *name.0 == *cx.params.name.as_bytes()
+}
+
+/// Ourselves, as the source of a ping.
+pub(super) struct Source<'a> {
+    ip: IpBytes,
+    port: u16,
+    name: &'a str,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn of(cx: &Cx<'a>) -> Self {
+        Self {
+            ip: ip_bytes(cx.params.advertise.ip()),
+            port: cx.params.advertise.port(),
+            name: &cx.params.name,
+        }
+    }
+
+    pub(super) fn ping<'s>(&'s self, seq: u32, node: Text<'s>) -> Ping<'s> {
+        Ping {
+            node,
+            seq,
+            source_addr: Some(&self.ip),
+            source_node: Some(self.name.into()),
+            source_port: Some(self.port),
+        }
+    }
+
+    fn indirect_ping<'s>(
+        &'s self,
+        seq: u32,
+        nack: bool,
+        node: &'s str,
+        target: &'s [u8],
+        port: u16,
+    ) -> IndirectPing<'s> {
+        IndirectPing {
+            nack,
+            node: node.into(),
+            port,
+            seq,
+            source_addr: Some(&self.ip),
+            source_node: Some(self.name.into()),
+            source_port: Some(self.port),
+            target,
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! Who wins: what a message about a member changes.
+//!
+//! A member's word about itself carries an incarnation, and only a higher one beats what is known;
+//! an accusation carries the incarnation it accuses, and whoever is accused answers with a higher
+//! one. Counterpart of Go's `aliveNode`, `suspectNode`, `deadNode`, `mergeState` and `refute`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::broadcast::Kind;
+use super::members::State;
+use super::suspicion::{self, Suspicion};
+use super::{Delegate, Memberlist};
+use crate::context::Cx;
+use crate::member::{Node, Versions, received_name};
+use crate::stats::DropReason;
+use crate::table::Key;
+use crate::timers::Timer;
+use crate::wire::message::{
+    Alive, Dead, Message, PushNodeState, Suspect, ip_bytes, ip_from_bytes, state,
+};
+use crate::wire::msgpack::Text;
+use crate::wire::seq::Seq;
+
+/// Unlike Go: nothing moves an incarnation further than this at once, or near its end, where a
+/// member could never outbid it.
+const REACH: u32 = 1 << 20;
+const UNKNOWN_MAX: u32 = u32::MAX - (1 << 16);
+
+/// An [`Alive`] that has been found to make sense.
+struct News<'a> {
+    name: &'a str,
+    ip: std::net::IpAddr,
+    port: u16,
+    meta: &'a [u8],
+    versions: Versions,
+    incarnation: u32,
+}
+
+impl News<'_> {
+    fn node(&self) -> Arc<Node> {
+        Arc::new(Node {
+            name: self.name.into(),
+            ip: self.ip,
+            port: self.port,
+            meta: self.meta.into(),
+            versions: self.versions,
+        })
+    }
+
+    fn is_at(&self, node: &Node) -> bool {
+        (self.ip, self.port) == (node.ip, node.port)
+    }
+
+    fn is_same(&self, node: &Node) -> bool {
+        self.is_at(node) && *self.meta == *node.meta && self.versions == node.versions
+    }
+}
+
+impl Memberlist {
+    /// Makes ourselves a member, or says something new about ourselves.
+    pub(crate) fn announce<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, meta: &[u8]) {
+        self.incarnation += 1;
+        let node = Arc::new(Node {
+            name: cx.params.name.clone(),
+            ip: cx.params.advertise.ip(),
+            port: cx.params.advertise.port(),
+            meta: meta.into(),
+            versions: cx.params.versions,
+        });
+        if let Some(me) = self.members.me() {
+            let is_news = self.members[me].node.meta != node.meta;
+            self.members.set_node(me, node.clone());
+            self.members[me].incarnation = self.incarnation;
+            if is_news {
+                up.on_update(cx, &node);
+            }
+        } else {
+            self.members.insert_me(node.clone(), self.incarnation, cx.now);
+            up.on_join(cx, &node);
+        }
+        self.broadcast_alive_me(cx);
+    }
+
+    /// Somebody says that a node is there; tells whether it is one that we can be with.
+    pub(super) fn on_alive<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        alive: &Alive<'_>,
+    ) -> bool {
+        let news = match self.check(cx, alive) {
+            Ok(news) => news,
+            Err(reason) => {
+                cx.dropped(reason, from, &"alive");
+                return false;
+            }
+        };
+        match self.members.find(news.name) {
+            None => self.on_alive_unknown(cx, up, from, &news),
+            Some(key) if Some(key) == self.members.me() => self.on_alive_me(cx, up, key, &news),
+            Some(key) => self.on_alive_known(cx, up, from, key, &news),
+        }
+        true
+    }
+
+    fn check<'a>(&self, cx: &Cx<'_>, alive: &Alive<'a>) -> Result<News<'a>, DropReason> {
+        let versions = Versions::from_bytes(alive.versions)
+            .filter(|versions| versions.fit(cx.params.versions))
+            .ok_or(DropReason::Versions)?;
+        if alive.meta.len() > cx.params.limits.received_meta_len {
+            return Err(DropReason::Oversized);
+        }
+        Ok(News {
+            name: received_name(alive.node).ok_or(DropReason::Name)?,
+            ip: ip_from_bytes(alive.addr).ok_or(DropReason::Address)?,
+            port: match alive.port {
+                0 => cx.params.advertise.port(),
+                port => port,
+            },
+            meta: alive.meta,
+            versions,
+            incarnation: alive.incarnation,
+        })
+    }
+
+    fn on_alive_unknown<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        news: &News<'_>,
+    ) {
+        if self.members.len() >= cx.params.limits.members {
+            return cx.dropped(DropReason::Full, from, &"too many members");
+        }
+        if news.incarnation >= UNKNOWN_MAX {
+            return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
+        }
+        if news.incarnation == 0 {
+            // No node starts below 1. Go enters such a member as dead and forgets it soon.
+            return;
+        }
+        let node = news.node();
+        let key = self.members.insert(node.clone(), news.incarnation, cx.now);
+        self.broadcast_alive(cx, key);
+        self.arm_for_others(cx);
+        tracing::debug!(name = %node.name, addr = %node.addr(), "node joined");
+        up.on_join(cx, &node);
+    }
+
+    /// Somebody else's word about us: our own echo, an old one, or one to be denied.
+    fn on_alive_me<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, me: Key, news: &News<'_>) {
+        if self.leaving {
+            return;
+        }
+        let known = &self.members[me];
+        if !news.is_at(&known.node) {
+            let (node, other) = (known.node.clone(), news.node().addr());
+            return up.on_conflict(cx, &node, other);
+        }
+        let is_echo = news.incarnation == known.incarnation && news.is_same(&known.node);
+        if news.incarnation < known.incarnation || is_echo {
+            return;
+        }
+        self.refute(cx, news.incarnation);
+    }
+
+    fn on_alive_known<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        key: Key,
+        news: &News<'_>,
+    ) {
+        let known = &self.members[key];
+        let was = known.state();
+        let moved = !news.is_at(&known.node);
+        if moved && was != State::Left {
+            let (node, other) = (known.node.clone(), news.node().addr());
+            return up.on_conflict(cx, &node, other);
+        }
+        if news.incarnation <= known.incarnation && !moved {
+            return;
+        }
+        if news.incarnation > known.incarnation.saturating_add(REACH) {
+            return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
+        }
+        let meta_changed = *known.node.meta != *news.meta;
+        if !news.is_same(&known.node) {
+            self.members.set_node(key, news.node());
+        }
+        self.members[key].incarnation = news.incarnation;
+        if was != State::Alive {
+            self.clear_suspicion(cx, key);
+            self.members.set_state(key, State::Alive, cx.now);
+            self.arm_for_others(cx);
+        }
+        self.broadcast_alive(cx, key);
+        let node = self.members[key].node.clone();
+        if was >= State::Dead {
+            tracing::debug!(name = %node.name, addr = %node.addr(), "node is back");
+            up.on_join(cx, &node);
+        } else if meta_changed {
+            up.on_update(cx, &node);
+        }
+    }
+
+    /// Somebody could not reach a node.
+    pub(super) fn on_suspect(&mut self, cx: &mut Cx<'_>, from: SocketAddr, suspect: &Suspect<'_>) {
+        let Some(accusation) = self.check_accusation(cx, from, suspect.node, suspect.incarnation)
+        else {
+            return;
+        };
+        let Some(accuser) = received_name(suspect.from) else {
+            return cx.dropped(DropReason::Name, from, &"accuser");
+        };
+        match accusation {
+            Accused::Ourselves => self.refute(cx, suspect.incarnation),
+            Accused::Other(key) => self.suspect(cx, key, suspect.incarnation, accuser),
+        }
+    }
+
+    /// Starts or confirms a suspicion.
+    pub(super) fn suspect(&mut self, cx: &mut Cx<'_>, key: Key, incarnation: u32, accuser: &str) {
+        let members = self.members.len();
+        let peer = &mut self.members[key];
+        if let Some(suspicion) = &mut peer.suspicion {
+            if suspicion.confirm(accuser) {
+                cx.timers.set(Timer::Suspicion(key), suspicion.deadline().max(cx.now));
+                self.broadcast_suspect(cx, key, incarnation, accuser);
+            }
+            return;
+        }
+        if peer.state() != State::Alive {
+            return;
+        }
+        peer.incarnation = incarnation;
+        let settings = &cx.params.suspicion;
+        let min = suspicion::timeout_min(settings.mult, members, cx.params.probe.interval);
+        // Nobody else can confirm it where there are too few others.
+        let wanted = settings.mult.saturating_sub(2) as usize;
+        let wanted = if members.saturating_sub(2) < wanted { 0 } else { wanted };
+        let max = min * settings.max_timeout_mult;
+        let suspicion = Suspicion::new(cx.now, accuser, wanted, min, max);
+        cx.timers.set(Timer::Suspicion(key), suspicion.deadline());
+        peer.suspicion = Some(Box::new(suspicion));
+        tracing::debug!(name = %peer.node.name, %accuser, "suspecting");
+        self.members.set_state(key, State::Suspect, cx.now);
+        cx.stats.suspicions += 1;
+        self.broadcast_suspect(cx, key, incarnation, accuser);
+    }
+
+    /// A suspect's time is up.
+    pub(crate) fn on_suspicion_timeout<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        key: Key,
+    ) {
+        let Some(peer) = self.members.get(key) else {
+            return;
+        };
+        if peer.state() == State::Suspect {
+            let (incarnation, name) = (peer.incarnation, cx.params.name.clone());
+            self.bury(cx, up, key, incarnation, &name);
+        }
+    }
+
+    /// Somebody says that a node is dead, or a node that it leaves.
+    pub(super) fn on_dead<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        dead: &Dead<'_>,
+    ) {
+        match self.check_accusation(cx, from, dead.node, dead.incarnation) {
+            None => {}
+            Some(Accused::Ourselves) if self.leaving => {}
+            Some(Accused::Ourselves) => self.refute(cx, dead.incarnation),
+            // A node before serf 0.9.0 leaves with an empty accuser, which counts as dead.
+            Some(Accused::Other(key)) => match dead.from.to_str() {
+                Some(accuser) if accuser.is_empty() || received_name(dead.from).is_some() => {
+                    self.bury(cx, up, key, dead.incarnation, accuser);
+                }
+                _ => cx.dropped(DropReason::Name, from, &"accuser"),
+            },
+        }
+    }
+
+    /// Marks a member dead, or left if it says so itself.
+    fn bury<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        key: Key,
+        incarnation: u32,
+        accuser: &str,
+    ) {
+        if self.members[key].is_gone() {
+            return;
+        }
+        self.clear_suspicion(cx, key);
+        let node = self.members[key].node.clone();
+        let state = if *node.name == *accuser { State::Left } else { State::Dead };
+        self.members[key].incarnation = incarnation;
+        self.members.set_state(key, state, cx.now);
+        self.arm_forget(cx);
+        let dead = Dead { from: accuser.into(), incarnation, node: Text(node.name.as_bytes()) };
+        self.broadcast(cx, &Message::Dead(dead), Kind::About(key));
+        tracing::debug!(name = %node.name, ?state, %accuser, "node gone");
+        up.on_leave(cx, &node);
+    }
+
+    /// Says farewell. [`Delegate::on_farewell_sent`] follows once it has been sent often enough.
+    pub(crate) fn leave<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        let Some(me) = self.members.me().filter(|_| !self.leaving) else {
+            return;
+        };
+        self.leaving = true;
+        self.joins.cancel(cx, up);
+        let node = self.members[me].node.clone();
+        self.members.set_state(me, State::Left, cx.now);
+        let dead = Dead {
+            from: Text(node.name.as_bytes()),
+            incarnation: self.incarnation,
+            node: Text(node.name.as_bytes()),
+        };
+        self.broadcast(cx, &Message::Dead(dead), Kind::FarewellAbout(me));
+        up.on_leave(cx, &node);
+    }
+
+    /// Merges the members of a push/pull; tells whether we can be with any of them.
+    pub(super) fn merge<'a, D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        nodes: Seq<'a, PushNodeState<'a>>,
+    ) -> bool {
+        let mut any_fits = false;
+        for node in nodes.iter() {
+            match node.state {
+                state::ALIVE => {
+                    let alive = Alive {
+                        addr: node.addr,
+                        incarnation: node.incarnation,
+                        meta: node.meta,
+                        node: node.name,
+                        port: node.port,
+                        versions: node.versions,
+                    };
+                    any_fits |= self.on_alive(cx, up, from, &alive);
+                }
+                state::LEFT => {
+                    let dead =
+                        Dead { from: node.name, incarnation: node.incarnation, node: node.name };
+                    self.on_dead(cx, up, from, &dead);
+                }
+                // The dead are only suspected, so that they can object.
+                state::DEAD | state::SUSPECT => {
+                    let me = cx.params.name.clone();
+                    let suspect = Suspect {
+                        from: Text(me.as_bytes()),
+                        incarnation: node.incarnation,
+                        node: node.name,
+                    };
+                    self.on_suspect(cx, from, &suspect);
+                }
+                _ => {}
+            }
+        }
+        any_fits
+    }
+
+    /// Whom an accusation concerns: nobody if the accused is unknown or has outbid it already.
+    fn check_accusation(
+        &self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        accused: Text<'_>,
+        incarnation: u32,
+    ) -> Option<Accused> {
+        let Some(name) = received_name(accused) else {
+            cx.dropped(DropReason::Name, from, &"accused");
+            return None;
+        };
+        let key = self.members.find(name)?;
+        let known = self.members[key].incarnation;
+        if incarnation < known {
+            return None;
+        }
+        if incarnation - known > REACH {
+            cx.dropped(DropReason::OutOfReach, from, &"incarnation");
+            return None;
+        }
+        Some(if Some(key) == self.members.me() { Accused::Ourselves } else { Accused::Other(key) })
+    }
+
+    /// Denies what was said about us by saying something newer.
+    fn refute(&mut self, cx: &mut Cx<'_>, accused: u32) {
+        let Some(me) = self.members.me().filter(|_| !self.leaving) else {
+            return;
+        };
+        self.incarnation = self.incarnation.max(accused).saturating_add(1);
+        self.members[me].incarnation = self.incarnation;
+        self.awareness.worsen(1);
+        cx.stats.refutations += 1;
+        tracing::debug!(incarnation = self.incarnation, "refuting");
+        self.broadcast_alive_me(cx);
+    }
+
+    fn clear_suspicion(&mut self, cx: &mut Cx<'_>, key: Key) {
+        if self.members[key].suspicion.take().is_some() {
+            cx.timers.clear(Timer::Suspicion(key));
+        }
+    }
+
+    fn broadcast_alive_me(&mut self, cx: &mut Cx<'_>) {
+        if let Some(me) = self.members.me() {
+            self.broadcast_alive(cx, me);
+        }
+    }
+
+    fn broadcast_alive(&mut self, cx: &mut Cx<'_>, key: Key) {
+        let peer = &self.members[key];
+        let node = peer.node.clone();
+        let alive = Alive {
+            addr: &ip_bytes(node.ip),
+            incarnation: peer.incarnation,
+            meta: &node.meta,
+            node: Text(node.name.as_bytes()),
+            port: node.port,
+            versions: &node.versions.to_bytes(),
+        };
+        self.broadcast(cx, &Message::Alive(alive), Kind::About(key));
+    }
+
+    fn broadcast_suspect(&mut self, cx: &mut Cx<'_>, key: Key, incarnation: u32, accuser: &str) {
+        let node = self.members[key].node.clone();
+        let suspect =
+            Suspect { from: accuser.into(), incarnation, node: Text(node.name.as_bytes()) };
+        self.broadcast(cx, &Message::Suspect(suspect), Kind::About(key));
+    }
+
+    /// Starts what only makes sense with others: they are here now.
+    fn arm_for_others(&self, cx: &mut Cx<'_>) {
+        // Whatever was queued while nobody was there can go out now.
+        cx.gossip_soon();
+        if !cx.timers.is_set(Timer::Probe) {
+            let stagger = cx.rng.duration(cx.params.probe.interval);
+            cx.timers.set(Timer::Probe, cx.now + stagger);
+        }
+        if let Some(interval) = cx.params.push_pull_interval
+            && !cx.timers.is_set(Timer::PushPull)
+        {
+            let stagger = cx.rng.duration(interval);
+            cx.timers.set(Timer::PushPull, cx.now + stagger + interval);
+        }
+    }
+}
+
+/// Whom an accusation concerns.
+enum Accused {
+    Ourselves,
+    Other(Key),
+}

@@ -1,0 +1,209 @@
+//! A configuration that has been found to work, with what follows from it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::config::{Config, Gossip, Leave, Limits, Members, Probe, Queries, Suspicion};
+use crate::error::{ConfigError, ConfigFault, NameProblem, TagsError};
+use crate::member::Versions;
+
+/// What both layers go by. Never changes.
+#[derive(Debug)]
+pub(crate) struct Params {
+    pub(crate) name: Box<str>,
+    pub(crate) advertise: SocketAddr,
+    pub(crate) versions: Versions,
+    pub(crate) probe: Probe,
+    pub(crate) suspicion: Suspicion,
+    pub(crate) gossip: Gossip,
+    pub(crate) push_pull_interval: Option<Duration>,
+    pub(crate) stream_timeout: Duration,
+    pub(crate) members: Members,
+    pub(crate) leave: Leave,
+    pub(crate) queries: Queries,
+    pub(crate) user_event_len_max: usize,
+    pub(crate) limits: Limits,
+}
+
+impl TryFrom<&Config> for Params {
+    type Error = ConfigError;
+
+    fn try_from(config: &Config) -> Result<Self, ConfigError> {
+        let mut faults = faults(config);
+        let advertise = match config.advertise {
+            Some(addr) if addr.ip().is_unspecified() || addr.port() == 0 => {
+                faults.push(ConfigFault::Advertise { addr });
+                addr
+            }
+            Some(addr) => addr,
+            None => {
+                faults.push(ConfigFault::NoAdvertise);
+                SocketAddr::from(([0, 0, 0, 0], 0))
+            }
+        };
+        if !faults.is_empty() {
+            return Err(ConfigError { faults });
+        }
+        Ok(Self {
+            name: config.name.as_str().into(),
+            advertise: SocketAddr::new(advertise.ip().to_canonical(), advertise.port()),
+            versions: Versions {
+                protocol_min: 1,
+                protocol_max: 5,
+                protocol_cur: 2,
+                delegate_min: 2,
+                delegate_max: 5,
+                delegate_cur: config.serf_protocol,
+            },
+            probe: config.probe,
+            suspicion: config.suspicion,
+            gossip: config.gossip,
+            push_pull_interval: config.push_pull_interval,
+            stream_timeout: config.stream_timeout,
+            members: config.members,
+            leave: config.leave,
+            queries: config.queries,
+            user_event_len_max: config.user_event_len_max,
+            limits: config.limits,
+        })
+    }
+}
+
+/// Everything that is wrong, in the order of the settings.
+fn faults(config: &Config) -> Vec<ConfigFault> {
+    let mut faults = Vec::new();
+    if let Err(problem) = check_name(&config.name) {
+        let name = config.name.clone();
+        faults.push(ConfigFault::Name { name, problem });
+    }
+    faults.extend(TagsError::check(&config.tags).err().map(ConfigFault::Tags));
+    faults.extend(ranges(config).into_iter().filter_map(out_of_range));
+    faults.extend(times(config).into_iter().filter_map(is_zero));
+    if config.probe.timeout >= config.probe.interval {
+        faults.push(ConfigFault::ProbeTimeout {
+            timeout: config.probe.timeout,
+            interval: config.probe.interval,
+        });
+    }
+    faults
+}
+
+/// Checks a name that we give ourselves or ask others about.
+pub(crate) fn check_name(name: &str) -> Result<(), NameProblem> {
+    match name.len() {
+        0 => Err(NameProblem::Empty),
+        len @ 129.. => Err(NameProblem::TooLong { len }),
+        _ if name.contains(char::is_control) => Err(NameProblem::ControlCharacter),
+        _ if name.contains('/') => Err(NameProblem::Slash),
+        _ => Ok(()),
+    }
+}
+
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 17] {
+    let limits = &config.limits;
+    let count = |count: usize| count as u64;
+    [
+        ("serf protocol", config.serf_protocol.into(), 2, 5),
+        ("suspicion mult", config.suspicion.mult.into(), 1, 1000),
+        ("suspicion max timeout mult", config.suspicion.max_timeout_mult.into(), 1, 1000),
+        ("awareness max", config.suspicion.awareness_max.into(), 1, 1000),
+        ("indirect checks", count(config.probe.indirect_checks), 0, 1000),
+        ("gossip nodes", count(config.gossip.nodes), 0, 1000),
+        ("retransmit mult", config.gossip.retransmit_mult.into(), 1, 1000),
+        ("packet length", count(config.gossip.packet_len_max), 512, 65_507),
+        ("query timeout mult", config.queries.timeout_mult.into(), 1, 100_000),
+        ("query length", count(config.queries.len_max), 1, 65_000),
+        ("query response length", count(config.queries.response_len_max), 1, 65_000),
+        ("user event length", count(config.user_event_len_max), 1, 9216),
+        ("ring limit", count(limits.ring), 1, 1 << 20),
+        ("ring slot limit", count(limits.ring_slot), 1, 1 << 20),
+        ("member limit", count(limits.members), 1, 1 << 31),
+        ("stream length limit", count(limits.stream_len), 1024, 1 << 31),
+        ("joins at once", count(limits.joins_at_once), 1, 1 << 20),
+    ]
+}
+
+fn out_of_range((setting, value, min, max): (&'static str, u64, u64, u64)) -> Option<ConfigFault> {
+    let fault = ConfigFault::Range { setting, value, min, max };
+    (!(min..=max).contains(&value)).then_some(fault)
+}
+
+fn times(config: &Config) -> [(&'static str, Duration); 7] {
+    [
+        ("probe interval", config.probe.interval),
+        ("probe timeout", config.probe.timeout),
+        ("gossip interval", config.gossip.interval),
+        ("push/pull interval", config.push_pull_interval.unwrap_or(Duration::MAX)),
+        ("stream timeout", config.stream_timeout),
+        ("reap interval", config.members.reap_interval),
+        ("reconnect interval", config.members.reconnect_interval),
+    ]
+}
+
+fn is_zero((setting, time): (&'static str, Duration)) -> Option<ConfigFault> {
+    time.is_zero().then_some(ConfigFault::Zero { setting })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults_of(config: &Config) -> Vec<String> {
+        match Params::try_from(config) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.faults.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn config() -> Config {
+        Config::lan("web-1").advertise("10.0.0.1:7946".parse().unwrap())
+    }
+
+    #[test]
+    fn the_presets_are_right() {
+        for preset in [Config::lan, Config::wan, Config::local] {
+            let config = preset("web-1".to_owned()).advertise("10.0.0.1:7946".parse().unwrap());
+            assert_eq!(faults_of(&config), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn every_fault_is_named_with_its_value_and_limit() {
+        let mut config = Config::lan("").serf_protocol(6);
+        config.probe.timeout = config.probe.interval;
+        config.gossip.interval = Duration::ZERO;
+        config.gossip.packet_len_max = 70_000;
+        assert_eq!(
+            faults_of(&config),
+            [
+                "name \"\" is empty",
+                "serf protocol of 6 is not within 2 to 5",
+                "packet length of 70000 is not within 512 to 65507",
+                "gossip interval must be longer than zero",
+                "probe timeout 1s is not shorter than probe interval 1s",
+                "no address to advertise",
+            ]
+        );
+    }
+
+    #[test]
+    fn names_that_others_would_choke_on_are_refused() {
+        assert_eq!(check_name("web-1"), Ok(()));
+        assert_eq!(check_name(&"x".repeat(128)), Ok(()));
+        assert_eq!(check_name(&"x".repeat(129)), Err(NameProblem::TooLong { len: 129 }));
+        assert_eq!(check_name("a\nb"), Err(NameProblem::ControlCharacter));
+        assert_eq!(check_name("a/b"), Err(NameProblem::Slash));
+    }
+
+    #[test]
+    fn an_address_nobody_can_reach_is_refused() {
+        let config = config().advertise("0.0.0.0:7946".parse().unwrap());
+        assert_eq!(faults_of(&config), ["0.0.0.0:7946 is not an address that others can reach"]);
+    }
+
+    #[test]
+    fn tags_that_do_not_fit_are_refused_where_they_are_set() {
+        let error = config().tag("k", "v".repeat(600)).unwrap_err();
+        assert_eq!(error.to_string(), "tags of 607 encoded bytes exceed 512 bytes");
+    }
+}

@@ -1,0 +1,124 @@
+//! All randomness there is: one ChaCha12 stream from the seed.
+//!
+//! ChaCha12 because nonces need a generator nobody can predict, and by name because a seed must give
+//! the same run for ever. How numbers are drawn from the stream is ours for the same reason: what
+//! `rand` does with a range may change between its versions.
+
+use std::time::Duration;
+
+use rand::rngs::ChaCha12Rng;
+use rand::{Rng as _, SeedableRng as _};
+
+use crate::wire::seal::Nonce;
+
+pub(crate) struct Rng(ChaCha12Rng);
+
+impl Rng {
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
+        Self(ChaCha12Rng::from_seed(seed))
+    }
+
+    pub(crate) fn u32(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
+    pub(crate) fn u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    pub(crate) fn nonce(&mut self) -> Nonce {
+        let mut nonce = Nonce::default();
+        self.0.fill_bytes(&mut nonce);
+        nonce
+    }
+
+    /// A uniform number below `bound`, or 0 if there is none.
+    ///
+    /// Multiplies instead of dividing, and draws again where that would be unfair
+    /// (Lemire, "Fast random integer generation in an interval", 2019).
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        if bound == 0 {
+            return 0;
+        }
+        let unfair = bound.wrapping_neg() % bound;
+        loop {
+            let product = u128::from(self.u64()) * u128::from(bound);
+            if product as u64 >= unfair {
+                return (product >> 64) as u64;
+            }
+        }
+    }
+
+    /// A uniform index into something of `len` elements.
+    pub(crate) fn index(&mut self, len: usize) -> usize {
+        self.below(len as u64) as usize
+    }
+
+    /// A uniform time shorter than `bound`.
+    pub(crate) fn duration(&mut self, bound: Duration) -> Duration {
+        Duration::from_nanos(self.below(u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// Fills `picked` with up to `count` distinct indices below `len`, any set as likely as another
+    /// (Floyd's algorithm: `count` draws, whatever `len` is).
+    pub(crate) fn pick(&mut self, count: usize, len: usize, picked: &mut Vec<usize>) {
+        picked.clear();
+        for last in len - count.min(len)..len {
+            let index = self.index(last + 1);
+            let new = if picked.contains(&index) { last } else { index };
+            picked.push(new);
+        }
+    }
+}
+
+impl std::fmt::Debug for Rng {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Rng(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_seed_is_one_stream_for_ever() {
+        let mut rng = Rng::new([7; 32]);
+        let drawn: Vec<u64> = (0..4).map(|_| rng.below(1000)).collect();
+        assert_eq!(drawn, DRAWN_FROM_SEVENS);
+    }
+
+    const DRAWN_FROM_SEVENS: [u64; 4] = [128, 734, 535, 255];
+
+    #[test]
+    fn numbers_below_a_bound_are_fair() {
+        let mut rng = Rng::new([1; 32]);
+        let mut seen = [0; 5];
+        for _ in 0..50_000 {
+            seen[rng.index(5)] += 1;
+        }
+        assert!(seen.iter().all(|&count| (9_500..10_500).contains(&count)), "{seen:?}");
+        assert_eq!(rng.below(0), 0);
+        assert_eq!(rng.below(1), 0);
+    }
+
+    #[test]
+    fn picks_are_distinct_and_fair() {
+        let mut rng = Rng::new([2; 32]);
+        let mut picked = Vec::new();
+        let mut seen = [0; 6];
+        for _ in 0..20_000 {
+            rng.pick(3, 6, &mut picked);
+            assert_eq!(picked.len(), 3);
+            for &index in &picked {
+                seen[index] += 1;
+            }
+        }
+        assert!(seen.iter().all(|&count| (9_500..10_500).contains(&count)), "{seen:?}");
+        rng.pick(9, 2, &mut picked);
+        picked.sort_unstable();
+        assert_eq!(picked, [0, 1]);
+        rng.pick(3, 0, &mut picked);
+        assert!(picked.is_empty());
+    }
+}

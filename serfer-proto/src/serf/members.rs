@@ -1,0 +1,300 @@
+//! Members as serf sees them: alive, leaving, left, failed.
+//!
+//! memberlist knows who answers; what somebody *means* to do comes by intents, and only together do
+//! they tell a member that left from one that failed. Whoever is gone is remembered for a day.
+//! Counterpart of `handleNodeJoin`, `handleNodeLeave`, `handleNodeUpdate`, `handleNodeJoinIntent`,
+//! `handleNodeLeaveIntent` and `reap` in Go's `serf.go`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Serf;
+use super::intents::Intent;
+use crate::context::Cx;
+use crate::event::{Event, MemberChange, MemberEvent};
+use crate::member::{Member, Node, Status, received_name};
+use crate::memberlist::Memberlist;
+use crate::stats::DropReason;
+use crate::table::{Key, Row};
+use crate::timers::Timer;
+use crate::wire::serf_message::{Join, Leave};
+
+/// One member, ourselves included.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) member: Member,
+    /// When it last changed its mind, by the member clock.
+    pub(crate) status_ltime: u64,
+    /// Since when it is gone.
+    gone_since: Option<Instant>,
+}
+
+impl Row for Entry {
+    fn node(&self) -> &Arc<Node> {
+        &self.member.node
+    }
+    fn node_mut(&mut self) -> &mut Arc<Node> {
+        &mut self.member.node
+    }
+}
+
+/// Whether a leave intent was news, and is to be passed on.
+pub(super) type IsNews = bool;
+
+impl Serf {
+    /// memberlist found a node.
+    pub(super) fn on_node_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
+        let key = match self.members.find(&node.name) {
+            Some(key) => {
+                self.members.set_node(key, node.clone());
+                self.set_status(key, Status::Alive, None);
+                key
+            }
+            None => self.insert_member(node),
+        };
+        self.emit_member(cx, MemberChange::Join, key);
+    }
+
+    fn insert_member(&mut self, node: &Arc<Node>) -> Key {
+        // An intent about it may have been faster.
+        let (status, status_ltime) = match self.recent_intents.get(&node.name) {
+            None => (Status::Alive, 0),
+            Some((Intent::Join, ltime)) => (Status::Alive, ltime),
+            Some((Intent::Leave, ltime)) => (Status::Leaving, ltime),
+        };
+        self.members.insert(Entry {
+            member: Member { node: node.clone(), status },
+            status_ltime,
+            gone_since: None,
+        })
+    }
+
+    /// memberlist lost a node: if it said that it would leave, it left, and otherwise it failed.
+    pub(super) fn on_node_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
+        let Some(key) = self.members.find(&node.name) else {
+            return;
+        };
+        let (status, change) = match self.members[key].member.status {
+            Status::Leaving => (Status::Left, MemberChange::Leave),
+            Status::Alive => (Status::Failed, MemberChange::Failed),
+            Status::Left | Status::Failed => return,
+        };
+        self.set_status(key, status, Some(cx.now));
+        self.arm_reap(cx);
+        if status == Status::Failed {
+            self.arm_reconnect(cx);
+        }
+        self.emit_member(cx, change, key);
+    }
+
+    /// A node says something else about itself.
+    pub(super) fn on_node_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
+        let Some(key) = self.members.find(&node.name) else {
+            return;
+        };
+        self.members.set_node(key, node.clone());
+        self.emit_member(cx, MemberChange::Update, key);
+    }
+
+    /// A member means to be one; tells whether that is news.
+    pub(super) fn on_join_intent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        join: &Join<'_>,
+    ) -> IsNews {
+        let Some(name) = self.witness_intent(cx, from, join.node, join.ltime) else {
+            return false;
+        };
+        let Some(key) = self.members.find(name) else {
+            return self.note_intent(cx, name, Intent::Join, join.ltime);
+        };
+        let entry = &mut self.members[key];
+        if join.ltime <= entry.status_ltime {
+            return false;
+        }
+        entry.status_ltime = join.ltime;
+        if entry.member.status == Status::Leaving {
+            self.set_status(key, Status::Alive, None);
+            cx.timers.clear(Timer::Prune(key));
+        }
+        true
+    }
+
+    /// A member means to leave, or is made to; tells whether that is news.
+    pub(super) fn on_leave_intent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        leave: &Leave<'_>,
+    ) -> IsNews {
+        let Some(name) = self.witness_intent(cx, from, leave.node, leave.ltime) else {
+            return false;
+        };
+        let Some(key) = self.members.find(name) else {
+            return self.note_intent(cx, name, Intent::Leave, leave.ltime);
+        };
+        let entry = &mut self.members[key];
+        if leave.ltime <= entry.status_ltime {
+            return false;
+        }
+        if *name == *cx.params.name && self.phase.is_alive() {
+            // An old intent of ours, or somebody else's about us: we are here, and say so.
+            self.broadcast_join(cx);
+            return false;
+        }
+        entry.status_ltime = leave.ltime;
+        match entry.member.status {
+            Status::Alive => self.set_status(key, Status::Leaving, None),
+            Status::Leaving | Status::Left => {}
+            Status::Failed => {
+                // It counts as gone since it failed.
+                let gone_since = entry.gone_since;
+                self.set_status(key, Status::Left, gone_since);
+                self.emit_member(cx, MemberChange::Leave, key);
+            }
+        }
+        if leave.prune {
+            self.prune(cx, key);
+        }
+        true
+    }
+
+    /// Moves the member clock behind an intent whose time and name make sense.
+    fn witness_intent<'a>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        name: crate::wire::msgpack::Text<'a>,
+        ltime: u64,
+    ) -> Option<&'a str> {
+        let Some(name) = received_name(name) else {
+            cx.dropped(DropReason::Name, from, &"intent");
+            return None;
+        };
+        if !self.clock.can_reach(ltime) {
+            cx.dropped(DropReason::OutOfReach, from, &"Lamport time of intent");
+            return None;
+        }
+        self.clock.witness(ltime);
+        Some(name)
+    }
+
+    fn note_intent(&mut self, cx: &mut Cx<'_>, name: &str, intent: Intent, ltime: u64) -> IsNews {
+        let len_max = cx.params.limits.recent_intents.max(2 * self.members.len());
+        let is_news = self.recent_intents.insert(name, intent, ltime, cx.now, len_max);
+        self.arm_reap(cx);
+        is_news
+    }
+
+    /// Forgets a member for good. One that is just leaving gets the time to do so.
+    ///
+    /// Unlike Go, which sleeps with its member lock held.
+    fn prune(&mut self, cx: &mut Cx<'_>, key: Key) {
+        if self.members[key].member.status == Status::Leaving {
+            let leave = &cx.params.leave;
+            let at = cx.now + leave.broadcast_timeout + leave.propagate_delay;
+            cx.timers.set(Timer::Prune(key), at);
+        } else {
+            self.erase(cx, key);
+        }
+    }
+
+    /// The time that a pruned member had to leave is over.
+    pub(crate) fn on_prune_timeout(&mut self, cx: &mut Cx<'_>, key: Key) {
+        let entry = self.members.get(key);
+        // Unlike Go: one that came back meanwhile stays.
+        if entry.is_some_and(|entry| entry.member.status != Status::Alive) {
+            self.erase(cx, key);
+        }
+    }
+
+    /// Forgets those that have been gone for too long, and intents that wait for nobody.
+    pub(crate) fn on_reap_tick(&mut self, cx: &mut Cx<'_>) {
+        let settings = &cx.params.members;
+        let is_due = |entry: &Entry| {
+            let keep = match entry.member.status {
+                Status::Failed => settings.reconnect_timeout,
+                Status::Left => settings.tombstone_timeout,
+                Status::Alive | Status::Leaving => return false,
+            };
+            entry.gone_since.is_some_and(|since| cx.now > since + keep)
+        };
+        if self.gone > 0 {
+            let rows = self.members.iter();
+            let due: Vec<Key> =
+                rows.filter(|(_, entry)| is_due(entry)).map(|(key, _)| key).collect();
+            for key in due {
+                self.erase(cx, key);
+            }
+        }
+        self.recent_intents.expire(cx.now, settings.recent_intent_timeout);
+        self.arm_reap(cx);
+    }
+
+    /// Tries a failed member again, at random and the less often the fewer have failed, so that a
+    /// cluster does not spend itself on them. Go's `reconnect`.
+    pub(crate) fn on_reconnect_tick(&self, cx: &mut Cx<'_>, memberlist: &mut Memberlist) {
+        let is_failed = |entry: &&Entry| entry.member.status == Status::Failed;
+        let entries = || self.members.iter().map(|(_, entry)| entry);
+        let failed = entries().filter(is_failed).count();
+        if failed == 0 || !self.phase.is_alive() {
+            return;
+        }
+        let here = self.members.len() - self.gone;
+        if cx.rng.index(here.max(1)) < failed {
+            let chosen = cx.rng.index(failed);
+            if let Some(entry) = entries().filter(is_failed).nth(chosen) {
+                memberlist.reconnect(cx, entry.member.addr());
+            }
+        }
+        self.arm_reconnect(cx);
+    }
+
+    fn arm_reconnect(&self, cx: &mut Cx<'_>) {
+        let at = cx.now + cx.params.members.reconnect_interval;
+        cx.timers.set_if_unset(Timer::Reconnect, at);
+    }
+
+    fn erase(&mut self, cx: &mut Cx<'_>, key: Key) {
+        if *self.members[key].member.name() == *cx.params.name {
+            // We know ourselves as long as we are.
+            return;
+        }
+        self.emit_member(cx, MemberChange::Reap, key);
+        let is_gone = self.members[key].gone_since.is_some();
+        self.gone -= usize::from(is_gone);
+        self.members.remove(key);
+    }
+
+    fn arm_reap(&self, cx: &mut Cx<'_>) {
+        if self.gone > 0 || !self.recent_intents.is_empty() {
+            let at = cx.now + cx.params.members.reap_interval;
+            cx.timers.set_if_unset(Timer::Reap, at);
+        }
+    }
+
+    pub(super) fn set_status(&mut self, key: Key, status: Status, gone_since: Option<Instant>) {
+        let entry = &mut self.members[key];
+        self.gone -= usize::from(entry.gone_since.is_some());
+        self.gone += usize::from(gone_since.is_some());
+        entry.member.status = status;
+        entry.gone_since = gone_since;
+    }
+
+    fn emit_member(&self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {
+        let member = self.members[key].member.clone();
+        tracing::info!(name = member.name(), addr = %member.addr(), "{change}");
+        cx.emit(Event::Member(MemberEvent { change, members: [member].into() }));
+    }
+
+    /// Whether anybody else is alive and could hear us.
+    pub(super) fn has_alive_others(&self, cx: &Cx<'_>) -> bool {
+        let others = self.members.len() - usize::from(self.members.find(&cx.params.name).is_some());
+        others > self.gone
+            && self.members.iter().any(|(_, entry)| {
+                entry.member.status == Status::Alive && *entry.member.name() != *cx.params.name
+            })
+    }
+}

@@ -1,0 +1,366 @@
+//! Events, queries and intents on top of memberlist.
+//!
+//! Counterpart of `github.com/hashicorp/serf`: [`members`] knows why a member is gone, [`user_event`]
+//! and [`query`] carry messages to everybody and answers back, and [`leave`] says goodbye. memberlist
+//! moves the bytes: what it asks and tells arrives through [`Delegate`].
+
+mod clock;
+mod filter;
+mod intents;
+mod leave;
+mod members;
+mod query;
+mod ring;
+mod user_event;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use clock::LamportClock;
+use intents::RecentIntents;
+use leave::Phase;
+use members::Entry;
+use query::{Asked, PastQuery};
+use ring::Ring;
+use user_event::PastEvent;
+
+pub use leave::Prune;
+pub use query::QueryParams;
+pub use user_event::Coalesce;
+
+use crate::config::Config;
+use crate::context::Cx;
+use crate::event::{Conflict, Event, JoinDone, Replay};
+use crate::member::{Member, Node, Status};
+use crate::memberlist::Delegate;
+use crate::memberlist::broadcast::{BroadcastQueue, Kind, transmit_limit};
+use crate::rng::Rng;
+use crate::stats::{DropReason, Stats};
+use crate::table::Table;
+use crate::tags::Tags;
+use crate::timers::Timer;
+use crate::wire;
+use crate::wire::compound::{Compound, PART_OVERHEAD};
+use crate::wire::msgpack::Text;
+use crate::wire::seq::SeqBuf;
+use crate::wire::serf_message::{EventSlot, Join, Leave, PushPull, SerfMessage};
+
+#[derive(Debug)]
+pub(crate) struct Serf {
+    phase: Phase,
+    tags: Tags,
+    members: Table<Entry>,
+    /// How many of them left or failed.
+    gone: usize,
+    recent_intents: RecentIntents,
+
+    clock: LamportClock,
+    event_clock: LamportClock,
+    query_clock: LamportClock,
+    /// User events older than this are none of our business.
+    event_ltime_min: u64,
+    events: Ring<PastEvent>,
+    queries: Ring<PastQuery>,
+    asked: Asked,
+
+    queues: Queues,
+}
+
+/// Broadcasts by class. The order is the order in which they fill packets.
+#[derive(Debug)]
+struct Queues {
+    intents: BroadcastQueue,
+    queries: BroadcastQueue,
+    events: BroadcastQueue,
+}
+
+/// Which queue a broadcast belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Intent,
+    Query,
+    Event,
+}
+
+/// What stands before a serf message in a packet.
+const USER_MESSAGE: &[u8] = &[wire::kind::USER];
+
+impl Serf {
+    pub(crate) fn new(config: &Config, rng: &mut Rng) -> Self {
+        let limits = &config.limits;
+        Self {
+            phase: Phase::Alive,
+            tags: config.tags.clone(),
+            members: Table::new(rng),
+            gone: 0,
+            recent_intents: RecentIntents::default(),
+            clock: LamportClock::new(),
+            event_clock: LamportClock::new(),
+            query_clock: LamportClock::new(),
+            event_ltime_min: 0,
+            events: Ring::new(limits.ring, limits.ring_slot),
+            queries: Ring::new(limits.ring, limits.ring_slot),
+            asked: Asked::default(),
+            queues: Queues {
+                intents: BroadcastQueue::new(limits.queue_bytes),
+                queries: BroadcastQueue::new(limits.queue_bytes),
+                events: BroadcastQueue::new(limits.queue_bytes),
+            },
+        }
+    }
+
+    /// All members, in the order in which we got to know them.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().map(|(_, entry)| &entry.member)
+    }
+
+    pub(crate) fn member(&self, name: &str) -> Option<&Member> {
+        let key = self.members.find(name)?;
+        Some(&self.members[key].member)
+    }
+
+    pub(crate) fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    /// Changes our tags; returns how they are announced.
+    pub(crate) fn set_tags(&mut self, cx: &Cx<'_>, tags: Tags) -> Vec<u8> {
+        self.tags = tags;
+        self.meta(cx)
+    }
+
+    /// Our tags as they are announced.
+    pub(crate) fn meta(&self, cx: &Cx<'_>) -> Vec<u8> {
+        match cx.params.versions.delegate_cur {
+            ..=2 => self.tags.encode_role(),
+            3.. => self.tags.encode(),
+        }
+    }
+
+    /// Fills in the gauges that are this layer's.
+    pub(crate) fn gauge(&self, stats: &mut Stats) {
+        stats.members = self.members.len();
+        let queues = [&self.queues.intents, &self.queues.queries, &self.queues.events];
+        stats.queued += queues.iter().map(|queue| queue.len()).sum::<usize>();
+    }
+
+    /// Says that we mean to be a member.
+    fn broadcast_join(&mut self, cx: &mut Cx<'_>) {
+        let ourselves = cx.params.advertise;
+        let join = Join { ltime: self.clock.time(), node: Text(cx.params.name.as_bytes()) };
+        self.on_join_intent(cx, ourselves, &join);
+        self.queue_message(cx, Class::Intent, &SerfMessage::Join(join), Kind::Plain);
+    }
+
+    fn queue_message(
+        &mut self,
+        cx: &mut Cx<'_>,
+        class: Class,
+        message: &SerfMessage<'_>,
+        kind: Kind,
+    ) {
+        let mut bytes = Vec::with_capacity(64);
+        message.encode(&mut bytes);
+        self.queue(cx, class, bytes.into(), kind);
+    }
+
+    fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: Bytes, kind: Kind) {
+        let len_max = cx.link.message_len_max() - USER_MESSAGE.len() - PART_OVERHEAD;
+        if message.len() > len_max {
+            // It came in a larger packet than ours and could never be passed on.
+            cx.stats.broadcasts_dropped += 1;
+            return;
+        }
+        let queue_len_max = cx.params.limits.queue.max(2 * self.members.len());
+        let queue = match class {
+            Class::Intent => &mut self.queues.intents,
+            Class::Query => &mut self.queues.queries,
+            Class::Event => &mut self.queues.events,
+        };
+        cx.stats.broadcasts_dropped += queue.push(message, kind, queue_len_max);
+        cx.gossip_soon();
+    }
+
+    /// Takes over what another node remembers. Nothing of it is passed on: everybody hears it in an
+    /// exchange of their own.
+    fn merge(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        join: Option<Replay>,
+        theirs: &PushPull<'_>,
+    ) {
+        let clocks = [
+            (&mut self.clock, theirs.ltime),
+            (&mut self.event_clock, theirs.event_ltime),
+            (&mut self.query_clock, theirs.query_ltime),
+        ];
+        for (clock, time) in clocks {
+            // A clock stands one after what it has seen.
+            let seen = time.saturating_sub(1);
+            if !clock.can_reach(seen) {
+                cx.dropped(DropReason::OutOfReach, from, &"Lamport clock");
+            } else if time > 0 {
+                clock.witness(seen);
+            }
+        }
+        self.merge_intents(cx, from, theirs);
+        if join == Some(Replay::Skip) {
+            self.event_ltime_min = self.event_ltime_min.max(theirs.event_ltime);
+        }
+        let slots_max = cx.params.limits.ring;
+        for slot in theirs.events.iter().take(slots_max) {
+            for past in slot.events.iter().take(cx.params.limits.ring_slot) {
+                let event = wire::serf_message::UserEvent {
+                    coalesce: false,
+                    ltime: slot.ltime,
+                    name: past.name,
+                    payload: past.payload,
+                };
+                self.on_user_event(cx, from, &event);
+            }
+        }
+    }
+
+    fn merge_intents(&mut self, cx: &mut Cx<'_>, from: SocketAddr, theirs: &PushPull<'_>) {
+        let mut left: Vec<&[u8]> = theirs.left_members.iter().map(|name| name.0).collect();
+        left.sort_unstable();
+        for (node, ltime) in theirs.status_ltimes.iter() {
+            if left.binary_search(&node.0).is_err() {
+                self.on_join_intent(cx, from, &Join { ltime, node });
+                continue;
+            }
+            // Leaving came after whatever the time stands for. Unlike Go, where two nodes that agree
+            // on a member that left drive its time and their clocks up with every exchange.
+            let known = node.to_str().and_then(|name| self.member(name));
+            let agreed = known.is_some_and(|member| member.status() == Status::Left);
+            let leave =
+                Leave { ltime: ltime.saturating_add(u64::from(!agreed)), node, prune: false };
+            self.on_leave_intent(cx, from, &leave);
+        }
+    }
+}
+
+impl Delegate for Serf {
+    fn local_state(&self, out: &mut Vec<u8>) {
+        let (mut left, mut times) = (SeqBuf::default(), SeqBuf::default());
+        for (_, entry) in self.members.iter() {
+            let name = Text(entry.member.node.name.as_bytes());
+            times.push(&(name, entry.status_ltime));
+            if entry.member.status == Status::Left {
+                left.push(&name);
+            }
+        }
+        let mut slots = SeqBuf::default();
+        for (ltime, events) in self.events.iter() {
+            let events = events.iter().map(|event| wire::serf_message::PastEvent {
+                name: Text(event.name.as_bytes()),
+                payload: &event.payload,
+            });
+            let events = SeqBuf::of(events);
+            slots.push(&EventSlot { events: events.as_seq(), ltime });
+        }
+        let state = SerfMessage::PushPull(PushPull {
+            event_ltime: self.event_clock.time(),
+            events: slots.as_seq(),
+            ltime: self.clock.time(),
+            left_members: left.as_seq(),
+            query_ltime: self.query_clock.time(),
+            status_ltimes: times.as_seq(),
+        });
+        state.encode(out);
+    }
+
+    fn fill(&mut self, cx: &mut Cx<'_>, packet: &mut Compound) {
+        let limit = transmit_limit(cx.params.gossip.retransmit_mult, self.members.len());
+        let Queues { intents, queries, events } = &mut self.queues;
+        for queue in [intents, queries, events] {
+            queue.fill(limit, USER_MESSAGE, packet);
+        }
+    }
+
+    fn on_sent(&mut self, cx: &mut Cx<'_>) {
+        if self.queues.intents.take_farewell_sent() {
+            cx.timers.set(Timer::Leave, cx.now);
+        }
+    }
+
+    fn has_broadcasts(&self) -> bool {
+        let Queues { intents, queries, events } = &self.queues;
+        !(intents.is_empty() && queries.is_empty() && events.is_empty())
+    }
+
+    fn on_message(&mut self, cx: &mut Cx<'_>, from: SocketAddr, message: &[u8]) {
+        let decoded = match SerfMessage::decode(message) {
+            Ok(decoded) => decoded,
+            Err(error) => return cx.dropped(error.into(), from, &error),
+        };
+        tracing::trace!(%from, message = ?decoded, "received");
+        let (class, is_news) = match decoded {
+            SerfMessage::Leave(leave) => (Class::Intent, self.on_leave_intent(cx, from, &leave)),
+            SerfMessage::Join(join) => (Class::Intent, self.on_join_intent(cx, from, &join)),
+            SerfMessage::UserEvent(event) => (Class::Event, self.on_user_event(cx, from, &event)),
+            SerfMessage::Query(query) => (Class::Query, self.on_query(cx, from, &query)),
+            SerfMessage::QueryResponse(response) => {
+                return self.on_query_response(cx, from, &response);
+            }
+            SerfMessage::Relay(..) => return cx.dropped(DropReason::Unsupported, from, &"relay"),
+            SerfMessage::PushPull(_)
+            | SerfMessage::ConflictResponse(_)
+            | SerfMessage::KeyRequest(_)
+            | SerfMessage::KeyResponse(_) => {
+                return cx.dropped(DropReason::UnknownType, from, &"not a message by itself");
+            }
+        };
+        if is_news {
+            self.queue(cx, class, Bytes::copy_from_slice(message), Kind::Plain);
+        }
+    }
+
+    fn on_remote_state(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        join: Option<Replay>,
+        state: &[u8],
+    ) {
+        match SerfMessage::decode(state) {
+            Ok(SerfMessage::PushPull(theirs)) => self.merge(cx, from, join, &theirs),
+            Ok(_) => cx.dropped(DropReason::UnknownType, from, &"not a push/pull"),
+            Err(error) => cx.dropped(error.into(), from, &error),
+        }
+    }
+
+    fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
+        self.on_node_join(cx, node);
+    }
+
+    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
+        self.on_node_leave(cx, node);
+    }
+
+    fn on_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
+        self.on_node_update(cx, node);
+    }
+
+    fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Arc<Node>, other: SocketAddr) {
+        let Some(existing) = self.member(&existing.name).cloned() else {
+            return;
+        };
+        tracing::warn!(name = existing.name(), addr = %existing.addr(), %other, "name conflict");
+        cx.emit(Event::Conflict(Conflict { existing, other }));
+    }
+
+    fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone) {
+        if !done.reached.is_empty() && self.phase.is_alive() {
+            self.broadcast_join(cx);
+        }
+        cx.emit(Event::JoinDone(done));
+    }
+
+    fn on_farewell_sent(&mut self, cx: &mut Cx<'_>) {
+        cx.timers.set(Timer::Leave, cx.now);
+    }
+}

@@ -1,0 +1,112 @@
+//! User events: a message to every member, once each.
+//!
+//! Counterpart of `UserEvent` and `handleUserEvent` in Go's `serf.go`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::ring::Seen;
+use super::{Class, Serf};
+use crate::context::Cx;
+use crate::error::EventError;
+use crate::event::{Event, UserEvent};
+use crate::memberlist::broadcast::Kind;
+use crate::stats::DropReason;
+use crate::wire::compound::PART_OVERHEAD;
+use crate::wire::serf_message::{self, SerfMessage};
+
+/// A user event as it is remembered.
+#[derive(Debug)]
+pub(super) struct PastEvent {
+    pub(super) name: Arc<str>,
+    pub(super) payload: Bytes,
+}
+
+/// Whether several user events of one name may be taken for one, the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Coalesce {
+    /// Each stands for itself.
+    #[default]
+    No,
+    /// Receivers that coalesce may drop all but the newest. What `serf event` sends.
+    Yes,
+}
+
+impl Serf {
+    /// Sends a user event to every member, ourselves included.
+    pub(crate) fn user_event(
+        &mut self,
+        cx: &mut Cx<'_>,
+        name: &str,
+        payload: &[u8],
+        coalesce: Coalesce,
+    ) -> Result<(), EventError> {
+        if !self.phase.is_alive() {
+            return Err(EventError::Left);
+        }
+        let event = serf_message::UserEvent {
+            coalesce: coalesce == Coalesce::Yes,
+            ltime: self.event_clock.time(),
+            name: name.into(),
+            payload,
+        };
+        let mut message = Vec::with_capacity(64 + name.len() + payload.len());
+        SerfMessage::UserEvent(event).encode(&mut message);
+        // More than fits into a packet with other messages would wait in the queue for ever.
+        let max = cx.params.user_event_len_max.min(cx.link.message_len_max() - 1 - PART_OVERHEAD);
+        if message.len() > max {
+            let len = message.len();
+            return Err(EventError::TooLarge { len, max });
+        }
+        let ourselves = cx.params.advertise;
+        self.on_user_event(cx, ourselves, &event);
+        self.queue(cx, Class::Event, message.into(), Kind::Plain);
+        Ok(())
+    }
+
+    /// A user event came by gossip; tells whether it is news.
+    pub(super) fn on_user_event(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        event: &serf_message::UserEvent<'_>,
+    ) -> bool {
+        let Some(name) = event.name.to_str() else {
+            cx.dropped(DropReason::Name, from, &"user event");
+            return false;
+        };
+        if !self.event_clock.can_reach(event.ltime) {
+            cx.dropped(DropReason::OutOfReach, from, &"Lamport time of user event");
+            return false;
+        }
+        self.event_clock.witness(event.ltime);
+        if event.ltime < self.event_ltime_min {
+            return false;
+        }
+        let now = self.event_clock.time();
+        let seen = self.events.seen(now, event.ltime, |known| {
+            *known.name == *name && *known.payload == *event.payload
+        });
+        match seen {
+            Seen::Never => {}
+            Seen::Before | Seen::TooOld => return false,
+            Seen::Full => {
+                cx.dropped(DropReason::Full, from, &"user events of one Lamport time");
+                return false;
+            }
+        }
+        let name: Arc<str> = name.into();
+        let payload = Bytes::copy_from_slice(event.payload);
+        let past = PastEvent { name: name.clone(), payload: payload.clone() };
+        self.events.insert(event.ltime, past);
+        cx.emit(Event::User(UserEvent {
+            ltime: event.ltime,
+            name,
+            payload,
+            coalesce: event.coalesce,
+        }));
+        true
+    }
+}

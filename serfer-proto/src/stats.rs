@@ -1,0 +1,189 @@
+//! Plain counters: what came, what went, and what was dropped, by reason.
+
+use std::ops::Index;
+
+use crate::link::Refusal;
+use crate::wire::msgpack::DecodeError;
+
+/// A look at the endpoint's insides. Counters only ever grow; gauges are as of the call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Datagrams received.
+    pub datagrams_received: u64,
+    /// Datagrams handed to the runtime.
+    pub datagrams_sent: u64,
+    /// Datagrams that the local network stack refused to send.
+    pub sends_failed: u64,
+    /// Streams accepted.
+    pub streams_accepted: u64,
+    /// Streams dialled.
+    pub streams_dialled: u64,
+    /// What was received and not used.
+    pub dropped: Drops,
+    /// Probes that ended with an ack, however it came.
+    pub probes_acked: u64,
+    /// Probes that ended without one.
+    pub probes_failed: u64,
+    /// Members that became suspect.
+    pub suspicions: u64,
+    /// Times we denied an accusation against ourselves.
+    pub refutations: u64,
+    /// Broadcasts dropped because their queue was full.
+    pub broadcasts_dropped: u64,
+    /// Gauge: members that are not dead or left, ourselves included.
+    pub members_alive: usize,
+    /// Gauge: members of any status.
+    pub members: usize,
+    /// Gauge: messages waiting to be gossiped, by all queues.
+    pub queued: usize,
+    /// Gauge: Lifeguard's local health score; 0 is healthy.
+    pub health_score: u32,
+    /// Gauge: what the endpoint waits for next.
+    pub next_wake: Option<&'static str>,
+}
+
+/// Why something that was received was not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// A label that is not ours, or none where ours is required.
+    Label,
+    /// Sealed with none of our keys, or tampered with.
+    Undecryptable,
+    /// In the clear although we have a key.
+    RefusedPlaintext,
+    /// Sealed although we have no key (seen on streams only: a datagram is then malformed).
+    RefusedSealed,
+    /// A checksum that does not match.
+    Checksum,
+    /// Bytes that are not a message.
+    Malformed,
+    /// Larger than a limit allows.
+    Oversized,
+    /// A message type that does not belong where it came, or that nobody knows.
+    UnknownType,
+    /// A member name that is empty, too long, not UTF-8 or has control characters.
+    Name,
+    /// A member whose address is not 4 or 16 bytes long.
+    Address,
+    /// A member whose protocol versions contradict themselves or ours.
+    Versions,
+    /// An incarnation or Lamport time that is out of reach.
+    OutOfReach,
+    /// A table is full: members, streams, relayed pings.
+    Full,
+    /// Addressed to another node.
+    Misaddressed,
+    /// A query that asked for its answer at an address no member has.
+    StrangeAnswerAddress,
+    /// A stream that ended or stalled before its message was complete.
+    Incomplete,
+    /// Of a kind that this version does not handle yet.
+    Unsupported,
+}
+
+impl DropReason {
+    const COUNT: usize = Self::Unsupported as usize + 1;
+
+    /// All reasons, in the order of their declaration.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Label,
+        Self::Undecryptable,
+        Self::RefusedPlaintext,
+        Self::RefusedSealed,
+        Self::Checksum,
+        Self::Malformed,
+        Self::Oversized,
+        Self::UnknownType,
+        Self::Name,
+        Self::Address,
+        Self::Versions,
+        Self::OutOfReach,
+        Self::Full,
+        Self::Misaddressed,
+        Self::StrangeAnswerAddress,
+        Self::Incomplete,
+        Self::Unsupported,
+    ];
+}
+
+impl From<DecodeError> for DropReason {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Checksum => Self::Checksum,
+            DecodeError::Label => Self::Label,
+            DecodeError::TooLarge { .. } => Self::Oversized,
+            DecodeError::UnknownType(_) => Self::UnknownType,
+            DecodeError::Truncated
+            | DecodeError::WrongType
+            | DecodeError::OutOfRange
+            | DecodeError::Empty
+            | DecodeError::Compression => Self::Malformed,
+        }
+    }
+}
+
+impl From<Refusal> for DropReason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Label => Self::Label,
+            Refusal::Undecryptable => Self::Undecryptable,
+            Refusal::Plaintext => Self::RefusedPlaintext,
+            Refusal::Sealed => Self::RefusedSealed,
+            Refusal::Broken(error) => error.into(),
+        }
+    }
+}
+
+/// How often each [`DropReason`] applied. Indexed by reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drops([u64; DropReason::COUNT]);
+
+impl Drops {
+    /// All counters, with their reasons.
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        DropReason::ALL.into_iter().zip(self.0)
+    }
+
+    /// How often anything was dropped at all.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    pub(crate) fn count(&mut self, reason: DropReason) {
+        self.0[reason as usize] += 1;
+    }
+}
+
+impl Default for Drops {
+    fn default() -> Self {
+        Self([0; DropReason::COUNT])
+    }
+}
+
+impl Index<DropReason> for Drops {
+    type Output = u64;
+
+    fn index(&self, reason: DropReason) -> &u64 {
+        &self.0[reason as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_own_counter() {
+        let mut drops = Drops::default();
+        for (n, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, n);
+            for _ in 0..=n {
+                drops.count(reason);
+            }
+        }
+        assert!(drops.iter().zip(1..).all(|((_, count), n)| count == n));
+        assert_eq!(drops[DropReason::Undecryptable], 2);
+    }
+}

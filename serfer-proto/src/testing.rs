@@ -1,0 +1,24 @@
+//! What tests of several modules need.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::member::{Node, Versions};
+
+/// The time at which a test begins; it adds to it whatever passes.
+#[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the clock")]
+pub(crate) fn epoch() -> Instant {
+    Instant::now()
+}
+
+/// A node without tags.
+pub(crate) fn node(name: &str, addr: &str) -> Arc<Node> {
+    let addr: std::net::SocketAddr = addr.parse().unwrap();
+    Arc::new(Node {
+        name: name.into(),
+        ip: addr.ip(),
+        port: addr.port(),
+        meta: Box::default(),
+        versions: Versions::default(),
+    })
+}
