@@ -39,6 +39,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
                 let tx = tx.clone();
                 thread::spawn(move || converse(stream, TcpStream::connect(to), &tx));
             }
+            // If this fails, whoever reads the stream tells.
             Output::Write { stream, .. } => drop((&*streams[&stream]).write_all(&buf)),
             Output::Close { stream } | Output::Abort { stream } => {
                 drop(streams.get(&stream).map(|tcp| tcp.shutdown(Shutdown::Both)));
@@ -80,7 +81,6 @@ fn accept(listener: &TcpListener, tx: &Sender<Input>) {
 
 fn converse(stream: StreamId, tcp: Result<TcpStream>, tx: &Sender<Input>) {
     let tell = |input: Input| drop(tx.send(input));
-    let end = if tcp.is_ok() { StreamEnd::Eof } else { StreamEnd::Failed };
     if let Ok(tcp) = tcp.map(Arc::new) {
         let ours = tcp.clone();
         tell(Box::new(move |node, streams, now| {
@@ -95,6 +95,6 @@ fn converse(stream: StreamId, tcp: Result<TcpStream>, tx: &Sender<Input>) {
     }
     tell(Box::new(move |node, streams, now| {
         streams.remove(&stream);
-        node.handle_stream_end(now, stream, end);
+        node.handle_stream_end(now, stream, StreamEnd::Closed);
     }));
 }

@@ -107,8 +107,7 @@ impl Endpoint {
         self.memberlist.on_stream_data(cx, &mut self.serf, stream, data);
     }
 
-    /// A stream ended: it could not be dialled, broke, was ended by the other side, or was closed as
-    /// asked for.
+    /// A stream is gone, or the other side sends no more on it.
     pub fn handle_stream_end(&mut self, now: Instant, stream: StreamId, end: StreamEnd) {
         let cx = &mut self.core.cx(at(&mut self.last_now, now));
         self.memberlist.on_stream_end(cx, &mut self.serf, stream, end);

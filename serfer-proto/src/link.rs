@@ -191,7 +191,6 @@ impl Link {
         let Some((&kind::COMPRESS, body)) = plain.split_first() else {
             return Ok(plain);
         };
-        inflated.clear();
         self.lzw.inflate(body, len_max, inflated)?;
         Ok(inflated)
     }
@@ -250,16 +249,11 @@ impl Unpacker {
             }
             Some((&kind::COMPRESS, body)) => {
                 let mut inflated = self.buffers.pop().unwrap_or_default();
-                inflated.clear();
-                match self.lzw.inflate(body, *budget, &mut inflated) {
-                    Ok(()) => {
-                        *budget -= inflated.len();
-                        self.unpack_nested(&inflated, nesting_left - 1, budget, each);
-                    }
-                    Err(error) => {
-                        *budget -= inflated.len();
-                        each(Err(error));
-                    }
+                let result = self.lzw.inflate(body, *budget, &mut inflated);
+                *budget -= inflated.len();
+                match result {
+                    Ok(()) => self.unpack_nested(&inflated, nesting_left - 1, budget, each),
+                    Err(error) => each(Err(error)),
                 }
                 self.buffers.push(inflated);
             }

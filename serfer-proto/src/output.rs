@@ -32,8 +32,8 @@ pub enum Output {
         /// How many bytes were appended.
         len: usize,
     },
-    /// Send what was written, then close the stream and report with `handle_stream_end`. What still
-    /// arrives on it need not be reported.
+    /// Send what was written, then close the stream and report that with `handle_stream_end`. What
+    /// still arrives on it need not be reported.
     Close {
         /// The stream.
         stream: StreamId,

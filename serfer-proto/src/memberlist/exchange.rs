@@ -32,10 +32,10 @@ use crate::wire::stream::{FrameReader, PushPull, Side, StreamMessage};
 /// How a stream ended, as the runtime reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamEnd {
-    /// The other side sends no more, or the stream was closed as asked for.
+    /// The other side sends no more, but may still read what we write.
     Eof,
-    /// It could not be dialled, or broke.
-    Failed,
+    /// The stream is gone: closed as asked for, broken, or it could not be dialled.
+    Closed,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +50,12 @@ struct Exchange {
     peer: SocketAddr,
     side: Side,
     phase: Phase,
+}
+
+impl Exchange {
+    fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing)
+    }
 }
 
 #[derive(Debug)]
@@ -338,7 +344,7 @@ impl Memberlist {
         }
     }
 
-    /// The stream is over: it ended, could not be dialled, or was closed as asked for.
+    /// The stream is over, or the other side has said all it will.
     pub(crate) fn on_stream_end<D: Delegate>(
         &mut self,
         cx: &mut Cx<'_>,
@@ -346,12 +352,14 @@ impl Memberlist {
         stream: StreamId,
         end: StreamEnd,
     ) {
+        let exchange = self.exchanges.streams.get(&stream);
+        if end == StreamEnd::Eof && exchange.is_some_and(Exchange::is_closing) {
+            return;
+        }
         let Some(exchange) = self.exchanges.forget(cx, stream) else {
             return;
         };
-        let is_open = end == StreamEnd::Eof && !matches!(exchange.phase, Phase::Closing);
-        if is_open {
-            // We are to close it too, and have nothing more to say.
+        if end == StreamEnd::Eof {
             cx.out.push(Output::Abort { stream });
         }
         self.give_up(cx, up, exchange, JoinFailure::Unreachable);

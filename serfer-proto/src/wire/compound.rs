@@ -125,8 +125,13 @@ impl Compound {
 
     fn note_part(&mut self, start: usize) {
         let len = self.bodies.len() - start;
-        self.lengths.extend_from_slice(&(len as u16).to_be_bytes());
-        self.room = self.room.saturating_sub(len + PART_OVERHEAD);
+        let length = u16::try_from(len).unwrap_or(0);
+        self.lengths.extend_from_slice(&length.to_be_bytes());
+        self.room = match length {
+            // Only a first message can be like this, and it then goes alone.
+            0 => 0,
+            _ => self.room.saturating_sub(len + PART_OVERHEAD),
+        };
     }
 }
 

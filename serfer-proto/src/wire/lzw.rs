@@ -4,9 +4,9 @@
 //! 09 | { "Algo": 0, "Buf": LZW bytes }
 //! ```
 //!
-//! Go's `compress/lzw` (least significant bit first, eight-bit literals) and `weezl` write the same
-//! bytes until the code table is first full, about 1.3 kB of gossip; beyond that each reads the
-//! other's.
+//! Least significant bit first, eight-bit literals: Go's `compress/lzw`. For most small messages
+//! `weezl` writes the very bytes that Go does; where it forgets a code that Go would use (the 17th
+//! successor of another) or clears its table at another place, each still reads the other's.
 
 use weezl::{BitOrder, LzwStatus, decode::Decoder, encode::Encoder};
 
@@ -50,11 +50,12 @@ impl Lzw {
         put(out, kind::COMPRESS, &wrapper);
     }
 
-    /// Appends the message inside a compression wrapper whose type byte is already taken off.
+    /// Fills `out`, and nothing else, with the message inside a compression wrapper whose type byte
+    /// is already taken off.
     ///
     /// # Errors
     /// If the wrapper or what it holds is broken or empty, or inflates to more than `len_max`
-    /// bytes. Something may have been appended even so, but never more than `len_max` bytes.
+    /// bytes. `out` then holds what came before the fault, never more than `len_max` bytes.
     pub fn inflate(
         &mut self,
         body: &[u8],
@@ -65,9 +66,8 @@ impl Lzw {
         if wrapper.algorithm != LZW {
             return Err(DecodeError::Compression);
         }
-        let start = out.len();
-        self.unpack(wrapper.bytes.0, start + len_max, out)?;
-        if out.len() == start {
+        self.unpack(wrapper.bytes.0, len_max, out)?;
+        if out.is_empty() {
             return Err(DecodeError::Compression);
         }
         Ok(())
@@ -96,14 +96,15 @@ impl Lzw {
     fn unpack(
         &mut self,
         mut packed: &[u8],
-        end_max: usize,
+        len_max: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), DecodeError> {
+        out.clear();
         let decoder = self.decoder.get_or_insert_with(|| Decoder::new(BitOrder::Lsb, 8));
         decoder.reset();
         loop {
             let written = out.len();
-            let step_max = (2 * packed.len()).max(CHUNK).min(end_max - written);
+            let step_max = (2 * packed.len()).max(CHUNK).min(len_max - written);
             out.resize(written + step_max, 0);
             let step = decoder.decode_bytes(packed, &mut out[written..]);
             out.truncate(written + step.consumed_out);
@@ -111,8 +112,8 @@ impl Lzw {
             match step.status {
                 Ok(LzwStatus::Done) => return Ok(()),
                 Ok(LzwStatus::Ok) => {}
-                Ok(LzwStatus::NoProgress) if out.len() == end_max => {
-                    return Err(DecodeError::TooLarge { max: end_max as u64 });
+                Ok(LzwStatus::NoProgress) if out.len() == len_max => {
+                    return Err(DecodeError::TooLarge { max: len_max as u64 });
                 }
                 Ok(LzwStatus::NoProgress) | Err(_) => return Err(DecodeError::Compression),
             }

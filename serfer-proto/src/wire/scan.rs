@@ -42,6 +42,11 @@ impl Scan {
         }
     }
 
+    /// How long what is left of the value being walked over claims to be.
+    pub(crate) fn payload_left(&self) -> u64 {
+        self.payload
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         self.values == 0 && self.payload == 0
     }

@@ -14,13 +14,13 @@ pub trait Element<'a>: Sized {
     const IN_MAP: bool;
 
     /// Appends the element.
-    fn put(&self, out: &mut Vec<u8>);
+    fn put_element(&self, out: &mut Vec<u8>);
 
     /// Reads the element.
     ///
     /// # Errors
     /// Whatever keeps the input from being such an element.
-    fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError>;
+    fn take_element(from: &mut Reader<'a>) -> Result<Self, DecodeError>;
 }
 
 /// A list of values, or a map when `T` is a pair.
@@ -48,14 +48,14 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     /// The elements, in the order they were sent.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
         let mut reader = Reader::new(self.elements);
-        (0..self.len()).map_while(move |_| T::take(&mut reader).ok())
+        (0..self.len()).map_while(move |_| T::take_element(&mut reader).ok())
     }
 
     /// The `len` elements at the front of `from`, without a head before them.
     pub(super) fn headless(from: &mut Reader<'a>, len: usize) -> Result<Self, DecodeError> {
         let start = from.rest();
         for _ in 0..len {
-            T::take(from)?;
+            T::take_element(from)?;
         }
         Ok(Self {
             len: Some(len),
@@ -91,22 +91,22 @@ impl<'a, T: Element<'a>> Value<'a> for Seq<'a, T> {
 impl<'a, T: Value<'a>> Element<'a> for T {
     const IN_MAP: bool = false;
 
-    fn put(&self, out: &mut Vec<u8>) {
-        Value::put(self, out);
+    fn put_element(&self, out: &mut Vec<u8>) {
+        self.put(out);
     }
-    fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Value::take(from)
+    fn take_element(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Self::take(from)
     }
 }
 
 impl<'a, K: Value<'a>, V: Value<'a>> Element<'a> for (K, V) {
     const IN_MAP: bool = true;
 
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put_element(&self, out: &mut Vec<u8>) {
         self.0.put(out);
         self.1.put(out);
     }
-    fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    fn take_element(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok((K::take(from)?, V::take(from)?))
     }
 }
@@ -159,7 +159,7 @@ impl SeqBuf {
     /// Appends one element. All elements of one buffer must be of one type.
     pub fn push<'a, T: Element<'a>>(&mut self, element: &T) {
         self.len += 1;
-        element.put(&mut self.elements);
+        element.put_element(&mut self.elements);
     }
 
     /// The sequence put together so far.

@@ -158,6 +158,7 @@ enum Phase {
     /// This many bytes more.
     Bytes(usize),
     Complete,
+    Broken(DecodeError),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -196,15 +197,23 @@ impl FrameReader {
     /// frame is ignored.
     ///
     /// # Errors
-    /// If this cannot become a message, or would be too large.
+    /// If this cannot become a message, or would be too large; and from then on always.
     pub fn push(&mut self, chunk: &[u8]) -> Result<bool, DecodeError> {
-        if !self.is_complete() {
-            if chunk.len() > self.len_max - self.bytes.len() {
-                return Err(self.too_large());
-            }
-            self.bytes.extend_from_slice(chunk);
-            while self.step()? {}
+        let pushed = self.try_push(chunk);
+        if let Err(error) = pushed {
+            self.phase = Phase::Broken(error);
         }
+        pushed
+    }
+
+    fn try_push(&mut self, chunk: &[u8]) -> Result<bool, DecodeError> {
+        match self.phase {
+            Phase::Complete => return Ok(true),
+            Phase::Broken(error) => return Err(error),
+            _ if chunk.len() > self.len_max - self.bytes.len() => return Err(self.too_large()),
+            _ => self.bytes.extend_from_slice(chunk),
+        }
+        while self.step()? {}
         Ok(self.is_complete())
     }
 
@@ -271,7 +280,14 @@ impl FrameReader {
             Phase::Values(scan, then) => {
                 let then = *then;
                 self.at += scan.advance(rest)?;
-                if scan.is_done() { self.after_values(then).map(Some) } else { Ok(None) }
+                if scan.is_done() {
+                    return self.after_values(then).map(Some);
+                }
+                let announced = scan.payload_left();
+                if announced > (self.len_max - self.at) as u64 {
+                    return Err(self.too_large());
+                }
+                Ok(None)
             }
             Phase::Bytes(length) => {
                 if rest.len() < *length {
@@ -280,7 +296,7 @@ impl FrameReader {
                 self.at += *length;
                 Ok(Some(Phase::Complete))
             }
-            Phase::Complete => Ok(None),
+            Phase::Complete | Phase::Broken(_) => Ok(None),
         }
     }
 
@@ -440,12 +456,13 @@ mod tests {
             let stream = hex::decode(stream).unwrap();
             FrameReader::new(Side::Accepted, LEN_MAX).push(&stream)
         };
-        // A sealed frame, a user message, a push/pull's state and its members.
+        // A sealed frame, a user message, a push/pull's state, its members and the tags of one.
         for stream in [
             "0a00001001",
             "0881aa557365724d73674c656ecd1001",
             "0683a44a6f696ec3a54e6f64657300ac5573657253746174654c656ecd1001",
             "0683a44a6f696ec3a54e6f646573ce00100001ac5573657253746174654c656e00",
+            "0683a44a6f696ec3a54e6f64657301ac5573657253746174654c656e0081a44d657461dbffffffff",
         ] {
             assert!(matches!(too_large(stream), Err(DecodeError::TooLarge { .. })), "{stream}");
         }
@@ -457,8 +474,8 @@ mod tests {
         }
         let mut reader = FrameReader::new(Side::Accepted, 8);
         assert_eq!(reader.push(b"\x00\x81\xa4Node"), Ok(false));
-        assert_eq!(reader.push(b"\xa1"), Ok(false));
-        assert_eq!(reader.push(b"x"), Err(DecodeError::TooLarge { max: 8 }));
+        assert_eq!(reader.push(b"\xa1"), Err(DecodeError::TooLarge { max: 8 }));
+        assert_eq!(reader.push(b""), Err(DecodeError::TooLarge { max: 8 }));
     }
 
     #[test]
