@@ -27,7 +27,7 @@ const fn secs(secs: u64) -> Duration {
 /// ```
 /// use serfer_proto::{Config, Keyring, SecretKey};
 ///
-/// let key = SecretKey::from_base64("U3VwZXJTZWNyZXRUb2tlbg==")?;
+/// let key = SecretKey::from_base64("U3VwZXJTZWN1cmVUb2tlbg==")?;
 /// let config = Config::lan("web-1")
 ///     .advertise("10.0.0.5:7946".parse()?)
 ///     .keyring(Keyring::new(key))
@@ -331,6 +331,13 @@ impl Config {
     /// The node's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Sets another name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// Sets the address that others reach us at, for datagrams and streams. Required, but a runtime

@@ -126,9 +126,9 @@ mod tests {
 
     #[test]
     fn keys_are_read_as_the_agent_reads_them() {
-        let key = SecretKey::from_base64("U3VwZXJTZWNyZXRUb2tlbg==").unwrap();
-        assert_eq!(key, SecretKey::new(b"SuperSecretToken").unwrap());
-        assert_eq!(key.to_base64(), "U3VwZXJTZWNyZXRUb2tlbg==");
+        let key = SecretKey::from_base64("U3VwZXJTZWN1cmVUb2tlbg==").unwrap();
+        assert_eq!(key, SecretKey::new(b"SuperSecureToken").unwrap());
+        assert_eq!(key.to_base64(), "U3VwZXJTZWN1cmVUb2tlbg==");
         assert_eq!(format!("{key:?}"), "SecretKey(16 bytes)");
     }
 

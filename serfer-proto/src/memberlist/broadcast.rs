@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use crate::config::Gossip;
 use crate::table::Key;
 use crate::wire::compound::Compound;
 
@@ -184,9 +185,18 @@ impl BroadcastQueue {
     }
 }
 
-/// How often a message is sent in a cluster of `members`: `mult * ceil(log10(members + 1))`, which
-/// is Go's `retransmitLimit`.
-pub(crate) fn transmit_limit(mult: u32, members: usize) -> u32 {
+/// How often a message is sent in a cluster of `members`.
+///
+/// Unlike Go, where with the local preset a message is sent twice although a gossip tick has three
+/// targets, so that one member of a small cluster may never hear it: everybody who is a target of one
+/// tick gets the message.
+pub(crate) fn transmit_limit(gossip: &Gossip, members: usize) -> u32 {
+    scaled(gossip.retransmit_mult, members).max(gossip.nodes as u32)
+}
+
+/// What grows with the digits of a cluster's size: `mult * ceil(log10(members + 1))`, which is Go's
+/// `retransmitLimit`.
+pub(crate) fn scaled(mult: u32, members: usize) -> u32 {
     let mut digits = 0;
     let mut power: usize = 1;
     while power <= members {
@@ -315,7 +325,14 @@ mod tests {
     fn limits_grow_with_the_digits_of_the_cluster() {
         let expected = [(0, 0), (1, 3), (9, 3), (10, 6), (99, 6), (100, 9), (1000, 12)];
         for (members, limit) in expected {
-            assert_eq!(transmit_limit(3, members), limit, "{members} members");
+            assert_eq!(scaled(3, members), limit, "{members} members");
         }
+    }
+
+    #[test]
+    fn whoever_is_a_target_of_one_tick_gets_the_message() {
+        let config = crate::config::Config::local("a");
+        assert_eq!(transmit_limit(&config.gossip, 4), 3);
+        assert_eq!(transmit_limit(&config.gossip, 10), 4);
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Joins {
 struct Join {
     replay: Replay,
     waiting: VecDeque<SocketAddr>,
-    under_way: usize,
+    under_way: Vec<SocketAddr>,
     reached: Vec<SocketAddr>,
     failed: Vec<(SocketAddr, JoinFailure)>,
 }
@@ -38,9 +38,8 @@ impl Joins {
     /// Ends all joins: we leave.
     pub(super) fn cancel<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         while let Some((id, mut join)) = self.joins.pop_first() {
-            let waiting = std::mem::take(&mut join.waiting);
-            let left = waiting.into_iter().map(|addr| (addr, JoinFailure::Left));
-            join.failed.extend(left);
+            let open = join.under_way.drain(..).chain(join.waiting.drain(..));
+            join.failed.extend(open.map(|addr| (addr, JoinFailure::Left)));
             up.on_join_done(cx, join.done(id));
         }
     }
@@ -59,7 +58,7 @@ impl Memberlist {
         let join = Join {
             replay,
             waiting: addrs.into_iter().collect(),
-            under_way: 0,
+            under_way: Vec::new(),
             reached: Vec::new(),
             failed: Vec::new(),
         };
@@ -80,7 +79,9 @@ impl Memberlist {
         let Some(join) = self.joins.joins.get_mut(&id) else {
             return;
         };
-        join.under_way -= 1;
+        if let Some(place) = join.under_way.iter().position(|&open| open == addr) {
+            join.under_way.swap_remove(place);
+        }
         match result {
             Ok(()) => join.reached.push(addr),
             Err(failure) => {
@@ -90,7 +91,7 @@ impl Memberlist {
         }
         self.dial_waiting(cx, id);
         let joins = &mut self.joins.joins;
-        if joins.get(&id).is_some_and(|join| join.under_way == 0)
+        if joins.get(&id).is_some_and(|join| join.under_way.is_empty())
             && let Some(join) = joins.remove(&id)
         {
             up.on_join_done(cx, join.done(id));
@@ -100,10 +101,10 @@ impl Memberlist {
     fn dial_waiting(&mut self, cx: &mut Cx<'_>, id: JoinId) {
         let at_once = cx.params.limits.joins_at_once;
         while let Some(join) = self.joins.joins.get_mut(&id)
-            && join.under_way < at_once
+            && join.under_way.len() < at_once
             && let Some(addr) = join.waiting.pop_front()
         {
-            join.under_way += 1;
+            join.under_way.push(addr);
             let reason = PushPullReason::Join(id, join.replay);
             self.dial_push_pull(cx, addr, reason);
         }

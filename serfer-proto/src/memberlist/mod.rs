@@ -166,7 +166,7 @@ impl Memberlist {
 
     /// Adds what is queued to the packet being put together, our own news first.
     fn fill_packet<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
-        let limit = broadcast::transmit_limit(cx.params.gossip.retransmit_mult, self.members.len());
+        let limit = broadcast::transmit_limit(&cx.params.gossip, self.members.len());
         self.queue.fill(limit, &[], &mut self.packet);
         up.fill(cx, &mut self.packet);
     }

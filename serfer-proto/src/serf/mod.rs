@@ -274,7 +274,7 @@ impl Delegate for Serf {
     }
 
     fn fill(&mut self, cx: &mut Cx<'_>, packet: &mut Compound) {
-        let limit = transmit_limit(cx.params.gossip.retransmit_mult, self.members.len());
+        let limit = transmit_limit(&cx.params.gossip, self.members.len());
         let Queues { intents, queries, events } = &mut self.queues;
         for queue in [intents, queries, events] {
             queue.fill(limit, USER_MESSAGE, packet);

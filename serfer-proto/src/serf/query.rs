@@ -16,7 +16,7 @@ use crate::context::Cx;
 use crate::error::{QueryError, RespondError};
 use crate::event::{Ack, AnswerTo, Event, Query, Reply};
 use crate::link::Checksum;
-use crate::memberlist::broadcast::{Kind, transmit_limit};
+use crate::memberlist::broadcast::{Kind, scaled};
 use crate::output::QueryId;
 use crate::stats::DropReason;
 use crate::timers::Timer;
@@ -373,5 +373,5 @@ impl Serf {
 
 /// How long a query waits in a cluster of `live_members`: Go's `DefaultQueryTimeout`.
 fn default_timeout(cx: &Cx<'_>, live_members: usize) -> Duration {
-    cx.params.gossip.interval * transmit_limit(cx.params.queries.timeout_mult, live_members)
+    cx.params.gossip.interval * scaled(cx.params.queries.timeout_mult, live_members)
 }

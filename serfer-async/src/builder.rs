@@ -1,0 +1,242 @@
+//! Starting a node.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use serfer_proto::{Config, Endpoint, Keyring, Replay, SecretKey, SecretKeyError};
+
+use crate::address::{Address, DEFAULT_PORT, Resolver, to_advertise};
+use crate::driver::{self, Driver};
+use crate::error::Error;
+use crate::events::Subscribers;
+use crate::router::Router;
+use crate::runtime::Runtime;
+use crate::serfer::Serfer;
+use crate::shared::Shared;
+use crate::tasks::Tasks;
+
+/// How many events a reader may fall behind, unless told otherwise.
+const EVENT_BUFFER: usize = 1024;
+
+/// How many ports are tried when the default one is taken.
+const PORTS_TRIED: u16 = 1000;
+
+/// A node that has not started yet. An adapter's `builder` function makes one.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is started"]
+pub struct Builder<R> {
+    runtime: R,
+    config: Config,
+    bind: String,
+    advertise: Option<String>,
+    named_after_host: bool,
+    seeds: Vec<String>,
+    replay: Replay,
+    router: Option<Router>,
+    event_buffer: usize,
+}
+
+impl<R: Runtime> Builder<R> {
+    /// Starts from the settings of the core.
+    pub fn new(runtime: R, config: Config) -> Self {
+        Self {
+            runtime,
+            config,
+            bind: "0.0.0.0".to_owned(),
+            advertise: None,
+            named_after_host: false,
+            seeds: Vec::new(),
+            replay: Replay::default(),
+            router: None,
+            event_buffer: EVENT_BUFFER,
+        }
+    }
+
+    /// Listens on this address: `HOST` or `HOST:PORT`. By default on all of IPv4, at port 7946.
+    ///
+    /// Without a port, the next free one is taken if 7946 is not; a port that is given must be free,
+    /// and 0 is any.
+    pub fn bind(mut self, addr: impl Into<String>) -> Self {
+        self.bind = addr.into();
+        self
+    }
+
+    /// Tells others to reach us at this address: `HOST` or `HOST:PORT`. By default at the address
+    /// that is bound or, if that is all there are, at one of this machine.
+    pub fn advertise(mut self, addr: impl Into<String>) -> Self {
+        self.advertise = Some(addr.into());
+        self
+    }
+
+    /// Names the node after this machine and, unless it is 7946, its port, instead of as the
+    /// configuration says.
+    pub fn named_after_host(mut self) -> Self {
+        self.named_after_host = true;
+        self
+    }
+
+    /// Adds a key, in base64, to the configuration's. The first is the primary, which seals all that
+    /// we send; it must be among the keys of every other member.
+    ///
+    /// # Errors
+    /// If it is not base64 of 16, 24 or 32 bytes.
+    pub fn key(mut self, key: &str) -> Result<Self, SecretKeyError> {
+        let key = SecretKey::from_base64(key)?;
+        let keyring = match self.config.keys() {
+            Some(keyring) => keyring.clone().with(key),
+            None => Keyring::new(key),
+        };
+        self.config = self.config.keyring(keyring);
+        Ok(self)
+    }
+
+    /// Joins a cluster through any of these seeds, each `HOST` or `HOST:PORT`, before
+    /// [`start`](Self::start) returns. At least one must be reached.
+    pub fn join<S: Into<String>>(mut self, seeds: impl IntoIterator<Item = S>) -> Self {
+        self.seeds.extend(seeds.into_iter().map(S::into));
+        self
+    }
+
+    /// Whether user events that were sent before we joined are delivered. By default they are not.
+    pub fn replay(mut self, replay: Replay) -> Self {
+        self.replay = replay;
+        self
+    }
+
+    /// Handles events. The router sees everything from the start, our own joining included.
+    pub fn router(mut self, router: Router) -> Self {
+        self.router = Some(router);
+        self
+    }
+
+    /// How many events a reader may fall behind before it loses the oldest. 1,024.
+    pub fn event_buffer(mut self, events: usize) -> Self {
+        self.event_buffer = events;
+        self
+    }
+
+    /// Starts the node, and joins if there are seeds.
+    ///
+    /// # Errors
+    /// If a setting is wrong, an address cannot be bound or none of the seeds can be joined. Nothing
+    /// is left running then.
+    pub async fn start(self) -> Result<Serfer, Error> {
+        let resolver = resolver(self.runtime.clone());
+        let (udp, listener, bound) = self.bind_sockets(&resolver).await?;
+        let advertise = self.advertised(&resolver, bound).await?;
+        let mut config = self.config.advertise(advertise);
+        if self.named_after_host {
+            config = config.named(host_name(bound.port())?);
+        }
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)
+            .map_err(|error| Error::System { what: "randomness", source: error.into() })?;
+        let endpoint = Endpoint::new(config, seed, self.runtime.now())?;
+
+        let mut subscribers = Subscribers::default();
+        let routed = self.router.map(|router| (router, subscribers.subscribe(self.event_buffer)));
+        let (clock, tasks) = (self.runtime.clone(), Tasks::new(self.runtime.clone()));
+        let shared = Arc::new(Shared::new(endpoint, subscribers, tasks, move || clock.now()));
+        let driver = Driver { runtime: self.runtime.clone(), udp, shared: shared.clone() };
+        shared.tasks.spawn(driver.run());
+        shared.tasks.spawn(driver::accept(self.runtime, listener, shared.clone()));
+        if let Some((router, events)) = routed {
+            shared.tasks.spawn(router.run(events, shared.clone()));
+        }
+        let serfer = Serfer::new(shared, resolver, self.event_buffer);
+        if !self.seeds.is_empty()
+            && let Err(error) = serfer.join_with(self.seeds, self.replay).await
+        {
+            serfer.shutdown().await;
+            return Err(error);
+        }
+        Ok(serfer)
+    }
+
+    /// Starts the node and waits until it has left or is shut down.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn run(self) -> Result<(), Error> {
+        let serfer = self.start().await?;
+        serfer.wait().await;
+        Ok(())
+    }
+
+    /// Binds a listener and a datagram socket to one port.
+    async fn bind_sockets(
+        &self,
+        resolver: &Resolver,
+    ) -> Result<(R::Udp, R::Listener, SocketAddr), Error> {
+        let address = Address::parse(&self.bind)?;
+        let addrs = address.resolve(resolver, DEFAULT_PORT).await?;
+        let addr = addrs[0];
+        let tries = match address.port {
+            None => PORTS_TRIED,
+            // Any port that is free for one socket may be taken for the other.
+            Some(0) => 10,
+            Some(_) => 1,
+        };
+        let mut tried = addr;
+        let mut refusal = None;
+        for n in 0..tries {
+            if addr.port() != 0 {
+                tried.set_port(addr.port().saturating_add(n));
+            }
+            match self.try_bind(tried).await {
+                Ok(bound) => return Ok(bound),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    refusal.get_or_insert(error);
+                }
+                Err(source) => return Err(Error::Bind { addr: tried, source }),
+            }
+        }
+        let source = refusal.unwrap_or_else(|| io::ErrorKind::AddrInUse.into());
+        Err(Error::Bind { addr, source })
+    }
+
+    async fn try_bind(&self, addr: SocketAddr) -> io::Result<(R::Udp, R::Listener, SocketAddr)> {
+        let (listener, bound) = self.runtime.listen(addr).await?;
+        let udp = self.runtime.bind_udp(bound).await?;
+        Ok((udp, listener, bound))
+    }
+
+    /// Where others reach us.
+    async fn advertised(
+        &self,
+        resolver: &Resolver,
+        bound: SocketAddr,
+    ) -> Result<SocketAddr, Error> {
+        if let Some(advertise) = &self.advertise {
+            let addrs = Address::parse(advertise)?.resolve(resolver, bound.port()).await?;
+            return Ok(addrs[0]);
+        }
+        if !bound.ip().is_unspecified() {
+            return Ok(bound);
+        }
+        let interfaces = if_addrs::get_if_addrs()
+            .map_err(|source| Error::System { what: "interfaces", source })?;
+        let interfaces: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).collect();
+        let ip =
+            to_advertise(bound.ip(), &interfaces).ok_or(Error::NoAddressToAdvertise { bound })?;
+        Ok(SocketAddr::new(ip, bound.port()))
+    }
+}
+
+fn resolver<R: Runtime>(runtime: R) -> Resolver {
+    Box::new(move |host, port| {
+        let runtime = runtime.clone();
+        Box::pin(async move { runtime.resolve(&host, port).await })
+    })
+}
+
+/// The name of a node on this machine: the host's, and the port unless it is the default one.
+fn host_name(port: u16) -> Result<String, Error> {
+    let host = hostname::get().map_err(|source| Error::System { what: "host name", source })?;
+    let host = host.to_string_lossy();
+    Ok(match port {
+        DEFAULT_PORT => host.into_owned(),
+        port => format!("{host}-{port}"),
+    })
+}

@@ -1,0 +1,157 @@
+//! The loop that does what the endpoint says, and the one that accepts streams.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_lite::future;
+
+use crate::runtime::Runtime;
+use crate::shared::{Shared, Todo};
+use crate::stream;
+use crate::tasks::BoxFuture;
+
+/// How many datagrams are taken in before what follows from them is sent.
+const BATCH: usize = 64;
+
+/// The largest datagram there is.
+const DATAGRAM_MAX: usize = 65_536;
+
+/// How long to leave a socket alone that fails, at first and at most.
+const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Drains outputs and performs them; then waits for the deadline, a datagram or another input.
+pub(crate) struct Driver<R: Runtime> {
+    pub(crate) runtime: R,
+    pub(crate) udp: R::Udp,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// Why the driver goes on.
+enum Wake {
+    Deadline,
+    Datagram(io::Result<(usize, SocketAddr)>),
+    Input,
+}
+
+impl<R: Runtime> Driver<R> {
+    pub(crate) async fn run(self) {
+        let mut outgoing = Vec::with_capacity(2048);
+        let mut incoming = vec![0; DATAGRAM_MAX];
+        let mut alarm = Alarm::new(self.runtime.clone());
+        loop {
+            outgoing.clear();
+            match self.shared.with(|state| state.poll(&mut outgoing)) {
+                Ok(Todo::Datagram(to)) => self.send(&outgoing, to).await,
+                Ok(Todo::Connect(id, to)) => stream::dial(&self.runtime, &self.shared, id, to),
+                Ok(Todo::Wait(until)) => {
+                    alarm.set(until);
+                    match self.wake(&mut alarm, &mut incoming).await {
+                        Wake::Deadline => self.shared.drive(|node, now| node.handle_timeout(now)),
+                        Wake::Datagram(received) => self.receive(received, &mut incoming).await,
+                        Wake::Input => {}
+                    }
+                }
+                Err(_broken) => return self.shared.close(),
+            }
+        }
+    }
+
+    /// The order is a priority. An alarm that is due must not wait for a flood of datagrams; an
+    /// input needs nothing but another turn of the loop, whatever else caused it.
+    async fn wake(&self, alarm: &mut Alarm<R>, incoming: &mut [u8]) -> Wake {
+        let deadline = async {
+            alarm.rings().await;
+            Wake::Deadline
+        };
+        let datagram = async {
+            let received = self.runtime.recv_from(&self.udp, incoming).await;
+            Wake::Datagram(received)
+        };
+        let input = async {
+            let _ = self.shared.woken.recv().await;
+            Wake::Input
+        };
+        future::or(deadline, future::or(datagram, input)).await
+    }
+
+    /// Takes in a datagram, and those that have come meanwhile.
+    async fn receive(&self, mut received: io::Result<(usize, SocketAddr)>, incoming: &mut [u8]) {
+        for _ in 0..BATCH {
+            match received {
+                Ok((len, from)) => self.shared.drive(|node, now| {
+                    node.handle_datagram(now, from, &mut incoming[..len]);
+                }),
+                Err(error) => {
+                    tracing::debug!(%error, "cannot receive datagrams");
+                    return self.runtime.sleep_until(self.runtime.now() + PAUSE).await;
+                }
+            }
+            let more = self.runtime.recv_from(&self.udp, incoming);
+            let Some(more) = future::poll_once(more).await else {
+                return;
+            };
+            received = more;
+        }
+    }
+
+    /// Sends one datagram. That it cannot be sent is for the endpoint to know, and no reason to stop.
+    async fn send(&self, data: &[u8], to: SocketAddr) {
+        if let Err(error) = self.runtime.send_to(&self.udp, data, to).await {
+            tracing::debug!(%error, %to, len = data.len(), "cannot send a datagram");
+            self.shared.drive(|node, now| node.handle_send_failed(now, to));
+        }
+    }
+}
+
+/// Accepts streams.
+pub(crate) async fn accept<R: Runtime>(runtime: R, listener: R::Listener, shared: Arc<Shared>) {
+    let mut pause = PAUSE;
+    loop {
+        match runtime.accept(&listener).await {
+            Ok((stream, from)) => {
+                pause = PAUSE;
+                stream::serve(&runtime, &shared, stream, from);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept streams");
+                runtime.sleep_until(runtime.now() + pause).await;
+                pause = (2 * pause).min(PAUSE_MAX);
+            }
+        }
+    }
+}
+
+/// One deadline at a time. As long as it is the same, it is slept for only once.
+struct Alarm<R> {
+    runtime: R,
+    until: Option<Instant>,
+    sleep: Option<BoxFuture<()>>,
+}
+
+impl<R: Runtime> Alarm<R> {
+    fn new(runtime: R) -> Self {
+        Self { runtime, until: None, sleep: None }
+    }
+
+    fn set(&mut self, until: Option<Instant>) {
+        if self.until != until {
+            self.until = until;
+            self.sleep = until.map(|at| -> BoxFuture<()> {
+                let runtime = self.runtime.clone();
+                Box::pin(async move { runtime.sleep_until(at).await })
+            });
+        }
+    }
+
+    async fn rings(&mut self) {
+        match &mut self.sleep {
+            Some(sleep) => sleep.await,
+            None => future::pending().await,
+        }
+        self.until = None;
+        self.sleep = None;
+    }
+}

@@ -1,0 +1,136 @@
+//! All that can go wrong between a user and a node.
+
+use std::io;
+use std::net::SocketAddr;
+
+use serfer_proto::{
+    ConfigError, EventError, ForceLeaveError, JoinError, JoinFailure, QueryError, RespondError,
+    SecretKeyError, TagsError,
+};
+
+pub use crate::shared::Closed;
+
+/// What a call was refused for. Unless it says otherwise, nothing has changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Change the configuration as it says.
+    #[error("configuration: {0}")]
+    Config(#[from] ConfigError),
+    /// Give a base64 key of 16, 24 or 32 bytes.
+    #[error("key: {0}")]
+    Key(#[from] SecretKeyError),
+    /// Give `HOST`, `HOST:PORT`, an IPv4 or an IPv6 address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// Somebody else has the address or port, or this machine does not have the address.
+    #[error("cannot bind {addr}: {source}")]
+    Bind {
+        /// What was to be bound.
+        addr: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Bind to an address of this machine, or say which one to advertise.
+    #[error("bound to {bound}, but no interface has an address that others could reach")]
+    NoAddressToAdvertise {
+        /// What was bound.
+        bound: SocketAddr,
+    },
+    /// The operating system gave something up: randomness, its host name, its interfaces.
+    #[error("{what}: {source}")]
+    System {
+        /// What was asked for.
+        what: &'static str,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A join cannot even be tried.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// None of the seeds could be joined.
+    #[error("cannot join: {0}")]
+    NobodyReached(SeedFailures),
+    /// A user event cannot be sent.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// A query cannot be asked.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// A query cannot be answered.
+    #[error(transparent)]
+    Respond(#[from] RespondError),
+    /// Tags cannot be set.
+    #[error(transparent)]
+    Tags(#[from] TagsError),
+    /// A member cannot be made to leave.
+    #[error(transparent)]
+    ForceLeave(#[from] ForceLeaveError),
+    /// Start another node.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// An address that does not parse or resolve.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("address {address:?} {problem}")]
+pub struct AddressError {
+    /// The address as it was given.
+    pub address: String,
+    /// What is wrong with it.
+    pub problem: AddressProblem,
+}
+
+/// What is wrong with an address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressProblem {
+    /// There is no host before the port.
+    #[error("has no host")]
+    NoHost,
+    /// What stands before a slash is a node name, which must not be empty.
+    #[error("has an empty node name before the slash")]
+    NoName,
+    /// A port is a number up to 65535.
+    #[error("has port {0:?}, which is not a number from 0 to 65535")]
+    Port(String),
+    /// The brackets of an IPv6 address are not closed.
+    #[error("has an unclosed bracket")]
+    Bracket,
+    /// Nobody knows the host.
+    #[error("does not resolve: {0}")]
+    Unresolved(String),
+}
+
+/// Why each seed could not be joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeedFailures(pub Vec<SeedFailure>);
+
+impl std::fmt::Display for SeedFailures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (n, failure) in self.0.iter().enumerate() {
+            let separator = if n == 0 { "" } else { "; " };
+            write!(f, "{separator}{failure}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a seed, or one of the addresses it has, could not be joined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SeedFailure {
+    /// It does not parse or resolve.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// It could not be joined at one of its addresses.
+    #[error("{seed} ({addr}): {failure}")]
+    Join {
+        /// The seed as it was given.
+        seed: String,
+        /// The address tried.
+        addr: SocketAddr,
+        /// Why not.
+        failure: JoinFailure,
+    },
+}

@@ -1,0 +1,36 @@
+//! What serfer's async runtimes have in common.
+//!
+//! [`Serfer`] is the handle of a node, [`Builder`] starts one, [`Router`] and [`Events`] tell what
+//! happens. Underneath, [one loop](driver) moves what the [core](serfer_proto) says through the
+//! sockets of a [`Runtime`]. An adapter crate, like `serfer-tokio`, implements that trait for its
+//! runtime and re-exports everything here: use the adapter, not this crate.
+
+mod address;
+mod builder;
+mod driver;
+mod error;
+mod events;
+mod query;
+mod router;
+mod runtime;
+mod serfer;
+mod shared;
+mod stream;
+mod tasks;
+
+pub use address::DEFAULT_PORT;
+pub use builder::Builder;
+pub use error::{AddressError, AddressProblem, Closed, Error, SeedFailure, SeedFailures};
+pub use events::{Events, Lagged};
+pub use query::{Answers, Replies};
+pub use router::{IntoAnswer, Request, Router};
+pub use runtime::Runtime;
+pub use serfer::{Joined, Serfer};
+
+pub use bytes::Bytes;
+pub use serfer_proto::{
+    self, Coalesce, Compression, Config, ConfigError, Conflict, DropReason, Event, EventError,
+    ForceLeaveError, JoinError, JoinFailure, Keyring, Label, Limits, Member, MemberChange,
+    MemberEvent, Prune, Query, QueryError, QueryId, QueryParams, Replay, Reply, RespondError,
+    SecretKey, SecretKeyError, Stats, Status, Tags, TagsError, UserEvent, Versions,
+};

@@ -1,0 +1,97 @@
+//! The answers to a query, as they come.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use async_channel::Receiver;
+use bytes::Bytes;
+use futures_lite::{Stream, StreamExt};
+use serfer_proto::{QueryId, Reply};
+
+/// What members say to a query.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Ack(Arc<str>),
+    Reply(Reply),
+}
+
+/// The replies to a query: a stream that ends when the query's time is up.
+///
+/// ```no_run
+/// # async fn example(serf: &serfer_async::Serfer) -> Result<(), serfer_async::Error> {
+/// let mut replies = serf.query("status", "are you ok?")?;
+/// while let Some(reply) = replies.next().await {
+///     println!("{}: {}", reply.from, String::from_utf8_lossy(&reply.payload));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Dropping it loses what is still to come, nothing else.
+pub struct Replies {
+    id: QueryId,
+    // Pinned because the receiver has to be while it is polled.
+    answers: Pin<Box<Receiver<Answer>>>,
+    acks: Vec<Arc<str>>,
+}
+
+impl Replies {
+    pub(crate) fn new(id: QueryId, answers: Receiver<Answer>) -> Self {
+        Self { id, answers: Box::pin(answers), acks: Vec::new() }
+    }
+
+    /// Which query this is.
+    pub fn id(&self) -> QueryId {
+        self.id
+    }
+
+    /// The next reply; `None` once the query's time is up.
+    pub async fn next(&mut self) -> Option<Reply> {
+        StreamExt::next(self).await
+    }
+
+    /// Who has acked so far, as far as the stream has been read.
+    pub fn acks(&self) -> &[Arc<str>] {
+        &self.acks
+    }
+
+    /// Waits until the query's time is up and returns all there was.
+    pub async fn collect(mut self) -> Answers {
+        let mut replies = BTreeMap::new();
+        while let Some(reply) = self.next().await {
+            replies.insert(reply.from, reply.payload);
+        }
+        Answers { acks: self.acks, replies }
+    }
+}
+
+impl Stream for Replies {
+    type Item = Reply;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Reply>> {
+        loop {
+            match ready!(self.answers.as_mut().poll_next(cx)) {
+                Some(Answer::Ack(from)) => self.acks.push(from),
+                Some(Answer::Reply(reply)) => return Poll::Ready(Some(reply)),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Replies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replies").field("id", &self.id).field("acks", &self.acks).finish()
+    }
+}
+
+/// All that was said to a query.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Who received it, in the order in which the acks came.
+    pub acks: Vec<Arc<str>>,
+    /// Who replied what.
+    pub replies: BTreeMap<Arc<str>, Bytes>,
+}

@@ -1,0 +1,272 @@
+//! The handle of a node.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures_lite::future;
+use serfer_proto::{Coalesce, Member, Prune, Query, QueryParams, Replay, Stats, Tags};
+
+use crate::address::{Address, DEFAULT_PORT, Resolver};
+use crate::error::{Closed, Error, SeedFailure, SeedFailures};
+use crate::events::Events;
+use crate::query::Replies;
+use crate::shared::Shared;
+
+/// A running node. Cheap to clone; all clones are the same node.
+///
+/// When the last clone is dropped, the node is shut down without leaving, which others see as a
+/// failure: call [`leave`](Self::leave) first to go in good order.
+#[derive(Clone)]
+pub struct Serfer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    resolver: Resolver,
+    event_buffer: usize,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+/// Who was reached by a join, and who was not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// The addresses at which a member was found and all state exchanged.
+    pub reached: Vec<SocketAddr>,
+    /// The seeds that could not be joined, and why.
+    pub failed: Vec<SeedFailure>,
+}
+
+impl Serfer {
+    pub(crate) fn new(shared: Arc<Shared>, resolver: Resolver, event_buffer: usize) -> Self {
+        Self { inner: Arc::new(Inner { shared, resolver, event_buffer }) }
+    }
+
+    /// Joins a cluster through any of these seeds, each `HOST` or `HOST:PORT`. All of them are
+    /// tried, at all addresses they have. User events from before are not delivered.
+    ///
+    /// # Errors
+    /// If none could be joined: the reason for each.
+    pub async fn join<S: AsRef<str>>(
+        &self,
+        seeds: impl IntoIterator<Item = S>,
+    ) -> Result<Joined, Error> {
+        self.join_with(seeds, Replay::Skip).await
+    }
+
+    /// As [`join`](Self::join), and says whether user events from before are delivered.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub async fn join_with<S: AsRef<str>>(
+        &self,
+        seeds: impl IntoIterator<Item = S>,
+        replay: Replay,
+    ) -> Result<Joined, Error> {
+        let (mut found, mut failed) = (Vec::new(), Vec::new());
+        for seed in seeds {
+            let seed = seed.as_ref();
+            match self.resolve(seed).await {
+                Ok(addrs) => found.extend(addrs.into_iter().map(|addr| (addr, seed.to_owned()))),
+                Err(failure) => failed.push(failure),
+            }
+        }
+        if found.is_empty() && !failed.is_empty() {
+            return Err(Error::NobodyReached(SeedFailures(failed)));
+        }
+        let addrs: Vec<SocketAddr> = found.iter().map(|(addr, _)| *addr).collect();
+        let done = self.inner.shared.input(|state, now| {
+            let join = state.endpoint.join(now, &addrs, replay)?;
+            let (waiting, done) = async_channel::bounded(1);
+            state.joins.insert(join, waiting);
+            Ok::<_, Error>(done)
+        })??;
+        let done = done.recv().await.map_err(|_| Closed)?;
+        let seed_of = |addr: &SocketAddr| {
+            let found = found.iter().find(|(found, _)| found == addr);
+            found.map(|(_, seed)| seed.clone()).unwrap_or_default()
+        };
+        failed.extend(done.failed.iter().map(|(addr, failure)| SeedFailure::Join {
+            seed: seed_of(addr),
+            addr: *addr,
+            failure: failure.clone(),
+        }));
+        if done.reached.is_empty() {
+            return Err(Error::NobodyReached(SeedFailures(failed)));
+        }
+        Ok(Joined { reached: done.reached.to_vec(), failed })
+    }
+
+    async fn resolve(&self, seed: &str) -> Result<Vec<SocketAddr>, SeedFailure> {
+        let address = Address::parse(seed)?;
+        Ok(address.resolve(&self.inner.resolver, DEFAULT_PORT).await?)
+    }
+
+    /// Sends a user event to every member, ourselves included.
+    ///
+    /// # Errors
+    /// If it is too large, or the node has left or is shut down.
+    pub fn user_event(&self, name: &str, payload: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.user_event_with(name, payload, Coalesce::No)
+    }
+
+    /// As [`user_event`](Self::user_event), and says whether several of this name may be taken for
+    /// one.
+    ///
+    /// # Errors
+    /// As [`user_event`](Self::user_event).
+    pub fn user_event_with(
+        &self,
+        name: &str,
+        payload: impl AsRef<[u8]>,
+        coalesce: Coalesce,
+    ) -> Result<(), Error> {
+        let payload = payload.as_ref();
+        let send = |state: &mut crate::shared::State, now| {
+            state.endpoint.user_event(now, name, payload, coalesce)
+        };
+        Ok(self.inner.shared.input(send)??)
+    }
+
+    /// Asks every member, ourselves included, with acks.
+    ///
+    /// # Errors
+    /// If it is too large, its name is reserved, too many are open, or the node has left or is shut
+    /// down.
+    pub fn query(&self, name: &str, payload: impl AsRef<[u8]>) -> Result<Replies, Error> {
+        self.query_with(name, payload, &QueryParams::new())
+    }
+
+    /// Asks those members that `params` does not exclude, and for as long as it says.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn query_with(
+        &self,
+        name: &str,
+        payload: impl AsRef<[u8]>,
+        params: &QueryParams,
+    ) -> Result<Replies, Error> {
+        self.inner.shared.input(|state, now| {
+            let query = state.endpoint.query(now, name, payload.as_ref(), params)?;
+            // The endpoint bounds how many answers there can be.
+            let (answers, replies) = async_channel::unbounded();
+            state.queries.insert(query, answers);
+            Ok(Replies::new(query, replies))
+        })?
+    }
+
+    /// Answers a query that came as an event, once, until its deadline.
+    ///
+    /// # Errors
+    /// If the answer is too large, too late or the second, or the node is shut down.
+    pub fn respond(&self, query: &Query, answer: impl AsRef<[u8]>) -> Result<(), Error> {
+        let answer = answer.as_ref();
+        let respond =
+            |state: &mut crate::shared::State, now| state.endpoint.respond(now, query, answer);
+        Ok(self.inner.shared.input(respond)??)
+    }
+
+    /// Everything that happens from now on. Any number of readers may read at their own pace.
+    pub fn events(&self) -> Events {
+        let (shared, buffer) = (&self.inner.shared, self.inner.event_buffer);
+        // Of a node that is shut down there is nothing more to read: the stream ends at once.
+        let nothing = || crate::events::Subscribers::default().subscribe(1);
+        if shared.tasks.is_stopped() {
+            return nothing();
+        }
+        shared.with(|state| state.subscribers.subscribe(buffer)).unwrap_or_else(|_| nothing())
+    }
+
+    /// All members of any status, ourselves included.
+    pub fn members(&self) -> Vec<Member> {
+        let members =
+            |state: &mut crate::shared::State| state.endpoint.members().cloned().collect();
+        self.inner.shared.with(members).unwrap_or_default()
+    }
+
+    /// The member of a name.
+    pub fn member(&self, name: &str) -> Option<Member> {
+        self.inner.shared.with(|state| state.endpoint.member(name).cloned()).ok().flatten()
+    }
+
+    /// Ourselves.
+    ///
+    /// # Errors
+    /// Only if the node is broken by a bug.
+    pub fn local_member(&self) -> Result<Member, Closed> {
+        self.inner.shared.with(|state| state.endpoint.local_member().clone())
+    }
+
+    /// Our tags.
+    pub fn tags(&self) -> Tags {
+        self.inner.shared.with(|state| state.endpoint.tags().clone()).unwrap_or_default()
+    }
+
+    /// Replaces our tags and tells everybody.
+    ///
+    /// # Errors
+    /// If they are too large, or the node has left or is shut down.
+    pub fn set_tags(&self, tags: Tags) -> Result<(), Error> {
+        Ok(self.inner.shared.input(|state, now| state.endpoint.set_tags(now, tags))??)
+    }
+
+    /// Makes a failed member count as left, everywhere, or forgets it altogether.
+    ///
+    /// # Errors
+    /// If no member can have such a name, or the node has left or is shut down.
+    pub fn force_leave(&self, name: &str, prune: Prune) -> Result<(), Error> {
+        let shared = &self.inner.shared;
+        Ok(shared.input(|state, now| state.endpoint.force_leave(now, name, prune))??)
+    }
+
+    /// Leaves the cluster in good order and waits until that is done, which takes a second or two.
+    /// The handle stays readable; nothing more can be sent.
+    ///
+    /// # Errors
+    /// If the node is shut down, before or meanwhile.
+    pub async fn leave(&self) -> Result<(), Error> {
+        let left = self.inner.shared.input(|state, now| {
+            // To leave while leaving is to wait for the same end.
+            let _ = state.endpoint.leave(now);
+            state.wait_until_left()
+        })?;
+        left.wait().await?;
+        Ok(())
+    }
+
+    /// Waits until the node has left or is shut down.
+    pub async fn wait(&self) {
+        let shared = &self.inner.shared;
+        let Ok(left) = shared.with(crate::shared::State::wait_until_left) else {
+            return;
+        };
+        let left = async {
+            let _ = left.wait().await;
+        };
+        future::or(shared.tasks.ended(), left).await;
+    }
+
+    /// Stops the node, without leaving, and waits until its tasks have ended and its sockets are
+    /// closed. To shut down again does nothing.
+    pub async fn shutdown(&self) {
+        self.inner.shared.close();
+        self.inner.shared.tasks.ended().await;
+    }
+
+    /// Counters and gauges.
+    pub fn stats(&self) -> Stats {
+        self.inner.shared.with(|state| state.endpoint.stats()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Serfer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Serfer").field("member", &self.local_member()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,209 @@
+//! What the tasks of one node and its handles share.
+//!
+//! The whole story of who may do what:
+//!
+//! 1. The endpoint sits behind a lock that is only ever held inside a closure, for microseconds,
+//!    never across an `.await`.
+//! 2. Anybody may push inputs: the handles, the stream tasks. Doing so wakes the driver.
+//! 3. Only the driver drains outputs, performs them and hands events to whoever waits for them.
+//!
+//! A poisoned lock means a bug in the core: every call then says [`Closed`](crate::Error::Closed).
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use async_channel::{Receiver, Sender};
+use serfer_proto::{Endpoint, Event, JoinDone, JoinId, Output, QueryId, StreamEnd, StreamId};
+
+use crate::events::Subscribers;
+use crate::query::Answer;
+use crate::stream::{Command, Commander, Orders};
+use crate::tasks::Tasks;
+
+/// The node is shut down, or broken by a bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the node is shut down")]
+pub struct Closed;
+
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) tasks: Tasks,
+    clock: Box<dyn Fn() -> Instant + Send + Sync>,
+    wake: Sender<()>,
+    /// What the driver waits for: some input has come.
+    pub(crate) woken: Receiver<()>,
+}
+
+pub(crate) struct State {
+    pub(crate) endpoint: Endpoint,
+    /// Where the task of each stream takes its orders.
+    pub(crate) streams: BTreeMap<StreamId, Commander>,
+    pub(crate) joins: BTreeMap<JoinId, Sender<JoinDone>>,
+    pub(crate) queries: BTreeMap<QueryId, Sender<Answer>>,
+    /// Whether we have left, and who waits for that.
+    left: bool,
+    leaving: Vec<Sender<()>>,
+    pub(crate) subscribers: Subscribers,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        subscribers: Subscribers,
+        tasks: Tasks,
+        clock: impl Fn() -> Instant + Send + Sync + 'static,
+    ) -> Self {
+        let (wake, woken) = async_channel::bounded(1);
+        let state = State {
+            endpoint,
+            streams: BTreeMap::new(),
+            joins: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            left: false,
+            leaving: Vec::new(),
+            subscribers,
+        };
+        Self { state: Mutex::new(state), tasks, clock: Box::new(clock), wake, woken }
+    }
+
+    /// Looks at the state, or changes it in ways that call for nothing to be done.
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> Result<T, Closed> {
+        let mut state = self.state.lock().map_err(|_| Closed)?;
+        Ok(f(&mut state))
+    }
+
+    /// Tells the endpoint something and wakes the driver.
+    pub(crate) fn input<T>(&self, f: impl FnOnce(&mut State, Instant) -> T) -> Result<T, Closed> {
+        if self.tasks.is_stopped() {
+            return Err(Closed);
+        }
+        let now = (self.clock)();
+        let result = self.with(|state| f(state, now))?;
+        // A full channel means that it will wake up anyway.
+        let _ = self.wake.try_send(());
+        Ok(result)
+    }
+
+    /// Tells the endpoint something that it need not hear if it is shut down.
+    pub(crate) fn tell(&self, f: impl FnOnce(&mut State, Instant)) {
+        let _ = self.input(f);
+    }
+
+    /// Tells the endpoint something when it is the driver who does, who needs no waking and finds
+    /// out by itself that it is shut down.
+    pub(crate) fn drive(&self, f: impl FnOnce(&mut Endpoint, Instant)) {
+        let now = (self.clock)();
+        let _ = self.with(|state| f(&mut state.endpoint, now));
+    }
+
+    /// Ends everything. Handles stay readable.
+    pub(crate) fn close(&self) {
+        self.tasks.stop();
+        // Whoever waits for something from the driver waits no more.
+        let _ = self.with(|state| {
+            state.streams.clear();
+            state.joins.clear();
+            state.queries.clear();
+            state.leaving.clear();
+            state.subscribers = Subscribers::default();
+        });
+    }
+}
+
+impl State {
+    /// The next output; what concerns only this crate's own waiting parties is done on the way.
+    pub(crate) fn poll(&mut self, buf: &mut Vec<u8>) -> Todo {
+        loop {
+            match self.endpoint.poll_output(buf) {
+                Output::Datagram { to, .. } => return Todo::Datagram(to),
+                Output::Connect { stream, to } => return Todo::Connect(stream, to),
+                Output::Wait { until } => return Todo::Wait(until),
+                Output::Write { stream, .. } => {
+                    let data = std::mem::take(buf);
+                    self.command(stream, Command::Write(data));
+                }
+                Output::Close { stream } => self.command(stream, Command::Close),
+                Output::Abort { stream } => drop(self.streams.remove(&stream)),
+                Output::Event(event) => self.dispatch(event),
+            }
+        }
+    }
+
+    /// Makes a stream known, so that the endpoint's orders reach its task.
+    pub(crate) fn open_stream(&mut self, stream: StreamId) -> Orders {
+        let (commander, orders) = Commander::new();
+        self.streams.insert(stream, commander);
+        orders
+    }
+
+    /// A stream is gone, or its other side sends no more.
+    pub(crate) fn end_stream(&mut self, now: Instant, stream: StreamId, end: StreamEnd) {
+        if end == StreamEnd::Closed {
+            self.streams.remove(&stream);
+        }
+        self.endpoint.handle_stream_end(now, stream, end);
+    }
+
+    pub(crate) fn wait_until_left(&mut self) -> Leaving {
+        let (waiting, left) = async_channel::bounded(1);
+        if self.left {
+            let _ = waiting.try_send(());
+        } else {
+            self.leaving.push(waiting);
+        }
+        Leaving(left)
+    }
+
+    fn command(&self, stream: StreamId, command: Command) {
+        if let Some(commander) = self.streams.get(&stream) {
+            drop(commander.commands.try_send(command));
+        }
+    }
+
+    /// Gives an event to whoever waits for it. Nobody can make the driver wait.
+    fn dispatch(&mut self, event: Event) {
+        match event {
+            Event::JoinDone(done) => {
+                if let Some(waiting) = self.joins.remove(&done.join) {
+                    drop(waiting.try_send(done));
+                }
+            }
+            Event::Ack(ack) => self.answer(ack.query, Answer::Ack(ack.from)),
+            Event::Reply(reply) => self.answer(reply.query, Answer::Reply(reply)),
+            Event::QueryClosed(query) => drop(self.queries.remove(&query)),
+            Event::Left => {
+                self.left = true;
+                for waiting in self.leaving.drain(..) {
+                    let _ = waiting.try_send(());
+                }
+            }
+            event => self.subscribers.publish(&event),
+        }
+    }
+
+    fn answer(&self, query: QueryId, answer: Answer) {
+        if let Some(replies) = self.queries.get(&query) {
+            drop(replies.try_send(answer));
+        }
+    }
+}
+
+/// What the driver has to do outside the lock.
+pub(crate) enum Todo {
+    /// Send the buffer.
+    Datagram(std::net::SocketAddr),
+    /// Dial.
+    Connect(StreamId, std::net::SocketAddr),
+    /// Nothing until then.
+    Wait(Option<Instant>),
+}
+
+/// Waits for a node to have left.
+pub(crate) struct Leaving(Receiver<()>);
+
+impl Leaving {
+    pub(crate) async fn wait(self) -> Result<(), Closed> {
+        self.0.recv().await.map_err(|_| Closed)
+    }
+}
