@@ -1,0 +1,77 @@
+//! What `node` and `guardian` have in common: their flags, and how they are started.
+
+use std::error::Error;
+
+use clap::Parser;
+use serfer_tokio::{Builder, Config, Member, Tokio};
+
+/// base64 of `SuperSecureToken`
+const DEFAULT_KEY: &str = "U3VwZXJTZWN1cmVUb2tlbg==";
+
+#[derive(Parser)]
+pub(crate) struct Flags {
+    /// Where to listen. Without a port: 7946, or the next that is free
+    #[arg(long, value_name = "ADDR[:PORT]", default_value = "0.0.0.0")]
+    bind: String,
+    /// Where others reach us. By default an address of this machine, and the port that is bound
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    advertise: Option<String>,
+    /// What others call us. By default the host name, with the port unless it is 7946
+    #[arg(long)]
+    name: Option<String>,
+    /// A member to join through: address or host name. May be repeated
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    join: Vec<String>,
+    /// What others are to know of us. May be repeated
+    #[arg(long, value_name = "K=V", value_parser = key_value)]
+    tag: Vec<(String, String)>,
+    /// A key of 16, 24 or 32 bytes; the first one seals what we send. May be repeated
+    #[arg(long, value_name = "BASE64", default_value = DEFAULT_KEY)]
+    key: Vec<String>,
+    /// No encryption
+    #[arg(long, conflicts_with = "key")]
+    plain: bool,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("not of the form K=V")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+impl Flags {
+    /// A node that is as the flags say.
+    pub(crate) fn builder(self) -> Result<Builder<Tokio>, Box<dyn Error>> {
+        let mut config = Config::lan(self.name.as_deref().unwrap_or_default());
+        for (key, value) in self.tag {
+            config = config.tag(key, value)?;
+        }
+        let mut builder = serfer_tokio::builder(config).bind(self.bind).join(self.join);
+        if self.name.is_none() {
+            builder = builder.named_after_host();
+        }
+        if let Some(advertise) = self.advertise {
+            builder = builder.advertise(advertise);
+        }
+        if !self.plain {
+            for key in &self.key {
+                builder = builder.key(key)?;
+            }
+        }
+        Ok(builder)
+    }
+}
+
+/// One line about each member.
+pub(crate) fn describe(members: &[Member]) -> String {
+    let describe = |member: &Member| {
+        let (name, status, addr) = (member.name(), member.status(), member.addr());
+        format!("{{ {name}\t{status}\t{addr}\t[{}] }}", member.tags())
+    };
+    members.iter().map(describe).collect::<Vec<_>>().join(", ")
+}
+
+/// Shows what the library traces: `RUST_LOG=serfer_proto=debug`.
+pub(crate) fn trace() {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,59 @@
+//! A node that sends the user event `useless` every two seconds, and asks every five how all are.
+//!
+//! ```text
+//! cargo run --release -p serfer-tokio --example guardian -- --join 192.168.0.1:7946
+//! ```
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
+
+mod common;
+
+use std::error::Error;
+use std::time::Duration;
+
+use clap::Parser;
+use common::{Flags, describe, trace};
+use serfer_tokio::{MemberChange, MemberEvent, Replies, Router};
+use tokio::time::interval;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    trace();
+    let router = Router::new().member(MemberChange::Join, join);
+    let serf = Flags::parse().builder()?.router(router).start().await?;
+    println!("Starting guardian on {}", serf.local_member()?.addr());
+
+    let mut events = interval(Duration::from_secs(2));
+    let mut queries = interval(Duration::from_secs(5));
+    // An interval starts with a tick at once.
+    events.tick().await;
+    queries.tick().await;
+    loop {
+        tokio::select! {
+            _ = events.tick() => serf.user_event("useless", "this is a payload")?,
+            _ = queries.tick() => {
+                let replies = serf.query("status", "are you ok?")?;
+                tokio::spawn(report(replies));
+            }
+            stopped = tokio::signal::ctrl_c() => {
+                stopped?;
+                break;
+            }
+        }
+    }
+    serf.leave().await?;
+    serf.shutdown().await;
+    Ok(())
+}
+
+async fn join(event: MemberEvent) {
+    println!("members: {}", describe(&event.members));
+}
+
+async fn report(replies: Replies) {
+    let answers = replies.collect().await;
+    println!("Response from query 'status':");
+    for (from, reply) in &answers.replies {
+        println!("  From {from}: {}", String::from_utf8_lossy(reply));
+    }
+    println!("Total Ack: {}, Total Response: {}", answers.acks.len(), answers.replies.len());
+}

@@ -1,0 +1,86 @@
+//! tokio's sockets, timers and tasks, as serfer wants them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use serfer_async::Runtime;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::runtime::Handle;
+
+/// The tokio runtime that a node lives on.
+#[derive(Clone, Debug)]
+pub struct Tokio {
+    handle: Handle,
+}
+
+impl Tokio {
+    /// The runtime of the caller.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, as everything of tokio's does.
+    pub fn current() -> Self {
+        Self { handle: Handle::current() }
+    }
+}
+
+impl Runtime for Tokio {
+    type Udp = UdpSocket;
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        tokio::time::sleep_until(at.into()).await;
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.handle.spawn(task);
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    }
+
+    async fn bind_udp(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
+        UdpSocket::bind(addr).await
+    }
+
+    async fn send_to(&self, udp: &UdpSocket, data: &[u8], to: SocketAddr) -> io::Result<()> {
+        udp.send_to(data, to).await.map(drop)
+    }
+
+    async fn recv_from(&self, udp: &UdpSocket, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        udp.recv_from(buf).await
+    }
+
+    async fn listen(&self, addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+        let listener = TcpListener::bind(addr).await?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    }
+
+    async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+        listener.accept().await
+    }
+
+    async fn connect(&self, addr: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(addr).await
+    }
+
+    async fn read(&self, stream: &mut TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+        stream.read(buf).await
+    }
+
+    async fn write_all(&self, stream: &mut TcpStream, data: &[u8]) -> io::Result<()> {
+        stream.write_all(data).await
+    }
+
+    async fn finish(&self, stream: &mut TcpStream) -> io::Result<()> {
+        stream.shutdown().await
+    }
+}
