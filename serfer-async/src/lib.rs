@@ -1,8 +1,8 @@
 //! What serfer's async runtimes have in common.
 //!
 //! [`Serfer`] is the handle of a node, [`Builder`] starts one, [`Router`] and [`Events`] tell what
-//! happens. Underneath, [one loop](driver) moves what the [core](serfer_proto) says through the
-//! sockets of a [`Runtime`]. An adapter crate, like `serfer-tokio`, implements that trait for its
+//! happens. Underneath, one loop moves what the [core](serfer_proto) says through the sockets of a
+//! [`Runtime`]. An adapter crate, like `serfer-tokio`, implements that trait for its
 //! runtime and re-exports everything here: use the adapter, not this crate.
 
 mod address;

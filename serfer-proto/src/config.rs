@@ -257,9 +257,6 @@ impl Label {
     }
 }
 
-/// The most encoded bytes our own tags may take up: memberlist's `MetaMaxSize`.
-pub const TAGS_LEN_MAX: usize = 512;
-
 impl Config {
     /// For one data centre: Go's `DefaultLANConfig`.
     ///
@@ -351,7 +348,7 @@ impl Config {
     /// Adds a tag, or replaces it.
     ///
     /// # Errors
-    /// If the tags would take up more than [`TAGS_LEN_MAX`] encoded bytes.
+    /// If the tags would take up more than [`TAGS_LEN_MAX`](crate::TAGS_LEN_MAX) encoded bytes.
     pub fn tag(
         mut self,
         key: impl Into<String>,

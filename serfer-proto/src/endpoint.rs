@@ -13,10 +13,11 @@ use crate::error::{
     TagsError,
 };
 use crate::event::{Query, Replay};
+use crate::ids::{JoinId, QueryId, StreamId};
 use crate::link::Unpacker;
 use crate::member::Member;
 use crate::memberlist::{Memberlist, StreamEnd};
-use crate::output::{JoinId, Output, QueryId, StreamId};
+use crate::output::Output;
 use crate::params::Params;
 use crate::rng::Rng;
 use crate::serf::{Coalesce, Prune, QueryParams, Serf};
@@ -138,7 +139,6 @@ impl Endpoint {
             Timer::Forget => memberlist.on_forget(cx),
             Timer::Leave => serf.on_leave_timer(cx, memberlist),
             Timer::Query(query) => serf.on_query_timeout(cx, query),
-            Timer::Prune(key) => serf.on_prune_timeout(cx, key),
             Timer::Reap => serf.on_reap_tick(cx),
             Timer::Reconnect => serf.on_reconnect_tick(cx, memberlist),
         }

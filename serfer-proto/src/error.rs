@@ -3,8 +3,7 @@
 //! What arrives from the network never becomes an error: it is counted and traced. An error here
 //! means that nothing has changed.
 
-use crate::config::TAGS_LEN_MAX;
-use crate::tags::Tags;
+use crate::tags::{TAGS_LEN_MAX, Tags};
 
 /// A configuration that cannot work: every fault that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::ids::{JoinId, QueryId};
 use crate::member::Member;
-use crate::output::{JoinId, QueryId};
 
 /// Something happened that the application may care about. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -82,6 +82,7 @@ mod context;
 mod endpoint;
 mod error;
 mod event;
+mod ids;
 mod keyring;
 mod link;
 mod member;
@@ -100,7 +101,6 @@ pub mod wire;
 
 pub use config::{
     Compression, Config, Gossip, Label, Leave, Limits, Members, Probe, Queries, Suspicion,
-    TAGS_LEN_MAX,
 };
 pub use endpoint::Endpoint;
 pub use error::{
@@ -111,10 +111,11 @@ pub use event::{
     Ack, Conflict, Event, JoinDone, JoinFailure, MemberChange, MemberEvent, Query, Replay, Reply,
     UserEvent,
 };
+pub use ids::{JoinId, QueryId, StreamId};
 pub use keyring::{Keyring, SecretKey, SecretKeyError};
 pub use member::{Member, Status, Versions};
 pub use memberlist::StreamEnd;
-pub use output::{JoinId, Output, QueryId, StreamId};
+pub use output::Output;
 pub use serf::{Coalesce, Prune, QueryParams};
 pub use stats::{DropReason, Drops, Stats};
-pub use tags::Tags;
+pub use tags::{TAGS_LEN_MAX, Tags};

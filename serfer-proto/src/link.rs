@@ -8,7 +8,7 @@
 use crate::config::{Compression, Config};
 use crate::keyring::Keyring;
 use crate::rng::Rng;
-use crate::wire::compound::Parts;
+use crate::wire::compound::{HEADER_LEN, PART_OVERHEAD, Parts};
 use crate::wire::lzw::Lzw;
 use crate::wire::msgpack::DecodeError;
 use crate::wire::seal::{self, OpenError, Sealing, Version};
@@ -23,6 +23,11 @@ const COMPRESS_MIN: usize = 1024;
 
 /// How many compounds and compressions may stand inside each other.
 const NESTING_MAX: usize = 8;
+
+/// Unlike Go: how many messages one packet may bring, whatever they are wrapped in. The most that
+/// anybody sends is 255, but a few compressed bytes could make us answer tens of thousands of pings.
+const MESSAGES_MAX: u64 = 1024;
+const TOO_MANY: u64 = MESSAGES_MAX + 1;
 
 /// Why a packet or a stream could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +90,11 @@ impl Link {
     pub(crate) fn message_len_max(&self) -> usize {
         let sealing = self.keyring.as_ref().map_or(0, |_| VERSION.overhead());
         self.packet_len_max - label::overhead(&self.label) - sealing - checksum::OVERHEAD
+    }
+
+    /// How long a message may be to be queued: it has to fit into a compound with room for itself.
+    pub(crate) fn queued_len_max(&self) -> usize {
+        self.message_len_max() - HEADER_LEN - PART_OVERHEAD
     }
 
     /// Appends a packet with the messages that `write` appends.
@@ -220,8 +230,17 @@ impl Unpacker {
         packet: &[u8],
         each: &mut impl FnMut(Result<&[u8], DecodeError>),
     ) {
+        let mut messages = 0;
+        let mut each_of_so_many = |message: Result<&[u8], DecodeError>| {
+            messages += 1;
+            match messages {
+                ..=MESSAGES_MAX => each(message),
+                TOO_MANY => each(Err(DecodeError::TooLarge { max: MESSAGES_MAX })),
+                _ => {}
+            }
+        };
         let mut budget = self.inflated_len_max;
-        self.unpack_nested(packet, NESTING_MAX, &mut budget, each);
+        self.unpack_nested(packet, NESTING_MAX, &mut budget, &mut each_of_so_many);
     }
 
     fn unpack_nested(

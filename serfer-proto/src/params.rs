@@ -55,18 +55,41 @@ impl TryFrom<&Config> for Params {
                 delegate_max: 5,
                 delegate_cur: config.serf_protocol,
             },
-            probe: config.probe,
+            probe: Probe {
+                interval: bounded(config.probe.interval),
+                timeout: bounded(config.probe.timeout),
+                ..config.probe
+            },
             suspicion: config.suspicion,
-            gossip: config.gossip,
-            push_pull_interval: config.push_pull_interval,
-            stream_timeout: config.stream_timeout,
-            members: config.members,
-            leave: config.leave,
+            gossip: Gossip {
+                interval: bounded(config.gossip.interval),
+                to_the_dead: bounded(config.gossip.to_the_dead),
+                ..config.gossip
+            },
+            push_pull_interval: config.push_pull_interval.map(bounded),
+            stream_timeout: bounded(config.stream_timeout),
+            members: Members {
+                reap_interval: bounded(config.members.reap_interval),
+                reconnect_interval: bounded(config.members.reconnect_interval),
+                reconnect_timeout: bounded(config.members.reconnect_timeout),
+                tombstone_timeout: bounded(config.members.tombstone_timeout),
+                recent_intent_timeout: bounded(config.members.recent_intent_timeout),
+            },
+            leave: Leave {
+                broadcast_timeout: bounded(config.leave.broadcast_timeout),
+                propagate_delay: bounded(config.leave.propagate_delay),
+            },
             queries: config.queries,
             user_event_len_max: config.user_event_len_max,
             limits: config.limits,
         })
     }
+}
+
+/// A century is for ever. What is longer could not be added to the time.
+fn bounded(time: Duration) -> Duration {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    time.min(CENTURY)
 }
 
 /// Everything that is wrong, in the order of the settings.

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::wire::msgpack::{Reader, Text, Value, put_map};
 
+/// The most encoded bytes our own tags may take up: memberlist's `MetaMaxSize`.
+pub const TAGS_LEN_MAX: usize = 512;
+
 /// Keys and values, sorted by key.
 ///
 /// They travel in at most 512 encoded bytes ([`Tags::encoded_len`]); how much fits is checked where

@@ -12,7 +12,7 @@ use std::time::Instant;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-use crate::output::{QueryId, StreamId};
+use crate::ids::{QueryId, StreamId};
 use crate::table::Key;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,8 +39,6 @@ pub(crate) enum Timer {
     Leave,
     /// When to close a query.
     Query(QueryId),
-    /// When to erase a leaving member that somebody wants pruned.
-    Prune(Key),
     /// When to look for members that failed or left too long ago.
     Reap,
     /// When to try a failed member again.
@@ -62,7 +60,6 @@ impl Timer {
             Self::Forget => "forget",
             Self::Leave => "leave",
             Self::Query(_) => "query",
-            Self::Prune(_) => "prune",
             Self::Reap => "reap",
             Self::Reconnect => "reconnect",
         }

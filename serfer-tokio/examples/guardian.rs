@@ -8,16 +8,20 @@
 mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use common::{Flags, describe, trace};
+use common::{Flags, describe, run};
 use serfer_tokio::{MemberChange, MemberEvent, Replies, Router};
 use tokio::time::interval;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    trace();
+async fn main() -> ExitCode {
+    run(guardian()).await
+}
+
+async fn guardian() -> Result<(), Box<dyn Error>> {
     let router = Router::new().member(MemberChange::Join, join);
     let serf = Flags::parse().builder()?.router(router).start().await?;
     println!("Starting guardian on {}", serf.local_member()?.addr());

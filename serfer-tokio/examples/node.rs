@@ -8,14 +8,18 @@
 mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use clap::Parser;
-use common::{Flags, describe, trace};
+use common::{Flags, describe, run};
 use serfer_tokio::{MemberChange, MemberEvent, Request, Router, UserEvent};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    trace();
+async fn main() -> ExitCode {
+    run(node()).await
+}
+
+async fn node() -> Result<(), Box<dyn Error>> {
     let router = Router::new()
         .member(MemberChange::Join, join)
         .user_event("useless", useless)

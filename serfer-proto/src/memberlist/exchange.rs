@@ -19,9 +19,10 @@ use super::probe::{Source, is_for_us};
 use super::{Delegate, Memberlist};
 use crate::context::Cx;
 use crate::event::{JoinFailure, Replay};
+use crate::ids::{JoinId, StreamId};
 use crate::link::Refusal;
 use crate::member::Node;
-use crate::output::{JoinId, Output, StreamId};
+use crate::output::Output;
 use crate::stats::DropReason;
 use crate::timers::Timer;
 use crate::wire::message::{Ack, ErrorResponse, PushNodeState, ip_bytes, state};
@@ -170,6 +171,8 @@ impl Memberlist {
     }
 
     /// Somebody dialled us; `None` if too many have.
+    ///
+    /// Unlike Go, which counts push/pulls only: a stream costs us the same whatever comes over it.
     pub(crate) fn on_accepted(&mut self, cx: &mut Cx<'_>, from: SocketAddr) -> Option<StreamId> {
         if self.exchanges.inbound >= cx.params.limits.inbound_streams {
             cx.dropped(DropReason::Full, from, &"too many inbound streams");
@@ -266,6 +269,7 @@ impl Memberlist {
         message: Result<StreamMessage<'_>, Refusal>,
     ) {
         match message {
+            // Unlike Go: what is no message, or a compressed one that is broken, gets no answer.
             Err(Refusal::Label | Refusal::Broken(_)) => {}
             Err(refusal) => {
                 let text = refusal.to_string();

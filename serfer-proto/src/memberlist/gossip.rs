@@ -1,7 +1,8 @@
 //! One gossip tick: tell a few others what is new.
 //!
-//! There is a tick only while something is queued and somebody could be told, so an idle node sleeps
-//! through (a wake-up costs ten times what a datagram does). Counterpart of Go's `gossip`.
+//! Unlike Go, which ticks for ever: there is a tick only while something is queued and somebody could
+//! be told, so an idle node sleeps through (a wake-up costs ten times what a datagram does).
+//! Counterpart of Go's `gossip`.
 
 use super::{Delegate, Memberlist};
 use crate::context::Cx;

@@ -11,7 +11,7 @@ use super::exchange::PushPullReason;
 use super::{Delegate, Memberlist};
 use crate::context::Cx;
 use crate::event::{JoinDone, JoinFailure, Replay};
-use crate::output::JoinId;
+use crate::ids::JoinId;
 
 #[derive(Debug, Default)]
 pub(super) struct Joins {

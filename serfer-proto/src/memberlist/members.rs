@@ -208,6 +208,8 @@ impl Members {
     }
 
     /// Removes those that have been gone for `keep`.
+    ///
+    /// Unlike Go, which does so when a round of probes begins, however long that takes.
     pub(crate) fn forget(&mut self, now: Instant, keep: Duration) {
         while let Some(&(since, key)) = self.departed.front() {
             if since + keep > now {

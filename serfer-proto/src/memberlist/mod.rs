@@ -189,7 +189,7 @@ impl Memberlist {
     fn broadcast(&mut self, cx: &mut Cx<'_>, message: &Message<'_>, kind: broadcast::Kind) {
         let mut bytes = Vec::with_capacity(160);
         message.encode(&mut bytes);
-        if bytes.len() > cx.link.message_len_max() {
+        if bytes.len() > cx.link.queued_len_max() {
             // It could never be sent. Push/pulls spread it instead.
             cx.stats.broadcasts_dropped += 1;
             return;

@@ -27,6 +27,10 @@ use crate::wire::seq::Seq;
 const REACH: u32 = 1 << 20;
 const UNKNOWN_MAX: u32 = u32::MAX - (1 << 16);
 
+fn is_out_of_reach(incarnation: u32, known: u32) -> bool {
+    incarnation.saturating_sub(known) > REACH
+}
+
 /// An [`Alive`] that has been found to make sense.
 struct News<'a> {
     name: &'a str,
@@ -60,7 +64,7 @@ impl News<'_> {
 impl Memberlist {
     /// Makes ourselves a member, or says something new about ourselves.
     pub(crate) fn announce<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, meta: &[u8]) {
-        self.incarnation += 1;
+        self.incarnation = self.incarnation.saturating_add(1);
         let node = Arc::new(Node {
             name: cx.params.name.clone(),
             ip: cx.params.advertise.ip(),
@@ -99,12 +103,16 @@ impl Memberlist {
         };
         match self.members.find(news.name) {
             None => self.on_alive_unknown(cx, up, from, &news),
-            Some(key) if Some(key) == self.members.me() => self.on_alive_me(cx, up, key, &news),
+            Some(key) if Some(key) == self.members.me() => {
+                self.on_alive_me(cx, up, from, key, &news);
+            }
             Some(key) => self.on_alive_known(cx, up, from, key, &news),
         }
         true
     }
 
+    /// Unlike Go, which stores a node whatever its versions and then refuses whole push/pulls on its
+    /// account (`verifyProtocol`): such a node is not stored, and the others in its push/pull are.
     fn check<'a>(&self, cx: &Cx<'_>, alive: &Alive<'a>) -> Result<News<'a>, DropReason> {
         let versions = Versions::from_bytes(alive.versions)
             .filter(|versions| versions.fit(cx.params.versions))
@@ -139,7 +147,7 @@ impl Memberlist {
             return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
         }
         if news.incarnation == 0 {
-            // No node starts below 1. Go enters such a member as dead and forgets it soon.
+            // No node starts below 1. Unlike Go, which enters such a member as dead for a while.
             return;
         }
         let node = news.node();
@@ -151,7 +159,14 @@ impl Memberlist {
     }
 
     /// Somebody else's word about us: our own echo, an old one, or one to be denied.
-    fn on_alive_me<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, me: Key, news: &News<'_>) {
+    fn on_alive_me<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        me: Key,
+        news: &News<'_>,
+    ) {
         if self.leaving {
             return;
         }
@@ -163,6 +178,9 @@ impl Memberlist {
         let is_echo = news.incarnation == known.incarnation && news.is_same(&known.node);
         if news.incarnation < known.incarnation || is_echo {
             return;
+        }
+        if is_out_of_reach(news.incarnation, known.incarnation) {
+            return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
         }
         self.refute(cx, news.incarnation);
     }
@@ -185,7 +203,7 @@ impl Memberlist {
         if news.incarnation <= known.incarnation && !moved {
             return;
         }
-        if news.incarnation > known.incarnation.saturating_add(REACH) {
+        if is_out_of_reach(news.incarnation, known.incarnation) {
             return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
         }
         let meta_changed = *known.node.meta != *news.meta;
@@ -393,7 +411,7 @@ impl Memberlist {
         if incarnation < known {
             return None;
         }
-        if incarnation - known > REACH {
+        if is_out_of_reach(incarnation, known) {
             cx.dropped(DropReason::OutOfReach, from, &"incarnation");
             return None;
         }

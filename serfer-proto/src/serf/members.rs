@@ -28,6 +28,8 @@ pub(crate) struct Entry {
     pub(crate) status_ltime: u64,
     /// Since when it is gone.
     gone_since: Option<Instant>,
+    /// Somebody wants it forgotten once it is gone.
+    prune: bool,
 }
 
 impl Row for Entry {
@@ -67,6 +69,7 @@ impl Serf {
             member: Member { node: node.clone(), status },
             status_ltime,
             gone_since: None,
+            prune: false,
         })
     }
 
@@ -86,6 +89,9 @@ impl Serf {
             self.arm_reconnect(cx);
         }
         self.emit_member(cx, change, key);
+        if self.members[key].prune {
+            self.erase(cx, key);
+        }
     }
 
     /// A node says something else about itself.
@@ -117,7 +123,6 @@ impl Serf {
         entry.status_ltime = join.ltime;
         if entry.member.status == Status::Leaving {
             self.set_status(key, Status::Alive, None);
-            cx.timers.clear(Timer::Prune(key));
         }
         true
     }
@@ -188,25 +193,16 @@ impl Serf {
         is_news
     }
 
-    /// Forgets a member for good. One that is just leaving gets the time to do so.
+    /// Forgets a member for good, or as soon as it is gone.
     ///
-    /// Unlike Go, which sleeps with its member lock held.
+    /// Unlike Go, which waits for a moment with its member lock held and then forgets even a member
+    /// that is alive, so that nobody ever sees it again.
     fn prune(&mut self, cx: &mut Cx<'_>, key: Key) {
-        if self.members[key].member.status == Status::Leaving {
-            let leave = &cx.params.leave;
-            let at = cx.now + leave.broadcast_timeout + leave.propagate_delay;
-            cx.timers.set(Timer::Prune(key), at);
+        let entry = &mut self.members[key];
+        if entry.gone_since.is_some() {
+            self.erase(cx, key);
         } else {
-            self.erase(cx, key);
-        }
-    }
-
-    /// The time that a pruned member had to leave is over.
-    pub(crate) fn on_prune_timeout(&mut self, cx: &mut Cx<'_>, key: Key) {
-        let entry = self.members.get(key);
-        // Unlike Go: one that came back meanwhile stays.
-        if entry.is_some_and(|entry| entry.member.status != Status::Alive) {
-            self.erase(cx, key);
+            entry.prune = true;
         }
     }
 
@@ -281,6 +277,7 @@ impl Serf {
         self.gone += usize::from(gone_since.is_some());
         entry.member.status = status;
         entry.gone_since = gone_since;
+        entry.prune &= status != Status::Alive;
     }
 
     fn emit_member(&self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {

@@ -42,7 +42,7 @@ use crate::table::Table;
 use crate::tags::Tags;
 use crate::timers::Timer;
 use crate::wire;
-use crate::wire::compound::{Compound, PART_OVERHEAD};
+use crate::wire::compound::Compound;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
 use crate::wire::serf_message::{EventSlot, Join, Leave, PushPull, SerfMessage};
@@ -167,7 +167,7 @@ impl Serf {
     }
 
     fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: Bytes, kind: Kind) {
-        let len_max = cx.link.message_len_max() - USER_MESSAGE.len() - PART_OVERHEAD;
+        let len_max = cx.link.queued_len_max() - USER_MESSAGE.len();
         if message.len() > len_max {
             // It came in a larger packet than ours and could never be passed on.
             cx.stats.broadcasts_dropped += 1;

@@ -15,12 +15,12 @@ use super::{Class, Serf, USER_MESSAGE, filter};
 use crate::context::Cx;
 use crate::error::{QueryError, RespondError};
 use crate::event::{Ack, AnswerTo, Event, Query, Reply};
+use crate::ids::QueryId;
 use crate::link::Checksum;
+use crate::member::received_name;
 use crate::memberlist::broadcast::{Kind, scaled};
-use crate::output::QueryId;
 use crate::stats::DropReason;
 use crate::timers::Timer;
-use crate::wire::compound::PART_OVERHEAD;
 use crate::wire::message::{ip_bytes, ip_from_bytes};
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
@@ -31,7 +31,7 @@ const INTERNAL_PREFIX: &str = "_serf_";
 /// The one of them that anybody may ask: it is acked, and that is all.
 const INTERNAL_PING: &str = "_serf_ping";
 
-/// How long we believe a query to be open, whatever it says.
+/// How long we believe a query to be open. Unlike Go: whatever it says.
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
 /// Who is asked, how, and for how long. By default everybody is, with acks.
@@ -141,11 +141,7 @@ impl Serf {
         };
         let mut message = Vec::with_capacity(128 + name.len() + payload.len());
         SerfMessage::Query(query).encode(&mut message);
-        let max = cx
-            .params
-            .queries
-            .len_max
-            .min(cx.link.message_len_max() - USER_MESSAGE.len() - PART_OVERHEAD);
+        let max = cx.params.queries.len_max.min(cx.link.queued_len_max() - USER_MESSAGE.len());
         if message.len() > max {
             let len = message.len();
             return Err(QueryError::TooLarge { len, max });
@@ -189,7 +185,12 @@ impl Serf {
         from: SocketAddr,
         query: &serf_message::Query<'_>,
     ) -> bool {
-        let (Some(name), Some(source)) = (query.name.to_str(), query.source_node.to_str()) else {
+        // A node before serf 0.9.0 does not say who asks.
+        let source = match query.source_node {
+            Text([]) => Some(""),
+            source => received_name(source),
+        };
+        let (Some(name), Some(source)) = (query.name.to_str(), source) else {
             cx.dropped(DropReason::Name, from, &"query");
             return false;
         };
@@ -335,7 +336,7 @@ impl Serf {
             // Too late, which is nobody's fault.
             return;
         };
-        let Some(name) = response.from.to_str() else {
+        let Some(name) = received_name(response.from) else {
             return cx.dropped(DropReason::Name, from, &"query response");
         };
         let is_ack = response.flags & FLAG_ACK != 0;

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::ring::Seen;
-use super::{Class, Serf};
+use super::{Class, Serf, USER_MESSAGE};
 use crate::context::Cx;
 use crate::error::EventError;
 use crate::event::{Event, UserEvent};
 use crate::memberlist::broadcast::Kind;
 use crate::stats::DropReason;
-use crate::wire::compound::PART_OVERHEAD;
 use crate::wire::serf_message::{self, SerfMessage};
 
 /// A user event as it is remembered.
@@ -55,7 +54,7 @@ impl Serf {
         let mut message = Vec::with_capacity(64 + name.len() + payload.len());
         SerfMessage::UserEvent(event).encode(&mut message);
         // More than fits into a packet with other messages would wait in the queue for ever.
-        let max = cx.params.user_event_len_max.min(cx.link.message_len_max() - 1 - PART_OVERHEAD);
+        let max = cx.params.user_event_len_max.min(cx.link.queued_len_max() - USER_MESSAGE.len());
         if message.len() > max {
             let len = message.len();
             return Err(EventError::TooLarge { len, max });

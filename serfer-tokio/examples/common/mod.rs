@@ -1,6 +1,7 @@
 //! What `node` and `guardian` have in common: their flags, and how they are started.
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use clap::Parser;
 use serfer_tokio::{Builder, Config, Member, Tokio};
@@ -70,8 +71,16 @@ pub(crate) fn describe(members: &[Member]) -> String {
     members.iter().map(describe).collect::<Vec<_>>().join(", ")
 }
 
-/// Shows what the library traces: `RUST_LOG=serfer_proto=debug`.
-pub(crate) fn trace() {
+/// Runs a program, with what the library traces on standard error (`RUST_LOG=serfer_proto=debug`),
+/// and says in plain words what went wrong.
+pub(crate) async fn run(program: impl Future<Output = Result<(), Box<dyn Error>>>) -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match program.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }

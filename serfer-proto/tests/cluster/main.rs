@@ -1,0 +1,52 @@
+//! Whole nodes: alone, in clusters in virtual time, and against peers that do not mean well.
+//!
+//! Nothing but the public API is used, and no real time passes. [`harness`] runs clusters, and
+//! [`solo`] one node among peers that a test makes up.
+#![expect(clippy::unwrap_used, reason = "every helper here is part of a test")]
+
+mod craft;
+mod harness;
+mod network;
+mod solo;
+mod support;
+
+mod answering;
+mod events;
+mod hostile;
+mod idle;
+mod intents;
+mod joining;
+mod leaving;
+mod limits;
+mod mutated;
+mod probing;
+mod queries;
+mod refusals;
+mod returning;
+mod storms;
+mod streams;
+mod suspicion;
+
+use harness::Cluster;
+use support::{local, ms, secs};
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let run = |seed| {
+        let mut cluster = Cluster::new(seed);
+        cluster.trace = Some(Vec::new());
+        for node in 0..5 {
+            cluster.add(local(node));
+            cluster.join(node, &[0]);
+            cluster.run(ms(50));
+        }
+        cluster.run(secs(5));
+        cluster.kill(3);
+        cluster.run(secs(10));
+        cluster.trace.take().unwrap()
+    };
+    let first = run(1);
+    assert!(first.len() > 300);
+    assert!(first == run(1));
+    assert!(first != run(2));
+}
