@@ -1,0 +1,209 @@
+//! A node of ours, whose handlers write down all they are told.
+
+use std::net::Ipv4Addr;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use serfer_tokio::{
+    Builder, Coalesce, Config, Event, Member, MemberChange, Prune, QueryParams, Request, Router,
+    Serfer, Stats, Tokio, UserEvent,
+};
+use tokio::runtime::Runtime;
+
+use crate::agent::STARTING;
+use crate::peer::{Answers, Entry, Heard, Identity, Message, Peer, Question, Roster, answer};
+use crate::setting::Setting;
+
+/// What all nodes live on; the tests themselves run on threads of their own and may block.
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().expect("a runtime can be built")
+});
+
+pub(crate) struct Node {
+    identity: Identity,
+    serf: Serfer,
+    notes: Notes,
+}
+
+impl Node {
+    /// Starts a node; `build` adds what is special about it.
+    ///
+    /// # Panics
+    /// If it cannot start, or cannot join where `build` says it should.
+    #[track_caller]
+    pub(crate) fn start(
+        identity: Identity,
+        setting: &Setting,
+        build: impl FnOnce(Builder<Tokio>) -> Builder<Tokio>,
+    ) -> Self {
+        let Entry { name, addr, tags, .. } = identity.entry();
+        let mut config = Config::local(&name).compression(setting.compression);
+        for (key, value) in tags {
+            config = config.tag(key, value).expect("the tags fit");
+        }
+        let _inside = RUNTIME.enter();
+        let notes = Notes::default();
+        let mut builder = serfer_tokio::builder(config).bind(addr).router(notes.router(&name));
+        for key in setting.node_keys {
+            builder = builder.key(key).expect("a base64 key");
+        }
+        let serf = RUNTIME.block_on(build(builder).start());
+        let serf = serf.unwrap_or_else(|error| panic!("{name} cannot start: {error}"));
+        Self { identity, serf, notes }
+    }
+
+    /// Joins whoever is at that address.
+    pub(crate) fn join(&self, seed: Ipv4Addr) -> Result<(), serfer_tokio::Error> {
+        RUNTIME.block_on(self.serf.join([seed.to_string()])).map(drop)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.serf.stats()
+    }
+
+    /// Ends; the sockets are closed then.
+    fn shut_down(&self) {
+        let _closing = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        RUNTIME.block_on(self.serf.shutdown());
+    }
+}
+
+impl Peer for Node {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn roster(&self) -> Roster {
+        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        let entry = |member: &Member| Entry {
+            name: member.name().to_owned(),
+            addr: member.addr().to_string(),
+            status: member.status().to_string(),
+            tags: member.tags().iter().map(owned).collect(),
+        };
+        Roster::of(self.serf.members().iter().map(entry))
+    }
+
+    fn heard(&self) -> Vec<Heard> {
+        self.notes.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    #[track_caller]
+    fn send(&self, event: &str, payload: &str, coalesce: Coalesce) {
+        self.serf.user_event_with(event, payload, coalesce).expect("a small event");
+    }
+
+    #[track_caller]
+    fn ask(&self, question: &Question<'_>) -> Answers {
+        let mut params = QueryParams::new();
+        if let Some(node) = question.node {
+            params = params.node(node);
+        }
+        if let Some((tag, expr)) = question.tag {
+            params = params.tag(tag, expr);
+        }
+        let replies = self.serf.query_with(question.name, question.payload, &params);
+        let answers = RUNTIME.block_on(replies.expect("a small query").collect());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let replies = answers.replies.iter().map(|(from, reply)| (from.to_string(), text(reply)));
+        let acks = answers.acks.iter().map(ToString::to_string);
+        Answers::new(acks.collect(), replies.collect())
+    }
+
+    #[track_caller]
+    fn set_tag(&self, key: &str, value: &str) {
+        self.identity.is_tagged(key, value);
+        let mut tags = self.serf.tags();
+        tags.insert(key, value);
+        self.serf.set_tags(tags).expect("the tags fit");
+    }
+
+    fn untold(&self) -> u64 {
+        self.serf.stats().queued as u64
+    }
+
+    #[track_caller]
+    fn leave(&self) {
+        self.identity.is_now("left");
+        RUNTIME.block_on(self.serf.leave()).expect("it is not shut down");
+        self.shut_down();
+    }
+
+    fn kill(&self) {
+        self.identity.is_now("failed");
+        self.shut_down();
+    }
+
+    #[track_caller]
+    fn force_leave(&self, name: &str) {
+        self.serf.force_leave(name, Prune::No).expect("it is not shut down");
+    }
+
+    #[track_caller]
+    fn prune(&self, name: &str) {
+        self.serf.force_leave(name, Prune::Yes).expect("it is not shut down");
+    }
+}
+
+/// What the handlers were told.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<Heard>>>);
+
+impl Notes {
+    fn add(&self, heard: impl IntoIterator<Item = Heard>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(heard);
+    }
+
+    /// A router with handlers for the event `deploy` and the query `status`; whatever else there is
+    /// falls back to the last one.
+    fn router(&self, name: &str) -> Router {
+        let (events, queries, rest) = (self.clone(), self.clone(), self.clone());
+        let name = name.to_owned();
+        let router = Router::new()
+            .user_event("deploy", move |event: UserEvent| {
+                events.add([Heard::Event(message(&event))]);
+                async {}
+            })
+            .query("status", move |request: Request| {
+                let asked = Message {
+                    name: request.name.to_string(),
+                    payload: String::from_utf8_lossy(&request.payload).into_owned(),
+                    ltime: request.id.ltime(),
+                };
+                let answer = answer(&name, &asked.payload);
+                queries.add([Heard::Query(asked)]);
+                async { answer }
+            })
+            .fallback(move |event| {
+                if let Event::User(event) = event {
+                    rest.add([Heard::Event(message(&event))]);
+                }
+                async {}
+            });
+        let changes = [
+            MemberChange::Join,
+            MemberChange::Leave,
+            MemberChange::Failed,
+            MemberChange::Update,
+            MemberChange::Reap,
+        ];
+        changes.into_iter().fold(router, |router, change| {
+            let notes = self.clone();
+            router.member(change, move |event| {
+                notes.add(event.members.iter().map(|member| Heard::Member {
+                    change: change.to_string(),
+                    name: member.name().to_owned(),
+                }));
+                async {}
+            })
+        })
+    }
+}
+
+fn message(event: &UserEvent) -> Message {
+    Message {
+        name: event.name.to_string(),
+        payload: String::from_utf8_lossy(&event.payload).into_owned(),
+        ltime: event.ltime,
+    }
+}

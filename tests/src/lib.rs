@@ -1,0 +1,1 @@
+//! Holds nothing itself: this package is its two test targets, `suite` and `interop`.

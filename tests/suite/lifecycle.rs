@@ -1,0 +1,116 @@
+//! Starting and stopping.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+use serfer_tokio::{Error, Label, SeedFailure, Tags};
+
+use crate::{addr, builder, own_ip, start, start_joined};
+
+#[tokio::test]
+async fn a_node_shut_down_leaves_its_port_free_at_once() {
+    let serf = start("a").await;
+    let addr = addr(&serf);
+    for _ in 0..20 {
+        serf.shutdown().await;
+        UdpSocket::bind(&addr).unwrap();
+        TcpListener::bind(&addr).unwrap();
+        let again = builder("a").bind(addr.clone()).start().await.unwrap();
+        again.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_whose_last_handle_is_dropped_is_shut_down() {
+    let serf = start("a").await;
+    let addr = addr(&serf);
+    let clone = serf.clone();
+    drop(serf);
+    assert!(UdpSocket::bind(&addr).is_err(), "a clone keeps it going");
+    drop(clone);
+    crate::until("the port is free", || UdpSocket::bind(&addr).is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_node_that_is_shut_down_says_so_and_can_still_be_read() {
+    let a = start("a").await;
+    let b = start_joined("b", &a).await;
+    a.shutdown().await;
+    a.shutdown().await;
+    assert!(matches!(a.user_event("e", ""), Err(Error::Closed(_))));
+    assert!(matches!(a.query("q", ""), Err(Error::Closed(_))));
+    assert!(matches!(a.join([addr(&b)]).await, Err(Error::Closed(_))));
+    assert!(matches!(a.leave().await, Err(Error::Closed(_))));
+    assert!(matches!(a.set_tags(Tags::new()), Err(Error::Closed(_))));
+    assert_eq!(a.events().next().await, None);
+    assert_eq!(a.members().len(), 2);
+    a.wait().await;
+}
+
+#[tokio::test]
+async fn the_default_port_gives_way_and_the_name_tells() {
+    let ip = own_ip().to_string();
+    let [first, second] = [(), ()].map(|()| builder("").bind(&ip).named_after_host());
+    let first = first.start().await.unwrap();
+    let second = second.start().await.unwrap();
+    let (first, second) = (first.local_member().unwrap(), second.local_member().unwrap());
+    assert_eq!((first.addr().port(), second.addr().port()), (7946, 7947));
+    assert_eq!(second.name(), format!("{}-7947", first.name()));
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let holder = start("a").await;
+    let taken = holder.local_member().unwrap().addr();
+    let error = builder("b").bind(taken.to_string()).start().await.unwrap_err();
+    assert!(matches!(&error, Error::Bind { addr, .. } if *addr == taken), "{error}");
+    assert!(error.to_string().starts_with(&format!("cannot bind {taken}: ")), "{error}");
+    drop(holder);
+}
+
+#[tokio::test]
+async fn wrong_settings_are_named() {
+    let error = builder("a").bind("127.0.0.1:99999").start().await.unwrap_err().to_string();
+    assert!(error.contains("port \"99999\""), "{error}");
+    let error = builder("a").bind("no-such-host.invalid").start().await.unwrap_err().to_string();
+    assert!(error.contains("\"no-such-host.invalid\" does not resolve"), "{error}");
+    let error = builder("a").bind("192.0.2.1:7946").start().await.unwrap_err().to_string();
+    assert!(error.starts_with("cannot bind 192.0.2.1:7946: "), "{error}");
+    let error = builder("a").advertise("0.0.0.0").start().await.unwrap_err().to_string();
+    assert!(error.contains("is not an address that others can reach"), "{error}");
+    let error = builder("").start().await.unwrap_err().to_string();
+    assert_eq!(error, "configuration: name \"\" is empty");
+    let error = builder(&"x".repeat(129)).start().await.unwrap_err().to_string();
+    assert!(error.ends_with("of 129 bytes is longer than 128 bytes"), "{error}");
+    let error = builder("a").key("c2hvcnQ=").unwrap_err().to_string();
+    assert_eq!(error, "a key of 5 bytes is not 16, 24 or 32 bytes long");
+    let error = Label::new("x".repeat(256)).unwrap_err().to_string();
+    assert_eq!(error, "label of 256 bytes is not 1 to 255 bytes long");
+}
+
+#[tokio::test]
+async fn seeds_that_cannot_be_joined_are_each_named_and_nothing_is_left_running() {
+    let [nobody, own] = [own_ip(), own_ip()].map(|ip| SocketAddr::new(ip, 7946));
+    let seeds = [nobody.to_string(), "no-such-host.invalid".to_owned(), ":80".to_owned()];
+    let error = builder("a").bind(own.to_string()).join(seeds).start().await.unwrap_err();
+    let Error::NobodyReached(failures) = &error else {
+        panic!("{error}");
+    };
+    assert!(matches!(
+        &failures.0[..],
+        [SeedFailure::Address(_), SeedFailure::Address(_), SeedFailure::Join { addr, .. }]
+            if *addr == nobody
+    ));
+    UdpSocket::bind(own).unwrap();
+}
+
+#[tokio::test]
+async fn one_seed_that_can_be_reached_is_enough() {
+    let a = builder("a").bind("127.0.0.1:0").start().await.unwrap();
+    let b = start("b").await;
+    let addr = a.local_member().unwrap().addr();
+    let seeds = [own_ip().to_string(), format!("localhost:{}", addr.port()), ":80".to_owned()];
+    let joined = b.join(&seeds).await.unwrap();
+    assert_eq!(joined.reached, [addr]);
+    assert!(joined.failed.len() >= 2, "{joined:?}");
+    assert_eq!(b.members().len(), 2);
+}
