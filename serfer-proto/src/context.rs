@@ -65,6 +65,11 @@ pub(crate) struct Cx<'a> {
 }
 
 impl Cx<'_> {
+    /// For how many seconds the endpoint has existed.
+    pub(crate) fn uptime(&self) -> u32 {
+        u32::try_from((self.now - self.epoch).as_secs()).unwrap_or(u32::MAX)
+    }
+
     /// Queues one datagram with the messages that `write` appends.
     pub(crate) fn send(
         &mut self,

@@ -284,6 +284,12 @@ impl Endpoint {
         me.expect("a node is a member from the start and is never forgotten by itself")
     }
 
+    /// Our incarnation: how often we said something new about ourselves or denied an accusation.
+    /// Pass it to [`Config::incarnation`](crate::Config::incarnation) when this node starts again.
+    pub fn incarnation(&self) -> u32 {
+        self.memberlist.incarnation()
+    }
+
     /// Our tags.
     pub fn tags(&self) -> &Tags {
         self.serf.tags()

@@ -6,12 +6,14 @@ use std::time::Duration;
 use crate::config::{Config, Gossip, Leave, Limits, Members, Probe, Queries, Suspicion};
 use crate::error::{ConfigError, ConfigFault, NameProblem, TagsError};
 use crate::member::Versions;
+use crate::memberlist::incarnation;
 
 /// What both layers go by. Never changes.
 #[derive(Debug)]
 pub(crate) struct Params {
     pub(crate) name: Box<str>,
     pub(crate) advertise: SocketAddr,
+    pub(crate) incarnation: u32,
     pub(crate) versions: Versions,
     pub(crate) probe: Probe,
     pub(crate) suspicion: Suspicion,
@@ -47,6 +49,7 @@ impl TryFrom<&Config> for Params {
         Ok(Self {
             name: config.name.as_str().into(),
             advertise: SocketAddr::new(advertise.ip().to_canonical(), advertise.port()),
+            incarnation: config.incarnation,
             versions: Versions {
                 protocol_min: 1,
                 protocol_max: 5,
@@ -122,10 +125,11 @@ pub(crate) fn check_name(name: &str) -> Result<(), NameProblem> {
     }
 }
 
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 17] {
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 18] {
     let limits = &config.limits;
     let count = |count: usize| count as u64;
     [
+        ("incarnation", config.incarnation.into(), 0, u64::from(incarnation::END) - 2),
         ("serf protocol", config.serf_protocol.into(), 2, 5),
         ("suspicion mult", config.suspicion.mult.into(), 1, 1000),
         ("suspicion max timeout mult", config.suspicion.max_timeout_mult.into(), 1, 1000),

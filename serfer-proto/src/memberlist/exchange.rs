@@ -438,7 +438,7 @@ impl Memberlist {
             let node = &peer.node;
             nodes.push(&PushNodeState {
                 addr: &ip_bytes(node.ip),
-                incarnation: peer.incarnation,
+                incarnation: peer.incarnation.number(),
                 meta: &node.meta,
                 name: Text(node.name.as_bytes()),
                 port: node.port,

@@ -8,12 +8,19 @@ use super::{Delegate, Memberlist};
 use crate::context::Cx;
 use crate::link::Checksum;
 use crate::memberlist::members::State;
+use crate::table::Key;
+use crate::wire::message::{Dead, Message};
+use crate::wire::msgpack::Text;
+
+/// How many members are contradicted in one tick.
+const CONTRADICTED_MAX: usize = 64;
 
 /// Peers that announce this protocol know checksums.
 const CHECKSUM_SINCE: u8 = 5;
 
 impl Memberlist {
     pub(crate) fn on_gossip_tick<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        self.send_contradictions(cx, up);
         let mut picked = std::mem::take(&mut self.picked);
         picked.clear();
         let count = cx.params.gossip.nodes;
@@ -34,6 +41,35 @@ impl Memberlist {
         self.picked = picked;
         if somebody && (!self.queue.is_empty() || up.has_broadcasts()) {
             cx.gossip_soon();
+        }
+    }
+
+    /// A member that is gone says something that is too old to bring it back: tell it so at the next
+    /// tick, once.
+    ///
+    /// Unlike Go, which ignores it: a member that restarted would go on unnoticed until it happens
+    /// to hear that it is dead, which in a large cluster can take minutes (hm#311).
+    pub(super) fn contradict(&mut self, cx: &mut Cx<'_>, key: Key) {
+        let is_new = !self.contradicted.contains(&key);
+        if is_new && self.contradicted.len() < CONTRADICTED_MAX {
+            self.contradicted.push(key);
+            cx.gossip_soon();
+        }
+    }
+
+    fn send_contradictions<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        while let Some(key) = self.contradicted.pop() {
+            let Some(peer) = self.members.get(key).filter(|peer| peer.is_gone()) else {
+                continue;
+            };
+            let (node, me) = (peer.node.clone(), cx.params.name.clone());
+            let accuser = if peer.state() == State::Left { &node.name } else { &me };
+            let dead = Dead {
+                from: Text(accuser.as_bytes()),
+                incarnation: peer.incarnation.number(),
+                node: Text(node.name.as_bytes()),
+            };
+            self.send(cx, up, node.addr(), &Message::Dead(dead));
         }
     }
 }

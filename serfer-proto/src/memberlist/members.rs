@@ -9,6 +9,7 @@ use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::incarnation::Incarnation;
 use super::suspicion::Suspicion;
 use crate::member::Node;
 use crate::rng::Rng;
@@ -27,7 +28,7 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) node: Arc<Node>,
-    pub(crate) incarnation: u32,
+    pub(crate) incarnation: Incarnation,
     state: State,
     /// Since when it is in this state.
     pub(crate) since: Instant,
@@ -121,7 +122,12 @@ impl Members {
     }
 
     /// Adds ourselves, alive.
-    pub(crate) fn insert_me(&mut self, node: Arc<Node>, incarnation: u32, now: Instant) -> Key {
+    pub(crate) fn insert_me(
+        &mut self,
+        node: Arc<Node>,
+        incarnation: Incarnation,
+        now: Instant,
+    ) -> Key {
         let key = self.table.insert(Peer {
             node,
             incarnation,
@@ -136,7 +142,12 @@ impl Members {
     }
 
     /// Adds another node, alive.
-    pub(crate) fn insert(&mut self, node: Arc<Node>, incarnation: u32, now: Instant) -> Key {
+    pub(crate) fn insert(
+        &mut self,
+        node: Arc<Node>,
+        incarnation: Incarnation,
+        now: Instant,
+    ) -> Key {
         let key = self.table.insert(Peer {
             node,
             incarnation,
@@ -325,8 +336,9 @@ mod tests {
         let mut members = Members::new(&mut rng);
         let node = |n: usize| node(&format!("n{n}"), "127.0.0.1:7946");
         let now = epoch();
-        members.insert_me(node(0), 1, now);
-        let keys = (1..=count).map(|n| members.insert(node(n), 1, now)).collect();
+        members.insert_me(node(0), Incarnation::new(1, 0), now);
+        let keys =
+            (1..=count).map(|n| members.insert(node(n), Incarnation::new(1, 0), now)).collect();
         (members, keys, rng)
     }
 

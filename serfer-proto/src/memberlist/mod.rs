@@ -12,6 +12,7 @@ mod awareness;
 pub(crate) mod broadcast;
 mod exchange;
 mod gossip;
+pub(crate) mod incarnation;
 mod join;
 mod members;
 mod probe;
@@ -91,8 +92,6 @@ pub(crate) trait Delegate {
 #[derive(Debug)]
 pub(crate) struct Memberlist {
     members: Members,
-    /// The number of the last thing we said about ourselves.
-    incarnation: u32,
     leaving: bool,
     awareness: Awareness,
     prober: Prober,
@@ -103,13 +102,15 @@ pub(crate) struct Memberlist {
     packet: Compound,
     /// Members just picked.
     picked: Vec<crate::table::Key>,
+    /// Members that are gone and do not know it.
+    contradicted: Vec<crate::table::Key>,
 }
 
 impl Memberlist {
     pub(crate) fn new(config: &Config, rng: &mut Rng) -> Self {
         Self {
             members: Members::new(rng),
-            incarnation: 0,
+
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
             prober: Prober::new(rng),
@@ -118,6 +119,7 @@ impl Memberlist {
             joins: Joins::default(),
             packet: Compound::default(),
             picked: Vec::new(),
+            contradicted: Vec::new(),
         }
     }
 
@@ -197,6 +199,12 @@ impl Memberlist {
         let len_max = cx.params.limits.queue.max(2 * self.members.len());
         cx.stats.broadcasts_dropped += self.queue.push(bytes.into(), kind, len_max);
         cx.gossip_soon();
+    }
+
+    /// The number of the last thing we said about ourselves.
+    pub(crate) fn incarnation(&self) -> u32 {
+        let me = self.members.me();
+        me.map_or(0, |me| self.members[me].incarnation.number())
     }
 
     pub(crate) fn has_live_others(&self) -> bool {

@@ -108,7 +108,7 @@ impl Memberlist {
         };
         let seq = self.prober.next_seq();
         let peer = &self.members[target];
-        let incarnation = peer.incarnation;
+        let incarnation = peer.incarnation.number();
         let deadline = cx.now + self.awareness.stretch(cx.params.probe.interval);
         self.prober.current = Some(Probe {
             target,
@@ -238,7 +238,7 @@ impl Memberlist {
             expected => expected.saturating_sub(probe.nacks),
         });
         let (target, incarnation) = (probe.target, probe.incarnation);
-        let known = self.members.get(target).map(|peer| peer.incarnation);
+        let known = self.members.get(target).map(|peer| peer.incarnation.number());
         if known.is_some_and(|known| incarnation >= known) {
             let me = cx.params.name.clone();
             self.suspect(cx, target, incarnation, &me);

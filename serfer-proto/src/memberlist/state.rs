@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::broadcast::Kind;
+use super::incarnation::{self, Incarnation};
 use super::members::State;
 use super::suspicion::{self, Suspicion};
 use super::{Delegate, Memberlist};
@@ -21,15 +22,6 @@ use crate::wire::message::{
 };
 use crate::wire::msgpack::Text;
 use crate::wire::seq::Seq;
-
-/// Unlike Go: nothing moves an incarnation further than this at once, or near its end, where a
-/// member could never outbid it.
-const REACH: u32 = 1 << 20;
-const UNKNOWN_MAX: u32 = u32::MAX - (1 << 16);
-
-fn is_out_of_reach(incarnation: u32, known: u32) -> bool {
-    incarnation.saturating_sub(known) > REACH
-}
 
 /// An [`Alive`] that has been found to make sense.
 struct News<'a> {
@@ -64,7 +56,6 @@ impl News<'_> {
 impl Memberlist {
     /// Makes ourselves a member, or says something new about ourselves.
     pub(crate) fn announce<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, meta: &[u8]) {
-        self.incarnation = self.incarnation.saturating_add(1);
         let node = Arc::new(Node {
             name: cx.params.name.clone(),
             ip: cx.params.advertise.ip(),
@@ -75,12 +66,13 @@ impl Memberlist {
         if let Some(me) = self.members.me() {
             let is_news = self.members[me].node.meta != node.meta;
             self.members.set_node(me, node.clone());
-            self.members[me].incarnation = self.incarnation;
+            self.raise_me(cx, 0);
             if is_news {
                 up.on_update(cx, &node);
             }
         } else {
-            self.members.insert_me(node.clone(), self.incarnation, cx.now);
+            let incarnation = Incarnation::new(cx.params.incarnation + 1, cx.uptime());
+            self.members.insert_me(node.clone(), incarnation, cx.now);
             up.on_join(cx, &node);
         }
         self.broadcast_alive_me(cx);
@@ -143,7 +135,7 @@ impl Memberlist {
         if self.members.len() >= cx.params.limits.members {
             return cx.dropped(DropReason::Full, from, &"too many members");
         }
-        if news.incarnation >= UNKNOWN_MAX {
+        if news.incarnation >= incarnation::END {
             return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
         }
         if news.incarnation == 0 {
@@ -151,7 +143,8 @@ impl Memberlist {
             return;
         }
         let node = news.node();
-        let key = self.members.insert(node.clone(), news.incarnation, cx.now);
+        let incarnation = Incarnation::new(news.incarnation, cx.uptime());
+        let key = self.members.insert(node.clone(), incarnation, cx.now);
         self.broadcast_alive(cx, key);
         self.arm_for_others(cx);
         tracing::debug!(name = %node.name, addr = %node.addr(), "node joined");
@@ -175,11 +168,12 @@ impl Memberlist {
             let (node, other) = (known.node.clone(), news.node().addr());
             return up.on_conflict(cx, &node, other);
         }
-        let is_echo = news.incarnation == known.incarnation && news.is_same(&known.node);
-        if news.incarnation < known.incarnation || is_echo {
+        let number = known.incarnation.number();
+        let is_echo = news.incarnation == number && news.is_same(&known.node);
+        if news.incarnation < number || is_echo {
             return;
         }
-        if is_out_of_reach(news.incarnation, known.incarnation) {
+        if !known.incarnation.reaches(news.incarnation, cx.uptime()) {
             return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
         }
         self.refute(cx, news.incarnation);
@@ -200,17 +194,20 @@ impl Memberlist {
             let (node, other) = (known.node.clone(), news.node().addr());
             return up.on_conflict(cx, &node, other);
         }
-        if news.incarnation <= known.incarnation && !moved {
+        if news.incarnation <= known.incarnation.number() && !moved {
+            if was >= State::Dead {
+                self.contradict(cx, key);
+            }
             return;
         }
-        if is_out_of_reach(news.incarnation, known.incarnation) {
+        if !known.incarnation.reaches(news.incarnation, cx.uptime()) {
             return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
         }
         let meta_changed = *known.node.meta != *news.meta;
         if !news.is_same(&known.node) {
             self.members.set_node(key, news.node());
         }
-        self.members[key].incarnation = news.incarnation;
+        self.members[key].incarnation.raise(news.incarnation, cx.uptime());
         if was != State::Alive {
             self.clear_suspicion(cx, key);
             self.members.set_state(key, State::Alive, cx.now);
@@ -255,7 +252,7 @@ impl Memberlist {
         if peer.state() != State::Alive {
             return;
         }
-        peer.incarnation = incarnation;
+        peer.incarnation.raise(incarnation, cx.uptime());
         let settings = &cx.params.suspicion;
         let min = suspicion::timeout_min(settings.mult, members, cx.params.probe.interval);
         // Nobody else can confirm it where there are too few others.
@@ -282,7 +279,7 @@ impl Memberlist {
             return;
         };
         if peer.state() == State::Suspect {
-            let (incarnation, name) = (peer.incarnation, cx.params.name.clone());
+            let (incarnation, name) = (peer.incarnation.number(), cx.params.name.clone());
             self.bury(cx, up, key, incarnation, &name);
         }
     }
@@ -324,7 +321,7 @@ impl Memberlist {
         self.clear_suspicion(cx, key);
         let node = self.members[key].node.clone();
         let state = if *node.name == *accuser { State::Left } else { State::Dead };
-        self.members[key].incarnation = incarnation;
+        self.members[key].incarnation.raise(incarnation, cx.uptime());
         self.members.set_state(key, state, cx.now);
         self.arm_forget(cx);
         let dead = Dead { from: accuser.into(), incarnation, node: Text(node.name.as_bytes()) };
@@ -344,7 +341,7 @@ impl Memberlist {
         self.members.set_state(me, State::Left, cx.now);
         let dead = Dead {
             from: Text(node.name.as_bytes()),
-            incarnation: self.incarnation,
+            incarnation: self.incarnation(),
             node: Text(node.name.as_bytes()),
         };
         self.broadcast(cx, &Message::Dead(dead), Kind::FarewellAbout(me));
@@ -408,10 +405,10 @@ impl Memberlist {
         };
         let key = self.members.find(name)?;
         let known = self.members[key].incarnation;
-        if incarnation < known {
+        if incarnation < known.number() {
             return None;
         }
-        if is_out_of_reach(incarnation, known) {
+        if !known.reaches(incarnation, cx.uptime()) {
             cx.dropped(DropReason::OutOfReach, from, &"incarnation");
             return None;
         }
@@ -420,15 +417,22 @@ impl Memberlist {
 
     /// Denies what was said about us by saying something newer.
     fn refute(&mut self, cx: &mut Cx<'_>, accused: u32) {
-        let Some(me) = self.members.me().filter(|_| !self.leaving) else {
+        if self.leaving {
             return;
-        };
-        self.incarnation = self.incarnation.max(accused).saturating_add(1);
-        self.members[me].incarnation = self.incarnation;
+        }
+        self.raise_me(cx, accused);
         self.awareness.worsen(1);
         cx.stats.refutations += 1;
-        tracing::debug!(incarnation = self.incarnation, "refuting");
+        tracing::debug!(incarnation = self.incarnation(), "refuting");
         self.broadcast_alive_me(cx);
+    }
+
+    /// Makes our incarnation higher than it was and than `accused`.
+    fn raise_me(&mut self, cx: &Cx<'_>, accused: u32) {
+        if let Some(me) = self.members.me() {
+            let number = self.incarnation().max(accused).saturating_add(1);
+            self.members[me].incarnation.raise(number, cx.uptime());
+        }
     }
 
     fn clear_suspicion(&mut self, cx: &mut Cx<'_>, key: Key) {
@@ -448,7 +452,7 @@ impl Memberlist {
         let node = peer.node.clone();
         let alive = Alive {
             addr: &ip_bytes(node.ip),
-            incarnation: peer.incarnation,
+            incarnation: peer.incarnation.number(),
             meta: &node.meta,
             node: Text(node.name.as_bytes()),
             port: node.port,

@@ -1,11 +1,12 @@
 //! Accusations: how long the accused has, and how it defends itself.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serfer_proto::wire::message::{Message, PushNodeState, state};
-use serfer_proto::{DropReason, Event, MemberChange, Status, Tags};
+use serfer_proto::{DropReason, Event, MemberChange, Status};
 
-use crate::craft::{VERSIONS, alive, alive_at, dead, push_pull, suspect};
+use crate::craft::{VERSIONS, alive, alive_at, dead, messages, push_pull, suspect};
 use crate::harness::Cluster;
 use crate::network::addr;
 use crate::solo::Solo;
@@ -220,19 +221,58 @@ fn nobody_can_be_accused_out_of_reach() {
 }
 
 #[test]
-fn a_node_that_was_driven_to_the_last_incarnation_stays_there() {
-    let mut solo = Solo::among(lan(0), 1);
+fn nobody_is_driven_out_of_reach_in_many_steps() {
+    let mut solo = Solo::among(lan(0), 2);
     for step in 1..=4096 {
-        let incarnation = u32::try_from((step * (1_u64 << 20)).min(u64::from(u32::MAX))).unwrap();
-        solo.hear(1, &suspect(0, 1, incarnation));
+        let forged = step * (1 << 19);
+        solo.hear(2, &suspect(0, 2, forged));
+        solo.hear(2, &alive(1, forged));
     }
-    assert!(solo.node.stats().refutations >= 4095);
-    let tags = Tags::from_iter([("role", "web")]);
-    solo.act(|node, now| node.set_tags(now, tags.clone())).unwrap();
-    solo.act(|node, now| node.set_tags(now, tags.clone())).unwrap();
-    solo.hear(1, &suspect(0, 1, u32::MAX));
-    assert_eq!(solo.node.local_member().tags(), tags);
+    assert!(solo.node.incarnation() < 1 << 21, "{}", solo.node.incarnation());
+    // Who was driven so far is still believed, and so is a still newer word.
+    solo.hear(2, &dead(1, 2, 1 << 20));
+    assert_eq!(status(&solo, 1), Some(Status::Failed));
+    solo.hear(1, &alive(1, (1 << 20) + 1));
+    assert_eq!(status(&solo, 1), Some(Status::Alive));
     assert!(solo.is_well());
+}
+
+#[test]
+fn a_stale_word_of_one_who_is_gone_is_contradicted_to_its_face() {
+    let mut solo = Solo::among(lan(0), 2);
+    solo.hear(2, &dead(1, 2, 9));
+    solo.pass(secs(5));
+    solo.sent.clear();
+
+    for _ in 0..100 {
+        solo.hear(2, &alive(1, 3));
+    }
+    solo.pass(ms(200));
+
+    let contradiction = dead(1, 0, 9);
+    let is_it = |(to, packet): &&(SocketAddr, Vec<u8>)| {
+        *to == addr(1) && messages(packet).contains(&contradiction)
+    };
+    assert_eq!(solo.sent.iter().filter(is_it).count(), 1);
+    // It answers with a newer one, and that is believed.
+    solo.hear(1, &alive(1, 10));
+    assert_eq!(status(&solo, 1), Some(Status::Alive));
+}
+
+#[test]
+fn who_left_and_is_back_without_a_memory_is_told_so() {
+    let mut solo = Solo::among(lan(0), 2);
+    solo.hear(1, &dead(1, 1, 9));
+    solo.pass(secs(5));
+    solo.sent.clear();
+
+    solo.hear(1, &alive(1, 1));
+    solo.pass(ms(200));
+
+    let farewell = dead(1, 1, 9);
+    assert!(
+        solo.sent.iter().any(|(to, packet)| *to == addr(1) && messages(packet).contains(&farewell))
+    );
 }
 
 #[test]

@@ -7,8 +7,12 @@
 //! Parts that can be wrong by themselves are types that cannot be built wrong ([`Keyring`],
 //! [`Label`]); what can only be wrong together is found by `Endpoint::new`, all at once.
 
+mod groups;
+
 use std::net::SocketAddr;
 use std::time::Duration;
+
+pub use groups::{Compression, Gossip, Leave, Limits, Members, Probe, Queries, Suspicion};
 
 use crate::error::{ConfigFault, TagsError};
 use crate::keyring::Keyring;
@@ -38,6 +42,7 @@ const fn secs(secs: u64) -> Duration {
 pub struct Config {
     pub(crate) name: String,
     pub(crate) advertise: Option<SocketAddr>,
+    pub(crate) incarnation: u32,
     pub(crate) tags: Tags,
     pub(crate) label: Option<Label>,
     pub(crate) keyring: Option<Keyring>,
@@ -53,185 +58,6 @@ pub struct Config {
     pub(crate) queries: Queries,
     pub(crate) user_event_len_max: usize,
     pub(crate) limits: Limits,
-}
-
-/// How a member is checked on, one after another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Probe {
-    /// How often a member, the next one, is pinged, and how long that may take in all. Lower finds
-    /// failures sooner. Go: `ProbeInterval`. LAN 1 s, WAN 5 s, local 1 s.
-    pub interval: Duration,
-    /// How long to wait for the ack before asking others; must be shorter than the interval. The
-    /// 99th percentile of your round trip times is a good value. Go: `ProbeTimeout`. LAN 500 ms,
-    /// WAN 3 s, local 200 ms.
-    pub timeout: Duration,
-    /// How many others are asked to ping it too. Go: `IndirectChecks`. LAN and WAN 3, local 1.
-    pub indirect_checks: usize,
-    /// Whether it is pinged by stream as well, which tells a blocked UDP port from a dead node.
-    /// Go: `!DisableTcpPings`. All true.
-    pub stream_fallback: bool,
-}
-
-/// How long an accused member has to defend itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Suspicion {
-    /// The shortest time is this many probe intervals, times the logarithm of the cluster's size.
-    /// Go: `SuspicionMult`. LAN 4, WAN 6, local 3.
-    pub mult: u32,
-    /// The longest time, while nobody else confirms the accusation, is this many times the shortest.
-    /// Go: `SuspicionMaxTimeoutMult`. All 6.
-    pub max_timeout_mult: u32,
-    /// How far our own trouble may stretch our probes: up to this many intervals.
-    /// Go: `AwarenessMaxMultiplier`. All 8.
-    pub awareness_max: u32,
-}
-
-/// How news spreads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gossip {
-    /// How often news is sent, while there is any. Go: `GossipInterval`. LAN 200 ms, WAN 500 ms,
-    /// local 100 ms.
-    pub interval: Duration,
-    /// To how many members at once. Go: `GossipNodes`. LAN 3, WAN 4, local 3.
-    pub nodes: usize,
-    /// Each piece of news is sent this many times the logarithm of the cluster's size.
-    /// Go: `RetransmitMult`. LAN and WAN 4, local 2.
-    pub retransmit_mult: u32,
-    /// How long the dead are still told, so that they can object, and then forgotten.
-    /// Go: `GossipToTheDeadTime`. LAN 30 s, WAN 60 s, local 15 s.
-    pub to_the_dead: Duration,
-    /// The longest datagram to send, in bytes, at most 65,507. Raise it only if no path between
-    /// members fragments. Go: `UDPBufferSize`. All 1,400.
-    pub packet_len_max: usize,
-}
-
-/// When to compress what we send. Whatever arrives compressed is read in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Compression {
-    /// Nothing.
-    Off,
-    /// What goes over streams, if it is longer than 1 KiB and shrinks.
-    #[default]
-    Streams,
-    /// Datagrams that shrink, too. LZW costs more time than all else that happens to a packet.
-    StreamsAndPackets,
-}
-
-/// How long members are remembered once they are gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Members {
-    /// How often to look whom to forget. Go: `ReapInterval`. 15 s.
-    pub reap_interval: Duration,
-    /// How often to try a failed member again. Go: `ReconnectInterval`. 30 s.
-    pub reconnect_interval: Duration,
-    /// After how long a failed member is forgotten. Go: `ReconnectTimeout`. 24 h.
-    pub reconnect_timeout: Duration,
-    /// After how long a member that left is forgotten. Go: `TombstoneTimeout`. 24 h.
-    pub tombstone_timeout: Duration,
-    /// How long an intent waits for the member it is about. Go: `RecentIntentTimeout`. 5 min.
-    pub recent_intent_timeout: Duration,
-}
-
-impl Default for Members {
-    fn default() -> Self {
-        Self {
-            reap_interval: secs(15),
-            reconnect_interval: secs(30),
-            reconnect_timeout: secs(24 * 3600),
-            tombstone_timeout: secs(24 * 3600),
-            recent_intent_timeout: secs(5 * 60),
-        }
-    }
-}
-
-/// How patiently we leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leave {
-    /// How long to wait, twice, until our farewell has been sent often enough.
-    /// Go: `BroadcastTimeout`. 5 s.
-    pub broadcast_timeout: Duration,
-    /// How long to stay around afterwards, so that it spreads. Go: `LeavePropagateDelay`. 1 s.
-    pub propagate_delay: Duration,
-}
-
-impl Default for Leave {
-    fn default() -> Self {
-        Self { broadcast_timeout: secs(5), propagate_delay: secs(1) }
-    }
-}
-
-/// How queries are asked and answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Queries {
-    /// A query waits, unless told otherwise, for this many gossip intervals, times the logarithm of
-    /// the cluster's size. Go: `QueryTimeoutMult`. 16.
-    pub timeout_mult: u32,
-    /// The longest query to send, in encoded bytes. Go: `QuerySizeLimit`. 1,024.
-    pub len_max: usize,
-    /// The longest answer to send, in encoded bytes. Go: `QueryResponseSizeLimit`. 1,024.
-    pub response_len_max: usize,
-}
-
-impl Default for Queries {
-    fn default() -> Self {
-        Self { timeout_mult: 16, len_max: 1024, response_len_max: 1024 }
-    }
-}
-
-/// What we accept, at most, from anybody: checked before memory is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// What a packet may inflate to, in bytes. 1 MiB.
-    pub inflated_packet_len: usize,
-    /// What a stream may inflate to, in bytes. 40 MiB.
-    pub inflated_stream_len: usize,
-    /// How much a stream may bring, in bytes. 20 MiB, as in Go.
-    pub stream_len: usize,
-    /// How many streams others may have open to us at once. 128.
-    pub inbound_streams: usize,
-    /// How many members there may be, those that are gone but remembered included. 200,000.
-    pub members: usize,
-    /// How long the encoded tags of another member may be, in bytes. 4,096.
-    pub received_meta_len: usize,
-    /// How many messages a broadcast queue holds, unless there are so many members that twice their
-    /// number is more. 4,096.
-    pub queue: usize,
-    /// How much a broadcast queue holds, in bytes. 16 MiB.
-    pub queue_bytes: usize,
-    /// How many Lamport times back an event or query is still recognised as known. 512, as in Go.
-    pub ring: usize,
-    /// How many events or queries of one Lamport time are told apart. 256.
-    pub ring_slot: usize,
-    /// How many intents about unknown members are kept, unless there are so many members that twice
-    /// their number is more. 4,096.
-    pub recent_intents: usize,
-    /// How many queries we can have open at once. 1,024.
-    pub open_queries: usize,
-    /// How many pings for others we can have open at once. 1,024.
-    pub relayed_pings: usize,
-    /// How many addresses are joined at the same time. 16.
-    pub joins_at_once: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            inflated_packet_len: 1 << 20,
-            inflated_stream_len: 40 << 20,
-            stream_len: 20 << 20,
-            inbound_streams: 128,
-            members: 200_000,
-            received_meta_len: 4096,
-            queue: 4096,
-            queue_bytes: 16 << 20,
-            ring: 512,
-            ring_slot: 256,
-            recent_intents: 4096,
-            open_queries: 1024,
-            relayed_pings: 1024,
-            joins_at_once: 16,
-        }
-    }
 }
 
 /// Keeps clusters that share a network apart: 1 to 255 bytes, sent in the clear. `serf agent` has
@@ -265,6 +91,7 @@ impl Config {
         Self {
             name: name.into(),
             advertise: None,
+            incarnation: 0,
             tags: Tags::new(),
             label: None,
             keyring: None,
@@ -342,6 +169,15 @@ impl Config {
     #[must_use]
     pub fn advertise(mut self, addr: SocketAddr) -> Self {
         self.advertise = Some(addr);
+        self
+    }
+
+    /// Starts above this incarnation: the one that an earlier life of this node ended with, see
+    /// [`Endpoint::incarnation`](crate::Endpoint::incarnation). Others then believe at once that it is
+    /// back, where without it they have to contradict it first. Go has no such thing. 0.
+    #[must_use]
+    pub fn incarnation(mut self, incarnation: u32) -> Self {
+        self.incarnation = incarnation;
         self
     }
 
