@@ -141,6 +141,7 @@ impl Endpoint {
             Timer::Query(query) => serf.on_query_timeout(cx, query),
             Timer::Reap => serf.on_reap_tick(cx),
             Timer::Reconnect => serf.on_reconnect_tick(cx, memberlist),
+            Timer::Keeper => memberlist.on_keeper_tick(cx, serf),
         }
     }
 

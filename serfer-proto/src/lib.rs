@@ -83,6 +83,7 @@ mod endpoint;
 mod error;
 mod event;
 mod ids;
+mod incarnation;
 mod keyring;
 mod link;
 mod member;
@@ -100,7 +101,8 @@ mod timers;
 pub mod wire;
 
 pub use config::{
-    Compression, Config, Gossip, Label, Leave, Limits, Members, Probe, Queries, Suspicion,
+    Compression, Config, Gossip, Label, Leave, Limits, Members, Probe, Queries, SeedKeeper,
+    Suspicion,
 };
 pub use endpoint::Endpoint;
 pub use error::{

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::config::{Config, Gossip, Leave, Limits, Members, Probe, Queries, Suspicion};
+use crate::config::{
+    Config, Gossip, Leave, Limits, Members, Probe, Queries, SeedKeeper, Suspicion,
+};
 use crate::error::{ConfigError, ConfigFault, NameProblem, TagsError};
+use crate::incarnation;
 use crate::member::Versions;
-use crate::memberlist::incarnation;
 
 /// What both layers go by. Never changes.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub(crate) struct Params {
     pub(crate) gossip: Gossip,
     pub(crate) push_pull_interval: Option<Duration>,
     pub(crate) stream_timeout: Duration,
+    pub(crate) seed_keeper: Option<SeedKeeper>,
     pub(crate) members: Members,
     pub(crate) leave: Leave,
     pub(crate) queries: Queries,
@@ -71,6 +74,11 @@ impl TryFrom<&Config> for Params {
             },
             push_pull_interval: config.push_pull_interval.map(bounded),
             stream_timeout: bounded(config.stream_timeout),
+            seed_keeper: config.seed_keeper.map(|keeper| SeedKeeper {
+                retry_min: bounded(keeper.retry_min),
+                retry_max: bounded(keeper.retry_max),
+                ..keeper
+            }),
             members: Members {
                 reap_interval: bounded(config.members.reap_interval),
                 reconnect_interval: bounded(config.members.reconnect_interval),
@@ -155,7 +163,8 @@ fn out_of_range((setting, value, min, max): (&'static str, u64, u64, u64)) -> Op
     (!(min..=max).contains(&value)).then_some(fault)
 }
 
-fn times(config: &Config) -> [(&'static str, Duration); 7] {
+fn times(config: &Config) -> [(&'static str, Duration); 9] {
+    let keeper = config.seed_keeper.unwrap_or_default();
     [
         ("probe interval", config.probe.interval),
         ("probe timeout", config.probe.timeout),
@@ -164,6 +173,8 @@ fn times(config: &Config) -> [(&'static str, Duration); 7] {
         ("stream timeout", config.stream_timeout),
         ("reap interval", config.members.reap_interval),
         ("reconnect interval", config.members.reconnect_interval),
+        ("first retry of a seed", keeper.retry_min),
+        ("last retry of a seed", keeper.retry_max),
     ]
 }
 

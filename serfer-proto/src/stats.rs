@@ -29,6 +29,8 @@ pub struct Stats {
     pub suspicions: u64,
     /// Times we denied an accusation against ourselves.
     pub refutations: u64,
+    /// Times the seed keeper tried an address where somebody was lost.
+    pub rejoins_tried: u64,
     /// Broadcasts dropped because their queue was full.
     pub broadcasts_dropped: u64,
     /// Gauge: members that are not dead or left, ourselves included.

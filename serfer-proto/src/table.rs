@@ -102,6 +102,15 @@ impl<T: Row> Table<T> {
         found.map(|&index| self.key_at(index))
     }
 
+    /// Whether some row of this address is such a one.
+    pub(crate) fn any_at(&self, addr: SocketAddr, is_such: impl Fn(&T) -> bool) -> bool {
+        let is_it = |&index: &u32| {
+            let row = self.slots[index as usize].row.as_ref();
+            row.is_some_and(|row| row.node().addr() == addr && is_such(row))
+        };
+        self.by_addr.find(hash(self.hash_keys, &addr), is_it).is_some()
+    }
+
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let slot = self.slots.get(key.index as usize)?;
         slot.row.as_ref().filter(|_| slot.generation == key.generation)

@@ -43,6 +43,8 @@ pub(crate) enum Timer {
     Reap,
     /// When to try a failed member again.
     Reconnect,
+    /// When to try an address that was lost.
+    Keeper,
 }
 
 impl Timer {
@@ -62,6 +64,7 @@ impl Timer {
             Self::Query(_) => "query",
             Self::Reap => "reap",
             Self::Reconnect => "reconnect",
+            Self::Keeper => "keeper",
         }
     }
 }

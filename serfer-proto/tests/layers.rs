@@ -7,7 +7,19 @@ use std::path::{Path, PathBuf};
 /// Modules from the bottom up. Each may use those before it, and nothing behind it.
 const LAYERS: [&[&str]; 5] = [
     &["wire", "rng"],
-    &["ids", "tags", "keyring", "member", "error", "config", "params", "table", "event", "link"],
+    &[
+        "ids",
+        "incarnation",
+        "tags",
+        "keyring",
+        "member",
+        "error",
+        "config",
+        "params",
+        "table",
+        "event",
+        "link",
+    ],
     &["output", "stats", "timers", "context"],
     &["memberlist"],
     &["serf"],

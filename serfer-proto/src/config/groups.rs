@@ -127,6 +127,31 @@ impl Default for Queries {
     }
 }
 
+/// How addresses are tried again where we lost somebody: those we were told to join, for as long as
+/// nobody there is with us, and those of members that died.
+///
+/// It is what merges a cluster again that was torn apart for longer than the dead are remembered.
+/// Go has no such thing. After a partition has healed it takes `retry_max` at most, and however long
+/// an exchange takes, until both sides are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeedKeeper {
+    /// How long to wait before the first retry, at most; half of it at least. 1 s.
+    pub retry_min: Duration,
+    /// The wait doubles with each retry, up to this. LAN and WAN 60 s, local 15 s.
+    pub retry_max: Duration,
+    /// How many of the addresses given to `join` are kept. 256.
+    pub seeds: usize,
+    /// How many members that died are kept, until they are found or nobody expects them any more
+    /// (they left, or were pruned). 128.
+    pub dead: usize,
+}
+
+impl Default for SeedKeeper {
+    fn default() -> Self {
+        Self { retry_min: secs(1), retry_max: secs(60), seeds: 256, dead: 128 }
+    }
+}
+
 /// What we accept, at most, from anybody: checked before memory is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -12,7 +12,9 @@ mod groups;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use groups::{Compression, Gossip, Leave, Limits, Members, Probe, Queries, Suspicion};
+pub use groups::{
+    Compression, Gossip, Leave, Limits, Members, Probe, Queries, SeedKeeper, Suspicion,
+};
 
 use crate::error::{ConfigFault, TagsError};
 use crate::keyring::Keyring;
@@ -53,6 +55,7 @@ pub struct Config {
     pub(crate) push_pull_interval: Option<Duration>,
     pub(crate) stream_timeout: Duration,
     pub(crate) compression: Compression,
+    pub(crate) seed_keeper: Option<SeedKeeper>,
     pub(crate) members: Members,
     pub(crate) leave: Leave,
     pub(crate) queries: Queries,
@@ -113,6 +116,7 @@ impl Config {
             push_pull_interval: Some(secs(30)),
             stream_timeout: secs(10),
             compression: Compression::default(),
+            seed_keeper: Some(SeedKeeper::default()),
             members: Members::default(),
             leave: Leave::default(),
             queries: Queries::default(),
@@ -148,6 +152,7 @@ impl Config {
             },
             push_pull_interval: Some(secs(15)),
             stream_timeout: secs(1),
+            seed_keeper: Some(SeedKeeper { retry_max: secs(15), ..SeedKeeper::default() }),
             ..lan
         }
     }
@@ -263,6 +268,13 @@ impl Config {
     #[must_use]
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// Sets how addresses are tried again where we lost somebody; `None` is never, as in Go. On.
+    #[must_use]
+    pub fn seed_keeper(mut self, seed_keeper: Option<SeedKeeper>) -> Self {
+        self.seed_keeper = seed_keeper;
         self
     }
 

@@ -86,13 +86,15 @@ pub(super) enum PushPullReason {
     Periodic,
     /// A failed member may be back.
     Reconnect,
+    /// Somebody whom we lost may be there.
+    Rejoin,
 }
 
 impl PushPullReason {
     fn replay(self) -> Option<Replay> {
         match self {
             Self::Join(_, replay) => Some(replay),
-            Self::Reconnect => Some(Replay::Deliver),
+            Self::Reconnect | Self::Rejoin => Some(Replay::Deliver),
             Self::Periodic => None,
         }
     }
@@ -415,8 +417,14 @@ impl Memberlist {
         result: Result<(), JoinFailure>,
     ) {
         match reason {
+            PushPullReason::Join(..) | PushPullReason::Rejoin => {
+                self.keeper.on_tried(cx, peer, result.is_ok());
+            }
+            PushPullReason::Periodic | PushPullReason::Reconnect => {}
+        }
+        match reason {
             PushPullReason::Join(join, _) => self.on_join_attempt(cx, up, join, peer, result),
-            PushPullReason::Periodic | PushPullReason::Reconnect => {
+            PushPullReason::Periodic | PushPullReason::Reconnect | PushPullReason::Rejoin => {
                 if let Err(failure) = result {
                     tracing::debug!(%peer, %failure, "push/pull failed");
                 }

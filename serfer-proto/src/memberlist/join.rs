@@ -53,11 +53,13 @@ impl Memberlist {
         addrs: impl IntoIterator<Item = SocketAddr>,
         replay: Replay,
     ) -> JoinId {
+        let addrs: VecDeque<SocketAddr> = addrs.into_iter().collect();
+        addrs.iter().for_each(|&addr| self.keeper.keep_seed(cx, addr));
         self.joins.last_id += 1;
         let id = JoinId(self.joins.last_id);
         let join = Join {
             replay,
-            waiting: addrs.into_iter().collect(),
+            waiting: addrs,
             under_way: Vec::new(),
             reached: Vec::new(),
             failed: Vec::new(),

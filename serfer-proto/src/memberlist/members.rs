@@ -9,8 +9,8 @@ use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::incarnation::Incarnation;
 use super::suspicion::Suspicion;
+use crate::incarnation::Incarnation;
 use crate::member::Node;
 use crate::rng::Rng;
 use crate::table::{Key, Row, Table};
@@ -111,6 +111,11 @@ impl Members {
 
     pub(crate) fn knows_addr(&self, addr: std::net::SocketAddr) -> bool {
         self.table.find_addr(addr).is_some()
+    }
+
+    /// Whether a member at this address is alive or suspect, or it is ours.
+    pub(crate) fn is_live_at(&self, addr: std::net::SocketAddr) -> bool {
+        self.table.any_at(addr, |peer| !peer.is_gone())
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&Peer> {

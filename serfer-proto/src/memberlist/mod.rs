@@ -12,8 +12,8 @@ mod awareness;
 pub(crate) mod broadcast;
 mod exchange;
 mod gossip;
-pub(crate) mod incarnation;
 mod join;
+mod keeper;
 mod members;
 mod probe;
 mod state;
@@ -29,6 +29,7 @@ use awareness::Awareness;
 use broadcast::BroadcastQueue;
 use exchange::Exchanges;
 use join::Joins;
+use keeper::Keeper;
 use members::Members;
 use probe::Prober;
 
@@ -85,6 +86,9 @@ pub(crate) trait Delegate {
     /// All addresses of a join have been tried.
     fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone);
 
+    /// Whether a node that died at `since` should still be looked for.
+    fn wants_back(&self, cx: &Cx<'_>, node: &Node, since: Instant) -> bool;
+
     /// Our own farewell has been sent often enough.
     fn on_farewell_sent(&mut self, cx: &mut Cx<'_>);
 }
@@ -98,6 +102,7 @@ pub(crate) struct Memberlist {
     queue: BroadcastQueue,
     exchanges: Exchanges,
     joins: Joins,
+    keeper: Keeper,
     /// The packet being put together.
     packet: Compound,
     /// Members just picked.
@@ -117,6 +122,7 @@ impl Memberlist {
             queue: BroadcastQueue::new(config.limits.queue_bytes),
             exchanges: Exchanges::default(),
             joins: Joins::default(),
+            keeper: Keeper::default(),
             packet: Compound::default(),
             picked: Vec::new(),
             contradicted: Vec::new(),

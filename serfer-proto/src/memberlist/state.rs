@@ -8,11 +8,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::broadcast::Kind;
-use super::incarnation::{self, Incarnation};
 use super::members::State;
 use super::suspicion::{self, Suspicion};
 use super::{Delegate, Memberlist};
 use crate::context::Cx;
+use crate::incarnation::{self, Incarnation};
 use crate::member::{Node, Versions, received_name};
 use crate::stats::DropReason;
 use crate::table::Key;
@@ -328,6 +328,9 @@ impl Memberlist {
         self.broadcast(cx, &Message::Dead(dead), Kind::About(key));
         tracing::debug!(name = %node.name, ?state, %accuser, "node gone");
         up.on_leave(cx, &node);
+        if state == State::Dead && !self.leaving {
+            self.keeper.on_dead(cx, &node);
+        }
     }
 
     /// Says farewell. [`Delegate::on_farewell_sent`] follows once it has been sent often enough.
@@ -337,6 +340,7 @@ impl Memberlist {
         };
         self.leaving = true;
         self.joins.cancel(cx, up);
+        self.keeper.clear(cx);
         let node = self.members[me].node.clone();
         self.members.set_state(me, State::Left, cx.now);
         let dead = Dead {

@@ -15,6 +15,7 @@ mod user_event;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -358,6 +359,15 @@ impl Delegate for Serf {
             self.broadcast_join(cx);
         }
         cx.emit(Event::JoinDone(done));
+    }
+
+    /// Not if it left, was made to, or is back elsewhere. Whom we do not know has been gone for too
+    /// long, and might come back, or was pruned, and should not.
+    fn wants_back(&self, cx: &Cx<'_>, node: &Node, since: Instant) -> bool {
+        match self.members.find(&node.name) {
+            Some(key) => self.members[key].member.status == Status::Failed,
+            None => cx.now > since + cx.params.members.reconnect_timeout,
+        }
     }
 
     fn on_farewell_sent(&mut self, cx: &mut Cx<'_>) {

@@ -141,7 +141,7 @@ fn keyed(config: Config, keys: &[u8]) -> Config {
 /// Why node 2 does not get in, what node 0 counted, and what node 2 did.
 fn refused(cluster_of: impl Fn(Config) -> Config, joiner: impl Fn(Config) -> Config) -> Refused {
     let mut cluster = Cluster::joined(1, 2, |node| cluster_of(local(node)));
-    cluster.add(joiner(local(2)));
+    cluster.add(joiner(local(2).seed_keeper(None)));
     cluster.expects_drops = true;
     cluster.join(2, &[0]);
     cluster.run(secs(20));

@@ -16,6 +16,7 @@ mod hostile;
 mod idle;
 mod intents;
 mod joining;
+mod keeping;
 mod leaving;
 mod limits;
 mod mutated;

@@ -226,7 +226,7 @@ fn a_node_that_was_alone_for_a_while_probes_and_compares_again() {
 
 #[test]
 fn a_reconnected_member_is_one_that_answers() {
-    let mut solo = Solo::among(local(0), 1);
+    let mut solo = Solo::among(local(0).seed_keeper(None), 1);
     solo.hear(1, &dead(1, 0, 1));
     solo.dialled.clear();
     solo.pass(secs(29));

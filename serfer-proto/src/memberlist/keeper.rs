@@ -1,0 +1,145 @@
+//! The seed keeper: addresses that are never given up.
+//!
+//! Gossip, probes and push/pulls only ever go to members that are alive, so two halves of a cluster
+//! that were apart for longer than the dead are remembered would never look for each other again.
+//! Unlike Go, whose users write loops around `Join` (hm#222, hs#605): every address that we were
+//! told to join is tried again for as long as nobody there is with us, and so is every member that
+//! died. Whatever the first try reaches merges the halves.
+//!
+//! An address waits longer after each try, and never the same time as elsewhere, so that a cluster
+//! does not spend itself on the dead, nor fall upon somebody who comes back.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::exchange::PushPullReason;
+use super::{Delegate, Memberlist};
+use crate::config::SeedKeeper;
+use crate::context::Cx;
+use crate::member::Node;
+use crate::rng::Rng;
+use crate::timers::Timer;
+
+#[derive(Debug, Default)]
+pub(super) struct Keeper {
+    kept: BTreeMap<SocketAddr, Kept>,
+    seeds: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    who: Who,
+    /// When to try it next; not now if it is being tried, or is with us.
+    due: Option<Instant>,
+    /// How long to wait after the next try, at most.
+    wait: Duration,
+}
+
+/// Whose address it is.
+#[derive(Debug)]
+enum Who {
+    /// Anybody's: we were told to join it.
+    Seed,
+    /// Of this member, dead since then.
+    Dead(Arc<Node>, Instant),
+}
+
+impl Kept {
+    fn set_due(&mut self, rng: &mut Rng, now: Instant, settings: &SeedKeeper) {
+        self.due = Some(now + self.wait / 2 + rng.duration(self.wait / 2));
+        self.wait = (self.wait * 2).min(settings.retry_max);
+    }
+}
+
+impl Keeper {
+    /// Forgets all: we leave.
+    pub(super) fn clear(&mut self, cx: &mut Cx<'_>) {
+        *self = Self::default();
+        cx.timers.clear(Timer::Keeper);
+    }
+
+    /// We are told to join this address, and try to.
+    pub(super) fn keep_seed(&mut self, cx: &Cx<'_>, addr: SocketAddr) {
+        let Some(settings) = &cx.params.seed_keeper else {
+            return;
+        };
+        let kept = self.kept.get(&addr);
+        let is_seed = kept.is_some_and(|kept| matches!(kept.who, Who::Seed));
+        if is_seed || addr == cx.params.advertise || self.seeds >= settings.seeds {
+            return;
+        }
+        let seed = Kept { who: Who::Seed, due: None, wait: settings.retry_min };
+        self.kept.insert(addr, seed);
+        self.seeds += 1;
+    }
+
+    /// A member died, which may be because we lost a part of the cluster.
+    pub(super) fn on_dead(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
+        let Some(settings) = &cx.params.seed_keeper else {
+            return;
+        };
+        let dead = self.kept.len() - self.seeds;
+        if !self.kept.contains_key(&node.addr()) && dead < settings.dead {
+            let who = Who::Dead(node.clone(), cx.now);
+            self.kept.insert(node.addr(), Kept { who, due: None, wait: settings.retry_min });
+        }
+        // Seeds may be in that part too, under other addresses.
+        for (addr, kept) in &mut self.kept {
+            if kept.due.is_none() && (matches!(kept.who, Who::Seed) || *addr == node.addr()) {
+                kept.wait = settings.retry_min;
+                kept.set_due(cx.rng, cx.now, settings);
+            }
+        }
+        self.arm(cx);
+    }
+
+    /// An address has been tried, by us or in a join. Whoever is there is with us now, or not.
+    pub(super) fn on_tried(&mut self, cx: &mut Cx<'_>, addr: SocketAddr, reached: bool) {
+        let Some(settings) = &cx.params.seed_keeper else {
+            return;
+        };
+        let Some(kept) = self.kept.get_mut(&addr) else {
+            return;
+        };
+        match (&kept.who, reached) {
+            (_, false) => kept.set_due(cx.rng, cx.now, settings),
+            (Who::Seed, true) => kept.due = None,
+            (Who::Dead(..), true) => drop(self.kept.remove(&addr)),
+        }
+        self.arm(cx);
+    }
+
+    fn arm(&self, cx: &mut Cx<'_>) {
+        if let Some(due) = self.kept.values().filter_map(|kept| kept.due).min() {
+            cx.timers.set(Timer::Keeper, due);
+        }
+    }
+}
+
+impl Memberlist {
+    /// Some addresses are due.
+    pub(crate) fn on_keeper_tick<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &D) {
+        let due = |(addr, kept): (&SocketAddr, &Kept)| (kept.due? <= cx.now).then_some(*addr);
+        let due: Vec<SocketAddr> = self.keeper.kept.iter().filter_map(due).collect();
+        for addr in due {
+            let is_with_us = self.members.is_live_at(addr);
+            let Some(kept) = self.keeper.kept.get_mut(&addr) else {
+                continue;
+            };
+            kept.due = None;
+            match &kept.who {
+                Who::Dead(node, since) if is_with_us || !up.wants_back(cx, node, *since) => {
+                    self.keeper.kept.remove(&addr);
+                }
+                Who::Seed if is_with_us => {}
+                Who::Seed | Who::Dead(..) => {
+                    cx.stats.rejoins_tried += 1;
+                    self.dial_push_pull(cx, addr, PushPullReason::Rejoin);
+                }
+            }
+        }
+        self.keeper.arm(cx);
+    }
+}
