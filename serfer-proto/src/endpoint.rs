@@ -132,6 +132,7 @@ impl Endpoint {
             Timer::Relay(seq) => memberlist.on_relay_timeout(cx, serf, seq),
             Timer::ProbeEnd => memberlist.on_probe_end(cx, serf),
             Timer::ProbeIndirect => memberlist.on_probe_indirect(cx, serf),
+            Timer::Claim(key) => memberlist.on_claim_timeout(cx, serf, key),
             Timer::Suspicion(key) => memberlist.on_suspicion_timeout(cx, serf, key),
             Timer::Probe => memberlist.on_probe_tick(cx, serf, due),
             Timer::Gossip => memberlist.on_gossip_tick(cx, serf),

@@ -101,8 +101,8 @@ mod timers;
 pub mod wire;
 
 pub use config::{
-    Compression, Config, Gossip, Label, Leave, Limits, Members, Probe, Queries, SeedKeeper,
-    Suspicion,
+    Compression, Config, Gossip, Label, Leave, Limits, Members, Probe, Queries, Reclaim,
+    SeedKeeper, Suspicion,
 };
 pub use endpoint::Endpoint;
 pub use error::{

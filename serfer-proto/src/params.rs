@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::config::{
-    Config, Gossip, Leave, Limits, Members, Probe, Queries, SeedKeeper, Suspicion,
+    Config, Gossip, Leave, Limits, Members, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
 use crate::error::{ConfigError, ConfigFault, NameProblem, TagsError};
 use crate::incarnation;
@@ -22,6 +22,7 @@ pub(crate) struct Params {
     pub(crate) gossip: Gossip,
     pub(crate) push_pull_interval: Option<Duration>,
     pub(crate) stream_timeout: Duration,
+    pub(crate) reclaim: Reclaim,
     pub(crate) seed_keeper: Option<SeedKeeper>,
     pub(crate) members: Members,
     pub(crate) leave: Leave,
@@ -74,6 +75,10 @@ impl TryFrom<&Config> for Params {
             },
             push_pull_interval: config.push_pull_interval.map(bounded),
             stream_timeout: bounded(config.stream_timeout),
+            reclaim: Reclaim {
+                dead_after: config.reclaim.dead_after.map(bounded),
+                ..config.reclaim
+            },
             seed_keeper: config.seed_keeper.map(|keeper| SeedKeeper {
                 retry_min: bounded(keeper.retry_min),
                 retry_max: bounded(keeper.retry_max),

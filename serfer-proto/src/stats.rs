@@ -73,8 +73,10 @@ pub enum DropReason {
     Versions,
     /// An incarnation or Lamport time that is out of reach.
     OutOfReach,
-    /// A table is full: members, streams, relayed pings.
+    /// A table is full: members, streams, relayed pings, claimed names.
     Full,
+    /// A name claimed from another address, while the member that was said to be gone is there.
+    NameInUse,
     /// Addressed to another node.
     Misaddressed,
     /// A query that asked for its answer at an address no member has.
@@ -103,6 +105,7 @@ impl DropReason {
         Self::Versions,
         Self::OutOfReach,
         Self::Full,
+        Self::NameInUse,
         Self::Misaddressed,
         Self::StrangeAnswerAddress,
         Self::Incomplete,

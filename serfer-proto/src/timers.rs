@@ -25,6 +25,8 @@ pub(crate) enum Timer {
     ProbeEnd,
     /// When to stop waiting for a direct ack and ask others.
     ProbeIndirect,
+    /// When to let another node have the name of one that does not answer.
+    Claim(Key),
     /// When to declare a suspect dead.
     Suspicion(Key),
     /// When to start the next probe.
@@ -55,6 +57,7 @@ impl Timer {
             Self::Relay(_) => "relay",
             Self::ProbeEnd => "probe-end",
             Self::ProbeIndirect => "probe-indirect",
+            Self::Claim(_) => "claim",
             Self::Suspicion(_) => "suspicion",
             Self::Probe => "probe",
             Self::Gossip => "gossip",

@@ -127,6 +127,25 @@ impl Default for Queries {
     }
 }
 
+/// When a name may move to another address: after a node has gone and comes back elsewhere, like a
+/// pod that was rescheduled. One that left may come back at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reclaim {
+    /// How long a member must have been dead. `None` is until it is forgotten, see
+    /// [`Gossip::to_the_dead`]. Set a few seconds where nodes come and go under fixed names.
+    /// Go: `DeadNodeReclaimTime`. None.
+    pub dead_after: Option<Duration>,
+    /// Whether the address that had the name is pinged first, and keeps it if it answers, so that
+    /// nobody can take over a name with forged messages. Go does not. True.
+    pub ask_holder: bool,
+}
+
+impl Default for Reclaim {
+    fn default() -> Self {
+        Self { dead_after: None, ask_holder: true }
+    }
+}
+
 /// How addresses are tried again where we lost somebody: those we were told to join, for as long as
 /// nobody there is with us, and those of members that died.
 ///

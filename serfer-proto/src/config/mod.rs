@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use groups::{
-    Compression, Gossip, Leave, Limits, Members, Probe, Queries, SeedKeeper, Suspicion,
+    Compression, Gossip, Leave, Limits, Members, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
 
 use crate::error::{ConfigFault, TagsError};
@@ -55,6 +55,7 @@ pub struct Config {
     pub(crate) push_pull_interval: Option<Duration>,
     pub(crate) stream_timeout: Duration,
     pub(crate) compression: Compression,
+    pub(crate) reclaim: Reclaim,
     pub(crate) seed_keeper: Option<SeedKeeper>,
     pub(crate) members: Members,
     pub(crate) leave: Leave,
@@ -116,6 +117,7 @@ impl Config {
             push_pull_interval: Some(secs(30)),
             stream_timeout: secs(10),
             compression: Compression::default(),
+            reclaim: Reclaim::default(),
             seed_keeper: Some(SeedKeeper::default()),
             members: Members::default(),
             leave: Leave::default(),
@@ -268,6 +270,13 @@ impl Config {
     #[must_use]
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// Sets when a name may move to another address.
+    #[must_use]
+    pub fn reclaim(mut self, reclaim: Reclaim) -> Self {
+        self.reclaim = reclaim;
         self
     }
 

@@ -10,6 +10,7 @@
 
 mod awareness;
 pub(crate) mod broadcast;
+mod claim;
 mod exchange;
 mod gossip;
 mod join;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use awareness::Awareness;
 use broadcast::BroadcastQueue;
+use claim::Claims;
 use exchange::Exchanges;
 use join::Joins;
 use keeper::Keeper;
@@ -103,6 +105,7 @@ pub(crate) struct Memberlist {
     exchanges: Exchanges,
     joins: Joins,
     keeper: Keeper,
+    claims: Claims,
     /// The packet being put together.
     packet: Compound,
     /// Members just picked.
@@ -123,6 +126,7 @@ impl Memberlist {
             exchanges: Exchanges::default(),
             joins: Joins::default(),
             keeper: Keeper::default(),
+            claims: Claims::default(),
             packet: Compound::default(),
             picked: Vec::new(),
             contradicted: Vec::new(),

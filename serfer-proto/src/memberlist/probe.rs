@@ -65,7 +65,7 @@ impl Prober {
         Self { current: None, overdue: false, last_seq: rng.u32(), relayed: BTreeMap::new() }
     }
 
-    fn next_seq(&mut self) -> u32 {
+    pub(super) fn next_seq(&mut self) -> u32 {
         self.last_seq = self.last_seq.wrapping_add(1);
         self.last_seq
     }
@@ -200,6 +200,9 @@ impl Memberlist {
         if let Some(probe) = current.filter(|probe| probe.seq == ack.seq) {
             let healthy = !probe.send_failed;
             return self.end_probe(cx, up, healthy);
+        }
+        if !self.claims.is_empty() && self.refuse_claim(cx, ack.seq) {
+            return;
         }
         let Some(relayed) = self.prober.relayed.remove(&ack.seq) else {
             return;

@@ -24,17 +24,28 @@ use crate::wire::msgpack::Text;
 use crate::wire::seq::Seq;
 
 /// An [`Alive`] that has been found to make sense.
-struct News<'a> {
+pub(super) struct News<'a> {
     name: &'a str,
     ip: std::net::IpAddr,
     port: u16,
     meta: &'a [u8],
     versions: Versions,
-    incarnation: u32,
+    pub(super) incarnation: u32,
 }
 
-impl News<'_> {
-    fn node(&self) -> Arc<Node> {
+impl<'a> News<'a> {
+    pub(super) fn of(node: &'a Node, incarnation: u32) -> Self {
+        Self {
+            name: &node.name,
+            ip: node.ip,
+            port: node.port,
+            meta: &node.meta,
+            versions: node.versions,
+            incarnation,
+        }
+    }
+
+    pub(super) fn node(&self) -> Arc<Node> {
         Arc::new(Node {
             name: self.name.into(),
             ip: self.ip,
@@ -190,10 +201,6 @@ impl Memberlist {
         let known = &self.members[key];
         let was = known.state();
         let moved = !news.is_at(&known.node);
-        if moved && was != State::Left {
-            let (node, other) = (known.node.clone(), news.node().addr());
-            return up.on_conflict(cx, &node, other);
-        }
         if news.incarnation <= known.incarnation.number() && !moved {
             if was >= State::Dead {
                 self.contradict(cx, key);
@@ -203,11 +210,34 @@ impl Memberlist {
         if !known.incarnation.reaches(news.incarnation, cx.uptime()) {
             return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
         }
+        if moved {
+            self.on_claim(cx, up, from, key, news);
+        } else {
+            self.take_word(cx, up, key, news);
+        }
+    }
+
+    /// Believes what a member, or one that takes its name, says about itself.
+    pub(super) fn take_word<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        key: Key,
+        news: &News<'_>,
+    ) {
+        let known = &self.members[key];
+        let was = known.state();
+        let moved = !news.is_at(&known.node);
         let meta_changed = *known.node.meta != *news.meta;
         if !news.is_same(&known.node) {
             self.members.set_node(key, news.node());
         }
-        self.members[key].incarnation.raise(news.incarnation, cx.uptime());
+        if moved {
+            // Another life, which counts for itself.
+            self.members[key].incarnation = Incarnation::new(news.incarnation, cx.uptime());
+        } else {
+            self.members[key].incarnation.raise(news.incarnation, cx.uptime());
+        }
         if was != State::Alive {
             self.clear_suspicion(cx, key);
             self.members.set_state(key, State::Alive, cx.now);

@@ -11,6 +11,7 @@ mod solo;
 mod support;
 
 mod answering;
+mod claiming;
 mod events;
 mod hostile;
 mod idle;

@@ -72,8 +72,10 @@ fn who_left_may_come_back_elsewhere_and_who_failed_may_not_yet() {
     solo.hear(1, &leave_intent(1, 3));
     solo.hear(1, &dead(1, 1, 1));
     solo.hear(2, &dead(2, 1, 1));
+    solo.acks = false;
     solo.hear(1, &alive_at("n1", addr(51), 1));
     solo.hear(2, &alive_at("n2", addr(52), 2));
+    solo.pass(ms(500));
     let member = |solo: &Solo, name: &str| {
         let member = solo.node.member(name).unwrap();
         (member.status(), member.addr())
