@@ -29,8 +29,9 @@ pub use serfer::{Joined, Serfer};
 
 pub use bytes::Bytes;
 pub use serfer_proto::{
-    self, Coalesce, Compression, Config, ConfigError, Conflict, DropReason, Event, EventError,
-    ForceLeaveError, JoinError, JoinFailure, Keyring, Label, Limits, Member, MemberChange,
-    MemberEvent, Prune, Query, QueryError, QueryId, QueryParams, Replay, Reply, RespondError,
-    SecretKey, SecretKeyError, Stats, Status, Tags, TagsError, UserEvent, Versions,
+    self, Coalesce, Compression, Config, ConfigError, Conflict, DropReason, Encryption, Event,
+    EventError, ForceLeaveError, Gossip, InboundLabel, IpNet, JoinError, JoinFailure, Keyring,
+    Label, Leave, Limits, Member, MemberChange, MemberEvent, Members, Probe, Prune, Queries, Query,
+    QueryError, QueryId, QueryParams, Reclaim, Replay, Reply, RespondError, SecretKey,
+    SecretKeyError, SeedKeeper, Stats, Status, Suspicion, Tags, TagsError, UserEvent, Versions,
 };

@@ -169,6 +169,10 @@ pub enum JoinFailure {
     /// Its answer cannot be used: usually because one side has a key that the other lacks.
     #[error("unusable answer: {0}")]
     Unusable(String),
+    /// The application did not accept its members, see
+    /// [`Config::accept_merge`](crate::Config::accept_merge).
+    #[error("not accepted: {0}")]
+    Vetoed(String),
     /// We left, or are leaving.
     #[error("left meanwhile")]
     Left,

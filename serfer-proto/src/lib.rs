@@ -101,8 +101,8 @@ mod timers;
 pub mod wire;
 
 pub use config::{
-    Compression, Config, Gossip, Label, Leave, Limits, Members, Probe, Queries, Reclaim,
-    SeedKeeper, Suspicion,
+    Compression, Config, Encryption, Gossip, InboundLabel, Label, Leave, Limits, Members, Probe,
+    Queries, Reclaim, SeedKeeper, Suspicion,
 };
 pub use endpoint::Endpoint;
 pub use error::{
@@ -114,6 +114,7 @@ pub use event::{
     UserEvent,
 };
 pub use ids::{JoinId, QueryId, StreamId};
+pub use ipnet::IpNet;
 pub use keyring::{Keyring, SecretKey, SecretKeyError};
 pub use member::{Member, Status, Versions};
 pub use memberlist::StreamEnd;

@@ -5,7 +5,7 @@
 //! sealed is written once, into the outbox. Counterpart of `rawSendMsgPacket`, `ingestPacket`,
 //! `rawSendMsgStream` and `readStream` in Go's `net.go`.
 
-use crate::config::{Compression, Config};
+use crate::config::{Compression, Config, Encryption, InboundLabel};
 use crate::keyring::Keyring;
 use crate::rng::Rng;
 use crate::wire::compound::{HEADER_LEN, PART_OVERHEAD, Parts};
@@ -14,9 +14,6 @@ use crate::wire::msgpack::DecodeError;
 use crate::wire::seal::{self, OpenError, Sealing, Version};
 use crate::wire::stream::{self, Frame, SEALED_HEADER_LEN, Side, StreamMessage};
 use crate::wire::{checksum, kind, label};
-
-/// How a packet is sealed: without padding, as every protocol but the first.
-const VERSION: Version = Version::Plain;
 
 /// Streams shorter than this are not worth compressing.
 const COMPRESS_MIN: usize = 1024;
@@ -64,7 +61,11 @@ pub(crate) enum Checksum {
 #[derive(Debug)]
 pub(crate) struct Link {
     label: Box<[u8]>,
+    inbound_label: InboundLabel,
     keyring: Option<Keyring>,
+    encryption: Encryption,
+    /// How a message is sealed.
+    version: Version,
     compression: Compression,
     packet_len_max: usize,
     lzw: Lzw,
@@ -77,7 +78,14 @@ impl Link {
         let label = config.label.as_ref();
         Self {
             label: label.map(|label| label.as_bytes().into()).unwrap_or_default(),
+            inbound_label: config.inbound_label,
             keyring: config.keyring.clone(),
+            encryption: config.encryption,
+            // Only the first protocol pads.
+            version: match config.memberlist_protocol {
+                1 => Version::Padded,
+                _ => Version::Plain,
+            },
             compression: config.compression,
             packet_len_max: config.gossip.packet_len_max,
             lzw: Lzw::default(),
@@ -88,8 +96,17 @@ impl Link {
 
     /// How long the messages in one packet may be together, so that it does not exceed the limit.
     pub(crate) fn message_len_max(&self) -> usize {
-        let sealing = self.keyring.as_ref().map_or(0, |_| VERSION.overhead());
+        let sealing =
+            sealing_keys(&self.keyring, self.encryption).map_or(0, |_| self.version.overhead());
         self.packet_len_max - label::overhead(&self.label) - sealing - checksum::OVERHEAD
+    }
+
+    /// The label that what arrives must have.
+    fn expected_label(&self) -> &[u8] {
+        match self.inbound_label {
+            InboundLabel::Check => &self.label,
+            InboundLabel::Stripped => &[],
+        }
     }
 
     /// How long a message may be to be queued: it has to fit into a compound with room for itself.
@@ -106,8 +123,9 @@ impl Link {
         out: &mut Vec<u8>,
     ) {
         label::put(&self.label, out);
-        let keyring = self.keyring.as_ref();
-        let sealing = keyring.map(|_| Sealing::begin(VERSION, rng.nonce(), out));
+        let version = self.version;
+        let keyring = sealing_keys(&self.keyring, self.encryption);
+        let sealing = keyring.map(|_| Sealing::begin(version, rng.nonce(), out));
         let checked = (checksum == Checksum::Add).then(|| checksum::begin(out));
         let start = out.len();
         write(out);
@@ -130,12 +148,22 @@ impl Link {
     /// Takes label, encryption and checksum off a packet.
     pub(crate) fn open_packet<'a>(&self, packet: &'a mut [u8]) -> Result<&'a [u8], Refusal> {
         let (label, sealed) = label::split(packet)?;
-        if *label != *self.label {
+        if *label != *self.expected_label() {
             return Err(Refusal::Label);
         }
-        let plain = match &self.keyring {
-            Some(keyring) => seal::open(sealed, keyring.ciphers(), &self.label)?,
-            None => sealed,
+        let plain = match (&self.keyring, self.encryption) {
+            (None, _) => sealed,
+            (Some(keyring), Encryption::Require) => {
+                seal::open(sealed, keyring.ciphers(), &self.label)?
+            }
+            // What cannot be opened is untouched, and must have been in the clear.
+            (Some(keyring), Encryption::Prepare | Encryption::Prefer) => {
+                let opened = seal::open(sealed, keyring.ciphers(), &self.label);
+                match opened.map(|plain| plain.len()) {
+                    Ok(len) => &sealed[seal::HEADER_LEN..][..len],
+                    Err(_) => sealed,
+                }
+            }
         };
         Ok(checksum::strip(plain)?)
     }
@@ -161,10 +189,11 @@ impl Link {
                 bytes = &self.squeezed;
             }
         }
-        match &self.keyring {
+        let version = self.version;
+        match sealing_keys(&self.keyring, self.encryption) {
             Some(keyring) => {
                 let cipher = keyring.primary_cipher();
-                stream::put_sealed(bytes, (VERSION, rng.nonce()), cipher, &self.label, out);
+                stream::put_sealed(bytes, (version, rng.nonce()), cipher, &self.label, out);
             }
             None => out.extend_from_slice(bytes),
         }
@@ -181,14 +210,17 @@ impl Link {
         len_max: usize,
         inflated: &'a mut Vec<u8>,
     ) -> Result<&'a [u8], Refusal> {
-        if side == Side::Accepted && *frame.label != *self.label {
+        if side == Side::Accepted && *frame.label != *self.expected_label() {
             return Err(Refusal::Label);
         }
         let is_sealed = frame.bytes.first() == Some(&kind::ENCRYPT);
         let plain: &[u8] = match &self.keyring {
             None if is_sealed => return Err(Refusal::Sealed),
             None => frame.bytes,
-            Some(_) if !is_sealed => return Err(Refusal::Plaintext),
+            Some(_) if !is_sealed && self.encryption == Encryption::Require => {
+                return Err(Refusal::Plaintext);
+            }
+            Some(_) if !is_sealed => frame.bytes,
             Some(keyring) => {
                 let (header, sealed) = frame.bytes.split_at_mut(SEALED_HEADER_LEN);
                 let aad = stream::sealed_aad(header, &self.label);
@@ -204,6 +236,11 @@ impl Link {
         self.lzw.inflate(body, len_max, inflated)?;
         Ok(inflated)
     }
+}
+
+/// What we seal with, if we seal.
+fn sealing_keys(keyring: &Option<Keyring>, encryption: Encryption) -> Option<&Keyring> {
+    keyring.as_ref().filter(|_| encryption != Encryption::Prepare)
 }
 
 /// A scratch buffer that had to hold a whole cluster keeps at most this much memory.

@@ -1,10 +1,13 @@
 //! A configuration that has been found to work, with what follows from it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::config::{
-    Config, Gossip, Leave, Limits, Members, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
+    Config, Gossip, Leave, Limits, Members, Probe, Queries, Questions, Reclaim, SeedKeeper,
+    Suspicion,
 };
 use crate::error::{ConfigError, ConfigFault, NameProblem, TagsError};
 use crate::incarnation;
@@ -17,6 +20,9 @@ pub(crate) struct Params {
     pub(crate) advertise: SocketAddr,
     pub(crate) incarnation: u32,
     pub(crate) versions: Versions,
+    /// Where members may be; anywhere if there are none.
+    networks: Vec<IpNet>,
+    pub(crate) questions: Questions,
     pub(crate) probe: Probe,
     pub(crate) suspicion: Suspicion,
     pub(crate) gossip: Gossip,
@@ -57,11 +63,13 @@ impl TryFrom<&Config> for Params {
             versions: Versions {
                 protocol_min: 1,
                 protocol_max: 5,
-                protocol_cur: 2,
+                protocol_cur: config.memberlist_protocol,
                 delegate_min: 2,
                 delegate_max: 5,
                 delegate_cur: config.serf_protocol,
             },
+            networks: config.networks.clone(),
+            questions: config.questions.clone(),
             probe: Probe {
                 interval: bounded(config.probe.interval),
                 timeout: bounded(config.probe.timeout),
@@ -102,6 +110,20 @@ impl TryFrom<&Config> for Params {
     }
 }
 
+impl Params {
+    /// Whether a member may be at this address.
+    pub(crate) fn allows(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&ip))
+    }
+
+    /// The port of a member that names this one.
+    pub(crate) fn port(&self, named: u16) -> u16 {
+        // The first protocol knows one port for all.
+        if named == 0 || self.versions.protocol_cur < 2 { self.advertise.port() } else { named }
+    }
+}
+
 /// A century is for ever. What is longer could not be added to the time.
 fn bounded(time: Duration) -> Duration {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -138,11 +160,12 @@ pub(crate) fn check_name(name: &str) -> Result<(), NameProblem> {
     }
 }
 
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 18] {
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 19] {
     let limits = &config.limits;
     let count = |count: usize| count as u64;
     [
         ("incarnation", config.incarnation.into(), 0, u64::from(incarnation::END) - 2),
+        ("memberlist protocol", config.memberlist_protocol.into(), 1, 5),
         ("serf protocol", config.serf_protocol.into(), 2, 5),
         ("suspicion mult", config.suspicion.mult.into(), 1, 1000),
         ("suspicion max timeout mult", config.suspicion.max_timeout_mult.into(), 1, 1000),

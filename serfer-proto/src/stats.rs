@@ -25,6 +25,8 @@ pub struct Stats {
     pub probes_acked: u64,
     /// Probes that ended without one.
     pub probes_failed: u64,
+    /// Members that we did not accuse although their probe failed, because hardly anybody answers us.
+    pub accusations_held: u64,
     /// Members that became suspect.
     pub suspicions: u64,
     /// Times we denied an accusation against ourselves.
@@ -71,6 +73,10 @@ pub enum DropReason {
     Address,
     /// A member whose protocol versions contradict themselves or ours.
     Versions,
+    /// A member outside of the allowed networks, or gossip about members from there.
+    Network,
+    /// A member or a merge that the application did not accept.
+    Vetoed,
     /// An incarnation or Lamport time that is out of reach.
     OutOfReach,
     /// A table is full: members, streams, relayed pings, claimed names.
@@ -103,6 +109,8 @@ impl DropReason {
         Self::Name,
         Self::Address,
         Self::Versions,
+        Self::Network,
+        Self::Vetoed,
         Self::OutOfReach,
         Self::Full,
         Self::NameInUse,

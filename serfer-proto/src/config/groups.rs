@@ -66,6 +66,31 @@ pub enum Compression {
     StreamsAndPackets,
 }
 
+/// How a cluster gets from plain to sealed messages without a pause: every node goes through these in
+/// order, and none may take a step before all have taken the one before.
+///
+/// Without a key all of them mean: in the clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Encryption {
+    /// Reads both, sends in the clear. Go: `GossipVerifyIncoming` and `GossipVerifyOutgoing` false.
+    Prepare,
+    /// Reads both, seals what it sends. Go: `GossipVerifyIncoming` false.
+    Prefer,
+    /// Seals what it sends and refuses what is not sealed.
+    #[default]
+    Require,
+}
+
+/// What becomes of the label of what arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum InboundLabel {
+    /// It must be ours.
+    #[default]
+    Check,
+    /// Something before us takes it off, so there must be none. Go: `SkipInboundLabelCheck`.
+    Stripped,
+}
+
 /// How long members are remembered once they are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Members {

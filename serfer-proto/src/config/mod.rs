@@ -8,16 +8,25 @@
 //! [`Label`]); what can only be wrong together is found by `Endpoint::new`, all at once.
 
 mod groups;
+mod questions;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use groups::{
-    Compression, Gossip, Leave, Limits, Members, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
+    Compression, Encryption, Gossip, InboundLabel, Leave, Limits, Members, Probe, Queries, Reclaim,
+    SeedKeeper, Suspicion,
 };
+
+pub(crate) use questions::Questions;
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
 
 use crate::error::{ConfigFault, TagsError};
 use crate::keyring::Keyring;
+use crate::member::Member;
 use crate::tags::Tags;
 
 const fn ms(ms: u64) -> Duration {
@@ -47,7 +56,12 @@ pub struct Config {
     pub(crate) incarnation: u32,
     pub(crate) tags: Tags,
     pub(crate) label: Option<Label>,
+    pub(crate) inbound_label: InboundLabel,
     pub(crate) keyring: Option<Keyring>,
+    pub(crate) encryption: Encryption,
+    pub(crate) networks: Vec<IpNet>,
+    pub(crate) questions: Questions,
+    pub(crate) memberlist_protocol: u8,
     pub(crate) serf_protocol: u8,
     pub(crate) probe: Probe,
     pub(crate) suspicion: Suspicion,
@@ -98,7 +112,12 @@ impl Config {
             incarnation: 0,
             tags: Tags::new(),
             label: None,
+            inbound_label: InboundLabel::default(),
             keyring: None,
+            encryption: Encryption::default(),
+            networks: Vec::new(),
+            questions: Questions::default(),
+            memberlist_protocol: 2,
             serf_protocol: 5,
             probe: Probe {
                 interval: secs(1),
@@ -202,10 +221,18 @@ impl Config {
         Ok(self)
     }
 
-    /// Seals what we send and refuses what is not sealed.
+    /// Seals what we send and refuses what is not sealed, unless [`encryption`](Self::encryption) says
+    /// otherwise.
     #[must_use]
     pub fn keyring(mut self, keyring: Keyring) -> Self {
         self.keyring = Some(keyring);
+        self
+    }
+
+    /// Sets how strictly the keys are used, to introduce them in a cluster that runs.
+    #[must_use]
+    pub fn encryption(mut self, encryption: Encryption) -> Self {
+        self.encryption = encryption;
         self
     }
 
@@ -218,6 +245,63 @@ impl Config {
     #[must_use]
     pub fn label(mut self, label: Label) -> Self {
         self.label = Some(label);
+        self
+    }
+
+    /// Sets what becomes of the label of what arrives.
+    #[must_use]
+    pub fn inbound_label(mut self, inbound_label: InboundLabel) -> Self {
+        self.inbound_label = inbound_label;
+        self
+    }
+
+    /// Accepts only members with addresses in these networks, and gossip about members only from
+    /// there; none means any. Go: `CIDRsAllowed`.
+    #[must_use]
+    pub fn allowed_networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.networks = networks.into_iter().collect();
+        self
+    }
+
+    /// Asks `accept` whether a node may be a member, whenever it says something about itself; if
+    /// not, it is ignored and the text is traced. Must be a pure function. Go: `AliveDelegate`.
+    #[must_use]
+    pub fn accept_member(
+        mut self,
+        accept: impl Fn(&Member) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.questions.accept_member = Some(Arc::new(accept));
+        self
+    }
+
+    /// Asks `accept` about all members of another cluster when it and ours are about to become one:
+    /// when we join, or somebody joins through us. If not, nothing of it is believed, and our join
+    /// fails with the text. Must be a pure function. Go: `MergeDelegate`.
+    #[must_use]
+    pub fn accept_merge(
+        mut self,
+        accept: impl Fn(&[Member]) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.questions.accept_merge = Some(Arc::new(accept));
+        self
+    }
+
+    /// Asks `ping` whether a member that does not answer datagrams is pinged by stream as well, where
+    /// [`Probe::stream_fallback`] is on. Must be a pure function. Go: `!DisableTcpPingsForNode`.
+    #[must_use]
+    pub fn ping_by_stream(
+        mut self,
+        ping: impl Fn(&Member) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.questions.ping_by_stream = Some(Arc::new(ping));
+        self
+    }
+
+    /// Speaks another memberlist protocol, 1 to 5. Default 2, as `serf agent`. With 1 all members
+    /// must use the same port, and sealed messages are padded. Go: `ProtocolVersion`.
+    #[must_use]
+    pub fn memberlist_protocol(mut self, version: u8) -> Self {
+        self.memberlist_protocol = version;
         self
     }
 

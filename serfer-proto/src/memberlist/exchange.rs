@@ -21,13 +21,13 @@ use crate::context::Cx;
 use crate::event::{JoinFailure, Replay};
 use crate::ids::{JoinId, StreamId};
 use crate::link::Refusal;
-use crate::member::Node;
+use crate::member::{Member, Node, Status, Versions, received_name};
 use crate::output::Output;
 use crate::stats::DropReason;
 use crate::timers::Timer;
-use crate::wire::message::{Ack, ErrorResponse, PushNodeState, ip_bytes, state};
+use crate::wire::message::{Ack, ErrorResponse, PushNodeState, ip_bytes, ip_from_bytes, state};
 use crate::wire::msgpack::{DecodeError, Text};
-use crate::wire::seq::SeqBuf;
+use crate::wire::seq::{Seq, SeqBuf};
 use crate::wire::stream::{FrameReader, PushPull, Side, StreamMessage};
 
 /// How a stream ended, as the runtime reports it.
@@ -290,6 +290,9 @@ impl Memberlist {
                 // Our state goes out as it was before theirs is merged, so that neither waits.
                 self.write_local_state(cx, up, stream, Side::Accepted, theirs.join);
                 cx.out.push(Output::Close { stream });
+                if let (true, Err(why)) = (theirs.join, accept_merge(cx, theirs.nodes)) {
+                    return cx.dropped(DropReason::Vetoed, peer, &why);
+                }
                 // Others are not asked to spare us old events: that is for whoever joins to say.
                 let join = theirs.join.then_some(Replay::Deliver);
                 self.merge(cx, up, peer, theirs.nodes);
@@ -322,6 +325,11 @@ impl Memberlist {
             }
             (Request::Ping { .. }, _) => {}
             (Request::PushPull(reason), Ok(StreamMessage::PushPull(theirs))) => {
+                if let (Some(_), Err(why)) = (reason.replay(), accept_merge(cx, theirs.nodes)) {
+                    cx.dropped(DropReason::Vetoed, peer, &why);
+                    let failure = JoinFailure::Vetoed(why);
+                    return self.on_push_pull_done(cx, up, peer, *reason, Err(failure));
+                }
                 let any_fits = self.merge(cx, up, peer, theirs.nodes);
                 if !theirs.user_state.is_empty() {
                     up.on_remote_state(cx, peer, reason.replay(), theirs.user_state);
@@ -464,6 +472,32 @@ impl Memberlist {
         let state = PushPull { join, nodes: nodes.as_seq(), user_state: &user_state };
         write(cx, stream, side, &StreamMessage::PushPull(state));
     }
+}
+
+/// Asks the application whether it wants to be one cluster with these.
+fn accept_merge<'a>(cx: &Cx<'_>, nodes: Seq<'a, PushNodeState<'a>>) -> Result<(), String> {
+    let Some(accept) = &cx.params.questions.accept_merge else {
+        return Ok(());
+    };
+    let members: Vec<Member> = nodes.iter().filter_map(|node| member(cx, &node)).collect();
+    accept(&members)
+}
+
+/// What a push/pull says of a member, unless that makes no sense.
+fn member(cx: &Cx<'_>, node: &PushNodeState<'_>) -> Option<Member> {
+    let status = match node.state {
+        state::DEAD => Status::Failed,
+        state::LEFT => Status::Left,
+        _ => Status::Alive,
+    };
+    let node = Node {
+        name: received_name(node.name)?.into(),
+        ip: ip_from_bytes(node.addr)?,
+        port: cx.params.port(node.port),
+        meta: node.meta.into(),
+        versions: Versions::from_bytes(node.versions)?,
+    };
+    Some(Member { node: Arc::new(node), status })
 }
 
 /// How much of another node's error text is kept.

@@ -32,6 +32,8 @@ pub(crate) struct Peer {
     state: State,
     /// Since when it is in this state.
     pub(crate) since: Instant,
+    /// Our last probe of it failed.
+    pub(crate) missed: bool,
     /// While it is suspect.
     pub(crate) suspicion: Option<Box<Suspicion>>,
     probe_place: Option<u32>,
@@ -122,6 +124,10 @@ impl Members {
         self.table.get(key)
     }
 
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Peer> {
+        self.table.get_mut(key)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
         self.table.iter().map(|(_, peer)| peer)
     }
@@ -138,6 +144,7 @@ impl Members {
             incarnation,
             state: State::Alive,
             since: now,
+            missed: false,
             suspicion: None,
             probe_place: None,
             pick_place: None,
@@ -158,6 +165,7 @@ impl Members {
             incarnation,
             state: State::Alive,
             since: now,
+            missed: false,
             suspicion: None,
             probe_place: None,
             pick_place: None,

@@ -11,6 +11,7 @@
 mod awareness;
 pub(crate) mod broadcast;
 mod claim;
+mod distress;
 mod exchange;
 mod gossip;
 mod join;
@@ -152,6 +153,9 @@ impl Memberlist {
             Message::Ack(ack) => self.on_ack(cx, up, &ack),
             Message::Nack(nack) => self.prober.on_nack(nack),
             Message::Suspect(suspect) => self.on_suspect(cx, from, &suspect),
+            Message::Alive(_) if !cx.params.allows(from.ip()) => {
+                cx.dropped(DropReason::Network, from, &"alive");
+            }
             Message::Alive(alive) => {
                 self.on_alive(cx, up, from, &alive);
             }

@@ -7,12 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::distress::Distress;
 use super::gossip::checksum_for;
 use super::members::State;
 use super::{Delegate, Memberlist, next_tick};
 use crate::context::Cx;
+use crate::member::{Member, Node, Status};
 use crate::rng::Rng;
 use crate::stats::DropReason;
 use crate::table::Key;
@@ -34,6 +37,7 @@ pub(super) struct Prober {
     overdue: bool,
     /// Numbers pings: our own and those for others. Starts anywhere, so that nobody can guess it.
     last_seq: u32,
+    distress: Distress,
     /// Pings for others, by our number.
     relayed: BTreeMap<u32, Relayed>,
 }
@@ -62,7 +66,13 @@ struct Relayed {
 
 impl Prober {
     pub(super) fn new(rng: &mut Rng) -> Self {
-        Self { current: None, overdue: false, last_seq: rng.u32(), relayed: BTreeMap::new() }
+        Self {
+            current: None,
+            overdue: false,
+            distress: Distress::default(),
+            last_seq: rng.u32(),
+            relayed: BTreeMap::new(),
+        }
     }
 
     pub(super) fn next_seq(&mut self) -> u32 {
@@ -189,7 +199,7 @@ impl Memberlist {
         if let Some(probe) = &mut self.prober.current {
             probe.nacks_expected = nacks_expected;
         }
-        if cx.params.probe.stream_fallback && node.versions.protocol_max >= STREAM_PING_SINCE {
+        if node.versions.protocol_max >= STREAM_PING_SINCE && may_ping_by_stream(cx, &node) {
             self.dial_ping(cx, &node, seq, deadline);
         }
     }
@@ -215,6 +225,11 @@ impl Memberlist {
     /// The member is there. `healthy` if nothing on the way says that we are not.
     fn end_probe<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, healthy: bool) {
         cx.stats.probes_acked += 1;
+        self.prober.distress.on_answered();
+        let target = self.prober.current.as_ref().map(|probe| probe.target);
+        if let Some(peer) = target.and_then(|target| self.members.get_mut(target)) {
+            peer.missed = false;
+        }
         if healthy {
             self.awareness.improve();
         }
@@ -235,18 +250,38 @@ impl Memberlist {
             return self.end_probe(cx, up, healthy);
         }
         cx.stats.probes_failed += 1;
+        if probe.nacks == 0 {
+            self.prober.distress.on_unanswered();
+        } else {
+            self.prober.distress.on_answered();
+        }
         // Where helpers were asked, only those count against us that did not even say no.
         self.awareness.worsen(match probe.nacks_expected {
             0 => 1,
             expected => expected.saturating_sub(probe.nacks),
         });
         let (target, incarnation) = (probe.target, probe.incarnation);
-        let known = self.members.get(target).map(|peer| peer.incarnation.number());
-        if known.is_some_and(|known| incarnation >= known) {
-            let me = cx.params.name.clone();
-            self.suspect(cx, target, incarnation, &me);
-        }
+        self.accuse(cx, target, incarnation);
         self.finish_probe(cx, up);
+    }
+
+    /// Accuses a member whose probe failed, unless it is more likely to be us.
+    fn accuse(&mut self, cx: &mut Cx<'_>, target: Key, incarnation: u32) {
+        let Some(peer) = self.members.get_mut(target) else {
+            return;
+        };
+        let missed_before = std::mem::replace(&mut peer.missed, true);
+        if incarnation < peer.incarnation.number() {
+            // It has said something since.
+            return;
+        }
+        if self.prober.distress.is_on() && !missed_before && peer.state() == State::Alive {
+            cx.stats.accusations_held += 1;
+            tracing::debug!(name = %peer.node.name, "not accusing: hardly anybody answers us");
+            return;
+        }
+        let me = cx.params.name.clone();
+        self.suspect(cx, target, incarnation, &me);
     }
 
     fn finish_probe<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
@@ -288,10 +323,7 @@ impl Memberlist {
         if self.prober.relayed.len() >= cx.params.limits.relayed_pings {
             return cx.dropped(DropReason::Full, from, &"too many relayed pings");
         }
-        let port = match ping.port {
-            0 => cx.params.advertise.port(),
-            port => port,
-        };
+        let port = cx.params.port(ping.port);
         let seq = self.prober.next_seq();
         let relayed = Relayed {
             answer_to: self.answer_to(from, ping.source_addr, ping.source_port),
@@ -333,6 +365,13 @@ impl Memberlist {
         let named = SocketAddr::new(ip.to_canonical(), port);
         if self.members.knows_addr(named) { named } else { from }
     }
+}
+
+fn may_ping_by_stream(cx: &Cx<'_>, node: &Arc<Node>) -> bool {
+    let ask =
+        |may: &dyn Fn(&Member) -> bool| may(&Member { node: node.clone(), status: Status::Alive });
+    let may = cx.params.questions.ping_by_stream.as_deref();
+    cx.params.probe.stream_fallback && may.is_none_or(|may| ask(may))
 }
 
 /// Whether a ping means us: it names us or, from very old nodes, nobody.

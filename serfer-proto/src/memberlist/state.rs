@@ -13,7 +13,7 @@ use super::suspicion::{self, Suspicion};
 use super::{Delegate, Memberlist};
 use crate::context::Cx;
 use crate::incarnation::{self, Incarnation};
-use crate::member::{Node, Versions, received_name};
+use crate::member::{Member, Node, Status, Versions, received_name};
 use crate::stats::DropReason;
 use crate::table::Key;
 use crate::timers::Timer;
@@ -123,17 +123,27 @@ impl Memberlist {
         if alive.meta.len() > cx.params.limits.received_meta_len {
             return Err(DropReason::Oversized);
         }
-        Ok(News {
+        let news = News {
             name: received_name(alive.node).ok_or(DropReason::Name)?,
             ip: ip_from_bytes(alive.addr).ok_or(DropReason::Address)?,
-            port: match alive.port {
-                0 => cx.params.advertise.port(),
-                port => port,
-            },
+            port: cx.params.port(alive.port),
             meta: alive.meta,
             versions,
             incarnation: alive.incarnation,
-        })
+        };
+        if !cx.params.allows(news.ip) {
+            return Err(DropReason::Network);
+        }
+        if let Some(accept) = &cx.params.questions.accept_member
+            && *news.name != *cx.params.name
+        {
+            let member = Member { node: news.node(), status: Status::Alive };
+            accept(&member).map_err(|why| {
+                tracing::debug!(name = news.name, why, "not accepted");
+                DropReason::Vetoed
+            })?;
+        }
+        Ok(news)
     }
 
     fn on_alive_unknown<D: Delegate>(

@@ -46,7 +46,8 @@ impl Version {
 /// A nonce, never to be used twice with one key.
 pub type Nonce = [u8; 12];
 
-const HEADER_LEN: usize = 1 + size_of::<Nonce>();
+/// The length of what stands before a sealed message: version and nonce.
+pub const HEADER_LEN: usize = 1 + size_of::<Nonce>();
 const TAG_LEN: usize = 16;
 const BLOCK: usize = 16;
 

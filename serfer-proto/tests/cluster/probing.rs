@@ -1,5 +1,7 @@
 //! Finding out who is gone, and not mistaking others for it.
 
+use std::time::Duration;
+
 use serfer_proto::wire::kind;
 use serfer_proto::wire::message::{Ack, Alive, IndirectPing, Message, Nack, Ping};
 use serfer_proto::{Config, DropReason, Limits, MemberChange, Probe, Status};
@@ -350,4 +352,41 @@ fn answers_that_nobody_waits_for_do_nothing() {
     assert_eq!(after.probes_acked, before.probes_acked);
     assert_eq!(after.dropped, before.dropped);
     assert_eq!(after.health_score, 0);
+}
+
+/// Node 0 among so many others of whom nobody hears it, or it hears nobody, for a while: how many it
+/// accused, and how many it thought better of.
+fn accusations_of_one_cut_off(others: usize, time: Duration) -> (u64, u64) {
+    let mut solo = Solo::among(lan(0), others);
+    solo.acks = false;
+    solo.pass(time);
+    let stats = solo.node.stats();
+    (stats.suspicions, stats.accusations_held)
+}
+
+#[test]
+fn who_hardly_hears_from_anybody_stops_accusing() {
+    let (accused, held) = accusations_of_one_cut_off(200, secs(600));
+    assert!(accused <= 8, "{accused}");
+    assert!(held >= 50, "{held}");
+}
+
+#[test]
+fn a_small_cluster_is_given_up_all_the_same() {
+    for (others, time) in [(5, secs(120)), (20, secs(600))] {
+        let (accused, _) = accusations_of_one_cut_off(others, time);
+        assert_eq!(accused, others as u64);
+    }
+}
+
+#[test]
+fn whose_helpers_say_no_goes_on_accusing() {
+    // Half of twenty die at once; the rest say so, and nobody thinks that it is to blame.
+    let mut cluster = Cluster::joined(1, 20, lan);
+    for node in 10..20 {
+        cluster.kill(node);
+    }
+    cluster.run_until(secs(60), |it| (10..20).all(|dead| it.all_say(dead, Status::Failed)));
+    let held: u64 = (0..10).map(|at| cluster.node(at).stats().accusations_held).sum();
+    assert_eq!(held, 0);
 }

@@ -1,0 +1,28 @@
+//! What the application is asked while a message is being handled.
+//!
+//! The answers are functions, and must be pure: they are called in the middle of things, as often as
+//! it takes, and the same question must have the same answer, or a run cannot be repeated.
+
+use std::sync::Arc;
+
+use crate::member::Member;
+
+type Question<T> = Option<Arc<dyn Fn(&T) -> Result<(), String> + Send + Sync>>;
+
+/// The functions that were given; whatever was not is yes.
+#[derive(Clone, Default)]
+pub(crate) struct Questions {
+    pub(crate) accept_member: Question<Member>,
+    pub(crate) accept_merge: Question<[Member]>,
+    pub(crate) ping_by_stream: Option<Arc<dyn Fn(&Member) -> bool + Send + Sync>>,
+}
+
+impl std::fmt::Debug for Questions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Questions")
+            .field("accept_member", &self.accept_member.is_some())
+            .field("accept_merge", &self.accept_merge.is_some())
+            .field("ping_by_stream", &self.ping_by_stream.is_some())
+            .finish()
+    }
+}
