@@ -1,0 +1,37 @@
+//! Three nodes find each other, and then one dies.
+//!
+//! Prints what they say to each other on the way. Run it with
+//! `cargo run -p serfer-sim --example first`; it says the same every time.
+
+use std::time::Duration;
+
+use serfer_sim::{Config, Kind, Sim};
+
+#[expect(clippy::print_stdout, reason = "it is what the example is for")]
+fn main() {
+    let mut sim = Sim::new(1);
+    sim.start_trace();
+    sim.network().latency(Duration::from_millis(10));
+    let [a, b, c] = sim.nodes(Config::local, ["anna", "ben", "cleo"]);
+
+    sim.join(b, &[a]);
+    sim.join(c, &[a]);
+    sim.run_until_converged(Duration::from_secs(10)).expect("they find each other");
+
+    sim.crash(c);
+    sim.run_until_quiet(Duration::from_secs(60)).expect("the others notice");
+
+    // Most of what is said are pings and acks between those that live.
+    let cleo = Some(c);
+    let of_note = |line: &serfer_sim::Line| {
+        line.kinds != [Kind::Probe] || line.node == cleo || line.to == cleo
+    };
+    println!("{}", sim.trace().show(of_note));
+    for node in [a, b] {
+        println!(
+            "{} says that cleo is {}",
+            sim.name(node),
+            sim.status(node, "cleo").expect("known")
+        );
+    }
+}

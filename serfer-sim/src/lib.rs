@@ -1,0 +1,68 @@
+//! A simulated network in which real [`Endpoint`]s run: thousands of nodes, one thread, one seed, the
+//! same run every time.
+//!
+//! A minute of a thousand nodes takes a few seconds, and what went wrong once goes wrong again, at
+//! the same millisecond. It is what serfer's own tests run on, and made for yours: an application
+//! protocol on top of user events and queries can be tested here with loss, partitions and pauses,
+//! without a socket and without waiting.
+//!
+//! ```
+//! use std::time::Duration;
+//! use serfer_sim::{Config, Event, Sim};
+//!
+//! let secs = Duration::from_secs;
+//! let mut sim = Sim::new(7);
+//! let [a, b, c] = sim.nodes(Config::lan, ["a", "b", "c"]);
+//! sim.network().latency(Duration::from_millis(1)..Duration::from_millis(20)).loss(0.1);
+//! sim.join(b, &[a]);
+//! sim.join(c, &[a]);
+//! sim.run_until_converged(secs(30)).expect("they find each other");
+//!
+//! sim.pause(c);
+//! sim.user_event(a, "deploy", b"v2");
+//! sim.run_for(secs(2));
+//! sim.resume(c);
+//! sim.run_for(secs(60));
+//! let deployed = |event: &Event| matches!(event, Event::User(it) if &*it.name == "deploy");
+//! for node in [a, b, c] {
+//!     assert_eq!(sim.events(node).iter().filter(|it| deployed(&it.event)).count(), 1);
+//! }
+//! ```
+//!
+//! What can be arranged:
+//!
+//! - conditions, for the whole network, per node and direction, per link: see [`Conditions`];
+//! - cuts: [`Sim::partition`], [`Sim::cut`], [`Sim::block`], [`Sim::isolate`], [`Sim::heal`],
+//!   [`Sim::interface_down`];
+//! - what happens to machines: [`Sim::pause`], [`Sim::suspend`], [`Sim::crash`], [`Sim::restart`],
+//!   [`Sim::readdress`].
+//!
+//! [`Sim::start_trace`] records what is said, as readable lines. [`script`] runs texts of commands
+//! and expected lines.
+//!
+//! # What it rests on
+//!
+//! Only the public face of `serfer-proto`: endpoints look the same from outside, wherever they run.
+//! Every chance is decided by a hash of the seed and of what it is about, never by a generator that
+//! all share, so a node or a fault that is added changes nothing elsewhere.
+
+mod arrivals;
+mod conditions;
+mod describe;
+mod dice;
+mod faults;
+mod network;
+mod node;
+mod outputs;
+mod pipes;
+mod queue;
+mod run;
+pub mod script;
+mod sim;
+mod trace;
+
+pub use conditions::{Bandwidth, Conditions, Latency, Traffic, Tune};
+pub use node::{NodeId, Recorded};
+pub use serfer_proto::{Config, Endpoint, Event};
+pub use sim::Sim;
+pub use trace::{Kind, Line, Trace};
