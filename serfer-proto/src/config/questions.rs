@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use crate::member::Member;
 
-type Question<T> = Option<Arc<dyn Fn(&T) -> Result<(), String> + Send + Sync>>;
+type Question<T, Answer> = Option<Arc<dyn Fn(&T) -> Answer + Send + Sync>>;
+
+/// Why not, in words.
+type Objection = Result<(), String>;
 
 /// The functions that were given; whatever was not is yes.
 #[derive(Clone, Default)]
 pub(crate) struct Questions {
-    pub(crate) accept_member: Question<Member>,
-    pub(crate) accept_merge: Question<[Member]>,
-    pub(crate) ping_by_stream: Option<Arc<dyn Fn(&Member) -> bool + Send + Sync>>,
+    pub(crate) accept_member: Question<Member, Objection>,
+    pub(crate) accept_merge: Question<[Member], Objection>,
+    pub(crate) ping_by_stream: Question<Member, bool>,
 }
 
 impl std::fmt::Debug for Questions {
