@@ -12,23 +12,22 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::members::State;
 use super::probe::{Source, is_for_us};
+use super::push_pull::PushPullReason;
 use super::{Delegate, Memberlist};
 use crate::context::Cx;
 use crate::event::{JoinFailure, Replay};
-use crate::ids::{JoinId, StreamId};
+use crate::ids::StreamId;
 use crate::link::Refusal;
-use crate::member::{Member, Node, Status, Versions, received_name};
+use crate::member::Node;
 use crate::output::Output;
 use crate::stats::DropReason;
 use crate::timers::Timer;
-use crate::wire::message::{Ack, ErrorResponse, PushNodeState, ip_bytes, ip_from_bytes, state};
+use crate::wire::message::{Ack, ErrorResponse};
 use crate::wire::msgpack::{DecodeError, Text};
-use crate::wire::seq::{Seq, SeqBuf};
-use crate::wire::stream::{FrameReader, PushPull, Side, StreamMessage};
+use crate::wire::stream::{FrameReader, Side, StreamMessage};
 
 /// How a stream ended, as the runtime reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,28 +77,6 @@ enum Request {
     Ping { seq: u32, node: Arc<Node> },
 }
 
-/// Why everything is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PushPullReason {
-    Join(JoinId, Replay),
-    /// From time to time.
-    Periodic,
-    /// A failed member may be back.
-    Reconnect,
-    /// Somebody whom we lost may be there.
-    Rejoin,
-}
-
-impl PushPullReason {
-    fn replay(self) -> Option<Replay> {
-        match self {
-            Self::Join(_, replay) => Some(replay),
-            Self::Reconnect | Self::Rejoin => Some(Replay::Deliver),
-            Self::Periodic => None,
-        }
-    }
-}
-
 impl Exchanges {
     fn open(&mut self, peer: SocketAddr, side: Side, phase: Phase) -> StreamId {
         self.last_id += 1;
@@ -118,30 +95,7 @@ impl Exchanges {
 }
 
 impl Memberlist {
-    /// Time to compare everything with somebody.
-    pub(crate) fn on_push_pull_tick(&mut self, cx: &mut Cx<'_>, due: Instant) {
-        let Some(interval) = cx.params.push_pull_interval else {
-            return;
-        };
-        if self.members.live_others() == 0 {
-            return;
-        }
-        let interval = push_pull_interval(interval, self.members.len());
-        let next = super::next_tick(due, interval, cx.now);
-        cx.timers.set(Timer::PushPull, next);
-        self.picked.clear();
-        self.members.pick(cx.rng, 1, State::Alive, None, &mut self.picked);
-        if let Some(&key) = self.picked.first() {
-            let to = self.members[key].node.addr();
-            self.dial_push_pull(cx, to, PushPullReason::Periodic);
-        }
-    }
-
-    /// Tries a member that failed.
-    pub(crate) fn reconnect(&mut self, cx: &mut Cx<'_>, addr: SocketAddr) {
-        self.dial_push_pull(cx, addr, PushPullReason::Reconnect);
-    }
-
+    /// Dials somebody to compare everything.
     pub(super) fn dial_push_pull(
         &mut self,
         cx: &mut Cx<'_>,
@@ -290,14 +244,10 @@ impl Memberlist {
                 // Our state goes out as it was before theirs is merged, so that neither waits.
                 self.write_local_state(cx, up, stream, Side::Accepted, theirs.join);
                 cx.out.push(Output::Close { stream });
-                if let (true, Err(why)) = (theirs.join, accept_merge(cx, theirs.nodes)) {
-                    return cx.dropped(DropReason::Vetoed, peer, &why);
-                }
                 // Others are not asked to spare us old events: that is for whoever joins to say.
                 let join = theirs.join.then_some(Replay::Deliver);
-                self.merge(cx, up, peer, theirs.nodes);
-                if !theirs.user_state.is_empty() {
-                    up.on_remote_state(cx, peer, join, theirs.user_state);
+                if let Err(failure) = self.merge(cx, up, peer, join, &theirs) {
+                    tracing::debug!(%peer, %failure, "cannot merge");
                 }
                 return;
             }
@@ -325,21 +275,7 @@ impl Memberlist {
             }
             (Request::Ping { .. }, _) => {}
             (Request::PushPull(reason), Ok(StreamMessage::PushPull(theirs))) => {
-                if let (Some(_), Err(why)) = (reason.replay(), accept_merge(cx, theirs.nodes)) {
-                    cx.dropped(DropReason::Vetoed, peer, &why);
-                    let failure = JoinFailure::Vetoed(why);
-                    return self.on_push_pull_done(cx, up, peer, *reason, Err(failure));
-                }
-                let any_fits = self.merge(cx, up, peer, theirs.nodes);
-                if !theirs.user_state.is_empty() {
-                    up.on_remote_state(cx, peer, reason.replay(), theirs.user_state);
-                }
-                let result = if any_fits {
-                    Ok(())
-                } else {
-                    let why = "none of its members has protocol versions that fit ours";
-                    Err(JoinFailure::Unusable(why.to_owned()))
-                };
+                let result = self.merge(cx, up, peer, reason.replay(), &theirs);
                 self.on_push_pull_done(cx, up, peer, *reason, result);
             }
             (Request::PushPull(reason), Ok(StreamMessage::Error(response))) => {
@@ -439,71 +375,12 @@ impl Memberlist {
             }
         }
     }
-
-    /// Sends everything we know.
-    fn write_local_state<D: Delegate>(
-        &self,
-        cx: &mut Cx<'_>,
-        up: &D,
-        stream: StreamId,
-        side: Side,
-        join: bool,
-    ) {
-        let mut nodes = SeqBuf::default();
-        for peer in self.members.iter() {
-            let node = &peer.node;
-            nodes.push(&PushNodeState {
-                addr: &ip_bytes(node.ip),
-                incarnation: peer.incarnation.number(),
-                meta: &node.meta,
-                name: Text(node.name.as_bytes()),
-                port: node.port,
-                state: match peer.state() {
-                    State::Alive => state::ALIVE,
-                    State::Suspect => state::SUSPECT,
-                    State::Dead => state::DEAD,
-                    State::Left => state::LEFT,
-                },
-                versions: &node.versions.to_bytes(),
-            });
-        }
-        let mut user_state = Vec::new();
-        up.local_state(&mut user_state);
-        let state = PushPull { join, nodes: nodes.as_seq(), user_state: &user_state };
-        write(cx, stream, side, &StreamMessage::PushPull(state));
-    }
-}
-
-/// Asks the application whether it wants to be one cluster with these.
-fn accept_merge<'a>(cx: &Cx<'_>, nodes: Seq<'a, PushNodeState<'a>>) -> Result<(), String> {
-    let Some(accept) = &cx.params.questions.accept_merge else {
-        return Ok(());
-    };
-    let members: Vec<Member> = nodes.iter().filter_map(|node| member(cx, &node)).collect();
-    accept(&members)
-}
-
-/// What a push/pull says of a member, unless that makes no sense.
-fn member(cx: &Cx<'_>, node: &PushNodeState<'_>) -> Option<Member> {
-    let status = match node.state {
-        state::DEAD => Status::Failed,
-        state::LEFT => Status::Left,
-        _ => Status::Alive,
-    };
-    let node = Node {
-        name: received_name(node.name)?.into(),
-        ip: ip_from_bytes(node.addr)?,
-        port: cx.params.port(node.port),
-        meta: node.meta.into(),
-        versions: Versions::from_bytes(node.versions)?,
-    };
-    Some(Member { node: Arc::new(node), status })
 }
 
 /// How much of another node's error text is kept.
 const TEXT_MAX: usize = 200;
 
-fn write(cx: &mut Cx<'_>, stream: StreamId, side: Side, message: &StreamMessage<'_>) {
+pub(super) fn write(cx: &mut Cx<'_>, stream: StreamId, side: Side, message: &StreamMessage<'_>) {
     let (link, rng) = (&mut *cx.link, &mut *cx.rng);
     cx.out.write(stream, |out| link.seal_stream(rng, side, message, out));
 }
@@ -519,31 +396,4 @@ fn open<'a>(
     let len_max = cx.params.limits.inflated_stream_len;
     let message = cx.link.open_stream(side, frame, len_max, inflated)?;
     Ok(StreamMessage::decode(message)?)
-}
-
-/// Comparing everything costs more in a larger cluster, so it happens less often there: Go's
-/// `pushPullScale`.
-fn push_pull_interval(interval: Duration, members: usize) -> Duration {
-    const SCALE_FROM: usize = 32;
-    if members <= SCALE_FROM {
-        return interval;
-    }
-    // The ceiling of log2(members / 32), in whole numbers.
-    let doublings = usize::BITS - ((members - 1) / SCALE_FROM).leading_zeros();
-    interval * (doublings + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn larger_clusters_compare_everything_less_often() {
-        let second = Duration::from_secs(1);
-        let expected = [(1, 1), (32, 1), (33, 2), (64, 2), (65, 3), (128, 3), (129, 4), (256, 4)];
-        for (members, seconds) in expected {
-            let interval = push_pull_interval(second, members);
-            assert_eq!(interval.as_secs(), seconds, "{members} members");
-        }
-    }
 }

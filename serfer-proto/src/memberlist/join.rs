@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use super::exchange::PushPullReason;
+use super::push_pull::PushPullReason;
 use super::{Delegate, Memberlist};
 use crate::context::Cx;
 use crate::event::{JoinDone, JoinFailure, Replay};

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::exchange::PushPullReason;
+use super::push_pull::PushPullReason;
 use super::{Delegate, Memberlist};
 use crate::config::SeedKeeper;
 use crate::context::Cx;

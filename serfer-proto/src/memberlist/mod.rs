@@ -2,7 +2,7 @@
 //!
 //! Counterpart of `github.com/hashicorp/memberlist`, file by file where it helps: [`state`] decides
 //! what a message about a member changes, [`probe`] asks whether members are there, [`gossip`] and
-//! [`broadcast`] spread the news, [`exchange`] compares everything over streams.
+//! [`broadcast`] spread the news, [`push_pull`] compares everything over the streams of [`exchange`].
 //!
 //! The layer above answers memberlist's questions and hears its news through a [`Delegate`], which
 //! is passed along as an argument. An up-call gets a [`Cx`] and nothing else, so it cannot call back
@@ -18,6 +18,7 @@ mod join;
 mod keeper;
 mod members;
 mod probe;
+mod push_pull;
 mod state;
 mod suspicion;
 

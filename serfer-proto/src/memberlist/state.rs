@@ -2,7 +2,7 @@
 //!
 //! A member's word about itself carries an incarnation, and only a higher one beats what is known;
 //! an accusation carries the incarnation it accuses, and whoever is accused answers with a higher
-//! one. Counterpart of Go's `aliveNode`, `suspectNode`, `deadNode`, `mergeState` and `refute`.
+//! one. Counterpart of Go's `aliveNode`, `suspectNode`, `deadNode` and `refute`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,11 +17,8 @@ use crate::member::{Member, Node, Status, Versions, received_name};
 use crate::stats::DropReason;
 use crate::table::Key;
 use crate::timers::Timer;
-use crate::wire::message::{
-    Alive, Dead, Message, PushNodeState, Suspect, ip_bytes, ip_from_bytes, state,
-};
+use crate::wire::message::{Alive, Dead, Message, Suspect, ip_bytes, ip_from_bytes};
 use crate::wire::msgpack::Text;
-use crate::wire::seq::Seq;
 
 /// An [`Alive`] that has been found to make sense.
 pub(super) struct News<'a> {
@@ -390,49 +387,6 @@ impl Memberlist {
         };
         self.broadcast(cx, &Message::Dead(dead), Kind::FarewellAbout(me));
         up.on_leave(cx, &node);
-    }
-
-    /// Merges the members of a push/pull; tells whether we can be with any of them.
-    pub(super) fn merge<'a, D: Delegate>(
-        &mut self,
-        cx: &mut Cx<'_>,
-        up: &mut D,
-        from: SocketAddr,
-        nodes: Seq<'a, PushNodeState<'a>>,
-    ) -> bool {
-        let mut any_fits = false;
-        for node in nodes.iter() {
-            match node.state {
-                state::ALIVE => {
-                    let alive = Alive {
-                        addr: node.addr,
-                        incarnation: node.incarnation,
-                        meta: node.meta,
-                        node: node.name,
-                        port: node.port,
-                        versions: node.versions,
-                    };
-                    any_fits |= self.on_alive(cx, up, from, &alive);
-                }
-                state::LEFT => {
-                    let dead =
-                        Dead { from: node.name, incarnation: node.incarnation, node: node.name };
-                    self.on_dead(cx, up, from, &dead);
-                }
-                // The dead are only suspected, so that they can object.
-                state::DEAD | state::SUSPECT => {
-                    let me = cx.params.name.clone();
-                    let suspect = Suspect {
-                        from: Text(me.as_bytes()),
-                        incarnation: node.incarnation,
-                        node: node.name,
-                    };
-                    self.on_suspect(cx, from, &suspect);
-                }
-                _ => {}
-            }
-        }
-        any_fits
     }
 
     /// Whom an accusation concerns: nobody if the accused is unknown or has outbid it already.
