@@ -2,14 +2,16 @@
 //!
 //! Each message is sent a number of times that grows with the logarithm of the cluster's size; then
 //! enough others have it to carry it on. What was sent least goes first; among equals the longest
-//! that still fits, then the newest. Counterpart of Go's `TransmitLimitedQueue`.
+//! that still fits; among those the newest or, if they were sent before, the one that waits longest.
+//! Messages that are equal so far form a list, linked through a slab: to send one costs the same,
+//! and takes no memory, whether ten wait or a hundred thousand. Counterpart of Go's
+//! `TransmitLimitedQueue`.
 //!
 //! Unlike Go: a queue never exceeds its bounds (Go's serf prunes its queues every 30 s, memberlist
-//! never), and ids never repeat (Go's restart when the queue is empty in the midst of a packet, and
-//! a message can then replace another).
+//! never), and there are no ids that could repeat (Go's restart when the queue is empty in the midst
+//! of a packet, and a message can then replace another).
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -17,16 +19,20 @@ use crate::config::Gossip;
 use crate::table::Key;
 use crate::wire::compound::Compound;
 
+/// An emptied queue keeps the memory of at most this many messages.
+const KEEP_ITEMS: usize = 4096;
+
 #[derive(Debug)]
 pub(crate) struct BroadcastQueue {
     items: Vec<Item>,
     free: Vec<u32>,
-    order: BTreeSet<Rank>,
+    /// What waits, by how often it was sent.
+    tiers: Vec<Tier>,
     /// The message about each member.
     about: BTreeMap<Key, u32>,
     /// Messages taken for the packet being filled, to be queued again behind the others.
     again: Vec<u32>,
-    last_id: u64,
+    len: usize,
     bytes: usize,
     bytes_max: usize,
     farewell_sent: bool,
@@ -38,16 +44,28 @@ struct Item {
     about: Option<Key>,
     farewell: bool,
     transmits: u32,
-    id: u64,
+    /// Its neighbours in its list, or [`NONE`].
+    before: u32,
+    behind: u32,
 }
 
-/// Least is first to be sent. Items are ordered by what they are, not by where they lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    transmits: u32,
-    len: Reverse<usize>,
-    id: Reverse<u64>,
-    item: u32,
+const NONE: u32 = u32::MAX;
+
+/// Lists of the messages of each length, the shortest first.
+type Tier = Vec<List>;
+
+#[derive(Debug)]
+struct List {
+    len: usize,
+    first: u32,
+    last: u32,
+}
+
+/// Where in its list a message is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    First,
+    Last,
 }
 
 /// What a message is to the queue.
@@ -68,10 +86,10 @@ impl BroadcastQueue {
         Self {
             items: Vec::new(),
             free: Vec::new(),
-            order: BTreeSet::new(),
+            tiers: Vec::new(),
             about: BTreeMap::new(),
             again: Vec::new(),
-            last_id: 0,
+            len: 0,
             bytes: 0,
             bytes_max,
             farewell_sent: false,
@@ -79,11 +97,11 @@ impl BroadcastQueue {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.order.len()
+        self.len
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.len == 0
     }
 
     /// Queues a message and returns how many others had to go so that there are at most `len_max`.
@@ -97,9 +115,9 @@ impl BroadcastQueue {
         if let Some(replaced) = about.and_then(|key| self.about.get(&key).copied()) {
             self.finish(replaced);
         }
-        self.last_id += 1;
+        self.len += 1;
         self.bytes += message.len();
-        let new = Item { message, about, farewell, transmits: 0, id: self.last_id };
+        let new = Item { message, about, farewell, transmits: 0, before: NONE, behind: NONE };
         let item = if let Some(item) = self.free.pop() {
             self.items[item as usize] = new;
             item
@@ -107,7 +125,7 @@ impl BroadcastQueue {
             self.items.push(new);
             (self.items.len() - 1) as u32
         };
-        self.order.insert(self.rank(item));
+        self.link(item, End::First);
         if let Some(key) = about {
             self.about.insert(key, item);
         }
@@ -117,31 +135,25 @@ impl BroadcastQueue {
     /// Adds as many messages as fit to a packet, each behind `frame`, and counts the transmission of
     /// each: at `transmit_limit` it is done.
     pub(crate) fn fill(&mut self, transmit_limit: u32, frame: &[u8], packet: &mut Compound) {
-        let mut tier = 0;
-        while let Some(room) = packet.room().checked_sub(frame.len()) {
-            let from = Rank { transmits: tier, len: Reverse(room), id: Reverse(u64::MAX), item: 0 };
-            let Some(&rank) = self.order.range(from..).next() else {
-                break;
-            };
-            if rank.transmits > tier {
-                tier = rank.transmits;
-                continue;
-            }
-            let item = &mut self.items[rank.item as usize];
-            if !packet.push(&[frame, &item.message]) {
-                break;
-            }
-            if item.transmits + 1 >= transmit_limit {
-                self.finish(rank.item);
-            } else {
-                item.transmits += 1;
-                self.order.remove(&rank);
-                self.again.push(rank.item);
+        let tiers = if self.is_empty() { 0 } else { self.tiers.len() };
+        for tier in 0..tiers {
+            while let Some(room) = packet.room().checked_sub(frame.len())
+                && let Some(item) = self.first_within(tier, room)
+                && packet.push(&[frame, &self.items[item as usize].message])
+            {
+                if self.items[item as usize].transmits + 1 >= transmit_limit {
+                    self.finish(item);
+                } else {
+                    self.unlink(item);
+                    self.items[item as usize].transmits += 1;
+                    self.again.push(item);
+                }
             }
         }
-        while let Some(item) = self.again.pop() {
-            self.order.insert(self.rank(item));
+        for at in 0..self.again.len() {
+            self.link(self.again[at], End::Last);
         }
+        self.again.clear();
     }
 
     /// Whether our farewell has, since the last call, been sent as often as it ever will be.
@@ -152,18 +164,17 @@ impl BroadcastQueue {
     /// Drops what was sent most until the bounds hold.
     fn prune(&mut self, len_max: usize) -> u64 {
         let mut dropped = 0;
-        while self.order.len() > len_max || self.bytes > self.bytes_max {
-            let Some(&last) = self.order.last() else {
-                break;
-            };
-            self.finish(last.item);
+        while (self.len > len_max || self.bytes > self.bytes_max)
+            && let Some(list) = self.tiers.iter().rev().find_map(|tier| tier.first())
+        {
+            self.finish(list.last);
             dropped += 1;
         }
         dropped
     }
 
     fn finish(&mut self, item: u32) {
-        self.order.remove(&self.rank(item));
+        self.unlink(item);
         let Item { message, about, farewell, .. } = &mut self.items[item as usize];
         self.bytes -= message.len();
         *message = Bytes::new();
@@ -172,15 +183,66 @@ impl BroadcastQueue {
             self.about.remove(key);
         }
         self.free.push(item);
+        self.len -= 1;
+        if self.len == 0 && self.items.len() > KEEP_ITEMS {
+            (self.items, self.free) = (Vec::new(), Vec::new());
+        }
     }
 
-    fn rank(&self, index: u32) -> Rank {
-        let item = &self.items[index as usize];
-        Rank {
-            transmits: item.transmits,
-            len: Reverse(item.message.len()),
-            id: Reverse(item.id),
-            item: index,
+    /// The first of the longest messages of a tier that are no longer than `room`.
+    fn first_within(&self, tier: usize, room: usize) -> Option<u32> {
+        let lists = &self.tiers[tier];
+        let fitting = lists.partition_point(|list| list.len <= room);
+        Some(lists[fitting.checked_sub(1)?].first)
+    }
+
+    /// Enters an item in the list where it belongs.
+    fn link(&mut self, item: u32, end: End) {
+        let Item { transmits, ref message, .. } = self.items[item as usize];
+        let (tier, len) = (transmits as usize, message.len());
+        if tier >= self.tiers.len() {
+            self.tiers.resize_with(tier + 1, Tier::new);
+        }
+        let lists = &mut self.tiers[tier];
+        let place = lists.partition_point(|list| list.len < len);
+        match lists.get_mut(place).filter(|list| list.len == len) {
+            None => {
+                (self.items[item as usize].before, self.items[item as usize].behind) = (NONE, NONE);
+                lists.insert(place, List { len, first: item, last: item });
+            }
+            Some(list) if end == End::First => {
+                (self.items[item as usize].before, self.items[item as usize].behind) =
+                    (NONE, list.first);
+                self.items[list.first as usize].before = item;
+                list.first = item;
+            }
+            Some(list) => {
+                (self.items[item as usize].before, self.items[item as usize].behind) =
+                    (list.last, NONE);
+                self.items[list.last as usize].behind = item;
+                list.last = item;
+            }
+        }
+    }
+
+    /// The reverse of [`link`](Self::link).
+    fn unlink(&mut self, item: u32) {
+        let Item { transmits, ref message, before, behind, .. } = self.items[item as usize];
+        let (lists, len) = (&mut self.tiers[transmits as usize], message.len());
+        let place = lists.partition_point(|list| list.len < len);
+        match (before, behind) {
+            (NONE, NONE) => {
+                lists.remove(place);
+            }
+            (NONE, _) => lists[place].first = behind,
+            (_, NONE) => lists[place].last = before,
+            (_, _) => {}
+        }
+        if before != NONE {
+            self.items[before as usize].behind = behind;
+        }
+        if behind != NONE {
+            self.items[behind as usize].before = before;
         }
     }
 }
@@ -261,9 +323,9 @@ mod tests {
         for message in ["new", "newest!", "newer"] {
             queue.push(Bytes::from_static(message.as_bytes()), Kind::Plain, MANY);
         }
-        // "newest!" leaves no room for "newer", but for "new", which then waits with "old".
+        // "newest!" leaves no room for "newer", but for "new", which then waits behind "old".
         assert_eq!(filled(&mut queue, 9, 7 + 3 + 2 * PART_OVERHEAD), ["newest!", "new"]);
-        assert_eq!(filled(&mut queue, 9, 5 + 3 + 2 * PART_OVERHEAD), ["newer", "new"]);
+        assert_eq!(filled(&mut queue, 9, 5 + 3 + 2 * PART_OVERHEAD), ["newer", "old"]);
     }
 
     #[test]
