@@ -5,12 +5,14 @@
 //! of insertion, never that of a hash. Hashes are keyed from the seed: runs repeat, and nobody can
 //! choose names that collide.
 
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use siphasher::sip::SipHasher13;
 
 use crate::member::Node;
@@ -35,7 +37,11 @@ pub(crate) struct Table<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     by_name: HashTable<u32>,
+    /// One row of each address.
     by_addr: HashTable<u32>,
+    /// The other rows of an address that several have. An honest cluster has hardly any; were they
+    /// in the hash table too, whoever gives many members one address would make it a list.
+    twins: BTreeSet<(SocketAddr, u32)>,
     hash_keys: (u64, u64),
 }
 
@@ -52,6 +58,7 @@ impl<T: Row> Table<T> {
             free: Vec::new(),
             by_name: HashTable::new(),
             by_addr: HashTable::new(),
+            twins: BTreeSet::new(),
             hash_keys: (rng.u64(), rng.u64()),
         }
     }
@@ -145,14 +152,35 @@ impl<T: Row> Table<T> {
 
     fn index_addr(&mut self, index: u32) {
         let (slots, keys) = (&self.slots, self.hash_keys);
+        let addr = node_at(slots, index).addr();
+        let is_it = |&other: &u32| node_at(slots, other).addr() == addr;
         let addr_hash = |&index: &u32| hash(keys, &node_at(slots, index).addr());
-        self.by_addr.insert_unique(addr_hash(&index), index, addr_hash);
+        match self.by_addr.entry(hash(keys, &addr), is_it, addr_hash) {
+            Entry::Vacant(entry) => {
+                entry.insert(index);
+            }
+            Entry::Occupied(_) => {
+                self.twins.insert((addr, index));
+            }
+        }
     }
 
     fn unindex_addr(&mut self, index: u32) {
-        let addr_hash = hash(self.hash_keys, &node_at(&self.slots, index).addr());
-        let entry = self.by_addr.find_entry(addr_hash, |&other| other == index);
-        entry.expect("every row is indexed by its address").remove();
+        let addr = node_at(&self.slots, index).addr();
+        if self.twins.remove(&(addr, index)) {
+            return;
+        }
+        let entry = self.by_addr.find_entry(hash(self.hash_keys, &addr), |&other| other == index);
+        let mut entry = entry.expect("a row that is no twin is indexed by its address");
+        match self.twins.range((addr, 0)..=(addr, u32::MAX)).next().copied() {
+            Some(twin) => {
+                self.twins.remove(&twin);
+                *entry.get_mut() = twin.1;
+            }
+            None => {
+                entry.remove();
+            }
+        }
     }
 }
 
@@ -230,6 +258,24 @@ mod tests {
         table.set_node(a, node("a", "10.0.0.2:7946"));
         assert_eq!(table.find_addr("10.0.0.1:7946".parse().unwrap()), None);
         assert_eq!(table.find_addr("10.0.0.2:7946".parse().unwrap()), Some(a));
+    }
+
+    #[test]
+    fn an_address_is_found_as_long_as_anybody_has_it() {
+        let addr: SocketAddr = "10.0.0.1:7946".parse().unwrap();
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0]] {
+            let mut table = table();
+            let keys = ["a", "b", "c"].map(|name| table.insert(node(name, "10.0.0.1:7946")));
+            table.insert(node("d", "10.0.0.2:7946"));
+            assert_eq!((table.by_addr.len(), table.twins.len()), (2, 2), "no chain of three");
+            for gone in order {
+                let found = table.find_addr(addr).unwrap();
+                assert!(table.get(found).is_some_and(|node| node.addr() == addr));
+                table.remove(keys[gone]);
+            }
+            assert_eq!(table.find_addr(addr), None);
+            assert!(table.twins.is_empty());
+        }
     }
 
     #[test]
