@@ -26,6 +26,13 @@ pub(crate) struct Key {
     generation: u32,
 }
 
+impl Key {
+    /// The number of the row, which is the key's as long as the row is there.
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
+}
+
 /// A row knows whom it is about.
 pub(crate) trait Row {
     fn node(&self) -> &Arc<Node>;
@@ -71,7 +78,7 @@ impl<T: Row> Table<T> {
     pub(crate) fn insert(&mut self, row: T) -> Key {
         debug_assert!(self.find(&row.node().name).is_none(), "names are unique");
         let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, row: None });
+            push_tight(&mut self.slots, Slot { generation: 0, row: None });
             (self.slots.len() - 1) as u32
         });
         let slot = &mut self.slots[index as usize];
@@ -111,11 +118,10 @@ impl<T: Row> Table<T> {
 
     /// Whether some row of this address is such a one.
     pub(crate) fn any_at(&self, addr: SocketAddr, is_such: impl Fn(&T) -> bool) -> bool {
-        let is_it = |&index: &u32| {
-            let row = self.slots[index as usize].row.as_ref();
-            row.is_some_and(|row| row.node().addr() == addr && is_such(row))
-        };
-        self.by_addr.find(hash(self.hash_keys, &addr), is_it).is_some()
+        let first = self.find_addr(addr).map(|key| key.index);
+        let twins = self.twins.range((addr, 0)..=(addr, u32::MAX)).map(|&(_, index)| index);
+        let mut rows = first.into_iter().chain(twins).map(|index| &self.slots[index as usize].row);
+        rows.any(|row| row.as_ref().is_some_and(&is_such))
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
@@ -146,7 +152,8 @@ impl<T: Row> Table<T> {
         rows.filter_map(|(index, slot)| Some((self.key_at(index as u32), slot.row.as_ref()?)))
     }
 
-    fn key_at(&self, index: u32) -> Key {
+    /// The key of the row that now has this number.
+    pub(crate) fn key_at(&self, index: u32) -> Key {
         Key { index, generation: self.slots[index as usize].generation }
     }
 
@@ -196,6 +203,15 @@ impl<T: Row> IndexMut<Key> for Table<T> {
     fn index_mut(&mut self, key: Key) -> &mut T {
         self.get_mut(key).expect("the row of this key is still there")
     }
+}
+
+/// Pushes onto a vector that has something for each member: it grows by an eighth and is not doubled,
+/// which would leave half of it unused in the worst case.
+pub(crate) fn push_tight<T>(vec: &mut Vec<T>, value: T) {
+    if vec.len() == vec.capacity() {
+        vec.reserve_exact((vec.len() / 8).max(8));
+    }
+    vec.push(value);
 }
 
 fn node_at<T: Row>(slots: &[Slot<T>], index: u32) -> &Node {
@@ -268,6 +284,8 @@ mod tests {
             let keys = ["a", "b", "c"].map(|name| table.insert(node(name, "10.0.0.1:7946")));
             table.insert(node("d", "10.0.0.2:7946"));
             assert_eq!((table.by_addr.len(), table.twins.len()), (2, 2), "no chain of three");
+            assert!(["a", "b", "c"].iter().all(|a| table.any_at(addr, |node| *node.name == **a)));
+            assert!(!table.any_at(addr, |node| *node.name == *"d"));
             for gone in order {
                 let found = table.find_addr(addr).unwrap();
                 assert!(table.get(found).is_some_and(|node| node.addr() == addr));

@@ -52,8 +52,10 @@ impl Memberlist {
         let can_move = match peer.state() {
             State::Left => true,
             State::Dead => {
-                let after = cx.params.reclaim.dead_after;
-                after.is_some_and(|after| cx.now.saturating_duration_since(peer.since) > after)
+                let since = self.members.gone_since(key);
+                let gone_for = since.map(|since| cx.now.saturating_duration_since(since));
+                let enough = gone_for.zip(cx.params.reclaim.dead_after);
+                enough.is_some_and(|(gone_for, after)| gone_for > after)
             }
             State::Alive | State::Suspect => false,
         };

@@ -4,7 +4,7 @@
 //! are. Who is probed next comes from a list of those that can be; who is told or asked at random
 //! comes from another, kept in zones by state. A member knows its place in both.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::suspicion::Suspicion;
 use crate::incarnation::Incarnation;
 use crate::member::Node;
 use crate::rng::Rng;
-use crate::table::{Key, Row, Table};
+use crate::table::{Key, Row, Table, push_tight};
 
 /// What we believe of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,17 +30,30 @@ pub(crate) struct Peer {
     pub(crate) node: Arc<Node>,
     pub(crate) incarnation: Incarnation,
     state: State,
-    /// Since when it is in this state.
-    pub(crate) since: Instant,
     /// Our last probe of it failed.
     pub(crate) missed: bool,
     /// While it is suspect.
     pub(crate) suspicion: Option<Box<Suspicion>>,
-    probe_place: Option<u32>,
-    pick_place: Option<u32>,
+    /// Where in the two lists it is, or [`NOWHERE`].
+    probe_place: u32,
+    pick_place: u32,
 }
 
+const NOWHERE: u32 = u32::MAX;
+
 impl Peer {
+    fn alive(node: Arc<Node>, incarnation: Incarnation) -> Self {
+        Self {
+            node,
+            incarnation,
+            state: State::Alive,
+            missed: false,
+            suspicion: None,
+            probe_place: NOWHERE,
+            pick_place: NOWHERE,
+        }
+    }
+
     pub(crate) fn state(&self) -> State {
         self.state
     }
@@ -64,18 +77,20 @@ pub(crate) struct Members {
     table: Table<Peer>,
     /// Ourselves, once we are a member.
     me: Option<Key>,
-    /// Those that can be probed: alive or suspect, and not ourselves. Those before `probe_next` have
-    /// had their turn in this round.
-    probe_order: Vec<Key>,
+    /// The rows of those that can be probed: alive or suspect, and not ourselves. Those before
+    /// `probe_next` have had their turn in this round.
+    probe_order: Vec<u32>,
     probe_next: usize,
-    /// Everybody else but those that left, by zone: first the alive, then the suspects, then the
-    /// dead.
-    picks: Vec<Key>,
+    /// The rows of everybody else but those that left, by zone: first the alive, then the suspects,
+    /// then the dead.
+    picks: Vec<u32>,
     /// Where each zone ends.
     zone_ends: [usize; 3],
     picked: Vec<usize>,
-    /// Those that died or left, the first first. An entry is void if its member has changed since.
-    departed: VecDeque<(Instant, Key)>,
+    /// Others that died or left, and since when. Few ever do, so this has no place in each member.
+    gone: BTreeMap<Key, Instant>,
+    /// The same, the first first.
+    departed: BTreeSet<(Instant, Key)>,
 }
 
 impl Members {
@@ -88,7 +103,8 @@ impl Members {
             picks: Vec::new(),
             zone_ends: [0; 3],
             picked: Vec::new(),
-            departed: VecDeque::new(),
+            gone: BTreeMap::new(),
+            departed: BTreeSet::new(),
         }
     }
 
@@ -115,6 +131,11 @@ impl Members {
         self.table.find_addr(addr).is_some()
     }
 
+    /// Since when a member is gone, if it is.
+    pub(crate) fn gone_since(&self, key: Key) -> Option<Instant> {
+        self.gone.get(&key).copied()
+    }
+
     /// Whether a member at this address is alive or suspect, or it is ours.
     pub(crate) fn is_live_at(&self, addr: std::net::SocketAddr) -> bool {
         self.table.any_at(addr, |peer| !peer.is_gone())
@@ -133,43 +154,15 @@ impl Members {
     }
 
     /// Adds ourselves, alive.
-    pub(crate) fn insert_me(
-        &mut self,
-        node: Arc<Node>,
-        incarnation: Incarnation,
-        now: Instant,
-    ) -> Key {
-        let key = self.table.insert(Peer {
-            node,
-            incarnation,
-            state: State::Alive,
-            since: now,
-            missed: false,
-            suspicion: None,
-            probe_place: None,
-            pick_place: None,
-        });
+    pub(crate) fn insert_me(&mut self, node: Arc<Node>, incarnation: Incarnation) -> Key {
+        let key = self.table.insert(Peer::alive(node, incarnation));
         self.me = Some(key);
         key
     }
 
     /// Adds another node, alive.
-    pub(crate) fn insert(
-        &mut self,
-        node: Arc<Node>,
-        incarnation: Incarnation,
-        now: Instant,
-    ) -> Key {
-        let key = self.table.insert(Peer {
-            node,
-            incarnation,
-            state: State::Alive,
-            since: now,
-            missed: false,
-            suspicion: None,
-            probe_place: None,
-            pick_place: None,
-        });
+    pub(crate) fn insert(&mut self, node: Arc<Node>, incarnation: Incarnation) -> Key {
+        let key = self.table.insert(Peer::alive(node, incarnation));
         self.place(key);
         key
     }
@@ -181,13 +174,13 @@ impl Members {
     /// Changes what we believe of a member, from now on.
     pub(crate) fn set_state(&mut self, key: Key, state: State, now: Instant) {
         self.displace(key);
-        let peer = &mut self.table[key];
-        peer.state = state;
-        peer.since = now;
-        if peer.is_gone() {
-            self.departed.push_back((now, key));
-        }
+        self.table[key].state = state;
         self.place(key);
+        self.forget_departure(key);
+        if state >= State::Dead && Some(key) != self.me {
+            self.gone.insert(key, now);
+            self.departed.insert((now, key));
+        }
     }
 
     /// The next to be probed.
@@ -207,7 +200,7 @@ impl Members {
         let chosen = self.probe_next + rng.index(left);
         self.swap_probes(self.probe_next, chosen);
         self.probe_next += 1;
-        Some(self.probe_order[self.probe_next - 1])
+        Some(self.table.key_at(self.probe_order[self.probe_next - 1]))
     }
 
     /// Appends up to `count` others to `picked`, at random, that are in `worst` state or better.
@@ -222,31 +215,31 @@ impl Members {
         let len = self.zone_ends[worst as usize];
         // One more, in case the exception is among them.
         rng.pick(count + usize::from(except.is_some()), len, &mut self.picked);
-        let keys = self.picked.iter().map(|&place| self.picks[place]);
+        let keys = self.picked.iter().map(|&place| self.table.key_at(self.picks[place]));
         picked.extend(keys.filter(|&key| Some(key) != except).take(count));
     }
 
     /// When the first of those that are gone will have been so for `keep`.
     pub(crate) fn next_forgotten(&self, keep: Duration) -> Option<Instant> {
-        self.departed.front().map(|(since, _)| *since + keep)
+        self.departed.first().map(|(since, _)| *since + keep)
     }
 
     /// Removes those that have been gone for `keep`.
     ///
     /// Unlike Go, which does so when a round of probes begins, however long that takes.
     pub(crate) fn forget(&mut self, now: Instant, keep: Duration) {
-        while let Some(&(since, key)) = self.departed.front() {
-            if since + keep > now {
-                break;
-            }
-            self.departed.pop_front();
-            let peer = self.table.get(key);
-            if peer
-                .is_some_and(|peer| peer.is_gone() && peer.since == since && Some(key) != self.me)
-            {
-                self.displace(key);
-                self.table.remove(key);
-            }
+        while let Some(&(since, key)) = self.departed.first()
+            && since + keep <= now
+        {
+            self.forget_departure(key);
+            self.displace(key);
+            self.table.remove(key);
+        }
+    }
+
+    fn forget_departure(&mut self, key: Key) {
+        if let Some(since) = self.gone.remove(&key) {
+            self.departed.remove(&(since, key));
         }
     }
 
@@ -257,13 +250,13 @@ impl Members {
             return;
         }
         if state <= State::Suspect {
-            self.table[key].probe_place = Some(self.probe_order.len() as u32);
-            self.probe_order.push(key);
+            self.table[key].probe_place = self.probe_order.len() as u32;
+            push_tight(&mut self.probe_order, key.index());
         }
         if state == State::Left {
             return;
         }
-        self.picks.push(key);
+        push_tight(&mut self.picks, key.index());
         let mut place = self.picks.len() - 1;
         self.note_pick(place);
         let dead = State::Dead as usize;
@@ -278,11 +271,10 @@ impl Members {
 
     /// The reverse of [`place`](Self::place).
     fn displace(&mut self, key: Key) {
-        let peer = &mut self.table[key];
-        let zone = peer.state as usize;
-        let (probe_place, pick_place) = (peer.probe_place.take(), peer.pick_place.take());
-        if let Some(place) = probe_place {
-            let mut place = place as usize;
+        let peer = &self.table[key];
+        let (zone, pick_place) = (peer.state as usize, peer.pick_place as usize);
+        if peer.probe_place != NOWHERE {
+            let mut place = peer.probe_place as usize;
             if place < self.probe_next {
                 self.probe_next -= 1;
                 self.swap_probes(place, self.probe_next);
@@ -290,10 +282,10 @@ impl Members {
             }
             self.swap_probes(place, self.probe_order.len() - 1);
             self.probe_order.pop();
-            self.table[key].probe_place = None;
+            self.table[key].probe_place = NOWHERE;
         }
-        if let Some(place) = pick_place {
-            let mut place = place as usize;
+        if pick_place != NOWHERE as usize {
+            let mut place = pick_place;
             for zone in zone..=State::Dead as usize {
                 self.zone_ends[zone] -= 1;
                 let last = self.zone_ends[zone];
@@ -301,14 +293,15 @@ impl Members {
                 place = last;
             }
             self.picks.pop();
-            self.table[key].pick_place = None;
+            self.table[key].pick_place = NOWHERE;
         }
     }
 
     fn swap_probes(&mut self, a: usize, b: usize) {
         self.probe_order.swap(a, b);
         for place in [a, b] {
-            self.table[self.probe_order[place]].probe_place = Some(place as u32);
+            let key = self.table.key_at(self.probe_order[place]);
+            self.table[key].probe_place = place as u32;
         }
     }
 
@@ -319,7 +312,8 @@ impl Members {
     }
 
     fn note_pick(&mut self, place: usize) {
-        self.table[self.picks[place]].pick_place = Some(place as u32);
+        let key = self.table.key_at(self.picks[place]);
+        self.table[key].pick_place = place as u32;
     }
 }
 
@@ -348,10 +342,9 @@ mod tests {
         let mut rng = Rng::new([0; 32]);
         let mut members = Members::new(&mut rng);
         let node = |n: usize| node(&format!("n{n}"), "127.0.0.1:7946");
-        let now = epoch();
-        members.insert_me(node(0), Incarnation::new(1, 0), now);
-        let keys =
-            (1..=count).map(|n| members.insert(node(n), Incarnation::new(1, 0), now)).collect();
+        let incarnation = Incarnation::new(1, 0);
+        members.insert_me(node(0), incarnation);
+        let keys = (1..=count).map(|n| members.insert(node(n), incarnation)).collect();
         (members, keys, rng)
     }
 
@@ -432,7 +425,7 @@ mod tests {
         members.set_state(keys[1], State::Left, at(1));
         members.set_state(keys[0], State::Alive, at(2));
         members.set_state(keys[0], State::Dead, at(3));
-        assert_eq!(members.next_forgotten(keep), Some(at(30)));
+        assert_eq!(members.next_forgotten(keep), Some(at(31)));
         members.forget(at(31), keep);
         assert!(members.get(keys[0]).is_some());
         assert!(members.get(keys[1]).is_none());
@@ -441,5 +434,15 @@ mod tests {
         assert!(members.get(keys[0]).is_none());
         assert_eq!(members.next_forgotten(keep), None);
         assert_eq!(members.len(), 2);
+    }
+
+    #[test]
+    fn whoever_comes_and_goes_leaves_one_trace() {
+        let (mut members, keys, _) = members(1);
+        for _ in 0..100 {
+            members.set_state(keys[0], State::Alive, epoch());
+            members.set_state(keys[0], State::Dead, epoch());
+        }
+        assert_eq!((members.departed.len(), members.gone.len()), (1, 1));
     }
 }

@@ -80,7 +80,7 @@ impl Memberlist {
             }
         } else {
             let incarnation = Incarnation::new(cx.params.incarnation + 1, cx.uptime());
-            self.members.insert_me(node.clone(), incarnation, cx.now);
+            self.members.insert_me(node.clone(), incarnation);
             up.on_join(cx, &node);
         }
         self.broadcast_alive_me(cx);
@@ -162,7 +162,7 @@ impl Memberlist {
         }
         let node = news.node();
         let incarnation = Incarnation::new(news.incarnation, cx.uptime());
-        let key = self.members.insert(node.clone(), incarnation, cx.now);
+        let key = self.members.insert(node.clone(), incarnation);
         self.broadcast_alive(cx, key);
         self.arm_for_others(cx);
         tracing::debug!(name = %node.name, addr = %node.addr(), "node joined");

@@ -5,6 +5,7 @@
 //! Counterpart of `handleNodeJoin`, `handleNodeLeave`, `handleNodeUpdate`, `handleNodeJoinIntent`,
 //! `handleNodeLeaveIntent` and `reap` in Go's `serf.go`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,10 +27,15 @@ pub(crate) struct Entry {
     pub(crate) member: Member,
     /// When it last changed its mind, by the member clock.
     pub(crate) status_ltime: u64,
-    /// Since when it is gone.
-    gone_since: Option<Instant>,
-    /// Somebody wants it forgotten once it is gone.
-    prune: bool,
+}
+
+/// What few members are, and what therefore has no place in each of them.
+#[derive(Debug, Default)]
+pub(super) struct Departures {
+    /// Those that left or failed, and since when.
+    gone: BTreeMap<Key, Instant>,
+    /// Those that somebody wants forgotten once they are gone.
+    to_prune: BTreeSet<Key>,
 }
 
 impl Row for Entry {
@@ -65,12 +71,7 @@ impl Serf {
             Some((Intent::Join, ltime)) => (Status::Alive, ltime),
             Some((Intent::Leave, ltime)) => (Status::Leaving, ltime),
         };
-        self.members.insert(Entry {
-            member: Member { node: node.clone(), status },
-            status_ltime,
-            gone_since: None,
-            prune: false,
-        })
+        self.members.insert(Entry { member: Member { node: node.clone(), status }, status_ltime })
     }
 
     /// memberlist lost a node: if it said that it would leave, it left, and otherwise it failed.
@@ -89,7 +90,7 @@ impl Serf {
             self.arm_reconnect(cx);
         }
         self.emit_member(cx, change, key);
-        if self.members[key].prune {
+        if self.departures.to_prune.contains(&key) {
             self.erase(cx, key);
         }
     }
@@ -155,7 +156,7 @@ impl Serf {
             Status::Leaving | Status::Left => {}
             Status::Failed => {
                 // It counts as gone since it failed.
-                let gone_since = entry.gone_since;
+                let gone_since = self.departures.gone.get(&key).copied();
                 self.set_status(key, Status::Left, gone_since);
                 self.emit_member(cx, MemberChange::Leave, key);
             }
@@ -198,32 +199,27 @@ impl Serf {
     /// Unlike Go, which waits for a moment with its member lock held and then forgets even a member
     /// that is alive, so that nobody ever sees it again.
     fn prune(&mut self, cx: &mut Cx<'_>, key: Key) {
-        let entry = &mut self.members[key];
-        if entry.gone_since.is_some() {
+        if self.departures.gone.contains_key(&key) {
             self.erase(cx, key);
         } else {
-            entry.prune = true;
+            self.departures.to_prune.insert(key);
         }
     }
 
     /// Forgets those that have been gone for too long, and intents that wait for nobody.
     pub(crate) fn on_reap_tick(&mut self, cx: &mut Cx<'_>) {
         let settings = &cx.params.members;
-        let is_due = |entry: &Entry| {
-            let keep = match entry.member.status {
+        let is_due = |(key, since): (&Key, &Instant)| {
+            let keep = match self.members[*key].member.status {
                 Status::Failed => settings.reconnect_timeout,
                 Status::Left => settings.tombstone_timeout,
-                Status::Alive | Status::Leaving => return false,
+                Status::Alive | Status::Leaving => return None,
             };
-            entry.gone_since.is_some_and(|since| cx.now > since + keep)
+            (cx.now > *since + keep).then_some(*key)
         };
-        if self.gone > 0 {
-            let rows = self.members.iter();
-            let due: Vec<Key> =
-                rows.filter(|(_, entry)| is_due(entry)).map(|(key, _)| key).collect();
-            for key in due {
-                self.erase(cx, key);
-            }
+        let due: Vec<Key> = self.departures.gone.iter().filter_map(is_due).collect();
+        for key in due {
+            self.erase(cx, key);
         }
         self.recent_intents.expire(cx.now, settings.recent_intent_timeout);
         self.arm_reap(cx);
@@ -232,17 +228,17 @@ impl Serf {
     /// Tries a failed member again, at random and the less often the fewer have failed, so that a
     /// cluster does not spend itself on them. Go's `reconnect`.
     pub(crate) fn on_reconnect_tick(&self, cx: &mut Cx<'_>, memberlist: &mut Memberlist) {
-        let is_failed = |entry: &&Entry| entry.member.status == Status::Failed;
-        let entries = || self.members.iter().map(|(_, entry)| entry);
-        let failed = entries().filter(is_failed).count();
-        if failed == 0 || !self.phase.is_alive() {
+        let gone = || self.departures.gone.keys().map(|&key| &self.members[key].member);
+        let failed = || gone().filter(|member| member.status == Status::Failed);
+        let count = failed().count();
+        if count == 0 || !self.phase.is_alive() {
             return;
         }
-        let here = self.members.len() - self.gone;
-        if cx.rng.index(here.max(1)) < failed {
-            let chosen = cx.rng.index(failed);
-            if let Some(entry) = entries().filter(is_failed).nth(chosen) {
-                memberlist.reconnect(cx, entry.member.addr());
+        let here = self.members.len() - self.departures.gone.len();
+        if cx.rng.index(here.max(1)) < count {
+            let chosen = cx.rng.index(count);
+            if let Some(member) = failed().nth(chosen) {
+                memberlist.reconnect(cx, member.addr());
             }
         }
         self.arm_reconnect(cx);
@@ -259,25 +255,27 @@ impl Serf {
             return;
         }
         self.emit_member(cx, MemberChange::Reap, key);
-        let is_gone = self.members[key].gone_since.is_some();
-        self.gone -= usize::from(is_gone);
+        self.departures.gone.remove(&key);
+        self.departures.to_prune.remove(&key);
         self.members.remove(key);
     }
 
     fn arm_reap(&self, cx: &mut Cx<'_>) {
-        if self.gone > 0 || !self.recent_intents.is_empty() {
+        if !self.departures.gone.is_empty() || !self.recent_intents.is_empty() {
             let at = cx.now + cx.params.members.reap_interval;
             cx.timers.set_if_unset(Timer::Reap, at);
         }
     }
 
     pub(super) fn set_status(&mut self, key: Key, status: Status, gone_since: Option<Instant>) {
-        let entry = &mut self.members[key];
-        self.gone -= usize::from(entry.gone_since.is_some());
-        self.gone += usize::from(gone_since.is_some());
-        entry.member.status = status;
-        entry.gone_since = gone_since;
-        entry.prune &= status != Status::Alive;
+        self.members[key].member.status = status;
+        match gone_since {
+            Some(since) => self.departures.gone.insert(key, since),
+            None => self.departures.gone.remove(&key),
+        };
+        if status == Status::Alive {
+            self.departures.to_prune.remove(&key);
+        }
     }
 
     fn emit_member(&self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {
@@ -289,7 +287,7 @@ impl Serf {
     /// Whether anybody else is alive and could hear us.
     pub(super) fn has_alive_others(&self, cx: &Cx<'_>) -> bool {
         let others = self.members.len() - usize::from(self.members.find(&cx.params.name).is_some());
-        others > self.gone
+        others > self.departures.gone.len()
             && self.members.iter().any(|(_, entry)| {
                 entry.member.status == Status::Alive && *entry.member.name() != *cx.params.name
             })

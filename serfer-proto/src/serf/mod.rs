@@ -22,7 +22,7 @@ use bytes::Bytes;
 use clock::LamportClock;
 use intents::RecentIntents;
 use leave::Phase;
-use members::Entry;
+use members::{Departures, Entry};
 use query::{Asked, PastQuery};
 use ring::Ring;
 use user_event::PastEvent;
@@ -53,8 +53,7 @@ pub(crate) struct Serf {
     phase: Phase,
     tags: Tags,
     members: Table<Entry>,
-    /// How many of them left or failed.
-    gone: usize,
+    departures: Departures,
     recent_intents: RecentIntents,
 
     clock: LamportClock,
@@ -95,7 +94,7 @@ impl Serf {
             phase: Phase::Alive,
             tags: config.tags.clone(),
             members: Table::new(rng),
-            gone: 0,
+            departures: Departures::default(),
             recent_intents: RecentIntents::default(),
             clock: LamportClock::new(),
             event_clock: LamportClock::new(),
