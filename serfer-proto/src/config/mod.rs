@@ -319,6 +319,19 @@ impl Config {
         self
     }
 
+    /// Changes a part of how a member is checked on, and leaves the rest as it is.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use serfer_proto::Config;
+    /// let eager = Config::lan("web-1").probe_with(|probe| probe.timeout = Duration::from_millis(200));
+    /// ```
+    #[must_use]
+    pub fn probe_with(mut self, change: impl FnOnce(&mut Probe)) -> Self {
+        change(&mut self.probe);
+        self
+    }
+
     /// Sets how long an accused member has to defend itself.
     #[must_use]
     pub fn suspicion(mut self, suspicion: Suspicion) -> Self {
@@ -326,10 +339,24 @@ impl Config {
         self
     }
 
+    /// Changes a part of how long an accused member has to defend itself, and leaves the rest as it is.
+    #[must_use]
+    pub fn suspicion_with(mut self, change: impl FnOnce(&mut Suspicion)) -> Self {
+        change(&mut self.suspicion);
+        self
+    }
+
     /// Sets how news spreads.
     #[must_use]
     pub fn gossip(mut self, gossip: Gossip) -> Self {
         self.gossip = gossip;
+        self
+    }
+
+    /// Changes a part of how news spreads, and leaves the rest as it is.
+    #[must_use]
+    pub fn gossip_with(mut self, change: impl FnOnce(&mut Gossip)) -> Self {
+        change(&mut self.gossip);
         self
     }
 
