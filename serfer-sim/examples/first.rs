@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serfer_sim::{Config, Kind, Sim};
+use serfer_sim::{Config, Kind, Line, Sim};
 
 #[expect(clippy::print_stdout, reason = "it is what the example is for")]
 fn main() {
@@ -21,11 +21,9 @@ fn main() {
     sim.crash(c);
     sim.run_until_quiet(Duration::from_secs(60)).expect("the others notice");
 
-    // Most of what is said are pings and acks between those that live.
+    // Most of what is said are pings that are answered; of those, only cleo's are of interest.
     let cleo = Some(c);
-    let of_note = |line: &serfer_sim::Line| {
-        line.kinds != [Kind::Probe] || line.node == cleo || line.to == cleo
-    };
+    let of_note = |line: &Line| line.kinds != [Kind::Probe] || line.node == cleo || line.to == cleo;
     println!("{}", sim.trace().show(of_note));
     for node in [a, b] {
         println!(

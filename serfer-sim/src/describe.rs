@@ -73,6 +73,11 @@ impl Describer {
         speaker.map_or_else(|| addr.to_string(), |speaker| speaker.name.clone())
     }
 
+    /// The address of the first node of a name.
+    pub(crate) fn find(&self, name: &str) -> Option<SocketAddr> {
+        self.speakers.iter().find(|speaker| speaker.name == name).map(|speaker| speaker.addr)
+    }
+
     /// How wide the widest name is.
     pub(crate) fn name_width(&self) -> usize {
         self.speakers.iter().map(|speaker| speaker.name.chars().count()).max().unwrap_or(0)

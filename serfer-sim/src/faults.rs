@@ -125,35 +125,47 @@ impl Sim {
             self.abort(node, stream);
         }
         let it = &mut self.nodes[node.index()];
+        it.incarnation = it.endpoint.as_ref().map_or(it.incarnation, |last| last.incarnation());
         (it.endpoint, it.until, it.held_bytes) = (None, None, 0);
     }
 
     /// Starts a node's process again, after killing it if it runs. It remembers nothing.
     ///
     /// # Panics
-    /// If its configuration no longer works.
+    /// If its configuration does not work.
     #[track_caller]
     pub fn restart(&mut self, node: NodeId) {
-        self.restart_with(node, |config| config);
-    }
-
-    /// Starts a node's process again with another configuration. Its name and address must remain:
-    /// see [`readdress`](Self::readdress).
-    ///
-    /// # Panics
-    /// If the configuration does not work.
-    #[track_caller]
-    pub fn restart_with(&mut self, node: NodeId, change: impl FnOnce(Config) -> Config) {
         if self.endpoint(node).is_some() {
             self.crash(node);
         }
         let it = &mut self.nodes[node.index()];
-        it.config = change(it.config.clone()).advertise(it.addr);
+        it.config = it.config.clone().advertise(it.addr);
         if let Some(trace) = &mut self.trace {
             trace.reintroduce(node, &self.nodes[node.index()]);
         }
         self.note_fault(node, "starts");
         self.start(node).expect("a changed configuration has to work");
+    }
+
+    /// Starts a node's process again, as [`restart`](Self::restart) does, but it remembers the
+    /// incarnation that its last life ended with.
+    ///
+    /// # Panics
+    /// As [`restart`](Self::restart).
+    #[track_caller]
+    pub fn restart_remembering(&mut self, node: NodeId) {
+        if self.endpoint(node).is_some() {
+            self.crash(node);
+        }
+        let it = &mut self.nodes[node.index()];
+        it.config = it.config.clone().incarnation(it.incarnation);
+        self.restart(node);
+    }
+
+    /// Gives a node another configuration, which counts from its next [`restart`](Self::restart) on.
+    /// Its address remains: see [`readdress`](Self::readdress).
+    pub fn configure(&mut self, node: NodeId, config: Config) {
+        self.nodes[node.index()].config = config;
     }
 
     /// Gives a node another address. Its machine is there from now on; a running process goes on

@@ -41,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) dice: Dice,
     /// How often it was started.
     pub(crate) lives: u32,
+    /// What its last life ended with.
+    pub(crate) incarnation: u32,
     /// `None` while its process is not running.
     pub(crate) endpoint: Option<Endpoint>,
     /// By the simulation's clock.
@@ -88,6 +90,7 @@ impl Node {
             addr,
             dice,
             lives: 0,
+            incarnation: 0,
             endpoint: None,
             until: None,
             wake: None,

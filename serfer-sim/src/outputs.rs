@@ -122,7 +122,7 @@ impl Sim {
         self.nodes[id.index()].streams.insert(stream, end);
         if self.network.plug(id) == Plug::Out {
             self.trace_stream(id, target, "refused: the interface is down");
-            self.deliver_at(self.now, end, Item::Reset);
+            self.queue.push(self.now, Due::Closed(end));
             return;
         }
         let Some(target) = target else {
@@ -192,10 +192,6 @@ impl Sim {
             self.pipes.drop_stalled(at.other());
             self.send_item(at, Item::Reset);
             self.finish(at);
-            // A dial that nobody has accepted is withdrawn.
-            if self.pipes.end(at.other()).is_some_and(|other| other.stream.is_none()) {
-                self.pipes.finish(at.other());
-            }
         }
     }
 

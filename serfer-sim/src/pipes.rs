@@ -61,7 +61,6 @@ pub(crate) struct End {
     pub(crate) node: NodeId,
     /// What the node calls it, once it knows it and until it is done with it.
     pub(crate) stream: Option<StreamId>,
-    pub(crate) is_done: bool,
     /// Its node wants it closed as soon as all is sent.
     pub(crate) is_closing: bool,
     incoming: VecDeque<(Duration, Item)>,
@@ -148,12 +147,12 @@ impl Pipes {
         }
     }
 
-    /// Marks an end as given up, and returns its stream; frees the pipe if the other is given up too.
+    /// Marks an end as given up, and returns its stream. Frees the pipe if the other is given up too,
+    /// or was never accepted.
     pub(crate) fn finish(&mut self, at: PipeEnd) -> Option<StreamId> {
         let end = self.end(at)?;
-        end.is_done = true;
         let stream = end.stream.take();
-        if self.end(at.other()).is_some_and(|other| other.is_done) {
+        if self.end(at.other()).is_some_and(|other| other.stream.is_none()) {
             let slot = &mut self.slots[at.slot as usize];
             slot.generation += 1;
             self.free.push(at.slot);
@@ -176,7 +175,6 @@ impl End {
         Self {
             node,
             stream,
-            is_done: false,
             is_closing: false,
             incoming: VecDeque::new(),
             bytes_incoming: 0,

@@ -9,8 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use serfer_proto::{
-    Coalesce, Config, ConfigError, ConfigFault, Endpoint, Event, Member, QueryId, QueryParams,
-    Replay, Status,
+    Coalesce, Config, ConfigError, ConfigFault, Endpoint, Event, QueryId, QueryParams, Replay,
+    Status,
 };
 
 use crate::conditions::Tune;
@@ -263,21 +263,18 @@ impl Sim {
 
     /// Whether all running nodes list the same members, with the same addresses, tags and statuses.
     pub fn converged(&self) -> bool {
-        let sorted = |endpoint: &'_ Endpoint| {
-            let mut members: Vec<Member> = endpoint.members().cloned().collect();
-            members.sort_unstable_by(|a, b| a.name().cmp(b.name()));
-            members
-        };
-        let mut views = self.running().filter_map(|id| self.endpoint(id));
-        let Some(first) = views.next() else {
+        let views = || self.running().filter_map(|id| self.endpoint(id));
+        let Some(first) = views().next() else {
             return true;
         };
-        let count = first.members().count();
-        let mut expected = None;
-        views.all(|view| {
-            let expected = expected.get_or_insert_with(|| sorted(first));
-            view.members().count() == count && sorted(view) == *expected
-        })
+        // Whoever disagrees usually does so in numbers, which are quickly compared.
+        let numbers = |view: &Endpoint| {
+            let stats = view.stats();
+            (stats.members, stats.members_alive)
+        };
+        let expected = numbers(first);
+        views().all(|view| numbers(view) == expected)
+            && views().all(|view| first.members().all(|it| view.member(it.name()) == Some(it)))
     }
 
     /// The events that a node has told, in order.

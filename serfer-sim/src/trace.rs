@@ -90,6 +90,7 @@ pub(crate) enum Ending {
     Lost(Loss),
     NobodyThere,
     Refused,
+    Injected,
 }
 
 impl Ending {
@@ -104,6 +105,7 @@ impl Ending {
             Self::Lost(Loss::QueueFull) => " (lost: queue full)",
             Self::NobodyThere => " (nobody there)",
             Self::Refused => " (refused: the interface is down)",
+            Self::Injected => " (injected)",
         }
     }
 }
@@ -128,9 +130,9 @@ impl Trace {
         shown
     }
 
-    /// The name of a ping's number in the trace: each node's own start at 1.
-    pub(crate) fn describer(&mut self) -> &mut Describer {
-        &mut self.describer
+    /// Who knows what the nodes' names and numbers mean.
+    pub(crate) fn describer(&self) -> &Describer {
+        &self.describer
     }
 
     // ── recording ────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,121 @@
+//! Pipes: that streams are refused, break and stall as they should.
+
+use serfer_proto::JoinFailure;
+use serfer_sim::{Config, Event, NodeId, Sim, Traffic};
+
+use crate::{cluster, lines, ms, secs};
+
+/// How `b`'s join with `a` went.
+fn join(arrange: impl FnOnce(&mut Sim, NodeId, NodeId)) -> Result<(), JoinFailure> {
+    let mut sim = Sim::new(1);
+    sim.network().latency(ms(10));
+    let [a, b] = sim.nodes(Config::local, ["a", "b"]);
+    arrange(&mut sim, a, b);
+    sim.join(b, &[a]);
+    sim.run_for(secs(10));
+    let done = sim.events(b).iter().find_map(|it| match &it.event {
+        Event::JoinDone(done) => Some(done.clone()),
+        _ => None,
+    });
+    match done.expect("every join comes to an end").failed.first() {
+        Some((_, why)) => Err(why.clone()),
+        None => Ok(()),
+    }
+}
+
+#[test]
+fn a_stream_is_refused_where_nobody_listens() {
+    assert_eq!(join(|_, _, _| {}), Ok(()));
+    assert_eq!(join(|sim, a, _| sim.crash(a)), Err(JoinFailure::Unreachable));
+    let refused = join(|sim, a, _| {
+        sim.incoming(a).streams().refuse(1.0);
+    });
+    assert_eq!(refused, Err(JoinFailure::Unreachable));
+    assert_eq!(join(|sim, _, b| sim.interface_down(b)), Err(JoinFailure::Unreachable));
+}
+
+#[test]
+fn a_stream_that_breaks_is_gone_for_both() {
+    let broken = join(|sim, _, _| {
+        sim.network().streams().reset(1.0);
+    });
+    assert_eq!(broken, Err(JoinFailure::Unreachable));
+}
+
+#[test]
+fn a_stream_stalls_where_the_path_is_cut() {
+    let stalled = join(|sim, a, b| sim.cut(&[a], &[b], Traffic::Streams));
+    assert_eq!(stalled, Err(JoinFailure::TimedOut));
+    let unanswered = join(|sim, a, b| sim.block(&[a], &[b], Traffic::Streams));
+    assert_eq!(unanswered, Err(JoinFailure::TimedOut));
+    assert_eq!(join(|sim, a, _| sim.suspend(a)), Err(JoinFailure::TimedOut));
+}
+
+#[test]
+fn a_paused_node_is_dialled_in_vain() {
+    assert_eq!(join(|sim, a, _| sim.pause(a)), Err(JoinFailure::TimedOut));
+}
+
+#[test]
+fn an_address_without_a_machine_does_not_answer() {
+    let mut sim = Sim::new(1);
+    let b = sim.node(Config::local("b"));
+    let nowhere = ["10.7.7.7:7946".parse().unwrap()];
+    sim.at(b, |it, now| it.join(now, &nowhere, Default::default())).unwrap();
+    sim.run_for(secs(10));
+    let event = &sim.events(b).last().unwrap().event;
+    assert!(matches!(event, Event::JoinDone(done) if done.failed[0].1 == JoinFailure::TimedOut));
+}
+
+#[test]
+fn a_stalled_stream_goes_on_when_the_path_is_healed() {
+    let mut sim = Sim::new(1);
+    sim.start_trace();
+    sim.network().latency(ms(10));
+    let [a, b] = sim.nodes(Config::lan, ["a", "b"]);
+    sim.join(b, &[a]);
+    sim.run_for(ms(25));
+    sim.partition(&[a], &[b]);
+    sim.run_for(secs(5));
+    assert_eq!(lines(&sim, ms(0), "stalled").len(), 1);
+    assert!(!sim.converged());
+    sim.heal();
+    sim.run_for(secs(4));
+    assert!(sim.converged());
+}
+
+#[test]
+fn an_endpoint_that_is_full_drops_streams() {
+    let mut sim = Sim::new(1);
+    sim.network().latency(ms(10));
+    let limits = serfer_proto::Limits { inbound_streams: 1, ..Default::default() };
+    let full = sim.node(Config::local("full").limits(limits));
+    let [a, b] = sim.nodes(Config::local, ["a", "b"]);
+    sim.join(a, &[full]);
+    sim.join(b, &[full]);
+    sim.run_for(secs(10));
+    let reached = |node| {
+        sim.events(node)
+            .iter()
+            .any(|it| matches!(&it.event, Event::JoinDone(done) if !done.reached.is_empty()))
+    };
+    assert_eq!([reached(a), reached(b)], [true, false]);
+}
+
+#[test]
+fn many_streams_leave_nothing_behind() {
+    let (mut sim, [a, b, c]) = cluster(1);
+    sim.network().latency(ms(1)..ms(50)).loss(0.2);
+    sim.network().streams().reset(0.1).refuse(0.1);
+    for round in 0..50 {
+        sim.join(a, &[b, c]);
+        sim.join(b, &[c]);
+        sim.run_for(ms(100));
+        if round % 10 == 0 {
+            sim.restart(c);
+        }
+    }
+    sim.network().latency(ms(10)).loss(0.0).reset(0.0).refuse(0.0);
+    sim.join(c, &[a]);
+    sim.run_until_quiet(secs(120)).expect("no stream stays open");
+}
