@@ -1,0 +1,133 @@
+//! Messages written by hand, as if another node had sent them.
+//!
+//! `inject a->b suspect c inc=1 by=a` puts a packet in front of `b` that says so and comes from `a`,
+//! sealed as `b` expects it.
+
+use std::net::SocketAddr;
+
+use serfer_proto::wire::message::{
+    Ack, Alive, Dead, IndirectPing, Message, Nack, Ping, Suspect, ip_bytes,
+};
+use serfer_proto::wire::msgpack::{Text, Value as _, put_map};
+use serfer_proto::wire::seal::{Cipher, Sealing, Version};
+use serfer_proto::wire::serf_message::{Join, Leave, SerfMessage, UserEvent};
+use serfer_proto::wire::{kind, label};
+
+use super::words::{Result, Words};
+
+/// What the words of a message can refer to.
+pub(super) struct Context<'a> {
+    pub(super) addr_of: &'a dyn Fn(&str) -> Result<SocketAddr>,
+    /// The number on the wire for one that the trace shows.
+    pub(super) seq_on_the_wire: &'a dyn Fn(u32) -> u32,
+    pub(super) receiver: &'a str,
+}
+
+/// What a current `serf agent` announces.
+const VERSIONS: [u8; 6] = [1, 5, 2, 2, 5, 5];
+
+/// The message that some words describe.
+pub(super) fn message(words: &mut Words, cx: &Context<'_>) -> Result<Vec<u8>> {
+    let kind = words.next("what to say")?;
+    let mut out = Vec::new();
+    match kind.as_str() {
+        "ping" | "indirect-ping" | "ack" | "nack" => probe(&kind, words, cx, &mut out)?,
+        "alive" | "suspect" | "dead" => state(&kind, words, cx, &mut out)?,
+        "join-intent" | "leave-intent" | "user-event" => serf(&kind, words, &mut out)?,
+        other => return Err(format!("nobody says `{other}`")),
+    }
+    Ok(out)
+}
+
+fn probe(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let seq = words.parsed("seq")?.unwrap_or(1);
+    let answered = (cx.seq_on_the_wire)(seq);
+    match kind {
+        "ping" => {
+            let node = words.next_if_any().unwrap_or_else(|| cx.receiver.to_owned());
+            Message::Ping(Ping { node: Text::from(&*node), seq, ..Ping::default() }).encode(out);
+        }
+        "indirect-ping" => {
+            let node = words.next("whom to ping")?;
+            let addr = (cx.addr_of)(&node)?;
+            let (node, target) = (Text::from(&*node), ip_bytes(addr.ip()));
+            let port = addr.port();
+            let ping =
+                IndirectPing { nack: true, node, port, seq, target: &target, ..<_>::default() };
+            Message::IndirectPing(ping).encode(out);
+        }
+        "ack" => Message::Ack(Ack { payload: &[], seq: answered }).encode(out),
+        _ => Message::Nack(Nack { seq: answered }).encode(out),
+    }
+    Ok(())
+}
+
+fn state(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let node = words.next("about whom")?;
+    let incarnation = words.parsed("inc")?.unwrap_or(1);
+    if kind == "alive" {
+        let addr = match words.parsed::<SocketAddr>("addr")? {
+            Some(addr) => addr,
+            None => (cx.addr_of)(&node)?,
+        };
+        let meta = tags(words.rest_named());
+        let (addr, port) = (ip_bytes(addr.ip()), addr.port());
+        let (node, versions) = (Text::from(&*node), &VERSIONS[..]);
+        let alive = Alive { addr: &addr, incarnation, meta: &meta, node, port, versions };
+        Message::Alive(alive).encode(out);
+        return Ok(());
+    }
+    let by = words.named("by").ok_or("by=… is missing: who says so")?;
+    let (node, from) = (Text::from(&*node), Text::from(&*by));
+    match kind {
+        "suspect" => Message::Suspect(Suspect { from, incarnation, node }).encode(out),
+        _ => Message::Dead(Dead { from, incarnation, node }).encode(out),
+    }
+    Ok(())
+}
+
+fn serf(kind: &str, words: &mut Words, out: &mut Vec<u8>) -> Result<()> {
+    let name = words.next("a name")?;
+    let ltime = words.parsed("ltime")?.unwrap_or(1);
+    let payload = words.named("payload").unwrap_or_default();
+    let text = Text::from(&*name);
+    out.push(kind::USER);
+    match kind {
+        "join-intent" => SerfMessage::Join(Join { ltime, node: text }),
+        "leave-intent" => {
+            SerfMessage::Leave(Leave { ltime, node: text, prune: words.flag("prune") })
+        }
+        _ => {
+            let (coalesce, payload) = (words.flag("coalesce"), payload.as_bytes());
+            SerfMessage::UserEvent(UserEvent { coalesce, ltime, name: text, payload })
+        }
+    }
+    .encode(out);
+    Ok(())
+}
+
+/// Tags as they travel.
+fn tags(tags: Vec<(String, String)>) -> Vec<u8> {
+    let mut meta = vec![0xff];
+    put_map(&mut meta, tags.len());
+    for (key, value) in tags {
+        Text::from(&*key).put(&mut meta);
+        Text::from(&*value).put(&mut meta);
+    }
+    meta
+}
+
+/// The packet with a message, sealed with a key if there is one. The nonce is always the same:
+/// nothing here is secret.
+pub(super) fn seal(message: &[u8], key: Option<&Cipher>, label: &str) -> Vec<u8> {
+    let mut packet = Vec::new();
+    label::put(label.as_bytes(), &mut packet);
+    let Some(key) = key else {
+        packet.extend_from_slice(message);
+        return packet;
+    };
+    let sealing = Sealing::begin(Version::Plain, [0; 12], &mut packet);
+    packet.extend_from_slice(message);
+    sealing.finish(key, label.as_bytes(), &mut packet);
+    packet
+}

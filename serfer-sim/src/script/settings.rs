@@ -1,0 +1,178 @@
+//! Configurations, as scripts write them: `preset=local probe.interval=500ms tag.role=web`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serfer_proto::{
+    Compression, Config, Gossip, Keyring, Label, Leave, Limits, Members, Probe, Queries, Reclaim,
+    SecretKey, Suspicion,
+};
+
+use super::words::{Result, parse, switch, time};
+
+/// What a script has set for one node. Later settings replace earlier ones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings(BTreeMap<String, String>);
+
+impl Settings {
+    pub(super) fn set(&mut self, settings: impl IntoIterator<Item = (String, String)>) {
+        self.0.extend(settings);
+    }
+
+    /// The label that was set.
+    pub(super) fn label(&self) -> &str {
+        self.0.get("label").map_or("", String::as_str)
+    }
+
+    /// The configuration of a node of this name.
+    pub(super) fn config(&self, name: &str) -> Result<Config> {
+        let mut config = match self.0.get("preset").map_or("local", String::as_str) {
+            "local" => Config::local(name),
+            "lan" => Config::lan(name),
+            "wan" => Config::wan(name),
+            other => return Err(format!("there is no preset `{other}`")),
+        };
+        let mut groups = Groups::default();
+        let mut understood = Ok(());
+        for (key, value) in &self.0 {
+            config = match key.split_once('.').unwrap_or((key, "")) {
+                ("preset", _) => config,
+                ("tag", tag) => config.tag(tag, value).map_err(|error| error.to_string())?,
+                ("probe", field) => {
+                    config.probe_with(|it| understood = probe(it, field, key, value))
+                }
+                ("suspicion", field) => {
+                    config.suspicion_with(|it| understood = suspicion(it, field, key, value))
+                }
+                ("gossip", field) => {
+                    config.gossip_with(|it| understood = gossip(it, field, key, value))
+                }
+                ("members" | "leave" | "query" | "reclaim" | "limit", _) => {
+                    groups.set(key, value)?;
+                    config
+                }
+                _ => single(config, key, value)?,
+            };
+            understood.clone()?;
+        }
+        Ok(config
+            .members(groups.members)
+            .leave(groups.leave)
+            .queries(groups.queries)
+            .reclaim(groups.reclaim)
+            .limits(groups.limits))
+    }
+}
+
+/// Settings that stand alone.
+fn single(config: Config, key: &str, value: &str) -> Result<Config> {
+    Ok(match key {
+        "addr" => config.advertise(parse(key, value)?),
+        "compression" => config.compression(match value {
+            "off" => Compression::Off,
+            "streams" => Compression::Streams,
+            "all" => Compression::StreamsAndPackets,
+            other => return Err(format!("`{other}` is no compression: off, streams or all")),
+        }),
+        "event.len" => config.user_event_len_max(parse(key, value)?),
+        "incarnation" => config.incarnation(parse(key, value)?),
+        "keeper" if !switch(key, value)? => config.seed_keeper(None),
+        "keeper" => config,
+        "key" => config.keyring(keyring(value)?),
+        "label" => config.label(Label::new(value).map_err(|error| error.to_string())?),
+        "protocol" => config.serf_protocol(parse(key, value)?),
+        "push-pull" => config.push_pull_interval(time_or_never(value)?),
+        "stream.timeout" => config.stream_timeout(time(value)?),
+        _ => return Err(unknown(key)),
+    })
+}
+
+fn probe(it: &mut Probe, field: &str, key: &str, value: &str) -> Result<()> {
+    match field {
+        "interval" => it.interval = time(value)?,
+        "timeout" => it.timeout = time(value)?,
+        "indirect" => it.indirect_checks = parse(key, value)?,
+        "stream" => it.stream_fallback = switch(key, value)?,
+        _ => return Err(unknown(key)),
+    }
+    Ok(())
+}
+
+fn suspicion(it: &mut Suspicion, field: &str, key: &str, value: &str) -> Result<()> {
+    match field {
+        "mult" => it.mult = parse(key, value)?,
+        "max" => it.max_timeout_mult = parse(key, value)?,
+        "awareness" => it.awareness_max = parse(key, value)?,
+        _ => return Err(unknown(key)),
+    }
+    Ok(())
+}
+
+fn gossip(it: &mut Gossip, field: &str, key: &str, value: &str) -> Result<()> {
+    match field {
+        "interval" => it.interval = time(value)?,
+        "nodes" => it.nodes = parse(key, value)?,
+        "mult" => it.retransmit_mult = parse(key, value)?,
+        "dead" => it.to_the_dead = time(value)?,
+        "packet" => it.packet_len_max = parse(key, value)?,
+        _ => return Err(unknown(key)),
+    }
+    Ok(())
+}
+
+/// Settings that are the same in all presets.
+#[derive(Default)]
+struct Groups {
+    members: Members,
+    leave: Leave,
+    queries: Queries,
+    reclaim: Reclaim,
+    limits: Limits,
+}
+
+impl Groups {
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        match key {
+            "members.reap" => self.members.reap_interval = time(value)?,
+            "members.reconnect" => self.members.reconnect_interval = time(value)?,
+            "members.reconnect-timeout" => self.members.reconnect_timeout = time(value)?,
+            "members.tombstone" => self.members.tombstone_timeout = time(value)?,
+            "members.intent" => self.members.recent_intent_timeout = time(value)?,
+            "leave.broadcast" => self.leave.broadcast_timeout = time(value)?,
+            "leave.propagate" => self.leave.propagate_delay = time(value)?,
+            "query.mult" => self.queries.timeout_mult = parse(key, value)?,
+            "query.len" => self.queries.len_max = parse(key, value)?,
+            "query.response-len" => self.queries.response_len_max = parse(key, value)?,
+            "reclaim.after" => self.reclaim.dead_after = time_or_never(value)?,
+            "reclaim.ask" => self.reclaim.ask_holder = switch(key, value)?,
+            "limit.streams" => self.limits.inbound_streams = parse(key, value)?,
+            "limit.members" => self.limits.members = parse(key, value)?,
+            "limit.queue" => self.limits.queue = parse(key, value)?,
+            "limit.ring" => self.limits.ring = parse(key, value)?,
+            "limit.queries" => self.limits.open_queries = parse(key, value)?,
+            "limit.joins" => self.limits.joins_at_once = parse(key, value)?,
+            _ => return Err(unknown(key)),
+        }
+        Ok(())
+    }
+}
+
+fn unknown(key: &str) -> String {
+    format!("nobody knows `{key}`")
+}
+
+fn time_or_never(value: &str) -> Result<Option<Duration>> {
+    if value == "off" { Ok(None) } else { time(value).map(Some) }
+}
+
+/// Keys by name: `key=red` or, the primary first, `key=red,blue`.
+fn keyring(names: &str) -> Result<Keyring> {
+    let mut keys = names.split(',').map(|name| {
+        let mut bytes = [0; 16];
+        let len = name.len().min(bytes.len());
+        bytes[..len].copy_from_slice(&name.as_bytes()[..len]);
+        SecretKey::new(&bytes).map_err(|error| error.to_string())
+    });
+    let primary = keys.next().ok_or("a key is missing")??;
+    keys.try_fold(Keyring::new(primary), |ring, key| Ok(ring.with(key?)))
+}
