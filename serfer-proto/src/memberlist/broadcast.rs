@@ -13,14 +13,15 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 use crate::config::Gossip;
 use crate::table::Key;
 use crate::wire::compound::Compound;
 
 /// An emptied queue keeps the memory of at most this many messages.
 const KEEP_ITEMS: usize = 4096;
+
+/// How many buffers of messages that are done are kept for others.
+const SPARE_MAX: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct BroadcastQueue {
@@ -32,6 +33,7 @@ pub(crate) struct BroadcastQueue {
     about: BTreeMap<Key, u32>,
     /// Messages taken for the packet being filled, to be queued again behind the others.
     again: Vec<u32>,
+    spare: Vec<Vec<u8>>,
     len: usize,
     bytes: usize,
     bytes_max: usize,
@@ -40,7 +42,7 @@ pub(crate) struct BroadcastQueue {
 
 #[derive(Debug)]
 struct Item {
-    message: Bytes,
+    message: Vec<u8>,
     about: Option<Key>,
     farewell: bool,
     transmits: u32,
@@ -89,6 +91,7 @@ impl BroadcastQueue {
             tiers: Vec::new(),
             about: BTreeMap::new(),
             again: Vec::new(),
+            spare: Vec::new(),
             len: 0,
             bytes: 0,
             bytes_max,
@@ -105,7 +108,7 @@ impl BroadcastQueue {
     }
 
     /// Queues a message and returns how many others had to go so that there are at most `len_max`.
-    pub(crate) fn push(&mut self, message: Bytes, kind: Kind, len_max: usize) -> u64 {
+    pub(crate) fn push(&mut self, message: &[u8], kind: Kind, len_max: usize) -> u64 {
         let (about, farewell) = match kind {
             Kind::Plain => (None, false),
             Kind::About(key) => (Some(key), false),
@@ -117,7 +120,10 @@ impl BroadcastQueue {
         }
         self.len += 1;
         self.bytes += message.len();
-        let new = Item { message, about, farewell, transmits: 0, before: NONE, behind: NONE };
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.extend_from_slice(message);
+        let new =
+            Item { message: buffer, about, farewell, transmits: 0, before: NONE, behind: NONE };
         let item = if let Some(item) = self.free.pop() {
             self.items[item as usize] = new;
             item
@@ -177,7 +183,11 @@ impl BroadcastQueue {
         self.unlink(item);
         let Item { message, about, farewell, .. } = &mut self.items[item as usize];
         self.bytes -= message.len();
-        *message = Bytes::new();
+        let mut buffer = std::mem::take(message);
+        if self.spare.len() < SPARE_MAX {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
         self.farewell_sent |= *farewell;
         if let Some(key) = about {
             self.about.remove(key);
@@ -278,7 +288,7 @@ mod tests {
     fn queue(messages: &[&'static str]) -> BroadcastQueue {
         let mut queue = BroadcastQueue::new(1 << 20);
         for message in messages {
-            queue.push(Bytes::from_static(message.as_bytes()), Kind::Plain, MANY);
+            queue.push(message.as_bytes(), Kind::Plain, MANY);
         }
         queue
     }
@@ -321,7 +331,7 @@ mod tests {
         let mut queue = queue(&["old"]);
         filled(&mut queue, 9, 100);
         for message in ["new", "newest!", "newer"] {
-            queue.push(Bytes::from_static(message.as_bytes()), Kind::Plain, MANY);
+            queue.push(message.as_bytes(), Kind::Plain, MANY);
         }
         // "newest!" leaves no room for "newer", but for "new", which then waits behind "old".
         assert_eq!(filled(&mut queue, 9, 7 + 3 + 2 * PART_OVERHEAD), ["newest!", "new"]);
@@ -344,9 +354,9 @@ mod tests {
     fn newer_news_about_a_member_replaces_older() {
         let mut queue = queue(&[]);
         let (a, b) = (key(0), key(1));
-        queue.push(Bytes::from_static(b"a is alive"), Kind::About(a), MANY);
-        queue.push(Bytes::from_static(b"b is alive"), Kind::About(b), MANY);
-        queue.push(Bytes::from_static(b"a is suspect"), Kind::About(a), MANY);
+        queue.push(b"a is alive", Kind::About(a), MANY);
+        queue.push(b"b is alive", Kind::About(b), MANY);
+        queue.push(b"a is suspect", Kind::About(a), MANY);
         assert_eq!(filled(&mut queue, 9, 100), ["a is suspect", "b is alive"]);
         assert_eq!(queue.len(), 2);
     }
@@ -355,28 +365,28 @@ mod tests {
     fn a_full_queue_drops_what_was_sent_most() {
         let mut queue = queue(&["sent"]);
         filled(&mut queue, 9, 100);
-        assert_eq!(queue.push(Bytes::from_static(b"a"), Kind::Plain, 2), 0);
-        assert_eq!(queue.push(Bytes::from_static(b"b"), Kind::Plain, 2), 1);
+        assert_eq!(queue.push(b"a", Kind::Plain, 2), 0);
+        assert_eq!(queue.push(b"b", Kind::Plain, 2), 1);
         assert_eq!(filled(&mut queue, 9, 100), ["b", "a"]);
         let mut small = BroadcastQueue::new(10);
-        assert_eq!(small.push(Bytes::from(vec![0; 6]), Kind::Plain, MANY), 0);
-        assert_eq!(small.push(Bytes::from(vec![0; 6]), Kind::Plain, MANY), 1);
+        assert_eq!(small.push(&[0; 6], Kind::Plain, MANY), 0);
+        assert_eq!(small.push(&[0; 6], Kind::Plain, MANY), 1);
         assert_eq!(small.len(), 1);
     }
 
     #[test]
     fn a_farewell_reports_when_it_is_done_whatever_ends_it() {
-        let farewell = Bytes::from_static(b"bye");
+        let farewell = b"bye";
         let mut queue = queue(&[]);
-        queue.push(farewell.clone(), Kind::Farewell, MANY);
+        queue.push(farewell, Kind::Farewell, MANY);
         filled(&mut queue, 2, 100);
         assert!(!queue.take_farewell_sent());
         filled(&mut queue, 2, 100);
         assert!(queue.take_farewell_sent());
         assert!(!queue.take_farewell_sent());
 
-        queue.push(farewell.clone(), Kind::FarewellAbout(key(0)), MANY);
-        queue.push(Bytes::from_static(b"x"), Kind::About(key(0)), MANY);
+        queue.push(farewell, Kind::FarewellAbout(key(0)), MANY);
+        queue.push(b"x", Kind::About(key(0)), MANY);
         assert!(queue.take_farewell_sent());
 
         queue.push(farewell, Kind::Farewell, 0);

@@ -9,7 +9,7 @@ use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::suspicion::Suspicion;
+use super::suspicion::{Suspicion, Terms};
 use crate::incarnation::Incarnation;
 use crate::member::Node;
 use crate::rng::Rng;
@@ -32,14 +32,15 @@ pub(crate) struct Peer {
     state: State,
     /// Our last probe of it failed.
     pub(crate) missed: bool,
-    /// While it is suspect.
-    pub(crate) suspicion: Option<Box<Suspicion>>,
     /// Where in the two lists it is, or [`NOWHERE`].
     probe_place: u32,
     pick_place: u32,
 }
 
 const NOWHERE: u32 = u32::MAX;
+
+/// The memory of how many suspicions is kept for others.
+const SPARE_MAX: usize = 64;
 
 impl Peer {
     fn alive(node: Arc<Node>, incarnation: Incarnation) -> Self {
@@ -48,7 +49,6 @@ impl Peer {
             incarnation,
             state: State::Alive,
             missed: false,
-            suspicion: None,
             probe_place: NOWHERE,
             pick_place: NOWHERE,
         }
@@ -87,7 +87,11 @@ pub(crate) struct Members {
     /// Where each zone ends.
     zone_ends: [usize; 3],
     picked: Vec<usize>,
-    /// Others that died or left, and since when. Few ever do, so this has no place in each member.
+    /// The suspicions going on. Like departures, they have no place in each member: few are affected.
+    suspicions: BTreeMap<Key, Suspicion>,
+    /// The memory of suspicions that are over.
+    spare: Vec<String>,
+    /// Others that died or left, and since when.
     gone: BTreeMap<Key, Instant>,
     /// The same, the first first.
     departed: BTreeSet<(Instant, Key)>,
@@ -103,6 +107,8 @@ impl Members {
             picks: Vec::new(),
             zone_ends: [0; 3],
             picked: Vec::new(),
+            suspicions: BTreeMap::new(),
+            spare: Vec::new(),
             gone: BTreeMap::new(),
             departed: BTreeSet::new(),
         }
@@ -180,6 +186,39 @@ impl Members {
         if state >= State::Dead && Some(key) != self.me {
             self.gone.insert(key, now);
             self.departed.insert((now, key));
+        }
+    }
+
+    /// Starts to suspect a member; tells until when it can object.
+    pub(crate) fn suspect(
+        &mut self,
+        key: Key,
+        accuser: &str,
+        terms: Terms,
+        now: Instant,
+    ) -> Instant {
+        self.set_state(key, State::Suspect, now);
+        let mut accusers = self.spare.pop().unwrap_or_default();
+        accusers.push_str(accuser);
+        let suspicion = Suspicion::new(now, accusers, terms);
+        let deadline = suspicion.deadline();
+        self.suspicions.insert(key, suspicion);
+        deadline
+    }
+
+    /// What there is against a suspect.
+    pub(crate) fn suspicion(&mut self, key: Key) -> Option<&mut Suspicion> {
+        self.suspicions.get_mut(&key)
+    }
+
+    /// Drops what there is against a suspect, if it is one.
+    pub(crate) fn drop_suspicion(&mut self, key: Key) {
+        if let Some(suspicion) = self.suspicions.remove(&key)
+            && self.spare.len() < SPARE_MAX
+        {
+            let mut accusers = suspicion.into_accusers();
+            accusers.clear();
+            self.spare.push(accusers);
         }
     }
 

@@ -110,6 +110,8 @@ pub(crate) struct Memberlist {
     claims: Claims,
     /// The packet being put together.
     packet: Compound,
+    /// A message that is to go into a packet or a queue.
+    encoded: Vec<u8>,
     /// Members just picked.
     picked: Vec<crate::table::Key>,
     /// Members that are gone and do not know it.
@@ -130,6 +132,7 @@ impl Memberlist {
             keeper: Keeper::default(),
             claims: Claims::default(),
             packet: Compound::default(),
+            encoded: Vec::new(),
             picked: Vec::new(),
             contradicted: Vec::new(),
         }
@@ -204,15 +207,15 @@ impl Memberlist {
 
     /// Queues one message about a member, in place of any other about it.
     fn broadcast(&mut self, cx: &mut Cx<'_>, message: &Message<'_>, kind: broadcast::Kind) {
-        let mut bytes = Vec::with_capacity(160);
-        message.encode(&mut bytes);
-        if bytes.len() > cx.link.queued_len_max() {
+        self.encoded.clear();
+        message.encode(&mut self.encoded);
+        if self.encoded.len() > cx.link.queued_len_max() {
             // It could never be sent. Push/pulls spread it instead.
             cx.stats.broadcasts_dropped += 1;
             return;
         }
         let len_max = cx.params.limits.queue.max(2 * self.members.len());
-        cx.stats.broadcasts_dropped += self.queue.push(bytes.into(), kind, len_max);
+        cx.stats.broadcasts_dropped += self.queue.push(&self.encoded, kind, len_max);
         cx.gossip_soon();
     }
 

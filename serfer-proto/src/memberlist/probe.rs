@@ -145,11 +145,11 @@ impl Memberlist {
             incarnation,
             node: Text(node.name.as_bytes()),
         });
-        let mut bytes = Vec::with_capacity(160);
-        accusation.encode(&mut bytes);
+        self.encoded.clear();
+        accusation.encode(&mut self.encoded);
         self.packet.reset(cx.link.message_len_max());
         self.packet.push_first(|out| ping.encode(out));
-        self.packet.push(&[&bytes]);
+        self.packet.push(&[&self.encoded]);
         let checksum = checksum_for(node.versions.protocol_max);
         self.send_packet(cx, up, node.addr(), checksum);
     }
@@ -280,8 +280,8 @@ impl Memberlist {
             tracing::debug!(name = %peer.node.name, "not accusing: hardly anybody answers us");
             return;
         }
-        let me = cx.params.name.clone();
-        self.suspect(cx, target, incarnation, &me);
+        let me = &cx.params.name;
+        self.suspect(cx, target, incarnation, me);
     }
 
     fn finish_probe<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {

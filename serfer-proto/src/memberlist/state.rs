@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::broadcast::Kind;
 use super::members::State;
-use super::suspicion::{self, Suspicion};
+use super::suspicion::{self, Terms};
 use super::{Delegate, Memberlist};
 use crate::context::Cx;
 use crate::incarnation::{self, Incarnation};
@@ -277,30 +277,28 @@ impl Memberlist {
 
     /// Starts or confirms a suspicion.
     pub(super) fn suspect(&mut self, cx: &mut Cx<'_>, key: Key, incarnation: u32, accuser: &str) {
-        let members = self.members.len();
-        let peer = &mut self.members[key];
-        if let Some(suspicion) = &mut peer.suspicion {
+        if let Some(suspicion) = self.members.suspicion(key) {
             if suspicion.confirm(accuser) {
                 cx.timers.set(Timer::Suspicion(key), suspicion.deadline().max(cx.now));
                 self.broadcast_suspect(cx, key, incarnation, accuser);
             }
             return;
         }
+        let members = self.members.len();
+        let peer = &mut self.members[key];
         if peer.state() != State::Alive {
             return;
         }
         peer.incarnation.raise(incarnation, cx.uptime());
+        tracing::debug!(name = %peer.node.name, %accuser, "suspecting");
         let settings = &cx.params.suspicion;
         let min = suspicion::timeout_min(settings.mult, members, cx.params.probe.interval);
         // Nobody else can confirm it where there are too few others.
         let wanted = settings.mult.saturating_sub(2) as usize;
         let wanted = if members.saturating_sub(2) < wanted { 0 } else { wanted };
-        let max = min * settings.max_timeout_mult;
-        let suspicion = Suspicion::new(cx.now, accuser, wanted, min, max);
-        cx.timers.set(Timer::Suspicion(key), suspicion.deadline());
-        peer.suspicion = Some(Box::new(suspicion));
-        tracing::debug!(name = %peer.node.name, %accuser, "suspecting");
-        self.members.set_state(key, State::Suspect, cx.now);
+        let terms = Terms { min, max: min * settings.max_timeout_mult, wanted };
+        let deadline = self.members.suspect(key, accuser, terms, cx.now);
+        cx.timers.set(Timer::Suspicion(key), deadline);
         cx.stats.suspicions += 1;
         self.broadcast_suspect(cx, key, incarnation, accuser);
     }
@@ -434,7 +432,8 @@ impl Memberlist {
     }
 
     fn clear_suspicion(&mut self, cx: &mut Cx<'_>, key: Key) {
-        if self.members[key].suspicion.take().is_some() {
+        if self.members[key].state() == State::Suspect {
+            self.members.drop_suspicion(key);
             cx.timers.clear(Timer::Suspicion(key));
         }
     }

@@ -6,34 +6,43 @@
 
 use std::time::{Duration, Instant};
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Suspicion {
     start: Instant,
-    min: Duration,
-    max: Duration,
+    terms: Terms,
+    /// Who accuses, a line for each: the first, then at most `wanted` who confirmed.
+    accusers: String,
+    confirmations: usize,
+}
+
+/// How long a suspicion lasts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) min: Duration,
+    pub(crate) max: Duration,
     /// How many confirmations make it as short as it gets.
-    wanted: usize,
-    /// Who accuses: the first, then at most `wanted` who confirmed.
-    accusers: Vec<Box<str>>,
+    pub(crate) wanted: usize,
 }
 
 impl Suspicion {
-    pub(crate) fn new(
-        start: Instant,
-        accuser: &str,
-        wanted: usize,
-        min: Duration,
-        max: Duration,
-    ) -> Self {
-        Self { start, min, max, wanted, accusers: vec![accuser.into()] }
+    /// Starts one on the word of the first of `accusers`.
+    pub(crate) fn new(start: Instant, accusers: String, terms: Terms) -> Self {
+        Self { start, terms, accusers, confirmations: 0 }
+    }
+
+    /// Ends it, and leaves its memory to another.
+    pub(crate) fn into_accusers(self) -> String {
+        self.accusers
     }
 
     /// Counts a confirmation, if it is one: from somebody else, and still wanted.
     pub(crate) fn confirm(&mut self, accuser: &str) -> bool {
-        let is_news = self.confirmations() < self.wanted
-            && !self.accusers.iter().any(|known| **known == *accuser);
+        let is_news = self.confirmations < self.terms.wanted
+            && !self.accusers.lines().any(|known| known == accuser);
         if is_news {
-            self.accusers.push(accuser.into());
+            self.accusers.push('\n');
+            self.accusers.push_str(accuser);
+            self.confirmations += 1;
         }
         is_news
     }
@@ -43,20 +52,16 @@ impl Suspicion {
         self.start + self.timeout()
     }
 
-    fn confirmations(&self) -> usize {
-        self.accusers.len() - 1
-    }
-
     /// `max - log(confirmations + 1) / log(wanted + 1) * (max - min)`, in whole milliseconds
     /// (Lifeguard §IV-B; Go's `remainingSuspicionTime`).
     fn timeout(&self) -> Duration {
-        if self.wanted == 0 {
-            return self.min;
+        let Terms { min, max, wanted } = self.terms;
+        if wanted == 0 {
+            return min;
         }
-        let fraction = ((self.confirmations() + 1) as f64).ln() / ((self.wanted + 1) as f64).ln();
-        let (min, max) = (self.min.as_secs_f64(), self.max.as_secs_f64());
-        let timeout = max - fraction * (max - min);
-        Duration::from_millis((timeout * 1000.0) as u64).max(self.min)
+        let fraction = ((self.confirmations + 1) as f64).ln() / ((wanted + 1) as f64).ln();
+        let timeout = max.as_secs_f64() - fraction * (max.as_secs_f64() - min.as_secs_f64());
+        Duration::from_millis((timeout * 1000.0) as u64).max(min)
     }
 }
 
@@ -73,12 +78,16 @@ mod tests {
     use crate::testing::epoch;
 
     const MIN: Duration = Duration::from_secs(2);
-    const MAX: Duration = Duration::from_secs(30);
+
+    fn suspicion(start: Instant, wanted: usize) -> Suspicion {
+        let terms = Terms { min: MIN, max: Duration::from_secs(30), wanted };
+        Suspicion::new(start, "a".to_owned(), terms)
+    }
 
     #[test]
     fn a_confirmed_suspicion_expires_sooner() {
         let start = epoch();
-        let mut suspicion = Suspicion::new(start, "a", 3, MIN, MAX);
+        let mut suspicion = suspicion(start, 3);
         let after_ms = |suspicion: &Suspicion| (suspicion.deadline() - start).as_millis();
         assert_eq!(after_ms(&suspicion), 30_000);
         assert!(suspicion.confirm("b"));
@@ -91,7 +100,7 @@ mod tests {
 
     #[test]
     fn only_new_and_wanted_witnesses_count() {
-        let mut suspicion = Suspicion::new(epoch(), "a", 1, MIN, MAX);
+        let mut suspicion = suspicion(epoch(), 1);
         assert!(!suspicion.confirm("a"));
         assert!(suspicion.confirm("b"));
         assert!(!suspicion.confirm("b"));
@@ -101,7 +110,7 @@ mod tests {
     #[test]
     fn where_nobody_can_confirm_it_is_short_at_once() {
         let start = epoch();
-        let mut suspicion = Suspicion::new(start, "a", 0, MIN, MAX);
+        let mut suspicion = suspicion(start, 0);
         assert_eq!(suspicion.deadline(), start + MIN);
         assert!(!suspicion.confirm("b"));
     }

@@ -17,8 +17,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use clock::LamportClock;
 use intents::RecentIntents;
 use leave::Phase;
@@ -163,10 +161,10 @@ impl Serf {
     ) {
         let mut bytes = Vec::with_capacity(64);
         message.encode(&mut bytes);
-        self.queue(cx, class, bytes.into(), kind);
+        self.queue(cx, class, &bytes, kind);
     }
 
-    fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: Bytes, kind: Kind) {
+    fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: &[u8], kind: Kind) {
         let len_max = cx.link.queued_len_max() - USER_MESSAGE.len();
         if message.len() > len_max {
             // It came in a larger packet than ours and could never be passed on.
@@ -315,7 +313,7 @@ impl Delegate for Serf {
             }
         };
         if is_news {
-            self.queue(cx, class, Bytes::copy_from_slice(message), Kind::Plain);
+            self.queue(cx, class, message, Kind::Plain);
         }
     }
 

@@ -157,7 +157,7 @@ impl Serf {
         cx.timers.set(Timer::Query(id), cx.now + timeout);
         let ourselves = cx.params.advertise;
         self.on_query(cx, ourselves, &query);
-        self.queue(cx, Class::Query, message.into(), Kind::Plain);
+        self.queue(cx, Class::Query, &message, Kind::Plain);
         Ok(id)
     }
 

@@ -61,7 +61,7 @@ impl Serf {
         }
         let ourselves = cx.params.advertise;
         self.on_user_event(cx, ourselves, &event);
-        self.queue(cx, Class::Event, message.into(), Kind::Plain);
+        self.queue(cx, Class::Event, &message, Kind::Plain);
         Ok(())
     }
 
