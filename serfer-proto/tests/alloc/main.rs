@@ -1,203 +1,23 @@
 //! The steady state allocates nothing.
 //!
 //! A node that knows its cluster is sent what it knows already, wakes for what is regularly due, and
-//! answers. Every round of that, down to the last `poll_output`, has to do without the allocator,
-//! in the clear as well as sealed.
+//! answers; members are suspected and object, and news is passed on. Every round of that, down to the
+//! last `poll_output`, has to do without the allocator, in the clear as well as sealed.
 #![expect(clippy::unwrap_used, reason = "every helper here is part of a test")]
 
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+mod steady;
+
+use std::time::Duration;
 
 use allocation_counter::{measure, opt_out};
-use serfer_proto::wire::checksum;
+use serfer_proto::Coalesce;
 use serfer_proto::wire::lzw::Lzw;
-use serfer_proto::wire::message::{Ack, Alive, Dead, Message, Ping, Suspect};
-use serfer_proto::wire::seal::{Cipher, Sealing, Version, open};
+use serfer_proto::wire::message::{Ack, Dead, IndirectPing, Message, Nack, Ping, Suspect};
 use serfer_proto::wire::serf_message::{self, SerfMessage};
-use serfer_proto::{Coalesce, Config, Endpoint, Keyring, Output, SecretKey};
+
+use steady::{Bytes, PEERS, Steady, addr, alive};
 
 const ROUNDS: usize = 100;
-const PEERS: u8 = 9;
-const KEY: [u8; 32] = [7; 32];
-
-fn addr(peer: u8) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, peer], 7946))
-}
-
-fn name(peer: u8) -> String {
-    format!("n{peer}")
-}
-
-/// A node among peers, at rest.
-struct Steady {
-    node: Endpoint,
-    now: Instant,
-    until: Option<Instant>,
-    cipher: Option<Cipher>,
-    output: Vec<u8>,
-    /// What came out since it was last cleared.
-    datagrams: usize,
-    /// The last datagram's receiver and bytes.
-    last: (SocketAddr, Vec<u8>),
-    arriving: Vec<u8>,
-}
-
-#[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the clock")]
-fn epoch() -> Instant {
-    Instant::now()
-}
-
-impl Steady {
-    fn new(sealed: bool) -> Self {
-        let now = epoch();
-        let mut config = Config::lan("me").advertise(addr(100)).push_pull_interval(None);
-        if sealed {
-            config = config.keyring(Keyring::new(SecretKey::new(&KEY).unwrap()));
-        }
-        let mut steady = Self {
-            node: Endpoint::new(config, [1; 32], now).unwrap(),
-            now,
-            until: None,
-            cipher: sealed.then(|| Cipher::new(&KEY).unwrap()),
-            output: Vec::new(),
-            datagrams: 0,
-            last: (addr(0), Vec::new()),
-            arriving: Vec::new(),
-        };
-        steady.drain();
-        for peer in 1..=PEERS {
-            let packet = steady.packet(&[alive(peer)]);
-            steady.hear(peer, &packet);
-        }
-        steady.rest();
-        steady
-    }
-
-    /// Lets time pass until nothing is left to gossip.
-    fn rest(&mut self) {
-        while self.node.stats().queued > 0 || self.node.stats().next_wake == Some("gossip") {
-            self.wake();
-        }
-    }
-
-    /// What waits until the next deadline, and does what is then due. Pings are answered.
-    fn wake(&mut self) {
-        let Some(until) = self.until else {
-            return;
-        };
-        self.now = until;
-        self.datagrams = 0;
-        self.node.handle_timeout(until);
-        self.drain();
-        if self.datagrams == 1 {
-            let mut acked = None;
-            opt_out(|| acked = self.ack());
-            if let Some((from, mut ack)) = acked {
-                self.node.handle_datagram(self.now, from, &mut ack);
-                self.drain();
-                opt_out(|| drop(ack));
-            }
-        }
-    }
-
-    /// What answers the last datagram, if that was a ping.
-    fn ack(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
-        let (to, bytes) = &mut self.last;
-        let packet = match &self.cipher {
-            Some(cipher) => open(bytes, [cipher], b"").unwrap(),
-            None => bytes,
-        };
-        let Ok(Message::Ping(ping)) = Message::decode(packet) else {
-            return None;
-        };
-        let (to, seq) = (*to, ping.seq);
-        Some((to, self.packet(&[Message::Ack(Ack { payload: &[], seq }).bytes()])))
-    }
-
-    fn hear(&mut self, from: u8, packet: &[u8]) {
-        self.arriving.clear();
-        self.arriving.extend_from_slice(packet);
-        self.node.handle_datagram(self.now, addr(from), &mut self.arriving);
-        self.drain();
-    }
-
-    fn drain(&mut self) {
-        loop {
-            self.output.clear();
-            match self.node.poll_output(&mut self.output) {
-                Output::Datagram { to, .. } => {
-                    self.datagrams += 1;
-                    self.last.0 = to;
-                    self.last.1.clear();
-                    self.last.1.extend_from_slice(&self.output);
-                }
-                Output::Wait { until } => {
-                    self.until = until;
-                    return;
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// A packet with these messages and a checksum, sealed if this is a cluster with a key.
-    fn packet(&self, messages: &[Vec<u8>]) -> Vec<u8> {
-        let mut plain = Vec::new();
-        let start = checksum::begin(&mut plain);
-        plain.extend(match messages {
-            [message] => message.clone(),
-            _ => {
-                let mut compound = vec![7, messages.len() as u8];
-                let len = |message: &Vec<u8>| (message.len() as u16).to_be_bytes();
-                compound.extend(messages.iter().flat_map(len));
-                compound.extend(messages.concat());
-                compound
-            }
-        });
-        checksum::finish(&mut plain, start);
-        let Some(cipher) = &self.cipher else {
-            return plain;
-        };
-        let mut packet = Vec::new();
-        let sealing = Sealing::begin(Version::Plain, [9; 12], &mut packet);
-        packet.extend_from_slice(&plain);
-        sealing.finish(cipher, b"", &mut packet);
-        packet
-    }
-}
-
-trait Bytes {
-    fn bytes(&self) -> Vec<u8>;
-}
-
-impl Bytes for Message<'_> {
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.encode(&mut bytes);
-        bytes
-    }
-}
-
-impl Bytes for SerfMessage<'_> {
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![8];
-        self.encode(&mut bytes);
-        bytes
-    }
-}
-
-fn alive(peer: u8) -> Vec<u8> {
-    let name = name(peer);
-    let alive = Alive {
-        addr: &[10, 0, 0, peer],
-        incarnation: 2,
-        meta: b"\xff\x81\xa4role\xa3web",
-        node: name.as_str().into(),
-        port: 7946,
-        versions: &[1, 5, 2, 2, 5, 5],
-    };
-    Message::Alive(alive).bytes()
-}
 
 /// What everybody knows: who is there, and who was accused before it said something newer.
 fn known_facts() -> Vec<Vec<u8>> {
@@ -378,6 +198,150 @@ fn a_wake_up_with_nothing_due_costs_nothing_either() {
             steady.node.handle_timeout(early);
             steady.drain();
             steady.now = steady.now.max(early);
+        });
+    }
+}
+
+/// The numbers of further rounds, which are all encoded in as many bytes.
+fn numbers() -> impl Iterator<Item = u32> {
+    1000..
+}
+
+fn accuse(steady: &mut Steady, node: &str, incarnation: u32) {
+    let (from, node) = ("n1".into(), node.into());
+    steady.say(1, &Message::Suspect(Suspect { from, incarnation, node }));
+}
+
+#[test]
+fn a_member_is_suspected_and_objects() {
+    for sealed in [false, true] {
+        let mut numbers = numbers();
+        allocates_nothing(sealed, |steady| {
+            let (number, suspicions) = (numbers.next().unwrap(), steady.node.stats().suspicions);
+            accuse(steady, "n2", number - 1);
+            assert_eq!(steady.node.stats().suspicions, suspicions + 1);
+            steady.objects(2, number);
+            steady.rest();
+        });
+    }
+}
+
+#[test]
+fn we_are_suspected_and_object() {
+    for sealed in [false, true] {
+        let mut numbers = numbers();
+        allocates_nothing(sealed, |steady| {
+            let refutations = steady.node.stats().refutations;
+            accuse(steady, "me", numbers.next().unwrap());
+            assert_eq!(steady.node.stats().refutations, refutations + 1);
+            steady.rest();
+        });
+    }
+}
+
+/// Somebody asks us to ping another for it; tells our number for that.
+fn ask_for_a_ping(steady: &mut Steady) -> u32 {
+    steady.wait_for("probe");
+    steady.say(
+        1,
+        &Message::IndirectPing(IndirectPing {
+            nack: true,
+            node: "n2".into(),
+            port: 7946,
+            seq: 12,
+            target: &[10, 0, 0, 2],
+            ..IndirectPing::default()
+        }),
+    );
+    let (pinged, seq) = steady.pinged().unwrap();
+    assert_eq!(pinged, 2);
+    seq
+}
+
+#[test]
+fn a_helper_passes_an_ack_on() {
+    for sealed in [false, true] {
+        allocates_nothing(sealed, |steady| {
+            let seq = ask_for_a_ping(steady);
+            steady.datagrams = 0;
+            steady.say(2, &Message::Ack(Ack { payload: &[], seq }));
+            assert_eq!((steady.datagrams, steady.last.0), (1, addr(1)));
+            steady.wake();
+        });
+    }
+}
+
+#[test]
+fn a_helper_says_that_there_is_no_ack() {
+    for sealed in [false, true] {
+        allocates_nothing(sealed, |steady| {
+            ask_for_a_ping(steady);
+            steady.wait_for("relay");
+            steady.pass();
+            assert_eq!((steady.datagrams, steady.last.0), (1, addr(1)));
+        });
+    }
+}
+
+/// Begins a probe that is not answered, so that others are asked; tells whose and its number.
+fn ask_for_help(steady: &mut Steady) -> (u8, u32) {
+    steady.wait_for("probe");
+    steady.pass();
+    let probed = steady.pinged().unwrap();
+    assert_eq!(steady.node.stats().next_wake, Some("probe-indirect"));
+    steady.pass();
+    assert_eq!(steady.datagrams, 3, "so many are asked");
+    probed
+}
+
+#[test]
+fn a_probe_is_answered_by_way_of_a_helper() {
+    for sealed in [false, true] {
+        allocates_nothing(sealed, |steady| {
+            let acked = steady.node.stats().probes_acked;
+            let (target, seq) = ask_for_help(steady);
+            let helper = 1 + target % PEERS;
+            steady.say(helper, &Message::Nack(Nack { seq }));
+            steady.say(helper, &Message::Ack(Ack { payload: &[], seq }));
+            assert_eq!(steady.node.stats().probes_acked, acked + 1);
+        });
+    }
+}
+
+#[test]
+fn a_probe_fails_and_the_member_objects() {
+    for sealed in [false, true] {
+        let mut numbers = numbers();
+        allocates_nothing(sealed, |steady| {
+            let suspicions = steady.node.stats().suspicions;
+            let (target, seq) = ask_for_help(steady);
+            let helper = 1 + target % PEERS;
+            (0..3).for_each(|_| steady.say(helper, &Message::Nack(Nack { seq })));
+            steady.wait_for("probe-end");
+            steady.pass();
+            assert_eq!(steady.node.stats().suspicions, suspicions + 1);
+            steady.objects(target, numbers.next().unwrap());
+            steady.answer();
+            steady.rest();
+        });
+    }
+}
+
+#[test]
+fn a_full_queue_is_gossiped() {
+    for sealed in [false, true] {
+        allocates_nothing(sealed, |steady| {
+            opt_out(|| {
+                let dropped = steady.node.stats().broadcasts_dropped;
+                while steady.node.stats().broadcasts_dropped == dropped {
+                    let now = steady.now;
+                    steady.node.user_event(now, "deploy", b"v2", Coalesce::No).unwrap();
+                    steady.drain();
+                }
+            });
+            steady.wait_for("gossip");
+            steady.pass();
+            assert_eq!(steady.datagrams, 3);
         });
     }
 }
