@@ -9,6 +9,7 @@ mod harness;
 mod network;
 mod solo;
 mod support;
+mod wrap;
 
 mod answering;
 mod claiming;
@@ -20,6 +21,7 @@ mod joining;
 mod keeping;
 mod leaving;
 mod limits;
+mod malformed;
 mod migrating;
 mod mutated;
 mod probing;
