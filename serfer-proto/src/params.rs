@@ -253,6 +253,46 @@ mod tests {
     }
 
     #[test]
+    fn all_faults_there_can_be_are_listed_at_once() {
+        let mut config = Config::lan("a\nb").serf_protocol(0).user_event_len_max(0);
+        config.tags.insert("k", "v".repeat(600));
+        config.incarnation = u32::MAX;
+        config.suspicion = Suspicion { mult: 0, max_timeout_mult: 0, awareness_max: 0 };
+        let (interval, timeout) = (Duration::ZERO, Duration::ZERO);
+        config.probe = Probe { interval, timeout, indirect_checks: 1001, ..config.probe };
+        config.gossip = Gossip {
+            interval,
+            nodes: 1001,
+            retransmit_mult: 0,
+            packet_len_max: 0,
+            ..config.gossip
+        };
+        config.queries = Queries { timeout_mult: 0, len_max: 0, response_len_max: 0 };
+        let limits = Limits { ring: 0, ring_slot: 0, members: 0, ..config.limits };
+        config.limits = Limits { stream_len: 0, joins_at_once: 0, ..limits };
+        config.push_pull_interval = Some(Duration::ZERO);
+        config.stream_timeout = Duration::ZERO;
+        config.members.reap_interval = Duration::ZERO;
+        config.members.reconnect_interval = Duration::ZERO;
+        let keeper = config.seed_keeper.unwrap_or_default();
+        let (retry_min, retry_max) = (Duration::ZERO, Duration::ZERO);
+        config.seed_keeper = Some(SeedKeeper { retry_min, retry_max, ..keeper });
+
+        let listed = faults_of(&config);
+
+        let (ranges, times) = (ranges(&config), times(&config));
+        let settings = ranges.iter().map(|row| row.0).chain(times.iter().map(|row| row.0));
+        let others = ["name \"a\\nb\"", "tags", "probe timeout 0ns is not", "no address"];
+        for fault in settings.clone().chain(others) {
+            assert!(
+                listed.iter().any(|listed| listed.starts_with(fault)),
+                "no {fault}: {listed:#?}"
+            );
+        }
+        assert_eq!(listed.len(), settings.count() + others.len(), "{listed:#?}");
+    }
+
+    #[test]
     fn names_that_others_would_choke_on_are_refused() {
         assert_eq!(check_name("web-1"), Ok(()));
         assert_eq!(check_name(&"x".repeat(128)), Ok(()));
