@@ -1,1 +1,3 @@
-//! Holds nothing itself: this package is its two test targets, `suite` and `interop`.
+//! What test targets of this package share with others: the bodies of the fuzz targets.
+
+pub mod fuzz;

@@ -1,0 +1,255 @@
+//! A node's life: whatever comes, in any order, at any time.
+//!
+//! An input is a list of steps. Most of what the others say is put together in [`words`](super::words),
+//! so that it is understood and does something.
+
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Unstructured};
+use serfer_proto::wire::compound::Parts;
+use serfer_proto::wire::message::{Ack, Message};
+use serfer_proto::wire::{checksum, kind};
+use serfer_proto::{
+    Coalesce, Config, Limits, Output, Prune, QueryParams, Replay, StreamEnd, StreamId, Tags,
+};
+
+use super::layers::Layers;
+use super::watched::{Stage, Watched, addr, encoded, name};
+use super::words::{NAMES, Saying, Word};
+
+/// How many steps are taken at most.
+const STEPS_MAX: usize = 100;
+
+/// How much of what the node said is remembered.
+const MEMORY: usize = 64;
+
+/// Whatever happens to it, the node keeps its promises, and goes on.
+pub fn endpoint_ops(input: &[u8]) {
+    let mut bytes = Unstructured::new(input);
+    let Ok(kind) = bytes.arbitrary::<u8>() else {
+        return;
+    };
+    let mut life = Life::new(kind);
+    for _ in 0..STEPS_MAX {
+        if bytes.is_empty() {
+            break;
+        }
+        let Ok(step) = bytes.arbitrary::<Step>() else {
+            break;
+        };
+        life.step(step);
+        keep_last(&mut life.node.said);
+        keep_last(&mut life.node.queries);
+    }
+    life.node.wake_often(20);
+    life.node.assert_well();
+}
+
+#[derive(Arbitrary, Debug)]
+enum Step {
+    /// Time passes, and the node is woken when it wants to be.
+    Pass(u8),
+    /// The machine sleeps, and the node is woken long after it wanted to be.
+    Oversleep(u16),
+    /// Time goes back.
+    Back(u8),
+    /// Somebody answers its last ping.
+    Answer,
+    Hear(u8, Word),
+    HearRaw(u8, Vec<u8>),
+    SendFailed(u8),
+    Accept(u8),
+    Connect(u8),
+    Say(u8, Saying),
+    SayRaw(u8, Vec<u8>),
+    End(u8, bool),
+    Join(Vec<u8>, bool),
+    Leave,
+    UserEvent(String, Vec<u8>, bool),
+    Query {
+        name: String,
+        node: Option<u8>,
+        expr: Option<String>,
+        acks: bool,
+        timeout: Option<u16>,
+    },
+    Respond(u8, Vec<u8>),
+    SetTags(String, String),
+    ForceLeave(u8, bool),
+}
+
+struct Life {
+    node: Watched,
+    layers: Layers,
+}
+
+impl Life {
+    /// The lowest three bits are those of [`Layers`], whose packets are always as they should be;
+    /// then the preset, and whether there is room for many or for few.
+    fn new(kind: u8) -> Self {
+        let layers = Layers::from_bits(kind).right();
+        let preset = if kind & 8 > 0 { Config::lan("n0") } else { Config::local("n0") };
+        let limits = if kind & 16 > 0 { Limits::default() } else { few() };
+        Self { node: Watched::new(preset, limits, layers), layers }
+    }
+
+    fn step(&mut self, step: Step) {
+        let node = &mut self.node;
+        match step {
+            Step::Pass(time) => node.pass(Duration::from_millis(50) * time.into()),
+            Step::Oversleep(secs) => {
+                node.now += Duration::from_secs(secs.into());
+                node.wake();
+            }
+            Step::Back(secs) => node.now -= Duration::from_secs(secs.into()),
+            Step::Answer => self.answer(),
+            Step::Hear(from, word) => node.hear(addr(from % NAMES), &word.encoded()),
+            Step::HearRaw(from, bytes) => node.hear(addr(from % NAMES), &bytes),
+            Step::SendFailed(to) => node.act(|node, now| node.handle_send_failed(now, addr(to))),
+            Step::Accept(from) => drop(node.accept(addr(from % NAMES))),
+            Step::Connect(which) => self.connect(which),
+            Step::Say(which, saying) => self.say(which, &saying.encoded()),
+            Step::SayRaw(which, bytes) => self.say(which, &bytes),
+            Step::End(which, is_eof) => self.end(which, is_eof),
+            Step::Join(peers, replays) => {
+                let peers: Vec<_> = peers.iter().map(|peer| addr(peer % NAMES)).collect();
+                let replay = if replays { Replay::Deliver } else { Replay::Skip };
+                let _ = node.act(|node, now| node.join(now, &peers, replay));
+            }
+            Step::Leave => drop(node.act(|node, now| node.leave(now))),
+            Step::UserEvent(name, payload, coalesces) => {
+                let coalesce = if coalesces { Coalesce::Yes } else { Coalesce::No };
+                let _ = node.act(|node, now| node.user_event(now, &name, &payload, coalesce));
+            }
+            Step::Query { name, node: asked, expr, acks, timeout } => {
+                let params = query_params(asked, expr, acks, timeout);
+                let _ = node.act(|node, now| node.query(now, &name, b"?", &params));
+            }
+            Step::Respond(which, answer) => self.respond(which, &answer),
+            Step::SetTags(key, value) => {
+                let tags = Tags::from_iter([(key, value)]);
+                let _ = node.act(|node, now| node.set_tags(now, tags));
+            }
+            Step::ForceLeave(who, prunes) => {
+                let prune = if prunes { Prune::Yes } else { Prune::No };
+                let who = name(who % NAMES);
+                let _ = node.act(|node, now| node.force_leave(now, &who, prune));
+            }
+        }
+    }
+
+    fn answer(&mut self) {
+        if self.layers.keyed || self.layers.labelled {
+            return;
+        }
+        let mut pings = self.node.said.iter().rev().filter_map(|(output, bytes)| match output {
+            Output::Datagram { to, .. } => Some((*to, ping_in(bytes)?)),
+            _ => None,
+        });
+        let Some((from, seq)) = pings.next() else {
+            return;
+        };
+        self.node.hear(from, &encoded(&Message::Ack(Ack { payload: &[], seq })));
+    }
+
+    fn connect(&mut self, which: u8) {
+        let dialled = self.node.streams().filter(|(_, stage)| *stage == Stage::Dialled);
+        let dialled: Vec<StreamId> = dialled.map(|(stream, _)| stream).collect();
+        if let Some(stream) = nth(&dialled, which) {
+            self.node.connect(*stream);
+        }
+    }
+
+    fn say(&mut self, which: u8, message: &[u8]) {
+        let Some(stream) = self.stream(which) else {
+            return;
+        };
+        let bytes = if self.node.has_accepted(stream) {
+            self.layers.labelled_frame(message)
+        } else {
+            self.layers.frame(message)
+        };
+        self.node.data(stream, &bytes);
+    }
+
+    fn end(&mut self, which: u8, is_eof: bool) {
+        let end = if is_eof { StreamEnd::Eof } else { StreamEnd::Closed };
+        if let Some(stream) = self.stream(which) {
+            self.node.end(stream, end);
+        }
+    }
+
+    fn respond(&mut self, which: u8, answer: &[u8]) {
+        if let Some(query) = nth(&self.node.queries, which).cloned() {
+            let _ = self.node.act(|node, now| node.respond(now, &query, answer));
+        }
+    }
+
+    fn stream(&self, which: u8) -> Option<StreamId> {
+        let streams: Vec<StreamId> = self.node.streams().map(|(stream, _)| stream).collect();
+        nth(&streams, which).copied()
+    }
+}
+
+/// So small that everything fills up.
+fn few() -> Limits {
+    Limits {
+        stream_len: 4096,
+        inflated_stream_len: 8192,
+        inflated_packet_len: 8192,
+        inbound_streams: 2,
+        members: 5,
+        received_meta_len: 64,
+        queue: 3,
+        queue_bytes: 1024,
+        ring: 4,
+        ring_slot: 2,
+        recent_intents: 2,
+        open_queries: 2,
+        relayed_pings: 2,
+        joins_at_once: 2,
+    }
+}
+
+fn query_params(
+    node: Option<u8>,
+    expr: Option<String>,
+    acks: bool,
+    timeout: Option<u16>,
+) -> QueryParams {
+    let mut params = QueryParams::new();
+    if let Some(node) = node {
+        params = params.node(name(node % NAMES));
+    }
+    if let Some(expr) = expr {
+        params = params.tag("role", expr);
+    }
+    if !acks {
+        params = params.without_acks();
+    }
+    match timeout {
+        Some(ms) => params.timeout(Duration::from_millis(ms.into())),
+        None => params,
+    }
+}
+
+/// The number of the ping in a packet that is not sealed.
+fn ping_in(packet: &[u8]) -> Option<u32> {
+    let message = checksum::strip(packet).ok()?;
+    let messages = match message.split_first()? {
+        (&kind::COMPOUND, body) => Parts::parse(body).ok()?.flatten().collect(),
+        _ => vec![message],
+    };
+    messages.into_iter().find_map(|message| match Message::decode(message) {
+        Ok(Message::Ping(ping)) => Some(ping.seq),
+        _ => None,
+    })
+}
+
+fn keep_last<T>(of: &mut Vec<T>) {
+    of.drain(..of.len().saturating_sub(MEMORY));
+}
+
+fn nth<T>(of: &[T], which: u8) -> Option<&T> {
+    of.get(usize::from(which) % of.len().max(1))
+}

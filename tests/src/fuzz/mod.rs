@@ -1,0 +1,29 @@
+//! What each fuzz target does with its input.
+//!
+//! A target is a function of bytes that panics if a promise is broken. It knows no fuzzer, so that
+//! everything a fuzzer ever found interesting is also run by `cargo test`. The same bytes do the
+//! same in every run: a target uses no clock and no randomness, and keeps nothing between two runs.
+
+mod endpoint_ops;
+mod layers;
+mod messages;
+mod packet;
+mod stream;
+mod watched;
+mod words;
+
+pub use endpoint_ops::endpoint_ops;
+pub use messages::messages;
+pub use packet::packet;
+pub use stream::stream;
+
+/// A target: what it is called, as a file of `fuzz/fuzz_targets`, and what it does.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: [Target; 4] = [
+    ("packet", packet),
+    ("messages", messages),
+    ("stream", stream),
+    ("endpoint_ops", endpoint_ops),
+];

@@ -1,0 +1,24 @@
+//! One datagram, to nodes of several kinds.
+//!
+//! The first byte says which node: its three lowest bits and its highest are those of [`Layers`], the
+//! fourth says whether it knows others. The rest is the datagram.
+
+use serfer_proto::{Config, Limits};
+
+use super::layers::Layers;
+use super::watched::{Watched, addr, alive};
+
+/// Whatever the datagram is, the node goes on.
+pub fn packet(input: &[u8]) {
+    let Some((&kind, packet)) = input.split_first() else {
+        return;
+    };
+    let config = Config::lan("n0");
+    let mut node = Watched::new(config, Limits::default(), Layers::from_bits(kind));
+    if kind & 8 > 0 {
+        (1..4).for_each(|other| node.hear_right(addr(other), &alive(other, 1, b"\xff\x80")));
+    }
+    node.hear(addr(1), packet);
+    node.wake_often(8);
+    node.assert_well();
+}

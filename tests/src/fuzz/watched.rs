@@ -1,0 +1,275 @@
+//! An endpoint that is watched: whatever is done to it, it keeps its promises to a runtime.
+//!
+//! After each call it is drained, and then: outputs came to an end, streams were used in order, no
+//! counter went back, every table and queue is within its bound, it is a member of its own cluster,
+//! and after a timeout it wants to be woken later than it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use serfer_proto::wire::message::{Alive, Message, Ping, ip_bytes};
+use serfer_proto::{Config, Endpoint, Event, Limits, Output, Query, Stats, StreamEnd, StreamId};
+
+use super::layers::Layers;
+
+/// More than any one call may make an endpoint say.
+const OUTPUTS_MAX: usize = 1 << 14;
+
+/// When every run begins, with room for time that goes back.
+static EPOCH: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Duration::from_secs(1 << 20));
+
+/// What a current `serf agent` announces.
+pub(super) const VERSIONS: [u8; 6] = [1, 5, 2, 2, 5, 5];
+
+/// Node 0 of a cluster in which node `n` is called `n<n>` and lives at [`addr`].
+pub(super) struct Watched {
+    endpoint: Endpoint,
+    layers: Layers,
+    limits: Limits,
+    pub(super) now: Instant,
+    until: Option<Instant>,
+    before: Stats,
+    streams: BTreeMap<StreamId, Stage>,
+    /// Those of them that others opened.
+    accepted: BTreeSet<StreamId>,
+    newest: Option<StreamId>,
+    pub(super) queries: Vec<Query>,
+    /// All that it said, with the bytes that belong to it.
+    pub(super) said: Vec<(Output, Vec<u8>)>,
+}
+
+/// What the runtime was asked to do with a stream last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Dialled,
+    Open,
+    Written,
+    Closing,
+}
+
+pub(super) fn addr(node: u8) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::new(10, 0, 0, node), 7946))
+}
+
+pub(super) fn name(node: u8) -> String {
+    format!("n{node}")
+}
+
+pub(super) fn encoded(message: &Message<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    message.encode(&mut out);
+    out
+}
+
+/// News of a node that fits.
+pub(super) fn alive(node: u8, incarnation: u32, meta: &[u8]) -> Vec<u8> {
+    encoded(&Message::Alive(Alive {
+        addr: &ip_bytes(addr(node).ip()),
+        incarnation,
+        meta,
+        node: name(node).as_str().into(),
+        port: addr(node).port(),
+        versions: &VERSIONS,
+    }))
+}
+
+impl Watched {
+    pub(super) fn new(config: Config, limits: Limits, layers: Layers) -> Self {
+        let now = *EPOCH;
+        let config = layers.config(config.advertise(addr(0)).limits(limits));
+        let endpoint = Endpoint::new(config, [7; 32], now).expect("a good configuration");
+        let before = endpoint.stats();
+        let mut watched = Self {
+            endpoint,
+            layers,
+            limits,
+            now,
+            until: None,
+            before,
+            streams: BTreeMap::new(),
+            accepted: BTreeSet::new(),
+            newest: None,
+            queries: Vec::new(),
+            said: Vec::new(),
+        };
+        watched.drain();
+        watched
+    }
+
+    /// Does something to the endpoint.
+    pub(super) fn act<T>(&mut self, act: impl FnOnce(&mut Endpoint, Instant) -> T) -> T {
+        let result = act(&mut self.endpoint, self.now);
+        self.drain();
+        result
+    }
+
+    /// A datagram, wrapped if that is asked for.
+    pub(super) fn hear(&mut self, from: SocketAddr, message: &[u8]) {
+        let mut packet = self.layers.packet(message);
+        self.act(|node, now| node.handle_datagram(now, from, &mut packet));
+    }
+
+    /// A datagram that is wrapped as it should be.
+    pub(super) fn hear_right(&mut self, from: SocketAddr, message: &[u8]) {
+        let mut packet = self.layers.right().packet(message);
+        self.act(|node, now| node.handle_datagram(now, from, &mut packet));
+    }
+
+    /// Somebody dials; `None` if there is no place for another stream.
+    pub(super) fn accept(&mut self, from: SocketAddr) -> Option<StreamId> {
+        let endpoint = &mut self.endpoint;
+        let stream = endpoint.handle_accepted(self.now, from);
+        if let Some(stream) = stream {
+            self.open(stream, Stage::Open);
+            self.accepted.insert(stream);
+        }
+        self.drain();
+        stream
+    }
+
+    /// A stream that was dialled is open.
+    pub(super) fn connect(&mut self, stream: StreamId) {
+        if let Some(stage @ Stage::Dialled) = self.streams.get_mut(&stream) {
+            *stage = Stage::Open;
+        }
+        self.act(|node, now| node.handle_connected(now, stream));
+    }
+
+    pub(super) fn data(&mut self, stream: StreamId, bytes: &[u8]) {
+        self.act(|node, now| node.handle_stream_data(now, stream, bytes));
+    }
+
+    pub(super) fn end(&mut self, stream: StreamId, end: StreamEnd) {
+        if end == StreamEnd::Closed {
+            self.streams.remove(&stream);
+        }
+        self.act(|node, now| node.handle_stream_end(now, stream, end));
+    }
+
+    /// The streams there are, and how far each is.
+    pub(super) fn streams(&self) -> impl DoubleEndedIterator<Item = (StreamId, Stage)> {
+        self.streams.iter().map(|(&stream, &stage)| (stream, stage))
+    }
+
+    /// Whether others opened it.
+    pub(super) fn has_accepted(&self, stream: StreamId) -> bool {
+        self.accepted.contains(&stream)
+    }
+
+    /// It is as late as it wanted to be woken, or later.
+    pub(super) fn wake(&mut self) {
+        self.act(Endpoint::handle_timeout);
+        let later = self.until.is_none_or(|until| until > self.now);
+        assert!(later, "it would be woken for {:?} for ever", self.endpoint.stats().next_wake);
+    }
+
+    /// Time passes, and it is woken whenever it wants to be, unless that is too often.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        for _ in 0..1000 {
+            let Some(until) = self.until.filter(|until| *until <= end) else {
+                break;
+            };
+            self.now = until.max(self.now);
+            self.wake();
+        }
+        self.now = end;
+    }
+
+    /// Wakes it for its next few deadlines.
+    pub(super) fn wake_often(&mut self, times: usize) {
+        for _ in 0..times {
+            let Some(until) = self.until else {
+                return;
+            };
+            self.now = until.max(self.now);
+            self.wake();
+        }
+    }
+
+    /// It goes on: whoever pings it is answered.
+    pub(super) fn assert_well(&mut self) {
+        self.said.clear();
+        let ping = Ping { node: "n0".into(), seq: 77, ..Ping::default() };
+        self.hear_right(addr(99), &encoded(&Message::Ping(ping)));
+        let is_ack =
+            |output: &Output| matches!(output, Output::Datagram { to, .. } if *to == addr(99));
+        assert!(self.said.iter().any(|(output, _)| is_ack(output)), "it answers no more");
+    }
+
+    fn open(&mut self, stream: StreamId, stage: Stage) {
+        assert!(self.newest < Some(stream), "{stream} was used before");
+        self.newest = Some(stream);
+        self.streams.insert(stream, stage);
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..OUTPUTS_MAX {
+            let mut bytes = Vec::new();
+            let output = self.endpoint.poll_output(&mut bytes);
+            self.follow(&output);
+            if let Output::Wait { until } = output {
+                self.until = until;
+                return self.check();
+            }
+            self.said.push((output, bytes));
+        }
+        panic!("there is no end to its outputs");
+    }
+
+    /// Does what a runtime would, which must be possible.
+    fn follow(&mut self, output: &Output) {
+        match output {
+            Output::Datagram { len, .. } => assert!(*len <= 65_507, "no datagram is so long"),
+            Output::Connect { stream, .. } => self.open(*stream, Stage::Dialled),
+            Output::Write { stream, .. } => {
+                let stage = self.streams.insert(*stream, Stage::Written);
+                assert_eq!(stage, Some(Stage::Open), "{stream} cannot be written");
+            }
+            Output::Close { stream } => {
+                let stage = self.streams.insert(*stream, Stage::Closing);
+                let can_close = matches!(stage, Some(Stage::Open | Stage::Written));
+                assert!(can_close, "{stream} cannot be closed: {stage:?}");
+            }
+            Output::Abort { stream } => {
+                assert!(self.streams.remove(stream).is_some(), "{stream} is not there");
+            }
+            Output::Event(Event::Query(query)) => self.queries.push(query.clone()),
+            Output::Event(_) | Output::Wait { .. } => {}
+        }
+    }
+
+    fn check(&mut self) {
+        let (stats, limits) = (self.endpoint.stats(), &self.limits);
+        for (counter, (before, after)) in counters(&self.before).zip(counters(&stats)).enumerate() {
+            assert!(before <= after, "counter {counter} went from {before} back to {after}");
+        }
+        assert_eq!(self.endpoint.local_member().name(), "n0");
+        assert_eq!(self.endpoint.members().filter(|member| member.name() == "n0").count(), 1);
+        assert_eq!(self.endpoint.members().count(), stats.members);
+        assert!(stats.members <= limits.members && stats.members_alive <= stats.members);
+        let queue_max = limits.queue.max(2 * stats.members);
+        assert!(stats.queued <= 4 * queue_max, "{} messages are queued", stats.queued);
+        self.accepted.retain(|stream| self.streams.contains_key(stream));
+        assert!(self.accepted.len() <= limits.inbound_streams);
+        self.before = stats;
+    }
+}
+
+fn counters(stats: &Stats) -> impl Iterator<Item = u64> {
+    let counters = [
+        stats.datagrams_received,
+        stats.datagrams_sent,
+        stats.sends_failed,
+        stats.streams_accepted,
+        stats.streams_dialled,
+        stats.probes_acked,
+        stats.probes_failed,
+        stats.suspicions,
+        stats.refutations,
+        stats.broadcasts_dropped,
+    ];
+    counters.into_iter().chain(stats.dropped.iter().map(|(_, count)| count))
+}
