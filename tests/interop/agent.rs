@@ -5,6 +5,7 @@ use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::rc::Rc;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,9 +13,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serfer_tokio::Coalesce;
 use tokio::time::timeout;
 
+use crate::network::Host;
 use crate::node::RUNTIME;
 use crate::peer::{Answers, Entry, Heard, Identity, Message, Peer, Question, Roster};
-use crate::setting::AgentKeys;
+use crate::setting::{AgentKeys, Setting};
 use crate::wait::{PATIENCE, SOON, until};
 
 /// The real `serf`, by its absolute path: what `SERF_BIN` names or else the first on the `PATH`.
@@ -57,12 +59,19 @@ pub(crate) struct Agent {
     identity: Identity,
     dir: PathBuf,
     process: RefCell<Child>,
+    host: Option<Rc<Host>>,
 }
 
 impl Agent {
     /// Starts an agent and waits until it runs and, if the flags say so, has joined.
     #[track_caller]
-    pub(crate) fn start(dir: PathBuf, identity: Identity, keys: AgentKeys, flags: &[&str]) -> Self {
+    pub(crate) fn start(
+        dir: PathBuf,
+        identity: Identity,
+        setting: &Setting,
+        host: Option<Rc<Host>>,
+        flags: &[&str],
+    ) -> Self {
         let write = |file: &str, content: &[u8]| {
             fs::write(dir.join(file), content).expect("the directory of the test is writable");
         };
@@ -71,12 +80,12 @@ impl Agent {
         let log = File::create(dir.join("log")).expect("the directory of the test is writable");
         let Entry { name, tags, .. } = identity.entry();
         let mut command = Command::new(serf());
-        command.arg("agent").args(["-profile=local", "-log-level=debug"]);
+        command.arg("agent").args([setting.preset.agent_flag(), "-log-level=debug"]);
         command.args([format!("-node={name}"), format!("-bind={}", identity.ip)]);
         command.arg(format!("-rpc-addr={}:7373", identity.ip));
         command.args(tags.iter().map(|(key, value)| format!("-tag={key}={value}")));
         command.arg(format!("-event-handler=*=sh '{}'", dir.join("handler.sh").display()));
-        match keys {
+        match setting.agent_keys {
             AgentKeys::None => {}
             AgentKeys::Flag(key) => drop(command.arg(format!("-encrypt={key}"))),
             AgentKeys::File(keys) => {
@@ -87,10 +96,11 @@ impl Agent {
         command.args(flags).env("HEARD", dir.join("heard")).stdin(Stdio::null());
         command.stderr(log.try_clone().expect("a file can be opened twice")).stdout(log);
         let process = {
+            let _there = host.as_deref().map(Host::enter);
             let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
             command.spawn().expect("serf can be started")
         };
-        let agent = Self { identity, dir, process: RefCell::new(process) };
+        let agent = Self { identity, dir, process: RefCell::new(process), host };
         agent.logs("Log data will now stream in", 1);
         agent
     }
@@ -113,6 +123,7 @@ impl Agent {
         let mut serf = tokio::process::Command::new(serf());
         serf.arg(first).arg(format!("-rpc-addr={}:7373", self.identity.ip)).args(rest);
         serf.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        let _there = self.host.as_deref().map(Host::enter);
         let output = RUNTIME.block_on(async {
             let process = {
                 let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,14 +7,17 @@
 //! not provoke.
 //!
 //! The agent is the `serf` on the `PATH` or the one that `SERF_BIN` names. Without one all tests are
-//! ignored, unless `CI=true`: then that is a failure.
+//! ignored, and those on a [`network`] of their own also where none can be made, which takes root, `ip`
+//! and `nft`. With `CI=true` that is a failure.
 
 mod agent;
 mod cluster;
 mod death;
 mod large;
+mod network;
 mod node;
 mod pair;
+mod partition;
 mod peer;
 mod primary;
 mod reach;
@@ -24,11 +27,15 @@ mod scene;
 mod setting;
 mod wait;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
 use crate::scene::Scene;
+
+const NO_SERF: &str =
+    "no `serf` on the PATH, and SERF_BIN names none (Debian has it in the package serf)";
 
 /// Tests mostly wait, so there may be more of them at a time than there are processors.
 const TESTS_AT_ONCE: usize = 12;
@@ -37,10 +44,23 @@ const TESTS_AT_ONCE: usize = 12;
 pub(crate) struct Case {
     name: String,
     test: Box<dyn FnOnce(&Scene) + Send>,
+    /// Why it cannot be played here, if so.
+    obstacle: Option<&'static str>,
 }
 
 pub(crate) fn case(name: impl Into<String>, test: impl FnOnce(&Scene) + Send + 'static) -> Case {
-    Case { name: name.into(), test: Box::new(test) }
+    let obstacle = agent::SERF.is_none().then_some(NO_SERF);
+    Case { name: name.into(), test: Box::new(test), obstacle }
+}
+
+/// A test on a [`network`] of its own.
+pub(crate) fn network_case(
+    name: impl Into<String>,
+    test: impl FnOnce(&Scene) + Send + 'static,
+) -> Case {
+    let case = case(name, test);
+    let obstacle = case.obstacle.or_else(|| network::OBSTACLE.as_deref());
+    Case { obstacle, ..case }
 }
 
 fn main() -> ExitCode {
@@ -48,6 +68,7 @@ fn main() -> ExitCode {
     args.test_threads.get_or_insert(TESTS_AT_ONCE);
     // The longest come first.
     let cases = [
+        partition::cases(),
         cluster::cases(),
         death::cases(),
         primary::cases(),
@@ -58,24 +79,28 @@ fn main() -> ExitCode {
         pair::cases(),
     ];
     let cases: Vec<Case> = cases.into_iter().flatten().collect();
-    let is_missing = agent::SERF.is_none();
-    if is_missing && !args.list {
-        eprintln!(
-            "{} interop tests are ignored: no `serf` on the PATH, and SERF_BIN names none (Debian \
-             has it in the package serf)",
-            cases.len()
-        );
-        if std::env::var("CI").is_ok_and(|ci| ci == "true") {
-            return ExitCode::FAILURE;
-        }
+    if !args.list && !all_can_be_played(&cases) {
+        return ExitCode::FAILURE;
     }
-    let trials = cases.into_iter().map(|Case { name, test }| {
+    let trials = cases.into_iter().map(|Case { name, test, obstacle }| {
         let title = name.clone();
         let play = move || {
             Scene::play(&title, test);
             Ok(())
         };
-        Trial::test(name, play).with_ignored_flag(is_missing)
+        Trial::test(name, play).with_ignored_flag(obstacle.is_some())
     });
     libtest_mimic::run(&args, trials.collect()).exit_code()
+}
+
+/// Says what has to be ignored and why, and whether that is in order.
+fn all_can_be_played(cases: &[Case]) -> bool {
+    let mut ignored = BTreeMap::<&str, usize>::new();
+    for obstacle in cases.iter().filter_map(|case| case.obstacle) {
+        *ignored.entry(obstacle).or_default() += 1;
+    }
+    for (obstacle, count) in &ignored {
+        eprintln!("{count} interop tests are ignored: {obstacle}");
+    }
+    ignored.is_empty() || std::env::var("CI").as_deref() != Ok("true")
 }

@@ -1,15 +1,17 @@
 //! A node of ours, whose handlers write down all they are told.
 
 use std::net::Ipv4Addr;
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serfer_tokio::{
-    Builder, Coalesce, Config, Event, Member, MemberChange, Prune, QueryParams, Request, Router,
-    Serfer, Stats, Tokio, UserEvent,
+    Builder, Coalesce, Event, Member, MemberChange, Prune, QueryParams, Request, Router, Serfer,
+    Stats, Tokio, UserEvent,
 };
 use tokio::runtime::Runtime;
 
 use crate::agent::STARTING;
+use crate::network::Host;
 use crate::peer::{Answers, Entry, Heard, Identity, Message, Peer, Question, Roster, answer};
 use crate::setting::Setting;
 
@@ -23,6 +25,7 @@ pub(crate) struct Node {
     identity: Identity,
     serf: Serfer,
     notes: Notes,
+    host: Option<Rc<Host>>,
 }
 
 impl Node {
@@ -34,27 +37,30 @@ impl Node {
     pub(crate) fn start(
         identity: Identity,
         setting: &Setting,
+        host: Option<Rc<Host>>,
         build: impl FnOnce(Builder<Tokio>) -> Builder<Tokio>,
     ) -> Self {
         let Entry { name, addr, tags, .. } = identity.entry();
-        let mut config = Config::local(&name).compression(setting.compression);
+        let mut config = setting.preset.config(&name).compression(setting.compression);
         for (key, value) in tags {
             config = config.tag(key, value).expect("the tags fit");
         }
-        let _inside = RUNTIME.enter();
+        let runtime = runtime_at(host.as_deref());
+        let _there = host.as_deref().map(Host::enter);
+        let _inside = runtime.enter();
         let notes = Notes::default();
         let mut builder = serfer_tokio::builder(config).bind(addr).router(notes.router(&name));
         for key in setting.node_keys {
             builder = builder.key(key).expect("a base64 key");
         }
-        let serf = RUNTIME.block_on(build(builder).start());
+        let serf = runtime.block_on(build(builder).start());
         let serf = serf.unwrap_or_else(|error| panic!("{name} cannot start: {error}"));
-        Self { identity, serf, notes }
+        Self { identity, serf, notes, host }
     }
 
     /// Joins whoever is at that address.
     pub(crate) fn join(&self, seed: Ipv4Addr) -> Result<(), serfer_tokio::Error> {
-        RUNTIME.block_on(self.serf.join([seed.to_string()])).map(drop)
+        runtime_at(self.host.as_deref()).block_on(self.serf.join([seed.to_string()])).map(drop)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -64,7 +70,7 @@ impl Node {
     /// Ends; the sockets are closed then.
     fn shut_down(&self) {
         let _closing = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-        RUNTIME.block_on(self.serf.shutdown());
+        runtime_at(self.host.as_deref()).block_on(self.serf.shutdown());
     }
 }
 
@@ -103,7 +109,8 @@ impl Peer for Node {
             params = params.tag(tag, expr);
         }
         let replies = self.serf.query_with(question.name, question.payload, &params);
-        let answers = RUNTIME.block_on(replies.expect("a small query").collect());
+        let answers =
+            runtime_at(self.host.as_deref()).block_on(replies.expect("a small query").collect());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let replies = answers.replies.iter().map(|(from, reply)| (from.to_string(), text(reply)));
         let acks = answers.acks.iter().map(ToString::to_string);
@@ -125,7 +132,7 @@ impl Peer for Node {
     #[track_caller]
     fn leave(&self) {
         self.identity.is_now("left");
-        RUNTIME.block_on(self.serf.leave()).expect("it is not shut down");
+        runtime_at(self.host.as_deref()).block_on(self.serf.leave()).expect("it is not shut down");
         self.shut_down();
     }
 
@@ -143,6 +150,11 @@ impl Peer for Node {
     fn prune(&self, name: &str) {
         self.serf.force_leave(name, Prune::Yes).expect("it is not shut down");
     }
+}
+
+/// What a node at a host lives on.
+fn runtime_at(host: Option<&Host>) -> &Runtime {
+    host.map_or(&RUNTIME, |host| &host.runtime)
 }
 
 /// What the handlers were told.

@@ -1,6 +1,6 @@
 //! One test: its agents and nodes, and what must be true of them all in the end.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
@@ -12,6 +12,7 @@ use serfer_tokio::{Builder, DropReason, Tokio};
 use tempfile::TempDir;
 
 use crate::agent::{Agent, FAULTS};
+use crate::network::{Host, Network};
 use crate::node::Node;
 use crate::peer::{Identity, Peer};
 use crate::setting::Setting;
@@ -24,6 +25,8 @@ pub(crate) struct Scene {
     nodes: RefCell<Vec<Rc<Node>>>,
     provoked_drops: RefCell<BTreeSet<DropReason>>,
     provoked_faults: RefCell<BTreeSet<&'static str>>,
+    /// The last to go, since all others live there.
+    network: OnceCell<Rc<Network>>,
 }
 
 impl Scene {
@@ -37,9 +40,21 @@ impl Scene {
             nodes: RefCell::default(),
             provoked_drops: RefCell::default(),
             provoked_faults: RefCell::default(),
+            network: OnceCell::new(),
         };
         test(&scene);
         scene.assert_clean();
+    }
+
+    /// Makes a network: whoever starts from now on has a host of its own there.
+    pub(crate) fn lay_network(&self) -> Rc<Network> {
+        let lay = || Rc::new(Network::lay().expect("what was possible once is possible again"));
+        self.network.get_or_init(lay).clone()
+    }
+
+    /// The host of a name, unless all are on this machine.
+    fn host(&self, name: &str) -> Option<Rc<Host>> {
+        self.network.get().map(|network| network.host(name))
     }
 
     /// Starts an agent. All agents have the tag `role=agent`.
@@ -48,7 +63,7 @@ impl Scene {
         let identity = Identity::new(name, self.ip(name), &[("role", "agent")]);
         let dir = self.dir.path().join(format!("{name}-{}", self.agents.borrow().len()));
         fs::create_dir(&dir).expect("the directory of the test is writable");
-        let agent = Rc::new(Agent::start(dir, identity, setting.agent_keys, flags));
+        let agent = Rc::new(Agent::start(dir, identity, setting, self.host(name), flags));
         self.agents.borrow_mut().push(agent.clone());
         agent
     }
@@ -74,7 +89,7 @@ impl Scene {
         build: impl FnOnce(Builder<Tokio>) -> Builder<Tokio>,
     ) -> Rc<Node> {
         let identity = Identity::new(name, self.ip(name), tags);
-        let node = Rc::new(Node::start(identity, setting, build));
+        let node = Rc::new(Node::start(identity, setting, self.host(name), build));
         self.nodes.borrow_mut().push(node.clone());
         node
     }
@@ -96,6 +111,9 @@ impl Scene {
 
     /// The address of a name: each has its own, so that nobody has to look for a free port.
     pub(crate) fn ip(&self, name: &str) -> Ipv4Addr {
+        if let Some(host) = self.host(name) {
+            return host.ip;
+        }
         *self.ips.borrow_mut().entry(name.to_owned()).or_insert_with(next_ip)
     }
 

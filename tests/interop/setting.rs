@@ -1,17 +1,42 @@
-//! How the two sides are set up: keys and compression.
+//! How the two sides are set up: preset, keys and compression.
 
-use serfer_tokio::Compression;
+use serfer_tokio::{Compression, Config};
 
 /// What both an agent and a node of ours have to be told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     /// What the tests call it.
     pub(crate) name: &'static str,
+    pub(crate) preset: Preset,
     /// The ring of our nodes, the primary first.
     pub(crate) node_keys: &'static [&'static str],
     pub(crate) agent_keys: AgentKeys,
     /// What our nodes compress. Agents compress all that shrinks.
     pub(crate) compression: Compression,
+}
+
+/// How patient both are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Preset {
+    /// For one machine, which finds failures sooner.
+    Local,
+    Lan,
+}
+
+impl Preset {
+    pub(crate) fn agent_flag(self) -> &'static str {
+        match self {
+            Self::Local => "-profile=local",
+            Self::Lan => "-profile=lan",
+        }
+    }
+
+    pub(crate) fn config(self, name: &str) -> Config {
+        match self {
+            Self::Local => Config::local(name),
+            Self::Lan => Config::lan(name),
+        }
+    }
 }
 
 /// Where an agent has its keys from.
@@ -31,10 +56,13 @@ const KEY_256: &str = "Dw5H8h9jDrrIL0DxgVRB2nQEmOsCGG8dETtQKL5vU3M=";
 
 pub(crate) const PLAIN: Setting = Setting {
     name: "plain",
+    preset: Preset::Local,
     node_keys: &[],
     agent_keys: AgentKeys::None,
     compression: Compression::Streams,
 };
+
+pub(crate) const LAN: Setting = Setting { name: "lan", preset: Preset::Lan, ..PLAIN };
 
 pub(crate) const AES_128: Setting =
     Setting { name: "aes_128", node_keys: &[KEY_A], agent_keys: AgentKeys::Flag(KEY_A), ..PLAIN };
