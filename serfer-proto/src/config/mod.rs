@@ -434,3 +434,36 @@ impl Config {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Go's `DefaultLANConfig`, `DefaultWANConfig` and `DefaultLocalConfig` have, in this order.
+    #[test]
+    fn the_presets_are_gos() {
+        let presets = [Config::lan("a"), Config::wan("a"), Config::local("a")];
+        let times = |of: fn(&Config) -> Duration| presets.each_ref().map(of);
+        let numbers = |of: fn(&Config) -> usize| presets.each_ref().map(of);
+        let same = |all: usize| [all; 3];
+
+        assert_eq!(times(|it| it.probe.interval), [secs(1), secs(5), secs(1)]);
+        assert_eq!(times(|it| it.probe.timeout), [ms(500), secs(3), ms(200)]);
+        assert_eq!(times(|it| it.gossip.interval), [ms(200), ms(500), ms(100)]);
+        assert_eq!(times(|it| it.gossip.to_the_dead), [secs(30), secs(60), secs(15)]);
+        assert_eq!(times(|it| it.push_pull_interval.unwrap()), [secs(30), secs(60), secs(15)]);
+        assert_eq!(times(|it| it.stream_timeout), [secs(10), secs(30), secs(1)]);
+        assert_eq!(numbers(|it| it.probe.indirect_checks), [3, 3, 1]);
+        assert_eq!(numbers(|it| it.suspicion.mult as usize), [4, 6, 3]);
+        assert_eq!(numbers(|it| it.suspicion.max_timeout_mult as usize), same(6));
+        assert_eq!(numbers(|it| it.suspicion.awareness_max as usize), same(8));
+        assert_eq!(numbers(|it| it.gossip.nodes), [3, 4, 3]);
+        assert_eq!(numbers(|it| it.gossip.retransmit_mult as usize), [4, 4, 2]);
+        assert_eq!(numbers(|it| it.gossip.packet_len_max), same(1400));
+        assert_eq!(numbers(|it| it.memberlist_protocol.into()), same(2));
+        assert!(presets.iter().all(|it| it.probe.stream_fallback));
+        assert!(presets.iter().all(|it| it.reclaim.dead_after.is_none()));
+        assert!(presets.iter().all(|it| it.encryption == Encryption::Require));
+        assert!(presets.iter().all(|it| it.networks.is_empty() && it.label.is_none()));
+    }
+}
