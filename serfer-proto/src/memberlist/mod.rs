@@ -44,6 +44,7 @@ use crate::link::Checksum;
 use crate::member::Node;
 use crate::rng::Rng;
 use crate::stats::{DropReason, Stats};
+use crate::timers::Timer;
 use crate::wire::compound::Compound;
 use crate::wire::message::Message;
 use crate::wire::msgpack::DecodeError;
@@ -248,8 +249,9 @@ impl Memberlist {
     }
 
     fn arm_forget(&self, cx: &mut Cx<'_>) {
-        if let Some(at) = self.members.next_forgotten(cx.params.gossip.to_the_dead) {
-            cx.timers.set_if_unset(crate::timers::Timer::Forget, at);
+        match self.members.next_forgotten(cx.params.gossip.to_the_dead) {
+            Some(at) => cx.timers.set(Timer::Forget, at),
+            None => cx.timers.clear(Timer::Forget),
         }
     }
 }

@@ -253,6 +253,7 @@ impl Memberlist {
         self.broadcast_alive(cx, key);
         let node = self.members[key].node.clone();
         if was >= State::Dead {
+            self.arm_forget(cx);
             tracing::debug!(name = %node.name, addr = %node.addr(), "node is back");
             up.on_join(cx, &node);
         } else if meta_changed {

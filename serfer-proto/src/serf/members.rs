@@ -57,6 +57,7 @@ impl Serf {
             Some(key) => {
                 self.members.set_node(key, node.clone());
                 self.set_status(key, Status::Alive, None);
+                self.arm_reap(cx);
                 key
             }
             None => self.insert_member(node),
@@ -258,10 +259,18 @@ impl Serf {
         self.departures.gone.remove(&key);
         self.departures.to_prune.remove(&key);
         self.members.remove(key);
+        self.arm_reap(cx);
     }
 
+    /// Wakes for those that are gone and for intents that wait, and only as long as there are any.
     fn arm_reap(&self, cx: &mut Cx<'_>) {
-        if !self.departures.gone.is_empty() || !self.recent_intents.is_empty() {
+        let gone = &self.departures.gone;
+        if gone.is_empty() {
+            cx.timers.clear(Timer::Reconnect);
+        }
+        if gone.is_empty() && self.recent_intents.is_empty() {
+            cx.timers.clear(Timer::Reap);
+        } else {
             let at = cx.now + cx.params.members.reap_interval;
             cx.timers.set_if_unset(Timer::Reap, at);
         }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serfer_proto::{Coalesce, Config, Event, MemberChange, Replay};
+use serfer_proto::{Coalesce, Config, Event, MemberChange, Replay, Status};
 
 use crate::harness::Cluster;
 use crate::network::addr;
 use crate::solo::Solo;
-use crate::support::{lan, local, secs};
+use crate::support::{lan, local, ms, secs};
 
 const TEN_MINUTES: Duration = secs(600);
 
@@ -65,6 +65,44 @@ fn a_node_whose_others_are_forgotten_sleeps_too() {
     cluster.run(TEN_MINUTES);
     let wakes: Vec<_> = cluster.nodes[0].wakes.keys().copied().collect();
     assert_eq!(wakes, ["reap"], "those that left are remembered for a day, and then no longer");
+}
+
+#[test]
+fn once_everybody_is_back_nobody_wakes_for_the_gone() {
+    let mut cluster = Cluster::joined(1, 3, lan);
+    cluster.kill(2);
+    cluster.run_until(secs(60), |it| {
+        [0, 1].iter().all(|&at| it.status(at, 2) == Some(Status::Failed))
+    });
+    cluster.start(2);
+    cluster.join(2, &[0, 1]);
+    cluster.run_until(secs(10), |it| it.agree() && it.is_quiet());
+    // The next gossip tick finds that all has been said.
+    cluster.run(ms(200));
+    cluster.nodes.iter_mut().for_each(|node| node.wakes.clear());
+    cluster.run(TEN_MINUTES);
+    for node in &cluster.nodes {
+        assert_eq!(node.wakes.keys().copied().collect::<Vec<_>>(), ["probe", "push-pull"]);
+    }
+}
+
+#[test]
+fn nobody_wakes_to_gossip_but_for_news() {
+    let mut solo = Solo::among(lan(0).push_pull_interval(None), 5);
+    let waits_to_gossip = |solo: &Solo| solo.node.stats().next_wake == Some("gossip");
+    let wake = |solo: &mut Solo| solo.pass(solo.until().unwrap() - solo.now);
+    assert!(solo.node.stats().queued > 0);
+    while solo.node.stats().queued > 0 {
+        wake(&mut solo);
+    }
+    if waits_to_gossip(&solo) {
+        // A probe took the last news along.
+        wake(&mut solo);
+    }
+    for _ in 0..600 {
+        assert!(!waits_to_gossip(&solo));
+        wake(&mut solo);
+    }
 }
 
 #[test]
