@@ -32,6 +32,7 @@ fn hear(crowd: &mut Crowd, meter: &mut Meter, mut packets: Vec<Vec<u8>>) {
     meter.count(&mut || packets.iter_mut().for_each(|packet| crowd.hear(packet)));
 }
 
+/// The tables have room for them: what it costs to grow is shared by many, and not counted.
 fn new_alive(crowd: &mut Crowd, meter: &mut Meter) {
     let strangers = crowd.strangers(ROUND);
     let packets = crowd.newer(&strangers);
