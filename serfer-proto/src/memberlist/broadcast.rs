@@ -8,8 +8,9 @@
 //! `TransmitLimitedQueue`.
 //!
 //! Unlike Go: a queue never exceeds its bounds (Go's serf prunes its queues every 30 s, memberlist
-//! never), and there are no ids that could repeat (Go's restart when the queue is empty in the midst
-//! of a packet, and a message can then replace another).
+//! never); messages that were sent before take turns, where Go sends the newest again; and there are
+//! no ids that could repeat (Go's restart when the queue is empty in the midst of a packet, and a
+//! message can then replace another).
 
 use std::collections::BTreeMap;
 
