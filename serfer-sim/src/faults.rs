@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serfer_proto::Config;
 
-use crate::conditions::Traffic;
+use crate::conditions::{Traffic, Tune};
 use crate::network::Plug;
 use crate::node::{Held, NodeId, Pace};
 use crate::pipes::Item;
@@ -12,6 +12,27 @@ use crate::sim::Sim;
 
 impl Sim {
     // ── the network ──────────────────────────────────────────────────────────────────────────────
+
+    /// Changes what the network does to everything that passes.
+    pub fn network(&mut self) -> Tune<'_> {
+        self.network.tune()
+    }
+
+    /// Changes what happens to all that a node sends, besides what the network does to it.
+    pub fn outgoing(&mut self, node: NodeId) -> Tune<'_> {
+        self.network.tune_outgoing(node)
+    }
+
+    /// Changes what happens to all that a node receives, besides what the network does to it.
+    pub fn incoming(&mut self, node: NodeId) -> Tune<'_> {
+        self.network.tune_incoming(node)
+    }
+
+    /// Changes what the network does to what `from` sends to `to`. It starts as the network is now,
+    /// and no longer changes when that does.
+    pub fn link(&mut self, from: NodeId, to: NodeId) -> Tune<'_> {
+        self.network.tune_link(from, to)
+    }
 
     /// Separates these nodes from those, in both directions. What is on its way still arrives.
     pub fn partition(&mut self, these: &[NodeId], those: &[NodeId]) {

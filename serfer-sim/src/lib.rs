@@ -47,6 +47,7 @@
 //! all share, so a node or a fault that is added changes nothing elsewhere.
 
 mod arrivals;
+mod ask;
 mod conditions;
 mod describe;
 mod dice;
@@ -54,6 +55,7 @@ mod faults;
 mod network;
 mod node;
 mod outputs;
+mod passage;
 mod pipes;
 mod queue;
 mod run;

@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::conditions::{Conditions, DATAGRAMS, Latency, STREAMS, Traffic, Tune, Weather};
+use crate::conditions::{Conditions, DATAGRAMS, STREAMS, Traffic, Tune, Weather};
 use crate::dice::{Dice, Question};
 use crate::node::NodeId;
+use crate::passage::Loss;
 
 /// Everything but the nodes.
 #[derive(Debug, Default)]
@@ -71,15 +72,6 @@ pub(crate) enum Fate {
     Lost(Loss),
 }
 
-/// Why a datagram does not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
-    Chance,
-    Cut,
-    TooLong,
-    QueueFull,
-}
-
 /// What becomes of a chunk of a stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum ChunkFate {
@@ -87,15 +79,6 @@ pub(crate) enum ChunkFate {
     /// The stream is refused or breaks.
     Breaks(Duration),
 }
-
-/// How far a datagram that is held back falls behind, at most.
-const HELD_BACK: Duration = Duration::from_millis(20);
-
-/// How long TCP waits before it first sends something again.
-pub(crate) const RETRANSMIT: Duration = Duration::from_millis(200);
-
-/// How often a chunk can be lost in a row.
-const LOSSES_MAX: u32 = 8;
 
 impl Network {
     /// Adds a port; ids are given in the order of these calls.
@@ -276,64 +259,4 @@ fn link<'a>(
         busy_until: [Duration::ZERO; 2],
         is_blocked: [false; 2],
     })
-}
-
-impl Conditions {
-    /// How much later a datagram comes out at the end.
-    fn delay(
-        &self,
-        busy_until: &mut Duration,
-        dice: Dice,
-        now: Duration,
-        len: usize,
-    ) -> Result<Duration, Loss> {
-        if self.mtu.is_some_and(|mtu| len > mtu) {
-            return Err(Loss::TooLong);
-        }
-        if dice.happens(Question::Loss, self.loss) {
-            return Err(Loss::Chance);
-        }
-        let mut delay = dice.time(Question::Latency, self.latency);
-        if dice.happens(Question::Reorder, self.reorder) {
-            delay += dice.time(Question::HeldBack, Latency::from(Duration::ZERO..HELD_BACK));
-        }
-        if let Some(bandwidth) = self.bandwidth {
-            let waiting = busy_until.saturating_sub(now);
-            if waiting > bandwidth.time(bandwidth.queue_bytes) {
-                return Err(Loss::QueueFull);
-            }
-            *busy_until = now + waiting + bandwidth.time(len as u64);
-            delay += *busy_until - now;
-        }
-        Ok(delay)
-    }
-
-    /// The same for a chunk of a stream: nothing is lost for good, it only takes longer.
-    fn chunk_delay(
-        &self,
-        busy_until: &mut Duration,
-        dice: Dice,
-        now: Duration,
-        len: usize,
-    ) -> Duration {
-        let mut delay = dice.time(Question::Latency, self.latency);
-        for again in 0..LOSSES_MAX {
-            if !dice.numbered(again.into()).happens(Question::Loss, self.loss) {
-                break;
-            }
-            delay += RETRANSMIT * 2u32.pow(again);
-        }
-        if let Some(bandwidth) = self.bandwidth {
-            *busy_until = now.max(*busy_until) + bandwidth.time(len as u64);
-            delay += *busy_until - now;
-        }
-        delay
-    }
-}
-
-impl crate::conditions::Bandwidth {
-    /// How long so many bytes take.
-    fn time(self, bytes: u64) -> Duration {
-        Duration::from_secs_f64(bytes as f64 / self.bytes_per_sec.max(1) as f64)
-    }
 }

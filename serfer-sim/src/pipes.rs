@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use serfer_proto::StreamId;
 
-use crate::network::RETRANSMIT;
 use crate::node::NodeId;
+use crate::passage::RETRANSMIT;
 
 /// One end of one pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,8 +27,10 @@ mod inject;
 mod player;
 mod settings;
 mod show;
+mod tell;
 mod views;
 mod words;
+mod world;
 
 use player::Player;
 

@@ -8,12 +8,8 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use serfer_proto::{
-    Coalesce, Config, ConfigError, ConfigFault, Endpoint, Event, QueryId, QueryParams, Replay,
-    Status,
-};
+use serfer_proto::{Config, ConfigError, ConfigFault, Endpoint, Event, Status};
 
-use crate::conditions::Tune;
 use crate::dice::Dice;
 use crate::network::Network;
 use crate::node::{Node, NodeId, Recorded};
@@ -202,48 +198,6 @@ impl Sim {
         self.nodes[node.index()].app = Some(Box::new(app));
     }
 
-    // ── what tests do all the time ───────────────────────────────────────────────────────────────
-
-    /// Makes a node join others.
-    ///
-    /// # Panics
-    /// If the node does not run, or may not join.
-    #[track_caller]
-    pub fn join(&mut self, node: NodeId, peers: &[NodeId]) {
-        let peers: Vec<_> = peers.iter().map(|&peer| self.addr(peer)).collect();
-        let joined = self.at(node, |endpoint, now| endpoint.join(now, &peers, Replay::Skip));
-        joined.expect("a node that runs and did not leave can join");
-    }
-
-    /// Makes a node leave gracefully.
-    ///
-    /// # Panics
-    /// If the node does not run, or is leaving already.
-    #[track_caller]
-    pub fn leave(&mut self, node: NodeId) {
-        self.at(node, Endpoint::leave).expect("a node that runs can leave, once");
-    }
-
-    /// Makes a node send a user event.
-    ///
-    /// # Panics
-    /// If the node does not run, or may not send it.
-    #[track_caller]
-    pub fn user_event(&mut self, node: NodeId, name: &str, payload: &[u8]) {
-        let sent = self.at(node, |it, now| it.user_event(now, name, payload, Coalesce::No));
-        sent.expect("a node that runs can send events that are not too long");
-    }
-
-    /// Makes a node ask everybody.
-    ///
-    /// # Panics
-    /// If the node does not run, or may not ask.
-    #[track_caller]
-    pub fn query(&mut self, node: NodeId, name: &str, payload: &[u8]) -> QueryId {
-        let asked = self.at(node, |it, now| it.query(now, name, payload, &QueryParams::new()));
-        asked.expect("a node that runs can ask what is not too long")
-    }
-
     // ── views ────────────────────────────────────────────────────────────────────────────────────
 
     /// The time, as a node whose clock is right sees it.
@@ -301,29 +255,6 @@ impl Sim {
     /// What was recorded since [`start_trace`](Self::start_trace); empty before.
     pub fn trace(&self) -> &Trace {
         self.trace.as_ref().unwrap_or(const { &Trace::new() })
-    }
-
-    // ── the network ──────────────────────────────────────────────────────────────────────────────
-
-    /// Changes what the network does to everything that passes.
-    pub fn network(&mut self) -> Tune<'_> {
-        self.network.tune()
-    }
-
-    /// Changes what happens to all that a node sends, besides what the network does to it.
-    pub fn outgoing(&mut self, node: NodeId) -> Tune<'_> {
-        self.network.tune_outgoing(node)
-    }
-
-    /// Changes what happens to all that a node receives, besides what the network does to it.
-    pub fn incoming(&mut self, node: NodeId) -> Tune<'_> {
-        self.network.tune_incoming(node)
-    }
-
-    /// Changes what the network does to what `from` sends to `to`. It starts as the network is now,
-    /// and no longer changes when that does.
-    pub fn link(&mut self, from: NodeId, to: NodeId) -> Tune<'_> {
-        self.network.tune_link(from, to)
     }
 
     // ── inside ───────────────────────────────────────────────────────────────────────────────────

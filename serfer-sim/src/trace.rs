@@ -10,8 +10,8 @@ use std::time::Duration;
 use serfer_proto::Event;
 
 use crate::describe::{Describer, describe_event};
-use crate::network::Loss;
 use crate::node::{Node, NodeId};
+use crate::passage::Loss;
 
 /// What was recorded, in the order in which it happened.
 ///

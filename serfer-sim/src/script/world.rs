@@ -1,0 +1,101 @@
+//! Commands about the network and about machines.
+
+use super::player::{Player, arrow, node, nodes};
+use super::words::{Result, Words, latency, parse};
+use crate::conditions::{Bandwidth, Traffic, Tune};
+
+impl Player {
+    pub(super) fn conditions(&mut self, name: &str, words: &mut Words) -> Result<()> {
+        let traffic = words.traffic()?;
+        let tune = match name {
+            "network" => self.sim.network(),
+            "link" => {
+                let [from, to] = arrow(&self.sim, &words.next("a->b")?)?;
+                self.sim.link(from, to)
+            }
+            direction => {
+                let node = node(&self.sim, &words.next("a node")?)?;
+                if direction == "outgoing" {
+                    self.sim.outgoing(node)
+                } else {
+                    self.sim.incoming(node)
+                }
+            }
+        };
+        tune_as_told(
+            match traffic {
+                Traffic::All => tune,
+                Traffic::Datagrams => tune.datagrams(),
+                Traffic::Streams => tune.streams(),
+            },
+            words,
+        )
+    }
+
+    pub(super) fn cuts(&mut self, name: &str, words: &mut Words) -> Result<()> {
+        let traffic = words.traffic()?;
+        match name {
+            "heal" => self.sim.heal(),
+            "cut" => {
+                let these = nodes(&self.sim, &words.next("a node")?)?;
+                let those = match words.next_if_any() {
+                    Some(those) => nodes(&self.sim, &those)?,
+                    None => self.sim.ids().filter(|id| !these.contains(id)).collect(),
+                };
+                self.sim.cut(&these, &those, traffic);
+            }
+            name => {
+                let [from, to] = arrow(&self.sim, &words.next("a->b")?)?;
+                if name == "block" {
+                    self.sim.block(&[from], &[to], traffic);
+                } else {
+                    self.sim.unblock(&[from], &[to], traffic);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn fault(&mut self, name: &str, words: &mut Words) -> Result<()> {
+        let id = if matches!(name, "pause" | "suspend" | "crash") {
+            self.running(words)?
+        } else {
+            node(&self.sim, &words.next("a node")?)?
+        };
+        match name {
+            "isolate" => self.sim.isolate(id),
+            "down" => self.sim.interface_down(id),
+            "up" => self.sim.interface_up(id),
+            "pause" => self.sim.pause(id),
+            "suspend" => self.sim.suspend(id),
+            "resume" => self.sim.resume(id),
+            "crash" => self.sim.crash(id),
+            _ => {
+                let addr = words.next("an address")?;
+                self.sim.readdress(id, parse("move", &addr)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn tune_as_told(mut tune: Tune<'_>, words: &mut Words) -> Result<()> {
+    for (key, value) in words.rest_named() {
+        tune = match key.as_str() {
+            "latency" => tune.latency(latency(&value)?),
+            "loss" => tune.loss(parse(&key, &value)?),
+            "duplicate" => tune.duplicate(parse(&key, &value)?),
+            "reorder" => tune.reorder(parse(&key, &value)?),
+            "corrupt" => tune.corrupt(parse(&key, &value)?),
+            "mtu" => tune.mtu(parse(&key, &value)?),
+            "bandwidth" => tune.bandwidth(Bandwidth {
+                bytes_per_sec: parse(&key, &value)?,
+                queue_bytes: 64 << 10,
+            }),
+            "refuse" => tune.refuse(parse(&key, &value)?),
+            "reset" => tune.reset(parse(&key, &value)?),
+            _ => return Err(format!("nobody knows `{key}`")),
+        };
+    }
+    Ok(())
+}
