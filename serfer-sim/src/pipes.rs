@@ -89,9 +89,10 @@ impl Pipes {
         PipeEnd { slot: self.slots.len() as u32 - 1, generation: 0, side: 0 }
     }
 
-    /// How many are open.
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+    /// How many have been accepted and are not over: an attempt to reach the dead is no conversation.
+    pub(crate) fn conversations(&self) -> usize {
+        let talk = |slot: &&Slot| slot.ends.iter().all(|end| end.stream.is_some());
+        self.slots.iter().filter(talk).count()
     }
 
     pub(crate) fn end(&mut self, at: PipeEnd) -> Option<&mut End> {
@@ -181,5 +182,50 @@ impl End {
             is_due: false,
             retries: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use serfer_proto::{Config, Endpoint};
+
+    use super::*;
+
+    /// Names for streams: only an endpoint can make them.
+    fn streams() -> (StreamId, StreamId) {
+        let addr = "10.0.0.1:7946".parse().unwrap();
+        #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the clock")]
+        let now = Instant::now();
+        let mut endpoint = Endpoint::new(Config::lan("a").advertise(addr), [0; 32], now).unwrap();
+        let mut accept = || endpoint.handle_accepted(now, addr).unwrap();
+        (accept(), accept())
+    }
+
+    #[test]
+    fn a_pipe_is_free_once_both_ends_are_given_up_and_then_means_nothing() {
+        let (dialled, accepted) = streams();
+        let mut pipes = Pipes::default();
+        let at = pipes.open(NodeId::new(0), dialled, NodeId::new(1));
+        pipes.end(at.other()).unwrap().stream = Some(accepted);
+        assert_eq!(pipes.conversations(), 1);
+        assert_eq!(pipes.finish(at), Some(dialled));
+        assert!(pipes.free.is_empty());
+        assert_eq!(pipes.finish(at.other()), Some(accepted));
+        assert_eq!(pipes.free.len(), 1);
+
+        let next = pipes.open(NodeId::new(0), dialled, NodeId::new(1));
+        assert_eq!(next.slot, at.slot);
+        assert!(pipes.end(at).is_none());
+        assert_eq!(pipes.send(at, Duration::ZERO, Item::Fin), None);
+    }
+
+    #[test]
+    fn a_dial_that_nobody_accepted_leaves_nothing_behind() {
+        let mut pipes = Pipes::default();
+        let at = pipes.open(NodeId::new(0), streams().0, NodeId::new(1));
+        assert!(pipes.finish(at).is_some());
+        assert_eq!(pipes.free.len(), 1);
     }
 }

@@ -11,8 +11,9 @@ use crate::sim::Sim;
 /// How often a condition is looked at while waiting for it.
 const GLANCE: Duration = Duration::from_millis(1);
 
-/// How long nothing may happen for it to be quiet.
-const QUIET: Duration = Duration::from_secs(5);
+/// How long nothing may happen for it to be quiet: longer than a node in bad health, with the presets
+/// for one place, takes from one probe to the next.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// How often a node may want to be woken at one instant.
 const WAKES_MAX: u32 = 10_000;
@@ -53,7 +54,7 @@ impl Sim {
         self.run_until(max, Self::converged)
     }
 
-    /// Lets time pass until for five seconds nothing has happened but that members were probed and
+    /// Lets time pass until for ten seconds nothing has happened but that members were probed and
     /// answered, at most `max`: no event, no news under way, no suspicion, no stream. Returns when
     /// the last thing happened.
     pub fn run_until_quiet(&mut self, max: Duration) -> Option<Duration> {
@@ -128,7 +129,7 @@ impl Sim {
     /// What changes only when something happens.
     fn commotion(&self) -> Commotion {
         let mut sum = Commotion { told: self.told, ..Commotion::default() };
-        sum.unsettled = self.pipes.len() as u64;
+        sum.unsettled = self.pipes.conversations() as u64;
         for id in self.running() {
             if let Some(endpoint) = self.endpoint(id) {
                 let stats = endpoint.stats();
