@@ -1,6 +1,7 @@
 //! A thousand nodes, and how fast they are simulated.
 //!
-//! They join one after another, a minute passes, one dies, and all agree that it did. Run it with
+//! They join one after another, the news of that settles, a minute passes, one dies, and all agree
+//! that it did. Run it with
 //! `cargo run --release -p serfer-sim --example thousand`; an argument changes the number of nodes.
 
 use std::time::{Duration, Instant};
@@ -33,6 +34,7 @@ fn main() {
         }
         sim.run_until_converged(Duration::from_secs(300)).expect("they find each other");
     });
+    measured("settling", &mut sim, &|sim| sim.run_for(Duration::from_secs(30)));
     measured("a minute", &mut sim, &|sim| sim.run_for(Duration::from_secs(60)));
     measured("one dies", &mut sim, &|sim| {
         sim.crash(nodes[count / 2]);
