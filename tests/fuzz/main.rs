@@ -18,6 +18,7 @@ fn every_seed_does_no_harm() {
         assert!(seeds.len() > 10, "{name} has {} seeds", seeds.len());
         for seed in seeds {
             let input = fs::read(&seed).unwrap();
+            // Seen only if it fails, and then the last one is to blame.
             eprintln!("{}", seed.display());
             let memory = allocation_counter::measure(|| target(&input)).bytes_max;
             assert!(memory < MEMORY_MAX, "it took {memory} bytes");

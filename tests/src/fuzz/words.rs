@@ -146,7 +146,14 @@ impl Word {
                 let answer = serf_message::QueryResponse { flags, from, id, ltime, payload };
                 SerfMessage::QueryResponse(answer).encode(&mut out);
             }
-            _ => {}
+            Self::Alive { .. }
+            | Self::AliveAsUsual { .. }
+            | Self::Suspect { .. }
+            | Self::Dead { .. }
+            | Self::Ping { .. }
+            | Self::IndirectPing { .. }
+            | Self::Ack(_)
+            | Self::Nack(_) => {}
         }
         out
     }
