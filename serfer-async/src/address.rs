@@ -98,6 +98,8 @@ fn is_link_local(ip: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use futures_lite::future;
+
     use super::*;
 
     fn parsed(text: &str) -> Result<(String, Option<u16>), String> {
@@ -116,6 +118,42 @@ mod tests {
         assert_eq!(parsed("[::1]:80"), ok("::1", Some(80)));
         assert_eq!(parsed("web-1/10.0.0.1:80"), ok("10.0.0.1", Some(80)));
         assert_eq!(parsed("host:"), ok("host", None));
+    }
+
+    /// The addresses of what is written, where only `localhost` has a name.
+    fn resolved(text: &str) -> Result<String, String> {
+        let resolver: Resolver = Box::new(|host, port| {
+            Box::pin(async move {
+                let addrs = [([127, 0, 0, 1], port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+                if host == "localhost" { Ok(addrs.to_vec()) } else { Ok(Vec::new()) }
+            })
+        });
+        let address = Address::parse(text).map_err(|error| error.to_string())?;
+        let found = future::block_on(address.resolve(&resolver, DEFAULT_PORT));
+        let addrs = found.map_err(|error| error.to_string())?;
+        Ok(addrs.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn a_node_name_before_the_address_changes_nothing() {
+        for (text, addrs) in [
+            ("localhost", Some("127.0.0.1:7946 [::1]:7946")),
+            ("localhost:80", Some("127.0.0.1:80 [::1]:80")),
+            ("127.0.0.1", Some("127.0.0.1:7946")),
+            ("127.0.0.1:80", Some("127.0.0.1:80")),
+            ("::1", Some("[::1]:7946")),
+            ("[::1]", Some("[::1]:7946")),
+            ("[::1]:80", Some("[::1]:80")),
+            ("2001:db8:a0b:12f0::1", Some("[2001:db8:a0b:12f0::1]:7946")),
+            (":80", None),
+            ("localhost:80000", None),
+            ("host.invalid", None),
+            ("[localhost]:80", Some("127.0.0.1:80 [::1]:80")),
+        ] {
+            assert_eq!(resolved(text).ok().as_deref(), addrs, "{text}");
+            assert_eq!(resolved(&format!("foo.bar/{text}")).ok().as_deref(), addrs, "{text}");
+            assert!(resolved(&format!("/{text}")).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -155,3 +155,108 @@ impl<R: Runtime> Alarm<R> {
         self.sleep = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
+    use serfer_proto::{Config, Endpoint};
+
+    use super::*;
+    use crate::events::Subscribers;
+    use crate::tasks::Tasks;
+
+    const HERE: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
+    /// A runtime whose sleeps are noted and cost no time, and whose listener does as it is told.
+    #[derive(Clone)]
+    struct Scripted {
+        start: Instant,
+        /// Whether each stream is accepted; then nothing more happens.
+        accepts: Arc<Mutex<VecDeque<bool>>>,
+        sleeps: Arc<Mutex<Vec<Duration>>>,
+    }
+
+    impl Runtime for Scripted {
+        type Udp = ();
+        type Listener = ();
+        type Stream = ();
+
+        fn now(&self) -> Instant {
+            self.start
+        }
+
+        async fn sleep_until(&self, at: Instant) {
+            self.sleeps.lock().unwrap().push(at - self.start);
+        }
+
+        fn spawn(&self, _task: impl Future<Output = ()> + Send + 'static) {}
+
+        async fn resolve(&self, _host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
+            Ok(Vec::new())
+        }
+
+        async fn bind_udp(&self, _addr: SocketAddr) -> io::Result<()> {
+            Ok(())
+        }
+
+        async fn send_to(&self, (): &(), _data: &[u8], _to: SocketAddr) -> io::Result<()> {
+            Ok(())
+        }
+
+        async fn recv_from(&self, (): &(), _buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+            future::pending().await
+        }
+
+        async fn listen(&self, addr: SocketAddr) -> io::Result<((), SocketAddr)> {
+            Ok(((), addr))
+        }
+
+        async fn accept(&self, (): &()) -> io::Result<((), SocketAddr)> {
+            let next = self.accepts.lock().unwrap().pop_front();
+            match next {
+                Some(true) => Ok(((), HERE)),
+                Some(false) => Err(io::ErrorKind::Other.into()),
+                None => future::pending().await,
+            }
+        }
+
+        async fn connect(&self, _addr: SocketAddr) -> io::Result<()> {
+            Ok(())
+        }
+
+        async fn read(&self, (): &mut (), _buf: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        async fn write_all(&self, (): &mut (), _data: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+
+        async fn finish(&self, (): &mut ()) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// How long, in milliseconds, the listener is left alone after each stream that it cannot accept.
+    fn pauses(accepts: impl IntoIterator<Item = bool>) -> Vec<u128> {
+        let start = Instant::now();
+        let accepts = Arc::new(Mutex::new(accepts.into_iter().collect()));
+        let runtime = Scripted { start, accepts, sleeps: Arc::default() };
+        let endpoint = Endpoint::new(Config::lan("a").advertise(HERE), [0; 32], start).unwrap();
+        let tasks = Tasks::new(runtime.clone());
+        let shared = Shared::new(endpoint, Subscribers::default(), tasks, move || start);
+        let accepting = accept(runtime.clone(), (), Arc::new(shared));
+        assert!(future::block_on(future::poll_once(accepting)).is_none(), "it never gives up");
+        let sleeps = runtime.sleeps.lock().unwrap();
+        sleeps.iter().map(Duration::as_millis).collect()
+    }
+
+    #[test]
+    fn a_listener_that_fails_is_left_alone_for_longer_and_longer() {
+        assert_eq!(pauses([false; 10]), [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+        assert_eq!(pauses([false, false, true, false]), [5, 10, 5]);
+    }
+}
