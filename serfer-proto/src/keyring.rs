@@ -142,6 +142,24 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_16_24_or_32_bytes_long() {
+        for len in [16, 24, 32] {
+            assert!(SecretKey::new(&vec![7; len]).is_ok());
+        }
+        for len in [0, 1, 15, 17, 33, 64] {
+            let error = SecretKeyError::Length { len };
+            assert_eq!(SecretKey::new(&vec![7; len]), Err(error));
+        }
+    }
+
+    #[test]
+    fn a_ring_of_one_key_has_it_as_its_primary() {
+        let key = SecretKey::new(&[1; 16]).unwrap();
+        let ring = Keyring::new(key.clone());
+        assert_eq!((ring.primary(), ring.keys().count()), (&key, 1));
+    }
+
+    #[test]
     fn the_first_key_stays_primary_and_none_is_there_twice() {
         let [a, b] = [1, 2].map(|byte| SecretKey::new(&[byte; 16]).unwrap());
         let ring = Keyring::new(a.clone()).with(b.clone()).with(a.clone());

@@ -352,6 +352,19 @@ mod tests {
     }
 
     #[test]
+    fn four_messages_that_are_sent_twice_fill_three_packets() {
+        let mut queue = queue(&[
+            "1 this is a test..",
+            "2 this is a test..",
+            "3 this is a test..",
+            "4 this is a test..",
+        ]);
+        let limit = scaled(1, 10);
+        let taken = [(); 4].map(|()| filled(&mut queue, limit, 79).len());
+        assert_eq!(taken, [3, 3, 2, 0]);
+    }
+
+    #[test]
     fn newer_news_about_a_member_replaces_older() {
         let mut queue = queue(&[]);
         let (a, b) = (key(0), key(1));
@@ -373,6 +386,13 @@ mod tests {
         assert_eq!(small.push(&[0; 6], Kind::Plain, MANY), 0);
         assert_eq!(small.push(&[0; 6], Kind::Plain, MANY), 1);
         assert_eq!(small.len(), 1);
+    }
+
+    #[test]
+    fn of_equals_a_full_queue_drops_the_oldest() {
+        let mut queue = queue(&["1", "2", "3"]);
+        assert_eq!(queue.push(Bytes::from_static(b"4"), Kind::Plain, 2), 2);
+        assert_eq!(filled(&mut queue, 9, 100), ["4", "3"]);
     }
 
     #[test]

@@ -79,6 +79,15 @@ mod tests {
     }
 
     #[test]
+    fn packets_without_one_pass_as_they_are() {
+        for packet in ["008100", "0d80", "0a00000000", "01000102", "00", ""] {
+            let mut packet = hex::decode(packet).unwrap();
+            let expected = packet.clone();
+            assert_eq!(split(&mut packet).unwrap(), (&b""[..], &mut expected.clone()[..]));
+        }
+    }
+
+    #[test]
     fn broken_headers_are_refused() {
         for broken in ["f4", "f400", "f40561", "f4046162"] {
             let mut packet = hex::decode(broken).unwrap();

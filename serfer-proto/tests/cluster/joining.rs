@@ -183,6 +183,21 @@ fn a_node_with_another_label_is_refused_without_a_word() {
 }
 
 #[test]
+fn a_node_with_our_key_and_another_label_is_refused_without_a_word() {
+    let with = |label: &'static str| {
+        move |config: Config| keyed(config.label(Label::new(label).unwrap()), &[1])
+    };
+    let expected = Refused {
+        why: "connection refused or closed".to_owned(),
+        there: vec![(DropReason::Label, 1)],
+        here: vec![],
+    };
+    assert_eq!(refused(with("blue"), with("red")), expected);
+    assert_eq!(refused(with("blue"), |config| keyed(config, &[1])), expected);
+    assert_eq!(refused(|config| keyed(config, &[1]), with("red")), expected);
+}
+
+#[test]
 fn a_node_with_the_wrong_key_learns_that() {
     let answer = refused(|config| keyed(config, &[1]), |config| keyed(config, &[2]));
     let expected = Refused {

@@ -11,8 +11,10 @@ mod solo;
 mod support;
 mod wrap;
 
+mod acks;
 mod answering;
 mod claiming;
+mod dialling;
 mod events;
 mod hostile;
 mod idle;
@@ -24,6 +26,7 @@ mod limits;
 mod malformed;
 mod migrating;
 mod mutated;
+mod news;
 mod probing;
 mod queries;
 mod questions;

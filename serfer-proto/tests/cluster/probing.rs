@@ -123,7 +123,7 @@ fn whom_nobody_answers_blames_itself_and_takes_more_time() {
 }
 
 /// Waits for the next ping, which is not answered: whom it is for, and its number.
-fn next_ping(solo: &mut Solo) -> (usize, u32) {
+pub(crate) fn next_ping(solo: &mut Solo) -> (usize, u32) {
     solo.acks = false;
     solo.sent.clear();
     loop {

@@ -23,8 +23,9 @@ fn gossip_about_members_counts_only_from_allowed_networks() {
 
 #[test]
 fn members_may_only_be_in_allowed_networks() {
-    let cases: [(&[&str], &str, bool); 8] = [
+    let cases: [(&[&str], &str, bool); 9] = [
         (&[], "192.168.0.1:1", true),
+        (&[], "[2001:db8::1]:1", true),
         (&["0.0.0.0/0"], "192.168.0.1:1", true),
         (&["0.0.0.0/0"], "[fd00::1]:1", false),
         (&["::/0"], "10.0.0.1:1", false),

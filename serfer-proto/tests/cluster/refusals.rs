@@ -86,6 +86,16 @@ fn a_configuration_that_cannot_work_is_refused_with_all_its_faults() {
 }
 
 #[test]
+fn protocol_versions_that_nobody_speaks_are_refused() {
+    let speaking = |version| lan(0).advertise(addr(0)).memberlist_protocol(version);
+    for version in 1..=5 {
+        assert!(Endpoint::new(speaking(version), [0; 32], epoch()).is_ok());
+    }
+    assert_eq!(faults(speaking(0)), "memberlist protocol of 0 is not within 1 to 5");
+    assert_eq!(faults(speaking(6)), "memberlist protocol of 6 is not within 1 to 5");
+}
+
+#[test]
 fn parts_of_a_configuration_that_are_wrong_cannot_be_made() {
     let tags = lan(0).tag("k", "v".repeat(TAGS_LEN_MAX)).unwrap_err().to_string();
     assert_eq!(tags, "tags of 519 encoded bytes exceed 512 bytes");

@@ -1,18 +1,16 @@
-//! Streams, whatever is on the other side.
+//! Streams that others open to us, whatever is on the other side.
 
 use serfer_proto::wire::lzw::Lzw;
-use serfer_proto::wire::message::{Ack, Message, Ping};
+use serfer_proto::wire::message::{Ack, Ping};
 use serfer_proto::wire::stream::StreamMessage;
-use serfer_proto::{
-    Config, DropReason, Endpoint, Event, JoinFailure, Limits, Replay, StreamEnd, StreamId,
-};
+use serfer_proto::{Config, DropReason, Event, Limits, StreamEnd, StreamId};
 
-use crate::craft::{alive, encoded, ping, push_pull, user_event};
+use crate::craft::{push_pull, user_event};
 use crate::network::addr;
 use crate::solo::Solo;
 use crate::support::{lan, ms, secs};
 
-fn on_stream(message: &StreamMessage<'_>) -> Vec<u8> {
+pub(crate) fn on_stream(message: &StreamMessage<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     message.encode(&mut bytes);
     bytes
@@ -22,11 +20,11 @@ fn accept(solo: &mut Solo) -> Option<StreamId> {
     solo.act(|node, now| node.handle_accepted(now, addr(1)))
 }
 
-fn data(solo: &mut Solo, stream: StreamId, data: &[u8]) {
+pub(crate) fn data(solo: &mut Solo, stream: StreamId, data: &[u8]) {
     solo.act(|node, now| node.handle_stream_data(now, stream, data));
 }
 
-fn end(solo: &mut Solo, stream: StreamId, end: StreamEnd) {
+pub(crate) fn end(solo: &mut Solo, stream: StreamId, end: StreamEnd) {
     solo.act(|node, now| node.handle_stream_end(now, stream, end));
 }
 
@@ -111,6 +109,8 @@ fn a_stream_without_a_word_is_a_health_check_and_half_a_message_is_not() {
         (b"", StreamEnd::Closed, 0),
         (b"\x06\x83", StreamEnd::Eof, 1),
         (b"\x06\x83", StreamEnd::Closed, 1),
+        (b"\xf4", StreamEnd::Closed, 1),
+        (b"\xf4\x04blu", StreamEnd::Eof, 1),
     ] {
         let mut solo = Solo::new(lan(0));
         let stream = accept(&mut solo).unwrap();
@@ -199,116 +199,18 @@ fn a_stream_that_brings_too_much_is_closed() {
     assert!(solo.is_well());
 }
 
-// Streams that we dialled.
-
-/// A node that joins through node 1 and is connected to it.
-fn joining() -> (Solo, StreamId) {
-    let mut solo = Solo::new(lan(0));
-    solo.act(|node, now| node.join(now, &[addr(1)], Replay::Skip)).unwrap();
-    let stream = solo.dialled[0].0;
-    solo.act(|node, now| node.handle_connected(now, stream));
-    assert_eq!(solo.written.len(), 1);
-    (solo, stream)
-}
-
-fn failure(solo: &Solo) -> Option<String> {
-    let failures = solo.events.iter().filter_map(|event| match event {
-        Event::JoinDone(done) => Some(done.failed[0].1.to_string()),
-        _ => None,
-    });
-    let failures: Vec<String> = failures.collect();
-    assert!(failures.len() <= 1);
-    failures.into_iter().next()
-}
-
 #[test]
-fn each_step_of_a_join_has_its_time() {
-    let mut solo = Solo::new(lan(0));
-    solo.act(|node, now| node.join(now, &[addr(1)], Replay::Skip)).unwrap();
-    let stream = solo.dialled[0].0;
-    solo.pass(secs(9));
-    solo.act(|node, now| node.handle_connected(now, stream));
-    solo.pass(ms(9999));
-    assert_eq!(failure(&solo), None);
-    solo.pass(ms(1));
-    assert_eq!(failure(&solo), Some("no answer in time".to_owned()));
-    assert_eq!(solo.aborted, [stream]);
-}
-
-#[test]
-fn what_is_no_answer_ends_a_join_with_a_reason() {
-    for (bytes, why) in [
-        (&on_stream(&StreamMessage::Ack(Ack::default()))[..], "unusable answer: not a push/pull"),
-        (&ping(0, 5), "unusable answer: not a push/pull"),
-        (b"HTTP/1.1 400 Bad Request", "unusable answer: message type 72 is not understood here"),
-        (b"\x06\xc1", "unusable answer: value of the wrong type"),
-        (b"\x0d\x81\xa5Error\xa7go away", "the node there said: go away"),
+fn what_announces_more_than_anybody_has_is_refused_at_once() {
+    // Ten million members, and 30 MiB of what the layer above has to say.
+    for announced in [
+        &b"\x06\x83\xa4Join\xc3\xa5Nodes\xce\x00\x98\x96\x80\xacUserStateLen\x00"[..],
+        b"\x06\x83\xa4Join\xc3\xa5Nodes\x00\xacUserStateLen\xce\x01\xe0\x00\x00",
+        b"\x08\x81\xaaUserMsgLen\xce\x01\xe0\x00\x00",
     ] {
-        let (mut solo, stream) = joining();
-        data(&mut solo, stream, bytes);
-        assert_eq!((failure(&solo).as_deref(), &solo.closed[..]), (Some(why), &[stream][..]));
-        end(&mut solo, stream, StreamEnd::Closed);
-        solo.pass(secs(20));
-        assert_eq!(failure(&solo).as_deref(), Some(why), "and is told once");
+        let mut solo = Solo::new(lan(0));
+        let stream = solo.accept(1, announced).unwrap();
+        assert_eq!(solo.dropped(DropReason::Oversized), 1);
+        assert_eq!((&solo.closed[..], &solo.written[..]), (&[stream][..], &[][..]));
+        assert_eq!(solo.node.stats().members, 1);
     }
-}
-
-#[test]
-fn an_answer_that_stops_in_the_middle_ends_a_join() {
-    for how in [StreamEnd::Eof, StreamEnd::Closed] {
-        let (mut solo, stream) = joining();
-        let state = push_pull(true, &[], None);
-        data(&mut solo, stream, &state[..state.len() - 1]);
-        end(&mut solo, stream, how);
-        assert_eq!(failure(&solo).as_deref(), Some("connection refused or closed"));
-        assert_eq!(solo.aborted.len(), usize::from(how == StreamEnd::Eof));
-    }
-}
-
-#[test]
-fn a_long_refusal_is_cut() {
-    let (mut solo, stream) = joining();
-    let mut bytes = b"\x0d\x81\xa5Error\xda\x03\xe8".to_vec();
-    bytes.extend([b'x'; 1000]);
-    data(&mut solo, stream, &bytes);
-    let said = "x".repeat(200);
-    assert_eq!(failure(&solo), Some(JoinFailure::Refused(said).to_string()));
-}
-
-#[test]
-fn only_the_right_ack_over_a_stream_saves_a_member() {
-    for (seq_off, suspicions) in [(0, 0), (1, 1)] {
-        let mut solo = Solo::among(lan(0), 1);
-        solo.acks = false;
-        while solo.dialled.is_empty() {
-            solo.pass(ms(10));
-        }
-        let stream = solo.dialled[0].0;
-        solo.act(|node: &mut Endpoint, now| node.handle_connected(now, stream));
-        let Ok(Message::Ping(ping)) = Message::decode(&solo.written[0].1) else {
-            panic!("{:x?}", solo.written);
-        };
-        let ack = Ack { payload: &[], seq: ping.seq + seq_off };
-        data(&mut solo, stream, &encoded(&Message::Ack(ack)));
-        assert_eq!(solo.closed, [stream]);
-        solo.acks = true;
-        solo.pass(ms(510));
-        assert_eq!(solo.node.stats().suspicions, suspicions);
-    }
-}
-
-#[test]
-fn a_periodic_push_pull_that_fails_is_no_event() {
-    let mut solo = Solo::among(lan(0), 1);
-    solo.pass(secs(61));
-    let dialled = solo.dialled.len();
-    assert!(dialled > 0);
-    for (stream, _) in solo.dialled.clone() {
-        end(&mut solo, stream, StreamEnd::Closed);
-    }
-    solo.pass(secs(60));
-    assert!(solo.dialled.len() > dialled);
-    assert_eq!(solo.events, []);
-    solo.hear(1, &alive(1, 2));
-    assert!(solo.is_well());
 }
