@@ -1,0 +1,141 @@
+//! `CONFORMANCE.md` held to: every row has a test, and the test is there.
+//!
+//! A table's row has three columns: the test of the Go project, what it shows, and where ours is. The
+//! last is a list of `path::test` in backticks, or says why there is none: `does not apply: …`, or
+//! `not yet: …`, which counts against us. What a test asserts is for a reader to judge; a test that
+//! was renamed or deleted is found here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// How many of the rows that apply must be covered, in hundredths.
+const COVERED_MIN: usize = 95;
+
+struct Row<'a> {
+    /// The heading above it: Go's file.
+    file: &'a str,
+    test: &'a str,
+    behaviour: &'a str,
+    ours: &'a str,
+}
+
+/// What a row comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Covered,
+    NotYet,
+    DoesNotApply,
+}
+
+fn rows(text: &str) -> Vec<Row<'_>> {
+    let mut file = "";
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            file = heading;
+        }
+        let cells: Vec<&str> = line.trim().split('|').map(str::trim).collect();
+        if let ["", test, behaviour, ours, ""] = cells[..]
+            && test.starts_with("Test")
+        {
+            rows.push(Row { file, test, behaviour, ours });
+        }
+    }
+    rows
+}
+
+/// Judges a row, or says what is wrong with it. `read` has the text of a file of the project.
+fn judge(row: &Row<'_>, read: &impl Fn(&str) -> Option<String>) -> Result<Verdict, String> {
+    if row.file.is_empty() || row.behaviour.is_empty() {
+        return Err("it has no heading or no behaviour".to_owned());
+    }
+    for (word, verdict) in
+        [("does not apply:", Verdict::DoesNotApply), ("not yet:", Verdict::NotYet)]
+    {
+        if let Some(reason) = row.ours.strip_prefix(word) {
+            let is_given = !reason.trim().is_empty();
+            return if is_given { Ok(verdict) } else { Err("it gives no reason".to_owned()) };
+        }
+    }
+    let references: Vec<&str> = row.ours.split('`').skip(1).step_by(2).collect();
+    if references.is_empty() {
+        return Err("it has neither a test nor a reason".to_owned());
+    }
+    references.into_iter().try_for_each(|reference| check(reference, read))?;
+    Ok(Verdict::Covered)
+}
+
+/// Whether a script, or a file with such a test in it, is there.
+fn check(reference: &str, read: &impl Fn(&str) -> Option<String>) -> Result<(), String> {
+    let (path, test) = reference.split_once("::").unwrap_or((reference, ""));
+    let text = read(path).ok_or_else(|| format!("there is no {path}"))?;
+    let is_there = match test {
+        "" => path.ends_with(".txt"),
+        _ if path.starts_with("tests/interop/") => {
+            text.contains(&format!("\"{test}\"")) || has_function(&text, test)
+        }
+        _ => has_function(&text, test),
+    };
+    if is_there { Ok(()) } else { Err(format!("there is no test {test:?} in {path}")) }
+}
+
+fn has_function(text: &str, name: &str) -> bool {
+    let mut after = text.split("fn ").skip(1).filter_map(|rest| rest.strip_prefix(name));
+    after.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+}
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[test]
+fn nearly_every_test_of_memberlist_has_its_match_here() {
+    let read = |path: &str| std::fs::read_to_string(project().join(path)).ok();
+    let text = read("CONFORMANCE.md").expect("it stands at the root of the project");
+    let rows = rows(&text);
+    let mut faults = Vec::new();
+    let mut seen = BTreeMap::new();
+    let (mut applying, mut covered) = (0, 0);
+    for row in &rows {
+        if seen.insert((row.file, row.test), ()).is_some() {
+            faults.push(format!("{} {}: it is there twice", row.file, row.test));
+        }
+        match judge(row, &read) {
+            Ok(verdict) => {
+                applying += usize::from(verdict != Verdict::DoesNotApply);
+                covered += usize::from(verdict == Verdict::Covered);
+            }
+            Err(fault) => faults.push(format!("{} {}: {fault}", row.file, row.test)),
+        }
+    }
+    assert!(faults.is_empty(), "CONFORMANCE.md:\n{}", faults.join("\n"));
+    assert!(covered * 100 >= applying * COVERED_MIN, "only {covered} of {applying} are covered");
+    let claim = format!("{} rows, {applying} apply, {covered} are covered", rows.len());
+    assert!(text.contains(&claim), "it should say: {claim}");
+}
+
+#[test]
+fn a_row_that_is_not_true_is_found() {
+    let read = |path: &str| match path {
+        "a.rs" => Some("fn there_longer() {}\nfn there() {}".to_owned()),
+        "tests/interop/b.rs" => Some("(\"a_case\", a)".to_owned()),
+        "s.txt" => Some(String::new()),
+        _ => None,
+    };
+    for (ours, expected) in [
+        ("`a.rs::there`", Ok(Verdict::Covered)),
+        ("`a.rs::there`, `tests/interop/b.rs::a_case`, `s.txt`", Ok(Verdict::Covered)),
+        ("not yet: later", Ok(Verdict::NotYet)),
+        ("does not apply: Go's own", Ok(Verdict::DoesNotApply)),
+        ("`a.rs::there_long`", Err("there is no test \"there_long\" in a.rs")),
+        ("`a.rs::there`, `c.rs::there`", Err("there is no c.rs")),
+        ("`a.rs`", Err("there is no test \"\" in a.rs")),
+        ("does not apply: ", Err("it gives no reason")),
+        ("", Err("it has neither a test nor a reason")),
+    ] {
+        let line = format!("## x_test.go\n| TestX | it is so | {ours} |");
+        let rows = rows(&line);
+        let verdict = judge(&rows[0], &read);
+        assert_eq!(verdict, expected.map_err(str::to_owned), "{ours}");
+    }
+}
