@@ -254,7 +254,8 @@ mod tests {
 
     #[test]
     fn all_faults_there_can_be_are_listed_at_once() {
-        let mut config = Config::lan("a\nb").serf_protocol(0).user_event_len_max(0);
+        let mut config =
+            Config::lan("a\nb").serf_protocol(0).memberlist_protocol(0).user_event_len_max(0);
         config.tags.insert("k", "v".repeat(600));
         config.incarnation = u32::MAX;
         config.suspicion = Suspicion { mult: 0, max_timeout_mult: 0, awareness_max: 0 };

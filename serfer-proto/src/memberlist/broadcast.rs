@@ -391,7 +391,7 @@ mod tests {
     #[test]
     fn of_equals_a_full_queue_drops_the_oldest() {
         let mut queue = queue(&["1", "2", "3"]);
-        assert_eq!(queue.push(Bytes::from_static(b"4"), Kind::Plain, 2), 2);
+        assert_eq!(queue.push(b"4", Kind::Plain, 2), 2);
         assert_eq!(filled(&mut queue, 9, 100), ["4", "3"]);
     }
 
