@@ -76,6 +76,9 @@ pub(crate) trait Delegate {
         state: &[u8],
     );
 
+    /// Whether there is room for a node of this name.
+    fn has_room_for(&self, cx: &Cx<'_>, name: &str) -> bool;
+
     /// A node is here, or here again.
     fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
 

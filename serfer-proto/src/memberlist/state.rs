@@ -150,7 +150,8 @@ impl Memberlist {
         from: SocketAddr,
         news: &News<'_>,
     ) {
-        if self.members.len() >= cx.params.limits.members {
+        let is_full = self.members.len() >= cx.params.limits.members;
+        if is_full || !up.has_room_for(cx, news.name) {
             return cx.dropped(DropReason::Full, from, &"too many members");
         }
         if news.incarnation >= incarnation::END {

@@ -331,6 +331,11 @@ impl Delegate for Serf {
         }
     }
 
+    /// We remember members for longer than memberlist does.
+    fn has_room_for(&self, cx: &Cx<'_>, name: &str) -> bool {
+        self.members.len() < cx.params.limits.members || self.members.find(name).is_some()
+    }
+
     fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
         self.on_node_join(cx, node);
     }

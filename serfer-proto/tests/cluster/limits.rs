@@ -135,6 +135,22 @@ fn only_so_many_members_are_taken() {
 }
 
 #[test]
+fn members_that_failed_take_up_room_until_they_are_reaped() {
+    let limits = Limits { members: 3, ..Limits::default() };
+    let mut solo = Solo::among(lan(0).limits(limits), 2);
+    solo.acks = false;
+    solo.pass(secs(300));
+    solo.hear(3, &alive(3, 1));
+    assert_eq!((solo.node.stats().members, solo.dropped(DropReason::Full)), (3, 1));
+    solo.hear(2, &alive(2, 9));
+    assert_eq!(solo.node.member("n2").unwrap().status(), Status::Alive, "it has its place");
+    solo.acks = true;
+    solo.pass(secs(25 * 3600));
+    solo.hear(3, &alive(3, 1));
+    assert!(solo.node.member("n1").is_none() && solo.node.member("n3").is_some());
+}
+
+#[test]
 fn a_port_that_is_not_named_is_ours() {
     let solo = accepted(Alive { port: 0, ..news() });
     assert_eq!(solo.node.member("n1").unwrap().addr(), addr(1));
