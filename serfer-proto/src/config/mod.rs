@@ -4,6 +4,11 @@
 //! memberlist. All members of a cluster should use the same one: how long a failure goes unnoticed
 //! and how much traffic there is depend on everybody's.
 //!
+//! What Go can set and this cannot has nothing to set here. `HandoffQueueDepth`: messages are handled
+//! as they come. `BindAddr`, `Transport`, `DNSConfigPath`: runtimes bind, dial and look up names.
+//! `RequireNodeNames`: only transports that go by names need it. `Logger`, `MetricLabels` and
+//! `QueueCheckInterval`: `tracing` and [`Stats`](crate::Stats) leave that to the application.
+//!
 //! Parts that can be wrong by themselves are types that cannot be built wrong ([`Keyring`],
 //! [`Label`]); what can only be wrong together is found by `Endpoint::new`, all at once.
 
