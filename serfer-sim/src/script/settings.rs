@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serfer_proto::{
-    Compression, Config, Gossip, Keyring, Label, Leave, Limits, Members, Probe, Queries, Reclaim,
-    SecretKey, Suspicion,
+    Compression, Config, Encryption, Gossip, InboundLabel, Keyring, Label, Leave, Limits, Members,
+    Probe, Queries, Reclaim, SecretKey, Suspicion,
 };
 
 use super::words::{Result, parse, switch, time};
@@ -74,12 +74,24 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
             "all" => Compression::StreamsAndPackets,
             other => return Err(format!("`{other}` is no compression: off, streams or all")),
         }),
+        "encryption" => config.encryption(match value {
+            "prepare" => Encryption::Prepare,
+            "prefer" => Encryption::Prefer,
+            "require" => Encryption::Require,
+            other => return Err(format!("`{other}` is not prepare, prefer or require")),
+        }),
         "event.len" => config.user_event_len_max(parse(key, value)?),
+        "inbound-label" => config.inbound_label(match value {
+            "check" => InboundLabel::Check,
+            "stripped" => InboundLabel::Stripped,
+            other => return Err(format!("`{other}` is neither check nor stripped")),
+        }),
         "incarnation" => config.incarnation(parse(key, value)?),
         "keeper" if !switch(key, value)? => config.seed_keeper(None),
         "keeper" => config,
         "key" => config.keyring(keyring(value)?),
         "label" => config.label(Label::new(value).map_err(|error| error.to_string())?),
+        "memberlist" => config.memberlist_protocol(parse(key, value)?),
         "protocol" => config.serf_protocol(parse(key, value)?),
         "push-pull" => config.push_pull_interval(time_or_never(value)?),
         "stream.timeout" => config.stream_timeout(time(value)?),
