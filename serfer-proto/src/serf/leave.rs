@@ -112,6 +112,9 @@ impl Serf {
     }
 
     /// Tells everybody that a member leaves; tells whether there is anybody.
+    ///
+    /// Unlike Go, which looks for somebody afterwards: made to leave, the only other member would not
+    /// hear of it, could not object, and would be leaving for us as long as it lives.
     fn broadcast_leave(&mut self, cx: &mut Cx<'_>, name: &str, prune: Prune, kind: Kind) -> bool {
         let leave = serf_message::Leave {
             ltime: self.clock.time(),
@@ -119,9 +122,9 @@ impl Serf {
             prune: prune == Prune::Yes,
         };
         let ourselves = cx.params.advertise;
+        let heard = self.has_alive_others(cx);
         self.clock.increment();
         self.on_leave_intent(cx, ourselves, &leave);
-        let heard = self.has_alive_others(cx);
         if heard {
             self.queue_message(cx, Class::Intent, &SerfMessage::Leave(leave), kind);
         }

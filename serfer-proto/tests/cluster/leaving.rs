@@ -190,6 +190,13 @@ fn a_member_that_is_alive_objects_to_being_made_to_leave() {
 }
 
 #[test]
+fn the_only_other_member_hears_that_it_is_made_to_leave() {
+    let mut cluster = Cluster::joined(1, 2, lan);
+    cluster.act(0, |node, now| node.force_leave(now, &name(1), Prune::No)).unwrap();
+    cluster.run_until(secs(3), |it| it.status(0, 1) == Some(Status::Alive));
+}
+
+#[test]
 fn nobody_can_be_made_to_leave_by_itself() {
     let mut cluster = Cluster::joined(1, 3, lan);
     cluster.act(0, |node, now| node.force_leave(now, &name(0), Prune::No)).unwrap();
