@@ -13,7 +13,7 @@ use serfer_proto::wire::seal::{Cipher, Sealing, Version};
 use serfer_proto::wire::serf_message::{Join, Leave, SerfMessage, UserEvent};
 use serfer_proto::wire::{kind, label};
 
-use super::words::{Result, Words};
+use super::words::{Result, Words, parse};
 
 /// What the words of a message can refer to.
 pub(super) struct Context<'a> {
@@ -70,9 +70,13 @@ fn state(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> 
             Some(addr) => addr,
             None => (cx.addr_of)(&node)?,
         };
+        let versions = match words.named("versions") {
+            Some(list) => numbers("versions", &list)?,
+            None => VERSIONS.to_vec(),
+        };
         let meta = tags(words.rest_named());
         let (addr, port) = (ip_bytes(addr.ip()), addr.port());
-        let (node, versions) = (Text::from(&*node), &VERSIONS[..]);
+        let (node, versions) = (Text::from(&*node), &*versions);
         let alive = Alive { addr: &addr, incarnation, meta: &meta, node, port, versions };
         Message::Alive(alive).encode(out);
         return Ok(());
@@ -104,6 +108,11 @@ fn serf(kind: &str, words: &mut Words, out: &mut Vec<u8>) -> Result<()> {
     }
     .encode(out);
     Ok(())
+}
+
+/// `1,5,2`, or nothing at all.
+fn numbers(key: &str, list: &str) -> Result<Vec<u8>> {
+    list.split(',').filter(|it| !it.is_empty()).map(|number| parse(key, number)).collect()
 }
 
 /// Tags as they travel.

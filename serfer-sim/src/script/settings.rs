@@ -92,6 +92,10 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
         "key" => config.keyring(keyring(value)?),
         "label" => config.label(Label::new(value).map_err(|error| error.to_string())?),
         "memberlist" => config.memberlist_protocol(parse(key, value)?),
+        "networks" => {
+            let networks = value.split(',').map(|network| parse(key, network));
+            config.allowed_networks(networks.collect::<Result<Vec<_>>>()?)
+        }
         "protocol" => config.serf_protocol(parse(key, value)?),
         "push-pull" => config.push_pull_interval(time_or_never(value)?),
         "stream.timeout" => config.stream_timeout(time(value)?),

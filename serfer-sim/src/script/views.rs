@@ -24,6 +24,7 @@ pub(super) fn stats(endpoint: &Endpoint) -> Vec<String> {
         ("health".to_owned(), stats.health_score.into()),
         ("queued".to_owned(), stats.queued as u64),
         ("probes-failed".to_owned(), stats.probes_failed),
+        ("accusations-held".to_owned(), stats.accusations_held),
         ("suspicions".to_owned(), stats.suspicions),
         ("refutations".to_owned(), stats.refutations),
         ("sends-failed".to_owned(), stats.sends_failed),
