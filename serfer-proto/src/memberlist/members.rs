@@ -179,7 +179,10 @@ impl Members {
 
     /// Changes what we believe of a member, from now on.
     pub(crate) fn set_state(&mut self, key: Key, state: State, now: Instant) {
-        self.displace(key);
+        self.leave_picks(key);
+        if state > State::Suspect {
+            self.leave_probes(key);
+        }
         self.table[key].state = state;
         self.place(key);
         self.forget_departure(key);
@@ -271,7 +274,7 @@ impl Members {
             && since + keep <= now
         {
             self.forget_departure(key);
-            self.displace(key);
+            self.leave_picks(key);
             self.table.remove(key);
         }
     }
@@ -282,13 +285,14 @@ impl Members {
         }
     }
 
-    /// Enters a member where its state says.
+    /// Enters a member where its state says. One that is to be probed already keeps its turn: being
+    /// accused, or cleared, makes nobody due again in the same round.
     fn place(&mut self, key: Key) {
-        let state = self.table[key].state;
+        let Peer { state, probe_place, .. } = self.table[key];
         if Some(key) == self.me {
             return;
         }
-        if state <= State::Suspect {
+        if state <= State::Suspect && probe_place == NOWHERE {
             self.table[key].probe_place = self.probe_order.len() as u32;
             push_tight(&mut self.probe_order, key.index());
         }
@@ -308,32 +312,35 @@ impl Members {
         }
     }
 
-    /// The reverse of [`place`](Self::place).
-    fn displace(&mut self, key: Key) {
+    fn leave_probes(&mut self, key: Key) {
+        let mut place = self.table[key].probe_place as usize;
+        if place == NOWHERE as usize {
+            return;
+        }
+        if place < self.probe_next {
+            self.probe_next -= 1;
+            self.swap_probes(place, self.probe_next);
+            place = self.probe_next;
+        }
+        self.swap_probes(place, self.probe_order.len() - 1);
+        self.probe_order.pop();
+        self.table[key].probe_place = NOWHERE;
+    }
+
+    fn leave_picks(&mut self, key: Key) {
         let peer = &self.table[key];
-        let (zone, pick_place) = (peer.state as usize, peer.pick_place as usize);
-        if peer.probe_place != NOWHERE {
-            let mut place = peer.probe_place as usize;
-            if place < self.probe_next {
-                self.probe_next -= 1;
-                self.swap_probes(place, self.probe_next);
-                place = self.probe_next;
-            }
-            self.swap_probes(place, self.probe_order.len() - 1);
-            self.probe_order.pop();
-            self.table[key].probe_place = NOWHERE;
+        let (zone, mut place) = (peer.state as usize, peer.pick_place as usize);
+        if place == NOWHERE as usize {
+            return;
         }
-        if pick_place != NOWHERE as usize {
-            let mut place = pick_place;
-            for zone in zone..=State::Dead as usize {
-                self.zone_ends[zone] -= 1;
-                let last = self.zone_ends[zone];
-                self.swap_picks(place, last);
-                place = last;
-            }
-            self.picks.pop();
-            self.table[key].pick_place = NOWHERE;
+        for zone in zone..=State::Dead as usize {
+            self.zone_ends[zone] -= 1;
+            let last = self.zone_ends[zone];
+            self.swap_picks(place, last);
+            place = last;
         }
+        self.picks.pop();
+        self.table[key].pick_place = NOWHERE;
     }
 
     fn swap_probes(&mut self, a: usize, b: usize) {
@@ -399,6 +406,22 @@ mod tests {
             orders.insert(round);
         }
         assert_eq!(orders.len(), 20);
+    }
+
+    #[test]
+    fn who_is_accused_or_cleared_keeps_its_turn() {
+        let (mut members, keys, mut rng) = members(10);
+        let mut round = Vec::new();
+        for _ in 0..10 {
+            let probed = members.next_probe(&mut rng).unwrap();
+            members.set_state(probed, State::Suspect, epoch());
+            if round.len() % 2 == 0 {
+                members.set_state(probed, State::Alive, epoch());
+            }
+            round.push(probed);
+        }
+        round.sort_unstable();
+        assert_eq!(round, keys);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serfer_proto::{Coalesce, Config, Event, MemberChange, Replay, Status};
 use crate::harness::Cluster;
 use crate::network::addr;
 use crate::solo::Solo;
-use crate::support::{lan, local, ms, secs};
+use crate::support::{lan, local, secs};
 
 const TEN_MINUTES: Duration = secs(600);
 
@@ -77,8 +77,9 @@ fn once_everybody_is_back_nobody_wakes_for_the_gone() {
     cluster.start(2);
     cluster.join(2, &[0, 1]);
     cluster.run_until(secs(10), |it| it.agree() && it.is_quiet());
-    // The next gossip tick finds that all has been said.
-    cluster.run(ms(200));
+    // The next gossip tick finds that all has been said, and the keeper's next try, a minute later at
+    // most, that nobody is missing.
+    cluster.run(secs(60));
     cluster.nodes.iter_mut().for_each(|node| node.wakes.clear());
     cluster.run(TEN_MINUTES);
     for node in &cluster.nodes {
