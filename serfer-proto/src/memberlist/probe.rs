@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::distress::Distress;
 use super::gossip::checksum_for;
 use super::members::State;
 use super::{Delegate, Memberlist, next_tick};
+use crate::config::Probe as Settings;
 use crate::context::Cx;
 use crate::member::{Member, Node, Status};
 use crate::rng::Rng;
@@ -331,21 +332,27 @@ impl Memberlist {
             wants_nack: ping.nack,
         };
         self.prober.relayed.insert(seq, relayed);
-        cx.timers.set(Timer::Relay(seq), cx.now + cx.params.probe.timeout);
+        let settings = &cx.params.probe;
+        let wait = if ping.nack { nack_after(settings) } else { settings.timeout };
+        cx.timers.set(Timer::Relay(seq), cx.now + wait);
         let me = Source::of(cx);
         let relay = Message::Ping(me.ping(seq, ping.node));
         self.send(cx, up, SocketAddr::new(ip.to_canonical(), port), &relay);
     }
 
-    /// The node that we pinged for another did not answer.
+    /// The node that we pinged for another has not answered. Its ack may still come, for a while.
     pub(crate) fn on_relay_timeout<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, seq: u32) {
-        let Some(relayed) = self.prober.relayed.remove(&seq) else {
+        let Some(relayed) = self.prober.relayed.get_mut(&seq) else {
             return;
         };
-        if relayed.wants_nack {
-            let nack = Message::Nack(Nack { seq: relayed.seq });
-            self.send(cx, up, relayed.answer_to, &nack);
+        if !std::mem::take(&mut relayed.wants_nack) {
+            self.prober.relayed.remove(&seq);
+            return;
         }
+        let (answer_to, nack) = (relayed.answer_to, Nack { seq: relayed.seq });
+        let settings = &cx.params.probe;
+        cx.timers.set(Timer::Relay(seq), cx.now + (settings.timeout - nack_after(settings)));
+        self.send(cx, up, answer_to, &Message::Nack(nack));
     }
 
     /// Where to answer a ping.
@@ -365,6 +372,15 @@ impl Memberlist {
         let named = SocketAddr::new(ip.to_canonical(), port);
         if self.members.knows_addr(named) { named } else { from }
     }
+}
+
+/// When a helper says that it has no answer: at four fifths of the probe timeout (Lifeguard §IV-A), or
+/// of what is left of the interval of whoever asks, if that is less.
+///
+/// Unlike Go, which waits for all of the timeout. With its LAN and WAN presets that is when the round
+/// of whoever asked is over, so each nack was missing and counted against it.
+fn nack_after(settings: &Settings) -> Duration {
+    settings.timeout.min(settings.interval.saturating_sub(settings.timeout)) * 4 / 5
 }
 
 fn may_ping_by_stream(cx: &Cx<'_>, node: &Arc<Node>) -> bool {

@@ -284,13 +284,49 @@ fn a_helper_passes_the_ack_on_or_says_that_there_is_none() {
     solo.acks = false;
     solo.hear(1, &indirect_ping(2, 6, true));
     solo.hear(1, &indirect_ping(2, 7, false));
-    solo.pass(ms(499));
+    solo.pass(ms(399));
     solo.sent.clear();
     solo.pass(ms(1));
     let expected = encoded(&Message::Nack(Nack { seq: 6 }));
     assert_eq!(solo.said(), [(addr(1), expected)]);
     solo.pass(secs(5));
     assert_eq!(solo.said(), []);
+}
+
+#[test]
+fn a_helper_says_no_before_the_round_of_who_asks_is_over() {
+    for (interval, timeout, after) in [(1000, 500, 400), (5000, 3000, 1600), (1000, 200, 160)] {
+        let probe = Probe {
+            interval: ms(interval),
+            timeout: ms(timeout),
+            indirect_checks: 3,
+            stream_fallback: true,
+        };
+        let mut solo = Solo::new(lan(0).probe(probe));
+        solo.acks = false;
+        solo.hear(1, &indirect_ping(2, 5, true));
+        let nack = (addr(1), encoded(&Message::Nack(Nack { seq: 5 })));
+        solo.pass(ms(after - 1));
+        assert!(!solo.said().contains(&nack));
+        solo.pass(ms(1));
+        assert!(solo.said().contains(&nack));
+        assert!(timeout + after < interval);
+    }
+}
+
+#[test]
+fn an_ack_is_passed_on_even_after_a_nack() {
+    let mut solo = Solo::new(lan(0));
+    solo.acks = false;
+    solo.hear(1, &indirect_ping(2, 5, true));
+    let relayed = solo.said().iter().find_map(|(_, message)| match Message::decode(message) {
+        Ok(Message::Ping(ping)) => Some(ping.seq),
+        _ => None,
+    });
+    solo.pass(ms(450));
+    let ack = |seq| encoded(&Message::Ack(Ack { payload: &[], seq }));
+    solo.hear(2, &ack(relayed.unwrap()));
+    assert!(solo.said().contains(&(addr(1), ack(5))));
 }
 
 #[test]
