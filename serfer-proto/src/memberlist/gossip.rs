@@ -4,6 +4,9 @@
 //! be told, so an idle node sleeps through (a wake-up costs ten times what a datagram does).
 //! Counterpart of Go's `gossip`.
 
+use std::net::SocketAddr;
+
+use super::state::say_alive;
 use super::{Delegate, Memberlist};
 use crate::context::Cx;
 use crate::link::Checksum;
@@ -15,12 +18,16 @@ use crate::wire::msgpack::Text;
 /// How many members are contradicted in one tick.
 const CONTRADICTED_MAX: usize = 64;
 
+/// How many answers are passed on in one tick. Few: it is for those whom gossip missed.
+const ANSWERS_MAX: usize = 8;
+
 /// Peers that announce this protocol know checksums.
 const CHECKSUM_SINCE: u8 = 5;
 
 impl Memberlist {
     pub(crate) fn on_gossip_tick<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         self.send_contradictions(cx, up);
+        self.send_answers(cx, up);
         let mut picked = std::mem::take(&mut self.picked);
         picked.clear();
         let count = cx.params.gossip.nodes;
@@ -70,6 +77,39 @@ impl Memberlist {
                 node: Text(node.name.as_bytes()),
             };
             self.send(cx, up, node.addr(), &Message::Dead(dead));
+        }
+    }
+
+    /// Somebody accuses a member of what it has answered since: pass the answer on to them at the
+    /// next tick, once.
+    ///
+    /// Unlike Go, which ignores it: gossip misses somebody now and then, and who misses an answer
+    /// declares a living member failed, and learns better only when it happens to compare everything.
+    pub(super) fn pass_answer_on(&mut self, cx: &mut Cx<'_>, key: Key, to: SocketAddr) {
+        let answer = (key, to);
+        let is_new = !self.answers.contains(&answer);
+        let answered = self.members[key].state() == State::Alive;
+        // Not to strangers, at whom somebody else may be aiming us.
+        if is_new && answered && self.answers.len() < ANSWERS_MAX && self.members.knows_addr(to) {
+            self.answers.push(answer);
+            cx.gossip_soon();
+        }
+    }
+
+    fn send_answers<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        while let Some((key, to)) = self.answers.pop() {
+            let Some(peer) = self.members.get(key).filter(|peer| peer.state() == State::Alive)
+            else {
+                continue;
+            };
+            let mut answer = Vec::with_capacity(160);
+            say_alive(&peer.node, peer.incarnation.number(), |alive| alive.encode(&mut answer));
+            self.packet.reset(cx.link.message_len_max());
+            // What is too long for a packet is left to push/pulls.
+            if self.packet.push(&[&answer]) {
+                self.fill_packet(cx, up);
+                self.send_packet(cx, up, to, Checksum::Omit);
+            }
         }
     }
 }

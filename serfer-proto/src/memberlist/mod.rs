@@ -120,6 +120,8 @@ pub(crate) struct Memberlist {
     picked: Vec<crate::table::Key>,
     /// Members that are gone and do not know it.
     contradicted: Vec<crate::table::Key>,
+    /// Members that have answered an accusation, and who does not know it.
+    answers: Vec<(crate::table::Key, SocketAddr)>,
 }
 
 impl Memberlist {
@@ -139,6 +141,7 @@ impl Memberlist {
             encoded: Vec::new(),
             picked: Vec::new(),
             contradicted: Vec::new(),
+            answers: Vec::new(),
         }
     }
 

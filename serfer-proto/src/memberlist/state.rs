@@ -391,7 +391,7 @@ impl Memberlist {
 
     /// Whom an accusation concerns: nobody if the accused is unknown or has outbid it already.
     fn check_accusation(
-        &self,
+        &mut self,
         cx: &mut Cx<'_>,
         from: SocketAddr,
         accused: Text<'_>,
@@ -404,6 +404,7 @@ impl Memberlist {
         let key = self.members.find(name)?;
         let known = self.members[key].incarnation;
         if incarnation < known.number() {
+            self.pass_answer_on(cx, key, from);
             return None;
         }
         if !known.reaches(incarnation, cx.uptime()) {
@@ -448,16 +449,8 @@ impl Memberlist {
 
     fn broadcast_alive(&mut self, cx: &mut Cx<'_>, key: Key) {
         let peer = &self.members[key];
-        let node = peer.node.clone();
-        let alive = Alive {
-            addr: &ip_bytes(node.ip),
-            incarnation: peer.incarnation.number(),
-            meta: &node.meta,
-            node: Text(node.name.as_bytes()),
-            port: node.port,
-            versions: &node.versions.to_bytes(),
-        };
-        self.broadcast(cx, &Message::Alive(alive), Kind::About(key));
+        let (node, incarnation) = (peer.node.clone(), peer.incarnation.number());
+        say_alive(&node, incarnation, |alive| self.broadcast(cx, alive, Kind::About(key)));
     }
 
     fn broadcast_suspect(&mut self, cx: &mut Cx<'_>, key: Key, incarnation: u32, accuser: &str) {
@@ -482,6 +475,18 @@ impl Memberlist {
             cx.timers.set(Timer::PushPull, cx.now + stagger + interval);
         }
     }
+}
+
+/// Says that a node is there, in the words that it last used itself.
+pub(super) fn say_alive(node: &Node, incarnation: u32, say: impl FnOnce(&Message<'_>)) {
+    say(&Message::Alive(Alive {
+        addr: &ip_bytes(node.ip),
+        incarnation,
+        meta: &node.meta,
+        node: Text(node.name.as_bytes()),
+        port: node.port,
+        versions: &node.versions.to_bytes(),
+    }));
 }
 
 /// Whom an accusation concerns.

@@ -260,6 +260,48 @@ fn a_stale_word_of_one_who_is_gone_is_contradicted_to_its_face() {
 }
 
 #[test]
+fn who_missed_an_answer_to_an_accusation_is_told_it() {
+    let told = |solo: &Solo, to: SocketAddr, answer: &[u8]| {
+        let is_it = |(at, packet): &&(SocketAddr, Vec<u8>)| {
+            *at == to && messages(packet).iter().any(|message| *message == answer)
+        };
+        solo.sent.iter().filter(is_it).count()
+    };
+    for accusation in [suspect(1, 3, 4), dead(1, 3, 4)] {
+        let mut solo = Solo::among(lan(0), 3);
+        solo.hear(1, &alive(1, 5));
+        solo.pass(secs(5));
+        solo.sent.clear();
+        for _ in 0..100 {
+            solo.hear(2, &accusation);
+            solo.hear_from(addr(50), &accusation);
+        }
+        solo.pass(ms(200));
+
+        assert_eq!(status(&solo, 1), Some(Status::Alive));
+        assert_eq!(told(&solo, addr(2), &alive(1, 5)), 1);
+        assert_eq!(told(&solo, addr(50), &alive(1, 5)), 0, "a stranger");
+    }
+}
+
+#[test]
+fn who_missed_our_own_answer_is_told_it_too() {
+    let mut solo = Solo::among(lan(0), 2);
+    solo.hear(2, &suspect(0, 2, 1));
+    solo.pass(secs(5));
+    solo.sent.clear();
+    solo.hear(2, &suspect(0, 2, 1));
+    solo.pass(ms(200));
+
+    let is_me = |(to, packet): &(SocketAddr, Vec<u8>)| {
+        let says_so = |message: &Vec<u8>| matches!(Message::decode(message), Ok(Message::Alive(me)) if me.incarnation == 2);
+        *to == addr(2) && messages(packet).iter().any(says_so)
+    };
+    assert!(solo.sent.iter().any(is_me));
+    assert_eq!(solo.node.stats().refutations, 1);
+}
+
+#[test]
 fn who_left_and_is_back_without_a_memory_is_told_so() {
     let mut solo = Solo::among(lan(0), 2);
     solo.hear(1, &dead(1, 1, 9));
