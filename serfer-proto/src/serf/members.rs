@@ -58,6 +58,10 @@ impl Serf {
                 self.members.set_node(key, node.clone());
                 self.set_status(key, Status::Alive, None);
                 self.arm_reap(cx);
+                if let Some((Intent::Join, ltime)) = self.recent_intents.get(&node.name) {
+                    let entry = &mut self.members[key];
+                    entry.status_ltime = entry.status_ltime.max(ltime);
+                }
                 key
             }
             None => self.insert_member(node),
@@ -121,6 +125,12 @@ impl Serf {
         let entry = &mut self.members[key];
         if join.ltime <= entry.status_ltime {
             return false;
+        }
+        if entry.member.status == Status::Left {
+            // Unlike Go: until it is back here too, what is told of it keeps the time of its farewell.
+            // Otherwise others, where it is back, would hear that it left after that, and hold it
+            // for leaving for as long as it stays.
+            return self.note_intent(cx, name, Intent::Join, join.ltime);
         }
         entry.status_ltime = join.ltime;
         if entry.member.status == Status::Leaving {

@@ -151,6 +151,29 @@ fn a_push_pull_tells_who_left_and_two_that_agree_stay_where_they_are() {
 }
 
 #[test]
+fn who_does_not_know_yet_that_a_member_is_back_does_not_make_it_leave() {
+    let returning = |words: &[Vec<u8>]| {
+        let mut solo = Solo::among(lan(0), 3);
+        solo.hear(1, &leave_intent(1, 4));
+        solo.hear(1, &dead(1, 1, 1));
+        assert_eq!(status(&solo, 1), Some(Status::Left));
+        solo.hear(2, &join_intent(1, 7));
+        words.iter().for_each(|word| solo.hear(2, word));
+        solo
+    };
+    let (mut behind, mut ahead) = (returning(&[]), returning(&[alive(1, 2)]));
+    behind.accept(2, &push_pull(false, &[], None)).unwrap();
+    let (_, state) = &behind.written[0];
+    ahead.accept(3, state).unwrap();
+    assert_eq!(status(&ahead, 1), Some(Status::Alive));
+
+    // Once it is back there too, it is so since its intent.
+    behind.hear(2, &alive(1, 2));
+    behind.hear(2, &leave_intent(1, 7));
+    assert_eq!(status(&behind, 1), Some(Status::Alive));
+}
+
+#[test]
 fn names_of_intents_must_be_names_and_times_within_reach() {
     let mut solo = Solo::among(lan(0), 1);
     for broken in [&b""[..], b"a\nb", b"\xff", &[b'x'; 1025]] {
