@@ -108,6 +108,11 @@ impl BroadcastQueue {
         self.len == 0
     }
 
+    /// Whether there is a message about this member.
+    pub(crate) fn has_about(&self, key: Key) -> bool {
+        self.about.contains_key(&key)
+    }
+
     /// Queues a message and returns how many others had to go so that there are at most `len_max`.
     pub(crate) fn push(&mut self, message: &[u8], kind: Kind, len_max: usize) -> u64 {
         let (about, farewell) = match kind {

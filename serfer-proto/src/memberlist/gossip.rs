@@ -88,7 +88,8 @@ impl Memberlist {
     pub(super) fn pass_answer_on(&mut self, cx: &mut Cx<'_>, key: Key, to: SocketAddr) {
         let answer = (key, to);
         let is_new = !self.answers.contains(&answer);
-        let answered = self.members[key].state() == State::Alive;
+        // As long as it spreads, it will get there by itself.
+        let answered = self.members[key].state() == State::Alive && !self.queue.has_about(key);
         // Not to strangers, at whom somebody else may be aiming us.
         if is_new && answered && self.answers.len() < ANSWERS_MAX && self.members.knows_addr(to) {
             self.answers.push(answer);
