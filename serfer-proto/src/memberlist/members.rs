@@ -246,6 +246,8 @@ impl Members {
     }
 
     /// Appends up to `count` others to `picked`, at random, that are in `worst` state or better.
+    ///
+    /// Unlike older Go, which draws blindly and now and then misses the only one there is (hm#350).
     pub(crate) fn pick(
         &mut self,
         rng: &mut Rng,
