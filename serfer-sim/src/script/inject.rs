@@ -45,7 +45,16 @@ fn probe(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> 
     match kind {
         "ping" => {
             let node = words.next_if_any().unwrap_or_else(|| cx.receiver.to_owned());
-            Message::Ping(Ping { node: Text::from(&*node), seq, ..Ping::default() }).encode(out);
+            let source = words.parsed::<SocketAddr>("source")?;
+            let source_ip = source.map(|it| ip_bytes(it.ip()));
+            let ping = Ping {
+                node: Text::from(&*node),
+                seq,
+                source_addr: source_ip.as_deref(),
+                source_port: source.map(|it| it.port()),
+                ..Ping::default()
+            };
+            Message::Ping(ping).encode(out);
         }
         "indirect-ping" => {
             let node = words.next("whom to ping")?;
