@@ -1,0 +1,50 @@
+//! What loss does to clusters of 32 and 128 nodes: a table.
+//!
+//! For every share of packets that are lost: how often a living member is declared failed, and how
+//! long it takes until all know of one that died. Run it with
+//! `cargo run --release -p serfer-sim --example loss`; an argument changes the seed. The README has
+//! what it prints, and what to make of it.
+
+mod measure;
+
+use std::time::Duration;
+
+use measure::{Measured, Setting, Streams, measure};
+
+const WATCHED: Duration = Duration::from_secs(5 * 60);
+const CRASHES: usize = 9;
+
+#[expect(clippy::print_stdout, reason = "it is what the example is for")]
+fn main() {
+    let seed = std::env::args().nth(1).map_or(1, |it| it.parse().expect("a seed is a number"));
+    let minutes = WATCHED.as_secs() / 60;
+    println!("seed {seed}, default LAN configuration, 1 to 5 ms each way");
+    println!(
+        "false: members that declared a living one failed, each time counted, in {minutes} min"
+    );
+    println!(
+        "median, max: after how long all knew of a crash, of {CRASHES} crashes; -: not within 120 s\n"
+    );
+    println!("             datagrams and segments lost      only datagrams lost");
+    println!("nodes  loss    false     median        max    false     median        max");
+    for nodes in [32, 128] {
+        for tenths in 0..=8 {
+            let cell = |streams| {
+                let loss = f64::from(tenths) / 10.0;
+                let setting =
+                    Setting { seed, nodes, loss, streams, watched: WATCHED, crashes: CRASHES };
+                columns(&measure(&setting))
+            };
+            let (lossy, intact) = (cell(Streams::Lossy), cell(Streams::Intact));
+            println!("{nodes:>5}  {:>3}%{lossy}{intact}", tenths * 10);
+        }
+    }
+}
+
+fn columns(measured: &Measured) -> String {
+    let time = |time: Option<Duration>| {
+        time.map_or_else(|| "-".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()))
+    };
+    let (median, max) = (time(measured.median()), time(measured.max()));
+    format!("{:>9}{median:>11}{max:>11}", measured.false_failures)
+}
