@@ -1,0 +1,153 @@
+//! What all scenarios start from, and what they ask about.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serfer_proto::{MemberChange, Members, Stats, Status};
+use serfer_sim::{Config, Event, NodeId, Sim};
+
+pub(crate) const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+pub(crate) const fn mins(mins: u64) -> Duration {
+    secs(60 * mins)
+}
+
+pub(crate) const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+const SEEDS: u64 = 5;
+
+/// Runs a scenario with several seeds, and says with which one it failed.
+pub(crate) fn with_seeds(scenario: impl Fn(u64)) {
+    struct Current(u64);
+
+    impl Drop for Current {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("this was seed {}", self.0);
+            }
+        }
+    }
+
+    for seed in 1..=SEEDS {
+        let _current = Current(seed);
+        scenario(seed);
+    }
+}
+
+/// A cluster that has found itself and come to rest: 1 to 5 ms each way, all joined by the first.
+pub(crate) fn cluster(
+    seed: u64,
+    config: impl Fn(String) -> Config,
+    count: usize,
+) -> (Sim, Vec<NodeId>) {
+    let mut sim = Sim::new(seed);
+    sim.network().latency(ms(1)..ms(5));
+    let ids = sim.many(config, count);
+    for &id in &ids[1..] {
+        sim.join(id, &[ids[0]]);
+    }
+    settle(&mut sim);
+    (sim, ids)
+}
+
+/// Lets a cluster find itself and come to rest, and forgets the events of that.
+pub(crate) fn settle(sim: &mut Sim) {
+    sim.run_until_converged(mins(2)).expect("they find each other");
+    sim.run_for(secs(30));
+    for id in sim.ids() {
+        sim.take_events(id);
+    }
+}
+
+/// The default.
+pub(crate) fn lan(name: String) -> Config {
+    Config::lan(name)
+}
+
+/// A LAN configuration in which streams do not stand in for datagrams.
+pub(crate) fn lan_without_fallback(name: String) -> Config {
+    Config::lan(name).probe_with(|probe| probe.stream_fallback = false)
+}
+
+/// As if failed members were never tried again at random, which only sometimes helps.
+pub(crate) fn without_reconnects(config: Config) -> Config {
+    config.members(Members { reconnect_interval: mins(60 * 24), ..Members::default() })
+}
+
+/// Whom nodes declared failed, how often, by name of who said it and of whom.
+pub(crate) fn failures(sim: &Sim, said_by: &[NodeId]) -> BTreeMap<(String, String), usize> {
+    let mut failures = BTreeMap::new();
+    for &id in said_by {
+        for recorded in sim.events(id) {
+            let Event::Member(event) = &recorded.event else {
+                continue;
+            };
+            if event.change != MemberChange::Failed {
+                continue;
+            }
+            for member in &*event.members {
+                let key = (sim.name(id).to_owned(), member.name().to_owned());
+                *failures.entry(key).or_default() += 1;
+            }
+        }
+    }
+    failures
+}
+
+/// Fails if anybody of these declared another of these failed.
+#[track_caller]
+pub(crate) fn assert_none_failed(sim: &Sim, among: &[NodeId]) {
+    let names: Vec<&str> = among.iter().map(|&id| sim.name(id)).collect();
+    let mut failures = failures(sim, among);
+    failures.retain(|(_, about), _| names.contains(&about.as_str()));
+    assert!(failures.is_empty(), "declared failed, by whom and how often: {failures:?}");
+}
+
+/// Fails unless each of these believes this of each of those.
+#[track_caller]
+pub(crate) fn assert_status(sim: &Sim, these: &[NodeId], those: &[NodeId], status: Status) {
+    for &id in these {
+        for &other in those {
+            let believed = sim.status(id, sim.name(other));
+            assert_eq!(believed, Some(status), "{} of {}", sim.name(id), sim.name(other));
+        }
+    }
+}
+
+/// How many nodes that run do not know where another one is, or hold it for gone; both ways count.
+pub(crate) fn unacquainted(sim: &Sim) -> usize {
+    let ids: Vec<NodeId> = sim.running().collect();
+    let unknown = |id: NodeId| {
+        let endpoint = sim.endpoint(id).expect("it runs");
+        let is_known = |&other: &NodeId| {
+            let member = endpoint.member(sim.name(other));
+            member.is_some_and(|it| it.status() == Status::Alive && it.addr() == sim.addr(other))
+        };
+        ids.iter().filter(|other| !is_known(other)).count()
+    };
+    ids.iter().map(|&id| unknown(id)).sum()
+}
+
+/// How often nodes were told that somebody else claims a member's name.
+pub(crate) fn conflicts(sim: &Sim, nodes: &[NodeId]) -> usize {
+    let is_conflict = |event: &Event| matches!(event, Event::Conflict(_));
+    let at = |&id: &NodeId| sim.events(id).iter().filter(|it| is_conflict(&it.event)).count();
+    nodes.iter().map(at).sum()
+}
+
+/// Changes the tags of a node many times, so that its incarnation is far from where it started.
+pub(crate) fn change_tags(sim: &mut Sim, node: NodeId, times: u32) {
+    for time in 0..times {
+        let tags = [("time", time.to_string())].into_iter().collect();
+        sim.at(node, |endpoint, now| endpoint.set_tags(now, tags)).expect("it is short");
+    }
+}
+
+/// The sum of a counter over some nodes that run.
+pub(crate) fn sum(sim: &Sim, nodes: &[NodeId], counter: impl Fn(&Stats) -> u64) -> u64 {
+    nodes.iter().filter_map(|&id| sim.endpoint(id)).map(|it| counter(&it.stats())).sum()
+}
