@@ -216,6 +216,49 @@ impl Serfer {
         Ok(self.inner.shared.input(|state, now| state.endpoint.set_tags(now, tags))??)
     }
 
+    /// Sets one of our tags, and tells everybody unless it is so already.
+    ///
+    /// # Errors
+    /// As [`set_tags`](Self::set_tags); then nothing has changed.
+    pub fn set_tag(&self, key: &str, value: &str) -> Result<(), Error> {
+        self.update_tags(|tags| {
+            tags.insert(key, value);
+        })
+    }
+
+    /// Removes one of our tags, and tells everybody if there was one.
+    ///
+    /// # Errors
+    /// As [`set_tags`](Self::set_tags); then nothing has changed.
+    pub fn remove_tag(&self, key: &str) -> Result<(), Error> {
+        self.update_tags(|tags| {
+            tags.remove(key);
+        })
+    }
+
+    /// Changes our tags, and tells everybody if that changes anything. If others change them at the
+    /// same time, nothing of either gets lost: `change` is called again with what they made of them.
+    ///
+    /// # Errors
+    /// As [`set_tags`](Self::set_tags); then nothing has changed.
+    pub fn update_tags(&self, mut change: impl FnMut(&mut Tags)) -> Result<(), Error> {
+        loop {
+            let before = self.inner.shared.with(|state| state.endpoint.tags().clone())?;
+            let mut after = before.clone();
+            change(&mut after);
+            if after == before {
+                return Ok(());
+            }
+            let outcome = self.inner.shared.input(|state, now| {
+                let is_current = *state.endpoint.tags() == before;
+                is_current.then(|| state.endpoint.set_tags(now, after))
+            })?;
+            if let Some(set) = outcome {
+                return Ok(set?);
+            }
+        }
+    }
+
     /// Makes a failed member count as left, everywhere, or forgets it altogether.
     ///
     /// # Errors

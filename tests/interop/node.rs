@@ -120,9 +120,7 @@ impl Peer for Node {
     #[track_caller]
     fn set_tag(&self, key: &str, value: &str) {
         self.identity.is_tagged(key, value);
-        let mut tags = self.serf.tags();
-        tags.insert(key, value);
-        self.serf.set_tags(tags).expect("the tags fit");
+        self.serf.set_tag(key, value).expect("the tags fit");
     }
 
     fn untold(&self) -> u64 {

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod lifecycle;
+mod tags;
 mod together;
 
 use std::net::IpAddr;
