@@ -6,14 +6,17 @@
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 mod common;
+#[path = "common/guardian.rs"]
+mod handlers;
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use common::{Flags, describe, run};
-use serfer_tokio::{MemberChange, MemberEvent, Replies, Router};
+use common::{Flags, join, run};
+use handlers::report;
+use serfer_tokio::{MemberChange, Router};
 use tokio::time::interval;
 
 #[tokio::main]
@@ -23,7 +26,7 @@ async fn main() -> ExitCode {
 
 async fn guardian() -> Result<(), Box<dyn Error>> {
     let router = Router::new().member(MemberChange::Join, join);
-    let serf = Flags::parse().builder()?.router(router).start().await?;
+    let serf = Flags::parse().apply(serfer_tokio::builder)?.router(router).start().await?;
     println!("Starting guardian on {}", serf.local_member()?.addr());
 
     let mut events = interval(Duration::from_secs(2));
@@ -47,17 +50,4 @@ async fn guardian() -> Result<(), Box<dyn Error>> {
     serf.leave().await?;
     serf.shutdown().await;
     Ok(())
-}
-
-async fn join(event: MemberEvent) {
-    println!("members: {}", describe(&event.members));
-}
-
-async fn report(replies: Replies) {
-    let answers = replies.collect().await;
-    println!("Response from query 'status':");
-    for (from, reply) in &answers.replies {
-        println!("  From {from}: {}", String::from_utf8_lossy(reply));
-    }
-    println!("Total Ack: {}, Total Response: {}", answers.acks.len(), answers.replies.len());
 }

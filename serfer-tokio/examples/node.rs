@@ -6,13 +6,16 @@
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 mod common;
+#[path = "common/node.rs"]
+mod handlers;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use common::{Flags, describe, run};
-use serfer_tokio::{MemberChange, MemberEvent, Request, Router, UserEvent};
+use common::{Flags, join, run};
+use handlers::{status, useless};
+use serfer_tokio::{MemberChange, Router};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -24,32 +27,10 @@ async fn node() -> Result<(), Box<dyn Error>> {
         .member(MemberChange::Join, join)
         .user_event("useless", useless)
         .query("status", status);
-    let serf = Flags::parse().builder()?.router(router).start().await?;
+    let serf = Flags::parse().apply(serfer_tokio::builder)?.router(router).start().await?;
     println!("Starting serfer node on {}", serf.local_member()?.addr());
     tokio::signal::ctrl_c().await?;
     serf.leave().await?;
     serf.shutdown().await;
     Ok(())
-}
-
-async fn join(event: MemberEvent) {
-    println!("members: {}", describe(&event.members));
-}
-
-async fn useless(event: UserEvent) {
-    let payload = String::from_utf8_lossy(&event.payload);
-    let UserEvent { name, ltime, .. } = &event;
-    println!("Received user event {name:?} number {ltime} with payload {payload:?}");
-}
-
-async fn status(request: Request) {
-    let status = "I am OK, thanks for asking";
-    if let Err(error) = request.respond(status) {
-        return println!("Failed to respond to query 'status': {error}");
-    }
-    let payload = String::from_utf8_lossy(&request.payload);
-    let (name, number) = (&request.name, request.id.ltime());
-    println!(
-        "query {name:?} number {number} received with payload {payload:?} and the reply was {status:?}"
-    );
 }

@@ -1,10 +1,12 @@
-//! What `node` and `guardian` have in common: their flags, and how they are started.
+//! What `node` and `guardian` have in common, on whatever runtime: their flags, how they are started,
+//! and what they print about members.
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use serfer_tokio::{Builder, Config, Member, Tokio};
+use serfer_async::{Builder, Config, Member, MemberEvent, Runtime};
 
 /// base64 of `SuperSecureToken`
 const DEFAULT_KEY: &str = "U3VwZXJTZWN1cmVUb2tlbg==";
@@ -40,13 +42,16 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Flags {
-    /// A node that is as the flags say.
-    pub(crate) fn builder(self) -> Result<Builder<Tokio>, Box<dyn Error>> {
+    /// A node that is as the flags say, on the runtime that `builder` is for.
+    pub(crate) fn apply<R: Runtime>(
+        self,
+        builder: impl FnOnce(Config) -> Builder<R>,
+    ) -> Result<Builder<R>, Box<dyn Error>> {
         let mut config = Config::lan(self.name.as_deref().unwrap_or_default());
         for (key, value) in self.tag {
             config = config.tag(key, value)?;
         }
-        let mut builder = serfer_tokio::builder(config).bind(self.bind).join(self.join);
+        let mut builder = builder(config).bind(self.bind).join(self.join);
         if self.name.is_none() {
             builder = builder.named_after_host();
         }
@@ -62,8 +67,13 @@ impl Flags {
     }
 }
 
+/// Tells who joined.
+pub(crate) async fn join(event: MemberEvent) {
+    println!("members: {}", describe(&event.members));
+}
+
 /// One line about each member.
-pub(crate) fn describe(members: &[Member]) -> String {
+fn describe(members: &[Member]) -> String {
     let describe = |member: &Member| {
         let (name, status, addr) = (member.name(), member.status(), member.addr());
         format!("{{ {name}\t{status}\t{addr}\t[{}] }}", member.tags())

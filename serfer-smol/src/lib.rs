@@ -1,0 +1,56 @@
+//! Gossip cluster membership that speaks HashiCorp Serf's language, on smol.
+//!
+//! A node knows who else is in the cluster, notices within seconds who is gone, and can send a user
+//! event to all or ask all a question. The others may be nodes like it or real `serf` agents: nobody
+//! can tell.
+//!
+//! ```no_run
+//! use serfer_smol::{Config, MemberChange, Router, UserEvent};
+//!
+//! async fn deploy(event: UserEvent) {
+//!     println!("deploying {:?}", event.payload);
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! smol::block_on(async {
+//!     let router = Router::new()
+//!         .member(MemberChange::Join, |e| async move { println!("joined: {:?}", e.members) })
+//!         .user_event("deploy", deploy)
+//!         .query("status", |_request| async { "I am OK, thanks for asking" });
+//!
+//!     let serf = serfer_smol::builder(Config::lan("web-1").tag("role", "web")?)
+//!         .bind("0.0.0.0:7946")
+//!         .key("U3VwZXJTZWN1cmVUb2tlbg==")?
+//!         .router(router)
+//!         .join(["192.168.0.1", "seed.example:7946"])
+//!         .start()
+//!         .await?;
+//!
+//!     serf.user_event("deploy", "v2")?;
+//!     let answers = serf.query("status", "are you ok?")?.collect().await;
+//!     for (from, answer) in &answers.replies {
+//!         println!("{from}: {answer:?}");
+//!     }
+//!     serf.leave().await?;
+//!     serf.shutdown().await;
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! [`builder`] starts a node, [`Serfer`] is its handle, a [`Router`] handles what happens and
+//! [`Serfer::events`] streams it. The settings are those of [`Config`]; the protocol itself lives in
+//! [`serfer_proto`], which has neither sockets nor a clock.
+//!
+//! Tasks run on smol's global executor. For an executor of your own, start from
+//! `Builder::new(Smol::on(executor), config)`.
+
+mod net;
+
+pub use net::Smol;
+pub use serfer_async::*;
+
+/// A node that is yet to be started on smol's global executor.
+pub fn builder(config: Config) -> Builder<Smol> {
+    Builder::new(Smol::global(), config)
+}

@@ -1,0 +1,91 @@
+//! smol's sockets, timers and tasks, as serfer wants them.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serfer_async::Runtime;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::net::{TcpListener, TcpStream, UdpSocket};
+use smol::{Executor, Timer};
+
+/// Where the tasks of a node run: smol's global executor, or one of the application's own.
+#[derive(Clone, Debug, Default)]
+pub struct Smol {
+    executor: Option<Arc<Executor<'static>>>,
+}
+
+impl Smol {
+    /// The executor behind [`smol::spawn`], which runs in threads of its own: one, unless
+    /// `SMOL_THREADS` says otherwise.
+    pub fn global() -> Self {
+        Self::default()
+    }
+
+    /// An executor that the application runs, and on which the node then depends.
+    pub fn on(executor: Arc<Executor<'static>>) -> Self {
+        Self { executor: Some(executor) }
+    }
+}
+
+impl Runtime for Smol {
+    type Udp = UdpSocket;
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    async fn sleep_until(&self, at: Instant) {
+        Timer::at(at).await;
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let task = match &self.executor {
+            Some(executor) => executor.spawn(task),
+            None => smol::spawn(task),
+        };
+        task.detach();
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        smol::net::resolve((host, port)).await
+    }
+
+    async fn bind_udp(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
+        UdpSocket::bind(addr).await
+    }
+
+    async fn send_to(&self, udp: &UdpSocket, data: &[u8], to: SocketAddr) -> io::Result<()> {
+        udp.send_to(data, to).await.map(drop)
+    }
+
+    async fn recv_from(&self, udp: &UdpSocket, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        udp.recv_from(buf).await
+    }
+
+    async fn listen(&self, addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+        let listener = TcpListener::bind(addr).await?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    }
+
+    async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+        listener.accept().await
+    }
+
+    async fn connect(&self, addr: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(addr).await
+    }
+
+    async fn read(&self, stream: &mut TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+        stream.read(buf).await
+    }
+
+    async fn write_all(&self, stream: &mut TcpStream, data: &[u8]) -> io::Result<()> {
+        stream.write_all(data).await
+    }
+
+    async fn finish(&self, stream: &mut TcpStream) -> io::Result<()> {
+        stream.flush().await?;
+        stream.shutdown(Shutdown::Write)
+    }
+}
