@@ -54,7 +54,8 @@
 //! - Nothing is allocated in the steady state, and nothing costs more the more members there are,
 //!   but joining, listing and the periodic push/pull.
 //!
-//! `examples/blocking.rs` is a whole runtime on the sockets and threads of the standard library.
+//! `examples/blocking.rs` is a whole runtime on the sockets and threads of the standard library,
+//! `examples/mio.rs` one in a single thread on an event loop.
 //!
 //! # How to read it
 //!
