@@ -14,6 +14,7 @@ use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::serfer::Serfer;
 use crate::shared::Shared;
+use crate::store::{self, Files};
 use crate::tasks::Tasks;
 
 /// How many events a reader may fall behind, unless told otherwise.
@@ -35,6 +36,7 @@ pub struct Builder<R> {
     replay: Replay,
     router: Option<Router>,
     event_buffer: usize,
+    files: Files,
 }
 
 impl<R: Runtime> Builder<R> {
@@ -50,6 +52,7 @@ impl<R: Runtime> Builder<R> {
             replay: Replay::default(),
             router: None,
             event_buffer: EVENT_BUFFER,
+            files: Files::default(),
         }
     }
 
@@ -140,6 +143,8 @@ impl<R: Runtime> Builder<R> {
         let shared = Arc::new(Shared::new(endpoint, subscribers, tasks, move || clock.now()));
         let driver = Driver { runtime: self.runtime.clone(), udp, shared: shared.clone() };
         shared.tasks.spawn(driver.run());
+        let writer = store::write(self.runtime.clone(), shared.clone(), self.files);
+        shared.tasks.spawn_finishing(writer);
         shared.tasks.spawn(driver::accept(self.runtime, listener, shared.clone()));
         if let Some((router, events)) = routed {
             shared.tasks.spawn(router.run(events, shared.clone()));

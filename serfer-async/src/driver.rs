@@ -46,6 +46,10 @@ impl<R: Runtime> Driver<R> {
             match self.shared.with(|state| state.poll(&mut outgoing)) {
                 Ok(Todo::Datagram(to)) => self.send(&outgoing, to).await,
                 Ok(Todo::Connect(id, to)) => stream::dial(&self.runtime, &self.shared, id, to),
+                Ok(Todo::TellOfOverflow(file, overflow)) => {
+                    let reason = overflow.to_string();
+                    self.shared.drive(|node, now| node.handle_store_failed(now, file, &reason));
+                }
                 Ok(Todo::Wait(until)) => {
                     alarm.set(until);
                     match self.wake(&mut alarm, &mut incoming).await {
@@ -193,6 +197,10 @@ mod tests {
         }
 
         fn spawn(&self, _task: impl Future<Output = ()> + Send + 'static) {}
+
+        async fn unblock<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> T {
+            f()
+        }
 
         async fn resolve(&self, _host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
             Ok(Vec::new())

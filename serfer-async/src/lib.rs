@@ -15,6 +15,7 @@ mod router;
 mod runtime;
 mod serfer;
 mod shared;
+mod store;
 mod stream;
 mod tasks;
 
@@ -33,5 +34,6 @@ pub use serfer_proto::{
     EventError, ForceLeaveError, Gossip, InboundLabel, IpNet, JoinError, JoinFailure, Keyring,
     Label, Leave, Limits, Member, MemberChange, MemberEvent, Members, Probe, Prune, Queries, Query,
     QueryError, QueryId, QueryParams, Reclaim, Replay, Reply, RespondError, SecretKey,
-    SecretKeyError, SeedKeeper, Stats, Status, Suspicion, Tags, TagsError, UserEvent, Versions,
+    SecretKeyError, SeedKeeper, Stats, Status, StoreFailure, StoredFile, Suspicion, Tags,
+    TagsError, UserEvent, Versions,
 };

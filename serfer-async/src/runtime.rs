@@ -30,6 +30,13 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// Lets a task run by itself.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
 
+    /// Calls something that may block for long, on a thread where it holds nobody up. If the future is
+    /// dropped, it may be done all the same.
+    fn unblock<T: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send;
+
     /// Looks up the addresses of a host name; `port` goes with each.
     fn resolve(
         &self,

@@ -268,7 +268,8 @@ impl Serfer {
         Ok(shared.input(|state, now| state.endpoint.force_leave(now, name, prune))??)
     }
 
-    /// Leaves the cluster in good order and waits until that is done, which takes a second or two.
+    /// Leaves the cluster in good order and waits until that is done, which takes a second or two, and
+    /// until all that is to be stored is on the disk.
     /// The handle stays readable; nothing more can be sent.
     ///
     /// # Errors
@@ -280,6 +281,8 @@ impl Serfer {
             state.wait_until_left()
         })?;
         left.wait().await?;
+        let written = self.inner.shared.with(|state| state.backlog.written())?;
+        written.wait().await;
         Ok(())
     }
 
@@ -295,8 +298,8 @@ impl Serfer {
         future::or(shared.tasks.ended(), left).await;
     }
 
-    /// Stops the node, without leaving, and waits until its tasks have ended and its sockets are
-    /// closed. To shut down again does nothing.
+    /// Stops the node, without leaving, and waits until its tasks have ended, its sockets are closed
+    /// and all that was to be stored is on the disk, however long that takes. To shut down again does nothing.
     pub async fn shutdown(&self) {
         self.inner.shared.close();
         self.inner.shared.tasks.ended().await;

@@ -5,7 +5,9 @@
 //! 1. The endpoint sits behind a lock that is only ever held inside a closure, for microseconds,
 //!    never across an `.await`.
 //! 2. Anybody may push inputs: the handles, the stream tasks. Doing so wakes the driver.
-//! 3. Only the driver drains outputs, performs them and hands events to whoever waits for them.
+//! 3. Only the driver drains outputs, performs them and hands events to whoever waits for them. When
+//!    the node is shut down, the last of what is to be stored is drained by whoever does that.
+//! 4. Only the writer touches files; what it is to write waits under the same lock.
 //!
 //! A poisoned lock means a bug in the core: every call then says [`Closed`](crate::Error::Closed).
 
@@ -14,10 +16,13 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
-use serfer_proto::{Endpoint, Event, JoinDone, JoinId, Output, QueryId, StreamEnd, StreamId};
+use serfer_proto::{
+    Endpoint, Event, JoinDone, JoinId, Output, QueryId, StoredFile, StreamEnd, StreamId,
+};
 
 use crate::events::Subscribers;
 use crate::query::Answer;
+use crate::store::{Backlog, Overflow};
 use crate::stream::{Command, Commander, Orders};
 use crate::tasks::Tasks;
 
@@ -33,6 +38,8 @@ pub(crate) struct Shared {
     wake: Sender<()>,
     /// What the driver waits for: some input has come.
     pub(crate) woken: Receiver<()>,
+    /// What the writer waits for: there is something to write. Closed when nothing more will come.
+    pub(crate) stored: Receiver<()>,
 }
 
 pub(crate) struct State {
@@ -45,6 +52,7 @@ pub(crate) struct State {
     left: bool,
     leaving: Vec<Sender<()>>,
     pub(crate) subscribers: Subscribers,
+    pub(crate) backlog: Backlog,
 }
 
 impl Shared {
@@ -55,6 +63,7 @@ impl Shared {
         clock: impl Fn() -> Instant + Send + Sync + 'static,
     ) -> Self {
         let (wake, woken) = async_channel::bounded(1);
+        let (store, stored) = async_channel::bounded(1);
         let state = State {
             endpoint,
             streams: BTreeMap::new(),
@@ -63,8 +72,9 @@ impl Shared {
             left: false,
             leaving: Vec::new(),
             subscribers,
+            backlog: Backlog::new(store),
         };
-        Self { state: Mutex::new(state), tasks, clock: Box::new(clock), wake, woken }
+        Self { state: Mutex::new(state), tasks, clock: Box::new(clock), wake, woken, stored }
     }
 
     /// Looks at the state, or changes it in ways that call for nothing to be done.
@@ -108,6 +118,7 @@ impl Shared {
             state.leaving.clear();
             state.subscribers = Subscribers::default();
         });
+        self.stored.close();
     }
 }
 
@@ -125,6 +136,13 @@ impl State {
                 }
                 Output::Close { stream } => self.command(stream, Command::Close),
                 Output::Abort { stream } => drop(self.streams.remove(&stream)),
+                Output::Store { file, write, durability, .. } => {
+                    let pushed = self.backlog.push(file, write, durability, buf);
+                    buf.clear();
+                    if let Err(overflow) = pushed {
+                        return Todo::TellOfOverflow(file, overflow);
+                    }
+                }
                 Output::Event(event) => self.dispatch(event),
             }
         }
@@ -195,6 +213,8 @@ pub(crate) enum Todo {
     Datagram(std::net::SocketAddr),
     /// Dial.
     Connect(StreamId, std::net::SocketAddr),
+    /// Tell the endpoint that this file's disk does not keep up.
+    TellOfOverflow(StoredFile, Overflow),
     /// Nothing until then.
     Wait(Option<Instant>),
 }

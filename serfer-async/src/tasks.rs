@@ -47,6 +47,18 @@ impl Tasks {
         }));
     }
 
+    /// Starts a task that ends by itself some time after [`stop`](Self::stop) is called.
+    pub(crate) fn spawn_finishing(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(running) = running else {
+            return;
+        };
+        (self.spawn)(Box::pin(async move {
+            task.await;
+            drop(running);
+        }));
+    }
+
     /// Ends all tasks at their next step.
     pub(crate) fn stop(&self) {
         self.stop.close();

@@ -17,11 +17,10 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();
     let [name, addr, peer, key @ ..] = &args[..] else { return Err("NAME ADDR JOIN [KEY]".into()) };
     let (udp, listener) = (UdpSocket::bind(addr)?, TcpListener::bind(addr)?);
-    let mut config = Config::local(name).advertise(udp.local_addr()?);
+    let (mut config, mut seed) = (Config::local(name).advertise(udp.local_addr()?), [0; 32]);
     if let Some(key) = key.first() {
         config = config.keyring(Keyring::new(SecretKey::from_base64(key)?));
     }
-    let mut seed = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut seed)?;
     let mut node = Endpoint::new(config, seed, Instant::now())?;
     node.join(Instant::now(), &[peer.parse()?], Replay::Skip)?;
@@ -44,6 +43,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
             Output::Close { stream } | Output::Abort { stream } => {
                 drop(streams.get(&stream).map(|tcp| tcp.shutdown(Shutdown::Both)));
             }
+            Output::Store { .. } => unreachable!("this node keeps no files"),
             Output::Event(Event::Query(query)) => {
                 let answered = node.respond(Instant::now(), &query, b"I am OK, thanks for asking");
                 println!("query {} from {}: {answered:?}", query.name, query.from);

@@ -119,6 +119,7 @@ impl Sockets {
                     let token = self.tokens.remove(&stream);
                     drop(token.and_then(|token| self.streams.remove(&token)));
                 }
+                Output::Store { .. } => unreachable!("this node keeps no files"),
                 Output::Event(Event::Query(query)) => {
                     let answered =
                         node.respond(Instant::now(), &query, b"I am OK, thanks for asking");

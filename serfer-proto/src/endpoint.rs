@@ -12,7 +12,7 @@ use crate::error::{
     ConfigError, EventError, ForceLeaveError, JoinError, LeaveError, QueryError, RespondError,
     TagsError,
 };
-use crate::event::{Query, Replay};
+use crate::event::{Event, Query, Replay, StoreFailure};
 use crate::ids::{JoinId, QueryId, StreamId};
 use crate::link::Unpacker;
 use crate::member::Member;
@@ -22,6 +22,7 @@ use crate::params::Params;
 use crate::rng::Rng;
 use crate::serf::{Coalesce, Prune, QueryParams, Serf};
 use crate::stats::Stats;
+use crate::stored::StoredFile;
 use crate::tags::Tags;
 use crate::timers::Timer;
 
@@ -112,6 +113,17 @@ impl Endpoint {
     pub fn handle_stream_end(&mut self, now: Instant, stream: StreamId, end: StreamEnd) {
         let cx = &mut self.core.cx(at(&mut self.last_now, now));
         self.memberlist.on_stream_end(cx, &mut self.serf, stream, end);
+    }
+
+    /// What was to be stored could not be. `reason` is for people to read.
+    ///
+    /// Of what was to be stored in that file afterwards, nothing may be until the file is replaced:
+    /// it would not fit to what is there.
+    pub fn handle_store_failed(&mut self, now: Instant, file: StoredFile, reason: &str) {
+        let cx = &mut self.core.cx(at(&mut self.last_now, now));
+        cx.stats.stores_failed += 1;
+        tracing::warn!(%file, reason, "cannot store");
+        cx.emit(Event::StoreFailed(StoreFailure { file, reason: reason.into() }));
     }
 
     // ── time passed ──────────────────────────────────────────────────────────────────────────────

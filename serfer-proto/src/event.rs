@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::ids::{JoinId, QueryId};
 use crate::member::Member;
+use crate::stored::StoredFile;
 
 /// Something happened that the application may care about. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,9 @@ pub enum Event {
     Conflict(Conflict),
     /// We have left: the cluster was told, and had time to pass it on.
     Left,
+    /// A file of ours cannot be written. The node goes on, and what the file has stays as it was; a
+    /// snapshot is written anew when it can be.
+    StoreFailed(StoreFailure),
 }
 
 /// One or more members changed in the same way.
@@ -185,4 +189,13 @@ pub struct Conflict {
     pub existing: Member,
     /// Where the other is.
     pub other: SocketAddr,
+}
+
+/// A file that cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreFailure {
+    /// Which.
+    pub file: StoredFile,
+    /// Why, in the words of whoever tried.
+    pub reason: Arc<str>,
 }

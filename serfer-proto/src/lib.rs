@@ -33,6 +33,7 @@
 //!         Output::Write { stream, .. } => println!("write {} bytes to {stream}", buf.len()),
 //!         Output::Close { stream } => println!("flush {stream}, then close it and report"),
 //!         Output::Abort { stream } => println!("drop {stream}"),
+//!         Output::Store { file, write, .. } => println!("{write:?} {} bytes: {file}", buf.len()),
 //!         Output::Event(Event::Member(event)) => println!("{}", event.change),
 //!         Output::Event(event) => println!("{event:?}"),
 //!         Output::Wait { until } => break until,
@@ -51,6 +52,8 @@
 //!   traced at debug level; there is nothing for a runtime to handle.
 //! - A stream carries at most one message each way, of known size: bytes to write may simply be
 //!   queued. Deadlines are the endpoint's: it says [`Output::Abort`] when it has waited enough.
+//! - Only a node with a snapshot, or with keys that are kept in a file, stores anything; nothing waits
+//!   for it, so a slow disk holds nobody up.
 //! - Nothing is allocated in the steady state, and nothing costs more the more members there are,
 //!   but joining, listing and the periodic push/pull.
 //!
@@ -94,6 +97,7 @@ mod params;
 mod rng;
 mod serf;
 mod stats;
+mod stored;
 mod table;
 mod tags;
 #[cfg(test)]
@@ -112,7 +116,7 @@ pub use error::{
 };
 pub use event::{
     Ack, Conflict, Event, JoinDone, JoinFailure, MemberChange, MemberEvent, Query, Replay, Reply,
-    UserEvent,
+    StoreFailure, UserEvent,
 };
 pub use ids::{JoinId, QueryId, StreamId};
 pub use ipnet::IpNet;
@@ -122,4 +126,5 @@ pub use memberlist::StreamEnd;
 pub use output::Output;
 pub use serf::{Coalesce, Prune, QueryParams};
 pub use stats::{DropReason, Drops, Stats};
+pub use stored::{Durability, StoreWrite, StoredFile};
 pub use tags::{TAGS_LEN_MAX, Tags};

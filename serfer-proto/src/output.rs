@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::event::Event;
 use crate::ids::StreamId;
+use crate::stored::{Durability, StoreWrite, StoredFile};
 
 /// What must now be done. Obtained from [`Endpoint::poll_output`](crate::Endpoint::poll_output)
 /// until it is [`Wait`](Self::Wait).
@@ -44,6 +45,19 @@ pub enum Output {
         /// The stream.
         stream: StreamId,
     },
+    /// Store the `len` bytes just appended to the buffer, after all that was to be stored before;
+    /// report with `handle_store_failed` if that fails. Nothing waits for it: a runtime with a slow
+    /// disk goes on with what comes next.
+    Store {
+        /// In which file.
+        file: StoredFile,
+        /// At its end, or instead of what is in it.
+        write: StoreWrite,
+        /// How safe they must be.
+        durability: Durability,
+        /// How many bytes were appended.
+        len: usize,
+    },
     /// Tell the application.
     Event(Event),
     /// Nothing left. Call `handle_timeout` at `until`, or sooner if anything else happens.
@@ -78,6 +92,19 @@ impl Outbox {
         self.queue.push_back(Output::Write { stream, len });
     }
 
+    /// Queues what is to be stored.
+    #[allow(dead_code, reason = "the layers above begin to store things")]
+    pub(crate) fn store(
+        &mut self,
+        file: StoredFile,
+        write: StoreWrite,
+        durability: Durability,
+        bytes: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let len = self.append(bytes);
+        self.queue.push_back(Output::Store { file, write, durability, len });
+    }
+
     /// Queues an output without bytes.
     pub(crate) fn push(&mut self, output: Output) {
         self.queue.push_back(output);
@@ -91,7 +118,10 @@ impl Outbox {
             self.taken = 0;
             return None;
         };
-        if let Output::Datagram { len, .. } | Output::Write { len, .. } = output {
+        if let Output::Datagram { len, .. }
+        | Output::Write { len, .. }
+        | Output::Store { len, .. } = output
+        {
             buf.extend_from_slice(&self.bytes[self.taken..self.taken + len]);
             self.taken += len;
         }
@@ -117,6 +147,8 @@ mod tests {
         outbox.push(Output::Connect { stream, to });
         outbox.write(stream, |out| out.extend_from_slice(b"state"));
         outbox.datagram(to, |out| out.extend_from_slice(b"ping"));
+        let (file, write) = (StoredFile::Snapshot, StoreWrite::Append);
+        outbox.store(file, write, Durability::Lazy, |out| out.extend_from_slice(b"line"));
         outbox.push(Output::Close { stream });
 
         let mut buf = b"> ".to_vec();
@@ -127,10 +159,11 @@ mod tests {
                 Output::Connect { stream, to },
                 Output::Write { stream, len: 5 },
                 Output::Datagram { to, len: 4 },
+                Output::Store { file, write, durability: Durability::Lazy, len: 4 },
                 Output::Close { stream },
             ]
         );
-        assert_eq!(buf, b"> stateping");
+        assert_eq!(buf, b"> statepingline");
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Stats {
     pub rejoins_tried: u64,
     /// Broadcasts dropped because their queue was full.
     pub broadcasts_dropped: u64,
+    /// Times a file of ours could not be written.
+    pub stores_failed: u64,
     /// Gauge: members that are not dead or left, ourselves included.
     pub members_alive: usize,
     /// Gauge: members of any status.

@@ -10,6 +10,7 @@ const LAYERS: [&[&str]; 5] = [
     &[
         "ids",
         "incarnation",
+        "stored",
         "tags",
         "keyring",
         "member",

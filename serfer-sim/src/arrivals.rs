@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use serfer_proto::{StreamEnd, StreamId};
+use serfer_proto::{StoredFile, StreamEnd, StreamId};
 
 use crate::conditions::STREAMS;
 use crate::node::{Held, NodeId, Pace};
@@ -48,6 +48,13 @@ impl Sim {
         let node = &self.nodes[id.index()];
         if node.lives == life && node.pace == Pace::Runs {
             self.with(id, |endpoint, now| endpoint.handle_send_failed(now, to));
+        }
+    }
+
+    pub(crate) fn store_failed(&mut self, id: NodeId, life: u32, file: StoredFile) {
+        let node = &self.nodes[id.index()];
+        if node.lives == life && node.pace == Pace::Runs {
+            self.with(id, |node, now| node.handle_store_failed(now, file, "the disk fails"));
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
-use serfer_proto::Config;
+use serfer_proto::{Config, StoredFile};
 
 use crate::conditions::{Traffic, Tune};
+use crate::disk::{Health, Unsynced};
 use crate::network::Plug;
 use crate::node::{Held, NodeId, Pace};
 use crate::pipes::Item;
@@ -83,6 +84,35 @@ impl Sim {
         self.note_fault(node, "interface comes up");
     }
 
+    // ── disks ────────────────────────────────────────────────────────────────────────────────────
+
+    /// What a file of a node has in it; `None` if there is no such file.
+    pub fn file(&self, node: NodeId, file: StoredFile) -> Option<&[u8]> {
+        self.nodes[node.index()].disk.read(file)
+    }
+
+    /// Puts a file on a node's disk, as somebody else would.
+    pub fn put_file(&mut self, node: NodeId, file: StoredFile, bytes: &[u8]) {
+        self.nodes[node.index()].disk.put(file, bytes);
+    }
+
+    /// Sets what becomes of bytes that a node has not synced when it crashes.
+    pub fn unsynced(&mut self, node: NodeId, unsynced: Unsynced) {
+        self.nodes[node.index()].unsynced = unsynced;
+    }
+
+    /// Makes everything fail that a node writes from now on. Its files stay as they are.
+    pub fn disk_fails(&mut self, node: NodeId) {
+        self.nodes[node.index()].disk.health = Health::Fails;
+        self.note_fault(node, "disk fails");
+    }
+
+    /// Makes a node's disk work again.
+    pub fn disk_works(&mut self, node: NodeId) {
+        self.nodes[node.index()].disk.health = Health::Works;
+        self.note_fault(node, "disk works");
+    }
+
     // ── nodes ────────────────────────────────────────────────────────────────────────────────────
 
     /// Stops a node's process, as `SIGSTOP` does. Its clock goes on and its sockets fill up.
@@ -148,6 +178,7 @@ impl Sim {
         let it = &mut self.nodes[node.index()];
         it.incarnation = it.endpoint.as_ref().map_or(it.incarnation, |last| last.incarnation());
         (it.endpoint, it.until, it.held_bytes) = (None, None, 0);
+        it.disk.crash(it.unsynced);
     }
 
     /// Starts a node's process again, after killing it if it runs. It remembers nothing.

@@ -35,7 +35,8 @@
 //! - cuts: [`Sim::partition`], [`Sim::cut`], [`Sim::block`], [`Sim::isolate`], [`Sim::heal`],
 //!   [`Sim::interface_down`];
 //! - what happens to machines: [`Sim::pause`], [`Sim::suspend`], [`Sim::crash`], [`Sim::restart`],
-//!   [`Sim::readdress`].
+//!   [`Sim::readdress`];
+//! - disks: [`Sim::file`], [`Sim::put_file`], [`Sim::unsynced`], [`Sim::disk_fails`], [`Sim::disk_works`].
 //!
 //! [`Sim::start_trace`] records what is said, as readable lines. [`script`] runs texts of commands
 //! and expected lines.
@@ -51,6 +52,7 @@ mod ask;
 mod conditions;
 mod describe;
 mod dice;
+mod disk;
 mod faults;
 mod network;
 mod node;
@@ -64,7 +66,8 @@ mod sim;
 mod trace;
 
 pub use conditions::{Bandwidth, Conditions, Latency, Traffic, Tune};
+pub use disk::Unsynced;
 pub use node::{NodeId, Recorded};
-pub use serfer_proto::{Config, Endpoint, Event};
+pub use serfer_proto::{Config, Endpoint, Event, StoredFile};
 pub use sim::Sim;
 pub use trace::{Kind, Line, Trace};

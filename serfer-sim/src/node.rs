@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serfer_proto::{Config, Endpoint, Event, StreamId};
 
 use crate::dice::Dice;
+use crate::disk::{Disk, Unsynced};
 use crate::pipes::{Item, PipeEnd};
 
 /// Names one node of one simulation.
@@ -61,6 +62,9 @@ pub(crate) struct Node {
     pub(crate) dials: u16,
     pub(crate) events: Vec<Recorded>,
     pub(crate) app: Option<App>,
+    pub(crate) disk: Disk,
+    /// What its next crash does to its disk.
+    pub(crate) unsynced: Unsynced,
 }
 
 /// How a node's time passes.
@@ -103,6 +107,8 @@ impl Node {
             dials: 0,
             events: Vec::new(),
             app: None,
+            disk: Disk::default(),
+            unsynced: Unsynced::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use serfer_proto::{Endpoint, Output, StreamId};
+use serfer_proto::{Durability, Endpoint, Output, StoreWrite, StoredFile, StreamId};
 
 use crate::network::{ChunkFate, Fate, Plug};
 use crate::node::{NodeId, Recorded};
@@ -40,6 +40,9 @@ impl Sim {
                 Output::Write { stream, .. } => self.write(id, stream, &buf),
                 Output::Close { stream } => self.close(id, stream),
                 Output::Abort { stream } => self.abort(id, stream),
+                Output::Store { file, write, durability, .. } => {
+                    self.store(id, file, (write, durability), &buf);
+                }
                 Output::Event(event) => self.tell(id, event),
                 Output::Wait { until } => {
                     let until = until.map(|until| self.sim_time(id, until));
@@ -64,6 +67,22 @@ impl Sim {
         }
         if self.keeps_events {
             node.events.push(Recorded { at: self.now, event });
+        }
+    }
+
+    // ── files ────────────────────────────────────────────────────────────────────────────────────
+
+    fn store(
+        &mut self,
+        id: NodeId,
+        file: StoredFile,
+        (write, durability): (StoreWrite, Durability),
+        bytes: &[u8],
+    ) {
+        let node = &mut self.nodes[id.index()];
+        if node.disk.write(file, write, durability, bytes).is_err() {
+            let life = node.lives;
+            self.queue.push(self.now, Due::StoreFailed { node: id, life, file });
         }
     }
 

@@ -8,6 +8,8 @@ use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serfer_proto::StoredFile;
+
 use crate::node::NodeId;
 use crate::pipes::PipeEnd;
 
@@ -20,6 +22,8 @@ pub(crate) enum Due {
     Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
     /// A node learns that its own network stack refused a datagram.
     SendFailed { node: NodeId, life: u32, to: SocketAddr },
+    /// A node learns that a file could not be written.
+    StoreFailed { node: NodeId, life: u32, file: StoredFile },
     /// The first of what is under way towards an end of a pipe arrives.
     Segment(PipeEnd),
     /// All that an end wanted to send before it closes has left.
@@ -46,7 +50,11 @@ impl Queue {
     pub(crate) fn push(&mut self, at: Duration, due: Due) {
         let rank = match &due {
             Due::Wake(node) => node.index() as u64,
-            Due::Datagram { .. } | Due::SendFailed { .. } | Due::Segment(_) | Due::Closed(_) => {
+            Due::Datagram { .. }
+            | Due::SendFailed { .. }
+            | Due::StoreFailed { .. }
+            | Due::Segment(_)
+            | Due::Closed(_) => {
                 self.pushed += 1;
                 CAUSED + self.pushed
             }

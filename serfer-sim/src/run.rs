@@ -83,6 +83,7 @@ impl Sim {
             Due::Wake(node) => self.wake(node),
             Due::Datagram { from, to, bytes } => self.datagram_arrives(from, to, bytes),
             Due::SendFailed { node, life, to } => self.send_failed(node, life, to),
+            Due::StoreFailed { node, life, file } => self.store_failed(node, life, file),
             Due::Segment(at) => self.segment_arrives(at),
             Due::Closed(at) => self.stream_closed(at),
         }

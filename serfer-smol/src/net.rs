@@ -46,6 +46,10 @@ impl Runtime for Smol {
         task.detach();
     }
 
+    async fn unblock<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> T {
+        smol::unblock(f).await
+    }
+
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         smol::net::resolve((host, port)).await
     }

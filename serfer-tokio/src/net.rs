@@ -42,6 +42,17 @@ impl Runtime for Tokio {
         self.handle.spawn(task);
     }
 
+    async fn unblock<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> T {
+        match self.handle.spawn_blocking(f).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down, and with it whoever waits for this.
+                Err(_cancelled) => std::future::pending().await,
+            },
+        }
+    }
+
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         Ok(tokio::net::lookup_host((host, port)).await?.collect())
     }

@@ -196,6 +196,7 @@ impl Cluster {
                 Output::Write { stream, .. } => self.network.write(at, stream, &bytes),
                 Output::Close { stream } => self.network.close(at, stream),
                 Output::Abort { stream } => self.network.abort(at, stream),
+                Output::Store { .. } => panic!("nobody here keeps files"),
                 Output::Event(event) => {
                     self.note(|| format!("{at} tells {event:?}"));
                     let elapsed = self.elapsed();

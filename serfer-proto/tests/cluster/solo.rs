@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serfer_proto::wire::message::{Ack, Message};
-use serfer_proto::{Config, DropReason, Endpoint, Event, Output, StreamId};
+use serfer_proto::{
+    Config, DropReason, Durability, Endpoint, Event, Output, StoreWrite, StoredFile, StreamId,
+};
 
 use crate::craft::{alive, encoded, messages, ping};
 use crate::network::addr;
@@ -20,6 +22,7 @@ pub(crate) struct Solo {
     pub(crate) dialled: Vec<(StreamId, SocketAddr)>,
     pub(crate) closed: Vec<StreamId>,
     pub(crate) aborted: Vec<StreamId>,
+    pub(crate) stored: Vec<(StoredFile, StoreWrite, Durability, Vec<u8>)>,
     pub(crate) events: Vec<Event>,
     /// Whether the others answer its pings.
     pub(crate) acks: bool,
@@ -38,6 +41,7 @@ impl Solo {
             dialled: Vec::new(),
             closed: Vec::new(),
             aborted: Vec::new(),
+            stored: Vec::new(),
             events: Vec::new(),
             acks: true,
         };
@@ -129,6 +133,9 @@ impl Solo {
                 }
                 Output::Close { stream } => self.closed.push(stream),
                 Output::Abort { stream } => self.aborted.push(stream),
+                Output::Store { file, write, durability, .. } => {
+                    self.stored.push((file, write, durability, std::mem::take(&mut bytes)));
+                }
                 Output::Event(event) => self.events.push(event),
                 Output::Wait { until } => {
                     self.until = until;

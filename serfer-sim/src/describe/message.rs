@@ -171,6 +171,7 @@ pub(super) fn event(event: &Event, name_at: &dyn Fn(SocketAddr) -> String) -> St
             format!("conflict {} with {}", it.existing.name(), name_at(it.other))
         }
         Event::Left => "left".to_owned(),
+        Event::StoreFailed(it) => format!("store-failed {}: {}", it.file, it.reason),
         other => format!("{other:?}"),
     }
 }

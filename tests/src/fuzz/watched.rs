@@ -237,7 +237,7 @@ impl Watched {
                 assert!(self.streams.remove(stream).is_some(), "{stream} is not there");
             }
             Output::Event(Event::Query(query)) => self.queries.push(query.clone()),
-            Output::Event(_) | Output::Wait { .. } => {}
+            Output::Store { .. } | Output::Event(_) | Output::Wait { .. } => {}
         }
     }
 

@@ -1,0 +1,97 @@
+//! A node's disk: what it stored, how much of that would outlive its machine, and whether it works.
+
+use std::collections::BTreeMap;
+
+use serfer_proto::{Durability, StoreWrite, StoredFile};
+
+/// The files of one node. They outlive its process.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    files: BTreeMap<StoredFile, File>,
+    pub(crate) health: Health,
+}
+
+/// Whether a disk takes what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Health {
+    #[default]
+    Works,
+    Fails,
+}
+
+/// What becomes of bytes that were written but not synced when a node crashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Unsynced {
+    /// They are there: only the process died.
+    #[default]
+    Kept,
+    /// They are gone: the machine lost power.
+    Lost,
+    /// Only the first half of them is there, which may end within a line.
+    Torn,
+}
+
+#[derive(Debug, Default)]
+struct File {
+    bytes: Vec<u8>,
+    /// How many of the bytes outlive the machine.
+    synced: usize,
+    /// A write failed, so what comes after it does not fit.
+    broken: bool,
+}
+
+/// A disk that fails takes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WriteFailed;
+
+impl Disk {
+    pub(crate) fn write(
+        &mut self,
+        file: StoredFile,
+        write: StoreWrite,
+        durability: Durability,
+        bytes: &[u8],
+    ) -> Result<(), WriteFailed> {
+        let it = self.files.entry(file).or_default();
+        if write == StoreWrite::Append && it.broken {
+            // That was told already.
+            return Ok(());
+        }
+        it.broken = self.health == Health::Fails;
+        if it.broken {
+            return Err(WriteFailed);
+        }
+        if write == StoreWrite::Replace {
+            it.bytes.clear();
+        }
+        it.bytes.extend_from_slice(bytes);
+        if durability == Durability::Synced {
+            it.synced = it.bytes.len();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn read(&self, file: StoredFile) -> Option<&[u8]> {
+        self.files.get(&file).map(|it| &*it.bytes)
+    }
+
+    /// Puts a file there, as somebody else would.
+    pub(crate) fn put(&mut self, file: StoredFile, bytes: &[u8]) {
+        let it = File { bytes: bytes.to_vec(), synced: bytes.len(), broken: false };
+        self.files.insert(file, it);
+    }
+
+    /// What a crash does.
+    pub(crate) fn crash(&mut self, unsynced: Unsynced) {
+        for it in self.files.values_mut() {
+            let kept = match unsynced {
+                Unsynced::Kept => it.bytes.len(),
+                Unsynced::Lost => it.synced,
+                Unsynced::Torn => it.synced + (it.bytes.len() - it.synced) / 2,
+            };
+            it.bytes.truncate(kept);
+            it.synced = it.bytes.len();
+            it.broken = false;
+        }
+    }
+}
