@@ -110,8 +110,15 @@ impl Shared {
     /// Ends everything. Handles stay readable.
     pub(crate) fn close(&self) {
         self.tasks.stop();
-        // Whoever waits for something from the driver waits no more.
+        let now = (self.clock)();
         let _ = self.with(|state| {
+            // Events that were held back are the last ones; nothing else is done any more.
+            state.endpoint.flush_events(now);
+            let mut unsent = Vec::new();
+            while !matches!(state.poll(&mut unsent), Todo::Wait(_)) {
+                unsent.clear();
+            }
+            // Whoever waits for something from the driver waits no more.
             state.streams.clear();
             state.joins.clear();
             state.queries.clear();

@@ -155,6 +155,8 @@ impl Endpoint {
             Timer::Reap => serf.on_reap_tick(cx),
             Timer::Reconnect => serf.on_reconnect_tick(cx, memberlist),
             Timer::Keeper => memberlist.on_keeper_tick(cx, serf),
+            Timer::CoalesceMembers => serf.flush_members(cx),
+            Timer::CoalesceEvents => serf.flush_user_events(cx),
         }
     }
 
@@ -267,6 +269,13 @@ impl Endpoint {
     ) -> Result<(), ForceLeaveError> {
         let cx = &mut self.core.cx(at(&mut self.last_now, now));
         self.serf.force_leave(cx, name, prune)
+    }
+
+    /// Tells at once what [coalescing](crate::Config::coalesce_members) holds back: before the node
+    /// is dropped, if it has not left.
+    pub fn flush_events(&mut self, now: Instant) {
+        let cx = &mut self.core.cx(at(&mut self.last_now, now));
+        self.serf.flush(cx);
     }
 
     // ── what must now be done ────────────────────────────────────────────────────────────────────

@@ -106,8 +106,8 @@ mod timers;
 pub mod wire;
 
 pub use config::{
-    Compression, Config, Encryption, Gossip, InboundLabel, Label, Leave, Limits, Members, Probe,
-    Queries, Reclaim, SeedKeeper, Suspicion,
+    Coalescing, Compression, Config, Encryption, Gossip, InboundLabel, Label, Leave, Limits,
+    Members, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
 pub use endpoint::Endpoint;
 pub use error::{

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::config::{
-    Config, Gossip, Leave, Limits, Members, Probe, Queries, Questions, Reclaim, SeedKeeper,
-    Suspicion,
+    Coalescing, Config, Gossip, Leave, Limits, Members, Probe, Queries, Questions, Reclaim,
+    SeedKeeper, Suspicion,
 };
 use crate::error::{ConfigError, ConfigFault, NameProblem, TagsError};
 use crate::incarnation;
@@ -33,6 +33,8 @@ pub(crate) struct Params {
     pub(crate) members: Members,
     pub(crate) leave: Leave,
     pub(crate) queries: Queries,
+    pub(crate) coalesce_members: Option<Coalescing>,
+    pub(crate) coalesce_user_events: Option<Coalescing>,
     pub(crate) user_event_len_max: usize,
     pub(crate) limits: Limits,
 }
@@ -104,6 +106,8 @@ impl TryFrom<&Config> for Params {
                 propagate_delay: bounded(config.leave.propagate_delay),
             },
             queries: config.queries,
+            coalesce_members: config.coalesce_members.map(coalescing),
+            coalesce_user_events: config.coalesce_user_events.map(coalescing),
             user_event_len_max: config.user_event_len_max,
             limits: config.limits,
         })
@@ -128,6 +132,10 @@ impl Params {
 fn bounded(time: Duration) -> Duration {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     time.min(CENTURY)
+}
+
+fn coalescing(settings: Coalescing) -> Coalescing {
+    Coalescing { period: bounded(settings.period), quiescent: bounded(settings.quiescent) }
 }
 
 /// Everything that is wrong, in the order of the settings.
@@ -191,8 +199,10 @@ fn out_of_range((setting, value, min, max): (&'static str, u64, u64, u64)) -> Op
     (!(min..=max).contains(&value)).then_some(fault)
 }
 
-fn times(config: &Config) -> [(&'static str, Duration); 9] {
+fn times(config: &Config) -> [(&'static str, Duration); 13] {
     let keeper = config.seed_keeper.unwrap_or_default();
+    let members = config.coalesce_members.unwrap_or_default();
+    let events = config.coalesce_user_events.unwrap_or_default();
     [
         ("probe interval", config.probe.interval),
         ("probe timeout", config.probe.timeout),
@@ -203,6 +213,10 @@ fn times(config: &Config) -> [(&'static str, Duration); 9] {
         ("reconnect interval", config.members.reconnect_interval),
         ("first retry of a seed", keeper.retry_min),
         ("last retry of a seed", keeper.retry_max),
+        ("period of coalesced members", members.period),
+        ("quiescent time of coalesced members", members.quiescent),
+        ("period of coalesced user events", events.period),
+        ("quiescent time of coalesced user events", events.quiescent),
     ]
 }
 
@@ -278,6 +292,9 @@ mod tests {
         let keeper = config.seed_keeper.unwrap_or_default();
         let (retry_min, retry_max) = (Duration::ZERO, Duration::ZERO);
         config.seed_keeper = Some(SeedKeeper { retry_min, retry_max, ..keeper });
+        let (period, quiescent) = (Duration::ZERO, Duration::ZERO);
+        config.coalesce_members = Some(Coalescing { period, quiescent });
+        config.coalesce_user_events = Some(Coalescing { period, quiescent });
 
         let listed = faults_of(&config);
 

@@ -47,6 +47,10 @@ pub(crate) enum Timer {
     Reconnect,
     /// When to try an address that was lost.
     Keeper,
+    /// When to tell what came of changes to members.
+    CoalesceMembers,
+    /// When to tell the newest user events.
+    CoalesceEvents,
 }
 
 impl Timer {
@@ -68,6 +72,8 @@ impl Timer {
             Self::Reap => "reap",
             Self::Reconnect => "reconnect",
             Self::Keeper => "keeper",
+            Self::CoalesceMembers => "coalesce-members",
+            Self::CoalesceEvents => "coalesce-events",
         }
     }
 }

@@ -118,6 +118,28 @@ impl Default for Members {
     }
 }
 
+/// How long events are held so that only what came of them is told.
+///
+/// ```
+/// # use serfer_proto::{Coalescing, Config};
+/// // As `serf agent` does.
+/// let config = Config::lan("web-1").coalesce_members(Some(Coalescing::default()));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coalescing {
+    /// For how long at most. Go: `CoalescePeriod`, `UserCoalescePeriod`. 3 s.
+    pub period: Duration,
+    /// No longer than until nothing more has come for this long. Go: `QuiescentPeriod`,
+    /// `UserQuiescentPeriod`. 1 s.
+    pub quiescent: Duration,
+}
+
+impl Default for Coalescing {
+    fn default() -> Self {
+        Self { period: secs(3), quiescent: secs(1) }
+    }
+}
+
 /// How patiently we leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leave {

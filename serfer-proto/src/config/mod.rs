@@ -19,8 +19,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use groups::{
-    Compression, Encryption, Gossip, InboundLabel, Leave, Limits, Members, Probe, Queries, Reclaim,
-    SeedKeeper, Suspicion,
+    Coalescing, Compression, Encryption, Gossip, InboundLabel, Leave, Limits, Members, Probe,
+    Queries, Reclaim, SeedKeeper, Suspicion,
 };
 
 pub(crate) use questions::Questions;
@@ -79,6 +79,8 @@ pub struct Config {
     pub(crate) members: Members,
     pub(crate) leave: Leave,
     pub(crate) queries: Queries,
+    pub(crate) coalesce_members: Option<Coalescing>,
+    pub(crate) coalesce_user_events: Option<Coalescing>,
     pub(crate) user_event_len_max: usize,
     pub(crate) limits: Limits,
 }
@@ -146,6 +148,8 @@ impl Config {
             members: Members::default(),
             leave: Leave::default(),
             queries: Queries::default(),
+            coalesce_members: None,
+            coalesce_user_events: None,
             user_event_len_max: 512,
             limits: Limits::default(),
         }
@@ -429,6 +433,25 @@ impl Config {
     #[must_use]
     pub fn user_event_len_max(mut self, len: usize) -> Self {
         self.user_event_len_max = len;
+        self
+    }
+
+    /// Holds back what happens to members for a moment, and tells only what came of it: one event for
+    /// each kind of change, with all members that changed so. What came to nothing, such as a failure
+    /// and a return, is not told. Other events overtake what is held. `None`, as it is unless set,
+    /// tells everything at once. `serf agent` has [`Coalescing::default`].
+    #[must_use]
+    pub fn coalesce_members(mut self, coalescing: Option<Coalescing>) -> Self {
+        self.coalesce_members = coalescing;
+        self
+    }
+
+    /// Holds back user events that were sent with [`Coalesce::Yes`](crate::Coalesce::Yes) for a
+    /// moment, and tells only the newest of each name. `None`, as it is unless set, tells all of them
+    /// at once. `serf agent` has [`Coalescing::default`].
+    #[must_use]
+    pub fn coalesce_user_events(mut self, coalescing: Option<Coalescing>) -> Self {
+        self.coalesce_user_events = coalescing;
         self
     }
 

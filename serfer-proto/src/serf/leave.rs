@@ -86,6 +86,7 @@ impl Serf {
         }
         if phase == Phase::Left {
             tracing::info!("left");
+            self.flush(cx);
             cx.emit(Event::Left);
         } else {
             cx.timers.set(Timer::Leave, cx.now + patience);

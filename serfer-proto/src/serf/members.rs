@@ -297,10 +297,10 @@ impl Serf {
         }
     }
 
-    fn emit_member(&self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {
+    fn emit_member(&mut self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {
         let member = self.members[key].member.clone();
         tracing::info!(name = member.name(), addr = %member.addr(), "{change}");
-        cx.emit(Event::Member(MemberEvent { change, members: [member].into() }));
+        self.emit(cx, Event::Member(MemberEvent { change, members: [member].into() }));
     }
 
     /// Whether anybody else is alive and could hear us.

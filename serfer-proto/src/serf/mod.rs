@@ -5,6 +5,7 @@
 //! moves the bytes: what it asks and tells arrives through [`Delegate`].
 
 mod clock;
+mod coalesce;
 mod filter;
 mod intents;
 mod leave;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clock::LamportClock;
+use coalesce::Held;
 use intents::RecentIntents;
 use leave::Phase;
 use members::{Departures, Entry};
@@ -62,6 +64,7 @@ pub(crate) struct Serf {
     events: Ring<PastEvent>,
     queries: Ring<PastQuery>,
     asked: Asked,
+    held: Held,
 
     queues: Queues,
 }
@@ -101,6 +104,7 @@ impl Serf {
             events: Ring::new(limits.ring, limits.ring_slot),
             queries: Ring::new(limits.ring, limits.ring_slot),
             asked: Asked::default(),
+            held: Held::default(),
             queues: Queues {
                 intents: BroadcastQueue::new(limits.queue_bytes),
                 queries: BroadcastQueue::new(limits.queue_bytes),

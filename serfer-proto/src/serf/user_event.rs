@@ -100,12 +100,8 @@ impl Serf {
         let payload = Bytes::copy_from_slice(event.payload);
         let past = PastEvent { name: name.clone(), payload: payload.clone() };
         self.events.insert(event.ltime, past);
-        cx.emit(Event::User(UserEvent {
-            ltime: event.ltime,
-            name,
-            payload,
-            coalesce: event.coalesce,
-        }));
+        let coalesce = event.coalesce;
+        self.emit(cx, Event::User(UserEvent { ltime: event.ltime, name, payload, coalesce }));
         true
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serfer_proto::{
-    Compression, Config, Encryption, Gossip, InboundLabel, Keyring, Label, Leave, Limits, Members,
-    Probe, Queries, Reclaim, SecretKey, Suspicion,
+    Coalescing, Compression, Config, Encryption, Gossip, InboundLabel, Keyring, Label, Leave,
+    Limits, Members, Probe, Queries, Reclaim, SecretKey, Suspicion,
 };
 
 use super::words::{Result, parse, switch, time};
@@ -68,6 +68,8 @@ impl Settings {
 fn single(config: Config, key: &str, value: &str) -> Result<Config> {
     Ok(match key {
         "addr" => config.advertise(parse(key, value)?),
+        "coalesce-events" => config.coalesce_user_events(Some(coalescing(value)?)),
+        "coalesce-members" => config.coalesce_members(Some(coalescing(value)?)),
         "compression" => config.compression(match value {
             "off" => Compression::Off,
             "streams" => Compression::Streams,
@@ -179,6 +181,13 @@ fn unknown(key: &str) -> String {
 
 fn time_or_never(value: &str) -> Result<Option<Duration>> {
     if value == "off" { Ok(None) } else { time(value).map(Some) }
+}
+
+/// The period and the quiescent time: `3s,1s`.
+fn coalescing(times: &str) -> Result<Coalescing> {
+    let (period, quiescent) =
+        times.split_once(',').ok_or_else(|| format!("`{times}` is not like 3s,1s"))?;
+    Ok(Coalescing { period: time(period)?, quiescent: time(quiescent)? })
 }
 
 /// Keys by name: `key=red` or, the primary first, `key=red,blue`.
