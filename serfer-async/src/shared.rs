@@ -196,7 +196,7 @@ impl State {
             }
             Event::Ack(ack) => self.answer(ack.query, Answer::Ack(ack.from)),
             Event::Reply(reply) => self.answer(reply.query, Answer::Reply(reply)),
-            Event::QueryClosed(query) => drop(self.queries.remove(&query)),
+            Event::QueryClosed(closed) => drop(self.queries.remove(&closed.query)),
             Event::Left => {
                 self.left = true;
                 for waiting in self.leaving.drain(..) {

@@ -152,6 +152,7 @@ impl Endpoint {
             Timer::Forget => memberlist.on_forget(cx),
             Timer::Leave => serf.on_leave_timer(cx, memberlist),
             Timer::Query(query) => serf.on_query_timeout(cx, query),
+            Timer::QuerySettle(query) => serf.on_query_settled(cx, query),
             Timer::Reap => serf.on_reap_tick(cx),
             Timer::Reconnect => serf.on_reconnect_tick(cx, memberlist),
             Timer::Keeper => memberlist.on_keeper_tick(cx, serf),
@@ -222,8 +223,7 @@ impl Endpoint {
         params: &QueryParams,
     ) -> Result<QueryId, QueryError> {
         let cx = &mut self.core.cx(at(&mut self.last_now, now));
-        let live_members = self.memberlist.live_members();
-        self.serf.query(cx, name, payload, params, live_members)
+        self.serf.query(cx, name, payload, params)
     }
 
     /// Answers a query, once.

@@ -25,7 +25,7 @@ pub enum Event {
     /// A member answered a query of ours.
     Reply(Reply),
     /// A query of ours takes no more answers.
-    QueryClosed(QueryId),
+    QueryClosed(QueryClosed),
     /// A join has tried all its addresses.
     JoinDone(JoinDone),
     /// Two nodes claim one name.
@@ -133,6 +133,36 @@ pub struct Reply {
     pub from: Arc<str>,
     /// The answer.
     pub payload: Bytes,
+}
+
+/// A query of ours takes no more answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueryClosed {
+    /// The query.
+    pub query: QueryId,
+    /// Why.
+    pub end: QueryEnd,
+}
+
+/// How a query of ours ended. See [`QueryParams`](crate::QueryParams).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QueryEnd {
+    /// Every live member that matched its filters has replied, or is gone.
+    Complete,
+    /// All of them have at least acked, and nothing has come for as long as was asked for.
+    Settled,
+    /// Its time was up.
+    TimedOut,
+}
+
+impl std::fmt::Display for QueryEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Complete => "complete",
+            Self::Settled => "settled",
+            Self::TimedOut => "timed-out",
+        })
+    }
 }
 
 /// Whether user events that were sent before we joined are delivered.

@@ -89,6 +89,8 @@ pub enum DropReason {
     Misaddressed,
     /// A query that asked for its answer at an address no member has.
     StrangeAnswerAddress,
+    /// An answer to a query of ours from somebody who is no member.
+    Stranger,
     /// A stream that ended or stalled before its message was complete.
     Incomplete,
     /// Of a kind that this version does not handle yet.
@@ -118,6 +120,7 @@ impl DropReason {
         Self::NameInUse,
         Self::Misaddressed,
         Self::StrangeAnswerAddress,
+        Self::Stranger,
         Self::Incomplete,
         Self::Unsupported,
     ];

@@ -41,6 +41,8 @@ pub(crate) enum Timer {
     Leave,
     /// When to close a query.
     Query(QueryId),
+    /// When to close a query that everybody has heard of.
+    QuerySettle(QueryId),
     /// When to look for members that failed or left too long ago.
     Reap,
     /// When to try a failed member again.
@@ -69,6 +71,7 @@ impl Timer {
             Self::Forget => "forget",
             Self::Leave => "leave",
             Self::Query(_) => "query",
+            Self::QuerySettle(_) => "query-settle",
             Self::Reap => "reap",
             Self::Reconnect => "reconnect",
             Self::Keeper => "keeper",

@@ -247,6 +247,8 @@ pub struct Limits {
     pub recent_intents: usize,
     /// How many queries we can have open at once. 1,024.
     pub open_queries: usize,
+    /// Through how many members our answers to a query are relayed, however many it asks for. 10.
+    pub relay_factor: u8,
     /// How many pings for others we can have open at once. 1,024.
     pub relayed_pings: usize,
     /// How many addresses are joined at the same time. 16.
@@ -268,6 +270,7 @@ impl Default for Limits {
             ring_slot: 256,
             recent_intents: 4096,
             open_queries: 1024,
+            relay_factor: 10,
             relayed_pings: 1024,
             joins_at_once: 16,
         }

@@ -55,6 +55,9 @@ impl Serf {
     pub(super) fn on_node_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
         let key = match self.members.find(&node.name) {
             Some(key) => {
+                if !self.is_live(key) {
+                    self.on_member_here(key);
+                }
                 self.members.set_node(key, node.clone());
                 self.set_status(key, Status::Alive, None);
                 self.arm_reap(cx);
@@ -76,7 +79,10 @@ impl Serf {
             Some((Intent::Join, ltime)) => (Status::Alive, ltime),
             Some((Intent::Leave, ltime)) => (Status::Leaving, ltime),
         };
-        self.members.insert(Entry { member: Member { node: node.clone(), status }, status_ltime })
+        let member = Member { node: node.clone(), status };
+        let key = self.members.insert(Entry { member, status_ltime });
+        self.on_member_here(key);
+        key
     }
 
     /// memberlist lost a node: if it said that it would leave, it left, and otherwise it failed.
@@ -95,6 +101,7 @@ impl Serf {
             self.arm_reconnect(cx);
         }
         self.emit_member(cx, change, key);
+        self.on_member_gone(cx, key);
         if self.departures.to_prune.contains(&key) {
             self.erase(cx, key);
         }
@@ -269,6 +276,7 @@ impl Serf {
         self.departures.gone.remove(&key);
         self.departures.to_prune.remove(&key);
         self.members.remove(key);
+        self.on_member_forgotten(key);
         self.arm_reap(cx);
     }
 
@@ -301,6 +309,16 @@ impl Serf {
         let member = self.members[key].member.clone();
         tracing::info!(name = member.name(), addr = %member.addr(), "{change}");
         self.emit(cx, Event::Member(MemberEvent { change, members: [member].into() }));
+    }
+
+    /// Whether a member is here, as far as we know.
+    pub(super) fn is_live(&self, member: Key) -> bool {
+        !self.departures.gone.contains_key(&member)
+    }
+
+    /// How many members are here, ourselves included. Go: memberlist's `NumMembers`.
+    pub(super) fn live_members(&self) -> usize {
+        self.members.len() - self.departures.gone.len()
     }
 
     /// Whether anybody else is alive and could hear us.

@@ -1,34 +1,39 @@
 //! Events, queries and intents on top of memberlist.
 //!
-//! Counterpart of `github.com/hashicorp/serf`: [`members`] knows why a member is gone, [`user_event`]
-//! and [`query`] carry messages to everybody and answers back, and [`leave`] says goodbye. memberlist
+//! Counterpart of `github.com/hashicorp/serf`: [`members`] knows why a member is gone, [`user_event`],
+//! [`asked`] and [`query`] carry messages to everybody and answers back, and [`leave`] says goodbye. memberlist
 //! moves the bytes: what it asks and tells arrives through [`Delegate`].
 
+mod asked;
+mod awaited;
 mod clock;
 mod coalesce;
 mod filter;
 mod intents;
+mod internal;
 mod leave;
 mod members;
 mod query;
+mod query_params;
 mod ring;
 mod user_event;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use asked::Asked;
 use clock::LamportClock;
 use coalesce::Held;
 use intents::RecentIntents;
 use leave::Phase;
 use members::{Departures, Entry};
-use query::{Asked, PastQuery};
+use query::PastQuery;
 use ring::Ring;
 use user_event::PastEvent;
 
 pub use leave::Prune;
-pub use query::QueryParams;
+pub use query_params::QueryParams;
 pub use user_event::Coalesce;
 
 use crate::config::Config;
@@ -61,6 +66,8 @@ pub(crate) struct Serf {
     query_clock: LamportClock,
     /// User events older than this are none of our business.
     event_ltime_min: u64,
+    /// Likewise queries.
+    query_ltime_min: u64,
     events: Ring<PastEvent>,
     queries: Ring<PastQuery>,
     asked: Asked,
@@ -88,6 +95,9 @@ enum Class {
 /// What stands before a serf message in a packet.
 const USER_MESSAGE: &[u8] = &[wire::kind::USER];
 
+/// How long we believe a query to be open. Unlike Go: whatever it says.
+const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+
 impl Serf {
     pub(crate) fn new(config: &Config, rng: &mut Rng) -> Self {
         let limits = &config.limits;
@@ -101,6 +111,7 @@ impl Serf {
             event_clock: LamportClock::new(),
             query_clock: LamportClock::new(),
             event_ltime_min: 0,
+            query_ltime_min: 0,
             events: Ring::new(limits.ring, limits.ring_slot),
             queries: Ring::new(limits.ring, limits.ring_slot),
             asked: Asked::default(),

@@ -1,90 +1,25 @@
-//! Queries: asking everybody, or some, and collecting what they say.
+//! Queries that reach us, and our answers to them.
 //!
-//! A query spreads like a user event; acks and answers come back directly. Counterpart of Go's
-//! `query.go` and of `Query`, `handleQuery` and `handleQueryResponse` in `serf.go`.
+//! A query spreads like a user event; acks and answers go back directly. Counterpart of `handleQuery`
+//! in Go's `serf.go` and of `Query.Respond` in `event.go`. Our own are in [`asked`](super::asked).
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::ring::Seen;
-use super::{Class, Serf, USER_MESSAGE, filter};
+use super::{Serf, TIMEOUT_MAX, USER_MESSAGE, filter, internal};
 use crate::context::Cx;
-use crate::error::{QueryError, RespondError};
-use crate::event::{Ack, AnswerTo, Event, Query, Reply};
+use crate::error::RespondError;
+use crate::event::{AnswerTo, Event, Query};
 use crate::ids::QueryId;
 use crate::link::Checksum;
 use crate::member::received_name;
-use crate::memberlist::broadcast::{Kind, scaled};
 use crate::stats::DropReason;
-use crate::timers::Timer;
-use crate::wire::message::{ip_bytes, ip_from_bytes};
+use crate::wire::message::ip_from_bytes;
 use crate::wire::msgpack::Text;
-use crate::wire::seq::SeqBuf;
 use crate::wire::serf_message::{self, FLAG_ACK, FLAG_NO_BROADCAST, QueryResponse, SerfMessage};
-
-/// Queries of this prefix are serf's own and never reach the application.
-const INTERNAL_PREFIX: &str = "_serf_";
-/// The one of them that anybody may ask: it is acked, and that is all.
-const INTERNAL_PING: &str = "_serf_ping";
-
-/// How long we believe a query to be open. Unlike Go: whatever it says.
-const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
-
-/// Who is asked, how, and for how long. By default everybody is, with acks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueryParams {
-    nodes: Vec<String>,
-    tags: BTreeMap<String, String>,
-    ack: bool,
-    timeout: Option<Duration>,
-}
-
-impl Default for QueryParams {
-    fn default() -> Self {
-        Self { nodes: Vec::new(), tags: BTreeMap::new(), ack: true, timeout: None }
-    }
-}
-
-impl QueryParams {
-    /// Asks everybody, with acks, for as long as the size of the cluster makes reasonable.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Asks only this node, and others named in the same way.
-    #[must_use]
-    pub fn node(mut self, name: impl Into<String>) -> Self {
-        self.nodes.push(name.into());
-        self
-    }
-
-    /// Asks only nodes in whose tag the regular expression is found; a tag that is not set has an
-    /// empty value. Filters for several tags must all match.
-    #[must_use]
-    pub fn tag(mut self, name: impl Into<String>, expr: impl Into<String>) -> Self {
-        self.tags.insert(name.into(), expr.into());
-        self
-    }
-
-    /// Does without acks: half the answers' traffic, but no telling who is silent from who is not
-    /// reached.
-    #[must_use]
-    pub fn without_acks(mut self) -> Self {
-        self.ack = false;
-        self
-    }
-
-    /// How long to collect answers.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-}
 
 /// A query as it is remembered.
 #[derive(Debug)]
@@ -93,91 +28,7 @@ pub(super) struct PastQuery {
     answered: bool,
 }
 
-/// Our own open queries.
-#[derive(Debug, Default)]
-pub(super) struct Asked {
-    open: BTreeMap<QueryId, Tracker>,
-}
-
-/// Who has said what to a query of ours.
-#[derive(Debug)]
-struct Tracker {
-    acks: bool,
-    acked: BTreeSet<Arc<str>>,
-    replied: BTreeSet<Arc<str>>,
-    /// How many of each are taken.
-    len_max: usize,
-}
-
 impl Serf {
-    /// Asks. `live_members` is how many can answer, ourselves included.
-    pub(crate) fn query(
-        &mut self,
-        cx: &mut Cx<'_>,
-        name: &str,
-        payload: &[u8],
-        params: &QueryParams,
-        live_members: usize,
-    ) -> Result<QueryId, QueryError> {
-        self.check_query(cx, name)?;
-        let timeout =
-            params.timeout.unwrap_or_else(|| default_timeout(cx, live_members)).min(TIMEOUT_MAX);
-        let tags = params.tags.iter().map(|(tag, expr)| (&**tag, &**expr));
-        let filters = filter::encode(&params.nodes, tags);
-        let filters = SeqBuf::of(filters.iter().map(|filter| &**filter));
-        let addr = ip_bytes(cx.params.advertise.ip());
-        let query = serf_message::Query {
-            addr: &addr,
-            filters: filters.as_seq_or_nil(),
-            flags: if params.ack { FLAG_ACK } else { 0 },
-            id: cx.rng.u32() >> 1,
-            ltime: self.query_clock.time(),
-            name: name.into(),
-            payload,
-            port: cx.params.advertise.port(),
-            relay_factor: 0,
-            source_node: Text(cx.params.name.as_bytes()),
-            timeout: timeout.as_nanos() as i64,
-        };
-        let mut message = Vec::with_capacity(128 + name.len() + payload.len());
-        SerfMessage::Query(query).encode(&mut message);
-        let max = cx.params.queries.len_max.min(cx.link.queued_len_max() - USER_MESSAGE.len());
-        if message.len() > max {
-            let len = message.len();
-            return Err(QueryError::TooLarge { len, max });
-        }
-        let id = QueryId { ltime: query.ltime, id: query.id };
-        let tracker = Tracker {
-            acks: params.ack,
-            acked: BTreeSet::new(),
-            replied: BTreeSet::new(),
-            len_max: (2 * live_members).max(64),
-        };
-        self.asked.open.insert(id, tracker);
-        cx.timers.set(Timer::Query(id), cx.now + timeout);
-        let ourselves = cx.params.advertise;
-        self.on_query(cx, ourselves, &query);
-        self.queue(cx, Class::Query, &message, Kind::Plain);
-        Ok(id)
-    }
-
-    fn check_query(&self, cx: &Cx<'_>, name: &str) -> Result<(), QueryError> {
-        let protocol = cx.params.versions.delegate_cur;
-        let open = self.asked.open.len();
-        if !self.phase.is_alive() {
-            Err(QueryError::Left)
-        } else if protocol < 4 {
-            Err(QueryError::Protocol { protocol })
-        } else if name.starts_with(INTERNAL_PREFIX) && name != INTERNAL_PING {
-            let (name, prefix) = (name.to_owned(), INTERNAL_PREFIX);
-            Err(QueryError::ReservedName { name, prefix })
-        } else if open >= cx.params.limits.open_queries {
-            Err(QueryError::TooMany { open })
-        } else {
-            Ok(())
-        }
-    }
-
     /// A query came by gossip, or is our own; tells whether it is to be passed on.
     pub(super) fn on_query(
         &mut self,
@@ -199,6 +50,9 @@ impl Serf {
             return false;
         }
         self.query_clock.witness(query.ltime);
+        if query.ltime < self.query_ltime_min {
+            return false;
+        }
         let now = self.query_clock.time();
         let is_it = |known: &PastQuery| known.id == query.id;
         match self.queries.seen(now, query.ltime, is_it) {
@@ -235,18 +89,20 @@ impl Serf {
             }
             Some(_) => {}
         }
-        if name.starts_with(INTERNAL_PREFIX) {
-            return;
-        }
         let timeout = Duration::from_nanos(u64::try_from(query.timeout).unwrap_or(0));
-        cx.emit(Event::Query(Query {
+        let query = Query {
             id,
             name: name.into(),
             payload: Bytes::copy_from_slice(query.payload),
             from: source.into(),
             deadline: cx.now + timeout.min(TIMEOUT_MAX),
             answer_to,
-        }));
+        };
+        if name.starts_with(internal::PREFIX) {
+            self.on_internal_query(cx, from, &query);
+        } else {
+            cx.emit(Event::Query(query));
+        }
     }
 
     /// Where to answer a query.
@@ -255,7 +111,7 @@ impl Serf {
     /// and others only if some member has the address, so that nobody can aim a cluster's answers at
     /// a stranger.
     fn answer_to(&self, query: &serf_message::Query<'_>, source: &str) -> Option<AnswerTo> {
-        if self.asked.open.contains_key(&QueryId { ltime: query.ltime, id: query.id }) {
+        if self.asked.is_open(QueryId { ltime: query.ltime, id: query.id }) {
             return Some(AnswerTo::Ourselves);
         }
         if let Some(member) = self.member(source) {
@@ -323,56 +179,4 @@ impl Serf {
             }
         }
     }
-
-    /// An ack of, or an answer to, a query of ours.
-    pub(super) fn on_query_response(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        response: &QueryResponse<'_>,
-    ) {
-        let query = QueryId { ltime: response.ltime, id: response.id };
-        let Some(tracker) = self.asked.open.get_mut(&query) else {
-            // Too late, which is nobody's fault.
-            return;
-        };
-        let Some(name) = received_name(response.from) else {
-            return cx.dropped(DropReason::Name, from, &"query response");
-        };
-        let is_ack = response.flags & FLAG_ACK != 0;
-        let said = match is_ack {
-            true if !tracker.acks => return,
-            true => &mut tracker.acked,
-            false => &mut tracker.replied,
-        };
-        if said.contains(name) {
-            return;
-        }
-        if said.len() >= tracker.len_max {
-            return cx.dropped(DropReason::Full, from, &"answers to one query");
-        }
-        let name: Arc<str> = name.into();
-        said.insert(name.clone());
-        cx.emit(if is_ack {
-            Event::Ack(Ack { query, from: name })
-        } else {
-            Event::Reply(Reply {
-                query,
-                from: name,
-                payload: Bytes::copy_from_slice(response.payload),
-            })
-        });
-    }
-
-    /// A query of ours has been open long enough.
-    pub(crate) fn on_query_timeout(&mut self, cx: &mut Cx<'_>, query: QueryId) {
-        if self.asked.open.remove(&query).is_some() {
-            cx.emit(Event::QueryClosed(query));
-        }
-    }
-}
-
-/// How long a query waits in a cluster of `live_members`: Go's `DefaultQueryTimeout`.
-fn default_timeout(cx: &Cx<'_>, live_members: usize) -> Duration {
-    cx.params.gossip.interval * scaled(cx.params.queries.timeout_mult, live_members)
 }

@@ -251,6 +251,16 @@ pub fn put_map(out: &mut Vec<u8>, entries: usize) {
     encode::write_map_len(out, length(entries)).expect(INFALLIBLE);
 }
 
+/// How long a string or bytes are once [appended](put_raw).
+pub fn raw_len(len: usize) -> usize {
+    let head = match len {
+        0..=31 => 1,
+        32..=0xffff => 3,
+        0x1_0000.. => 5,
+    };
+    head + len
+}
+
 /// Appends a list's head.
 pub fn put_array(out: &mut Vec<u8>, elements: usize) {
     encode::write_array_len(out, length(elements)).expect(INFALLIBLE);

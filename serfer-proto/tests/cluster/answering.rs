@@ -254,14 +254,16 @@ fn answers_to_what_was_not_asked_are_ignored() {
 }
 
 #[test]
-fn made_up_names_do_not_use_up_all_memory() {
+fn only_members_have_a_say() {
     let mut solo = Solo::among(lan(0), 2);
     let answer = ours(&mut solo, &QueryParams::new());
     for n in 0..1000 {
         solo.hear(1, &answer(format!("bot-{n}").as_bytes(), 0));
     }
-    assert_eq!(solo.events.len(), 64);
-    assert_eq!(solo.dropped(DropReason::Full), 1000 - 64);
+    assert_eq!(solo.events, []);
+    assert_eq!(solo.dropped(DropReason::Stranger), 1000);
+    solo.hear(1, &answer(b"n2", 0));
+    assert_eq!(solo.events.len(), 1);
 }
 
 #[test]

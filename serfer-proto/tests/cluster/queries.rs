@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serfer_proto::{
-    Config, Event, Keyring, Label, Query, QueryError, QueryId, QueryParams, RespondError,
+    Config, Event, Keyring, Label, Query, QueryEnd, QueryError, QueryId, QueryParams, RespondError,
     SecretKey, Status,
 };
 
@@ -16,7 +16,7 @@ use crate::support::{lan, local, ms, name, secs};
 struct Outcome {
     acks: Vec<String>,
     replies: Vec<(String, Vec<u8>)>,
-    closed: Option<Duration>,
+    closed: Option<(Duration, QueryEnd)>,
 }
 
 fn outcome(cluster: &Cluster, at: usize, query: QueryId) -> Outcome {
@@ -27,7 +27,9 @@ fn outcome(cluster: &Cluster, at: usize, query: QueryId) -> Outcome {
             Event::Reply(reply) if reply.query == query => {
                 outcome.replies.push((reply.from.to_string(), reply.payload.to_vec()));
             }
-            Event::QueryClosed(closed) if *closed == query => outcome.closed = Some(*when),
+            Event::QueryClosed(closed) if closed.query == query => {
+                outcome.closed = Some((*when, closed.end));
+            }
             _ => {}
         }
     }
@@ -63,7 +65,6 @@ fn names(nodes: impl IntoIterator<Item = usize>) -> Vec<String> {
 fn everybody_is_asked_once_acks_and_answers() {
     for (seed, count) in [(1, 5), (2, 20)] {
         let mut cluster = Cluster::joined(seed, count, lan);
-        let start = cluster.elapsed();
         let query = ask(&mut cluster, 0, &QueryParams::new());
         cluster.run_until(secs(3), |it| who_was_asked(it).len() == count);
         for at in 0..count {
@@ -75,6 +76,7 @@ fn everybody_is_asked_once_acks_and_answers() {
             let answer = name(at).into_bytes();
             cluster.act(at, |node, now| node.respond(now, question, &answer)).unwrap();
         }
+        let answered = cluster.elapsed();
         cluster.run(secs(30));
         let outcome = outcome(&cluster, 0, query);
         let mut everybody = names(0..count);
@@ -82,8 +84,7 @@ fn everybody_is_asked_once_acks_and_answers() {
         assert_eq!(outcome.acks, everybody);
         let answers = everybody.iter().map(|name| (name.clone(), name.clone().into_bytes()));
         assert_eq!(outcome.replies, answers.collect::<Vec<_>>());
-        let timeout = if count < 10 { ms(3200) } else { ms(6400) };
-        assert_eq!(outcome.closed, Some(start + timeout));
+        assert_eq!(outcome.closed, Some((answered + LATENCY, QueryEnd::Complete)));
         assert!((0..count).all(|at| asked(&cluster, at).len() == 1));
     }
 }
@@ -99,7 +100,7 @@ fn who_is_alone_asks_itself() {
     let outcome = outcome(&cluster, 0, query);
     assert_eq!(outcome.acks, ["n0"]);
     assert_eq!(outcome.replies, [("n0".to_owned(), b"fine".to_vec())]);
-    assert_eq!(outcome.closed, Some(ms(3200)));
+    assert_eq!(outcome.closed, Some((Duration::ZERO, QueryEnd::Complete)));
 }
 
 #[test]
@@ -164,7 +165,8 @@ fn a_query_closes_when_it_was_told_to() {
         let start = cluster.elapsed();
         let query = ask(&mut cluster, 0, &QueryParams::new().timeout(timeout));
         cluster.run(closes + secs(1));
-        assert_eq!(outcome(&cluster, 0, query).closed, Some(start + closes));
+        let closed = outcome(&cluster, 0, query).closed;
+        assert_eq!(closed, Some((start + closes, QueryEnd::TimedOut)));
     }
 }
 

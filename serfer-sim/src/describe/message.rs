@@ -156,7 +156,9 @@ pub(super) fn event(event: &Event, name_at: &dyn Fn(SocketAddr) -> String) -> St
         Event::Query(it) => format!("query {}{} by={}", it.name, payload(&it.payload), it.from),
         Event::Ack(it) => format!("ack by={}", it.from),
         Event::Reply(it) => format!("reply{} by={}", payload(&it.payload), it.from),
-        Event::QueryClosed(query) => format!("query-closed ltime={}", query.ltime()),
+        Event::QueryClosed(closed) => {
+            format!("query-closed ltime={} {}", closed.query.ltime(), closed.end)
+        }
         Event::JoinDone(it) => {
             let mut text = "join-done".to_owned();
             for addr in &*it.reached {

@@ -206,6 +206,7 @@ fn few() -> Limits {
         ring_slot: 2,
         recent_intents: 2,
         open_queries: 2,
+        relay_factor: 2,
         relayed_pings: 2,
         joins_at_once: 2,
     }
