@@ -10,8 +10,10 @@ use crate::address::{Address, DEFAULT_PORT, Resolver, to_advertise};
 use crate::driver::{self, Driver};
 use crate::error::Error;
 use crate::events::Subscribers;
+use crate::join::{JoinPolicy, Seeds};
 use crate::router::Router;
 use crate::runtime::Runtime;
+use crate::seeds::Finder;
 use crate::serfer::Serfer;
 use crate::shared::Shared;
 use crate::store::{self, Files};
@@ -33,6 +35,8 @@ pub struct Builder<R> {
     advertise: Option<String>,
     named_after_host: bool,
     seeds: Vec<String>,
+    join_policy: JoinPolicy,
+    dns_servers: Vec<SocketAddr>,
     replay: Replay,
     router: Option<Router>,
     event_buffer: usize,
@@ -49,6 +53,8 @@ impl<R: Runtime> Builder<R> {
             advertise: None,
             named_after_host: false,
             seeds: Vec::new(),
+            join_policy: JoinPolicy::default(),
+            dns_servers: Vec::new(),
             replay: Replay::default(),
             router: None,
             event_buffer: EVENT_BUFFER,
@@ -94,10 +100,27 @@ impl<R: Runtime> Builder<R> {
         Ok(self)
     }
 
-    /// Joins a cluster through any of these seeds, each `HOST` or `HOST:PORT`, before
-    /// [`start`](Self::start) returns. At least one must be reached.
+    /// Joins a cluster through any of these seeds before [`start`](Self::start) returns. A seed is
+    ///
+    /// - `HOST` or `HOST:PORT`, an address or a name;
+    /// - `srv+NAME`, the hosts and ports that DNS has for a service: `srv+_serf._tcp.example.com`;
+    /// - `file:PATH`, a seed of these kinds in each line, `#` starts a comment.
+    ///
+    /// Seeds are looked up again whenever they are tried, also later, when nobody else is left.
     pub fn join<S: Into<String>>(mut self, seeds: impl IntoIterator<Item = S>) -> Self {
         self.seeds.extend(seeds.into_iter().map(S::into));
+        self
+    }
+
+    /// What to do if not all seeds can be reached. By default one is enough, and none is an error.
+    pub fn join_policy(mut self, policy: JoinPolicy) -> Self {
+        self.join_policy = policy;
+        self
+    }
+
+    /// Asks these name servers about services, instead of those in `/etc/resolv.conf`.
+    pub fn dns_servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.dns_servers = servers.into_iter().collect();
         self
     }
 
@@ -145,16 +168,20 @@ impl<R: Runtime> Builder<R> {
         shared.tasks.spawn(driver.run());
         let writer = store::write(self.runtime.clone(), shared.clone(), self.files);
         shared.tasks.spawn_finishing(writer);
-        shared.tasks.spawn(driver::accept(self.runtime, listener, shared.clone()));
+        shared.tasks.spawn(driver::accept(self.runtime.clone(), listener, shared.clone()));
         if let Some((router, events)) = routed {
             shared.tasks.spawn(router.run(events, shared.clone()));
         }
-        let serfer = Serfer::new(shared, resolver, self.event_buffer);
-        if !self.seeds.is_empty()
-            && let Err(error) = serfer.join_with(self.seeds, self.replay).await
-        {
-            serfer.shutdown().await;
-            return Err(error);
+        let finder = Arc::new(Finder::new(self.runtime.clone(), resolver, self.dns_servers));
+        let serfer = Serfer::new(shared.clone(), finder.clone(), self.event_buffer);
+        if !self.seeds.is_empty() {
+            let (runtime, seeds, replay) = (self.runtime, self.seeds, self.replay);
+            let seeds = Seeds { runtime, shared: shared.clone(), finder, seeds, replay };
+            if let Err(error) = seeds.join_first(self.join_policy).await {
+                serfer.shutdown().await;
+                return Err(error);
+            }
+            shared.tasks.spawn(seeds.watch());
         }
         Ok(serfer)
     }

@@ -51,6 +51,16 @@ pub enum Error {
     /// None of the seeds could be joined.
     #[error("cannot join: {0}")]
     NobodyReached(SeedFailures),
+    /// Fewer seeds were joined than [`JoinPolicy::Require`](crate::JoinPolicy::Require) asks for.
+    #[error("joined at {reached} addresses, {required} are required: {failures}")]
+    TooFewReached {
+        /// How many addresses were reached.
+        reached: usize,
+        /// How many are required.
+        required: usize,
+        /// Why the others were not.
+        failures: SeedFailures,
+    },
     /// A user event cannot be sent.
     #[error(transparent)]
     Event(#[from] EventError),
@@ -123,6 +133,24 @@ pub enum SeedFailure {
     /// It does not parse or resolve.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// DNS has nothing usable about the service.
+    #[error("{seed}: {reason}")]
+    Service {
+        /// The seed as it was given.
+        seed: String,
+        /// What is wrong, in words.
+        reason: String,
+    },
+    /// A file of seeds cannot be read, or a line of it leads nowhere.
+    #[error("{}{}: {reason}", path.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The line, counted from 1, unless it is about all of the file.
+        line: Option<usize>,
+        /// What is wrong, in words.
+        reason: String,
+    },
     /// It could not be joined at one of its addresses.
     #[error("{seed} ({addr}): {failure}")]
     Join {

@@ -7,12 +7,15 @@
 
 mod address;
 mod builder;
+mod dns;
 mod driver;
 mod error;
 mod events;
+mod join;
 mod query;
 mod router;
 mod runtime;
+mod seeds;
 mod serfer;
 mod shared;
 mod store;
@@ -23,10 +26,11 @@ pub use address::DEFAULT_PORT;
 pub use builder::Builder;
 pub use error::{AddressError, AddressProblem, Closed, Error, SeedFailure, SeedFailures};
 pub use events::{Events, Lagged};
+pub use join::{JoinPolicy, Joined};
 pub use query::{Answers, Replies};
 pub use router::{IntoAnswer, Request, Router};
 pub use runtime::Runtime;
-pub use serfer::{Joined, Serfer};
+pub use serfer::Serfer;
 
 pub use bytes::Bytes;
 pub use serfer_proto::{

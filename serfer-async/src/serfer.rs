@@ -1,15 +1,15 @@
 //! The handle of a node.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_lite::future;
 use serfer_proto::{Coalesce, Member, Prune, Query, QueryParams, Replay, Stats, Tags};
 
-use crate::address::{Address, DEFAULT_PORT, Resolver};
-use crate::error::{Closed, Error, SeedFailure, SeedFailures};
+use crate::error::{Closed, Error};
 use crate::events::Events;
+use crate::join::{self, Joined};
 use crate::query::Replies;
+use crate::seeds::Finder;
 use crate::shared::Shared;
 
 /// A running node. Cheap to clone; all clones are the same node.
@@ -23,7 +23,7 @@ pub struct Serfer {
 
 struct Inner {
     shared: Arc<Shared>,
-    resolver: Resolver,
+    finder: Arc<Finder>,
     event_buffer: usize,
 }
 
@@ -33,22 +33,14 @@ impl Drop for Inner {
     }
 }
 
-/// Who was reached by a join, and who was not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Joined {
-    /// The addresses at which a member was found and all state exchanged.
-    pub reached: Vec<SocketAddr>,
-    /// The seeds that could not be joined, and why.
-    pub failed: Vec<SeedFailure>,
-}
-
 impl Serfer {
-    pub(crate) fn new(shared: Arc<Shared>, resolver: Resolver, event_buffer: usize) -> Self {
-        Self { inner: Arc::new(Inner { shared, resolver, event_buffer }) }
+    pub(crate) fn new(shared: Arc<Shared>, finder: Arc<Finder>, event_buffer: usize) -> Self {
+        Self { inner: Arc::new(Inner { shared, finder, event_buffer }) }
     }
 
-    /// Joins a cluster through any of these seeds, each `HOST` or `HOST:PORT`. All of them are
-    /// tried, at all addresses they have. User events from before are not delivered.
+    /// Joins a cluster through any of these seeds, which are of the kinds that
+    /// [`Builder::join`](crate::Builder::join) takes. All of them are tried, at all addresses they
+    /// have. User events from before are not delivered.
     ///
     /// # Errors
     /// If none could be joined: the reason for each.
@@ -68,43 +60,8 @@ impl Serfer {
         seeds: impl IntoIterator<Item = S>,
         replay: Replay,
     ) -> Result<Joined, Error> {
-        let (mut found, mut failed) = (Vec::new(), Vec::new());
-        for seed in seeds {
-            let seed = seed.as_ref();
-            match self.resolve(seed).await {
-                Ok(addrs) => found.extend(addrs.into_iter().map(|addr| (addr, seed.to_owned()))),
-                Err(failure) => failed.push(failure),
-            }
-        }
-        if found.is_empty() && !failed.is_empty() {
-            return Err(Error::NobodyReached(SeedFailures(failed)));
-        }
-        let addrs: Vec<SocketAddr> = found.iter().map(|(addr, _)| *addr).collect();
-        let done = self.inner.shared.input(|state, now| {
-            let join = state.endpoint.join(now, &addrs, replay)?;
-            let (waiting, done) = async_channel::bounded(1);
-            state.joins.insert(join, waiting);
-            Ok::<_, Error>(done)
-        })??;
-        let done = done.recv().await.map_err(|_| Closed)?;
-        let seed_of = |addr: &SocketAddr| {
-            let found = found.iter().find(|(found, _)| found == addr);
-            found.map(|(_, seed)| seed.clone()).unwrap_or_default()
-        };
-        failed.extend(done.failed.iter().map(|(addr, failure)| SeedFailure::Join {
-            seed: seed_of(addr),
-            addr: *addr,
-            failure: failure.clone(),
-        }));
-        if done.reached.is_empty() {
-            return Err(Error::NobodyReached(SeedFailures(failed)));
-        }
-        Ok(Joined { reached: done.reached.to_vec(), failed })
-    }
-
-    async fn resolve(&self, seed: &str) -> Result<Vec<SocketAddr>, SeedFailure> {
-        let address = Address::parse(seed)?;
-        Ok(address.resolve(&self.inner.resolver, DEFAULT_PORT).await?)
+        let seeds: Vec<String> = seeds.into_iter().map(|seed| seed.as_ref().to_owned()).collect();
+        join::join(&self.inner.shared, &self.inner.finder, &seeds, replay).await
     }
 
     /// Sends a user event to every member, ourselves included.

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod lifecycle;
+mod seeds;
 mod tags;
 mod together;
 

@@ -1,0 +1,178 @@
+//! Joining through seeds: once, as often as it takes, or again when everybody is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use std::net::SocketAddr;
+
+use serfer_proto::Replay;
+
+use crate::error::{Closed, Error, SeedFailure, SeedFailures};
+use crate::runtime::Runtime;
+use crate::seeds::Finder;
+use crate::shared::Shared;
+
+/// Who was reached by a join, and who was not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// The addresses at which a member was found and all state exchanged.
+    pub reached: Vec<SocketAddr>,
+    /// The seeds that could not be joined, and why.
+    pub failed: Vec<SeedFailure>,
+}
+
+/// What [`start`](crate::Builder::start) does if not all seeds can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinPolicy {
+    /// The node starts, whoever is reached. Seeds are tried again in the background for as long as
+    /// nobody else is there.
+    BestEffort,
+    /// At least this many addresses must be reached, or the node does not start. `Require(1)` is the
+    /// default.
+    Require(usize),
+    /// Tries again until one is reached, however long that takes, and waits longer after each try.
+    Retry {
+        /// How long to wait after the first try.
+        first: Duration,
+        /// How long to wait at most.
+        longest: Duration,
+    },
+}
+
+impl Default for JoinPolicy {
+    fn default() -> Self {
+        Self::Require(1)
+    }
+}
+
+/// How long a node that is alone waits before it tries its seeds again, at first and at most.
+const ALONE: Backoff = Backoff { next: Duration::from_secs(5), longest: Duration::from_secs(60) };
+
+/// Tries all seeds once, each at all addresses that it has now.
+pub(crate) async fn join(
+    shared: &Shared,
+    finder: &Finder,
+    seeds: &[String],
+    replay: Replay,
+) -> Result<Joined, Error> {
+    let mut found = finder.find(seeds).await;
+    if found.addrs.is_empty() && !found.failed.is_empty() {
+        return Err(Error::NobodyReached(SeedFailures(found.failed)));
+    }
+    let addrs: Vec<SocketAddr> = found.addrs.iter().map(|(addr, _)| *addr).collect();
+    let done = shared.input(|state, now| {
+        let join = state.endpoint.join(now, &addrs, replay)?;
+        let (waiting, done) = async_channel::bounded(1);
+        state.joins.insert(join, waiting);
+        Ok::<_, Error>(done)
+    })??;
+    let done = done.recv().await.map_err(|_| Closed)?;
+    let seed_of = |addr: &SocketAddr| {
+        let seed = found.addrs.iter().find(|(found, _)| found == addr);
+        seed.map(|(_, seed)| seed.clone()).unwrap_or_default()
+    };
+    found.failed.extend(done.failed.iter().map(|(addr, failure)| SeedFailure::Join {
+        seed: seed_of(addr),
+        addr: *addr,
+        failure: failure.clone(),
+    }));
+    if done.reached.is_empty() {
+        return Err(Error::NobodyReached(SeedFailures(found.failed)));
+    }
+    Ok(Joined { reached: done.reached.to_vec(), failed: found.failed })
+}
+
+/// The seeds that a node was started with.
+pub(crate) struct Seeds<R> {
+    pub(crate) runtime: R,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) finder: Arc<Finder>,
+    pub(crate) seeds: Vec<String>,
+    pub(crate) replay: Replay,
+}
+
+impl<R: Runtime> Seeds<R> {
+    /// Joins as the policy says.
+    pub(crate) async fn join_first(&self, policy: JoinPolicy) -> Result<(), Error> {
+        match policy {
+            JoinPolicy::BestEffort => match self.join().await {
+                Err(Error::NobodyReached(failures)) => {
+                    tracing::warn!(%failures, "no seed can be joined yet");
+                    Ok(())
+                }
+                joined => joined.map(drop),
+            },
+            JoinPolicy::Require(required) => {
+                let joined = self.join().await?;
+                let reached = joined.reached.len();
+                if reached < required {
+                    let failures = SeedFailures(joined.failed);
+                    return Err(Error::TooFewReached { reached, required, failures });
+                }
+                Ok(())
+            }
+            JoinPolicy::Retry { first, longest } => {
+                let mut backoff = Backoff { next: first, longest };
+                while let Err(error) = self.join().await {
+                    let Error::NobodyReached(failures) = error else {
+                        return Err(error);
+                    };
+                    let pause = backoff.pause();
+                    tracing::info!(%failures, ?pause, "no seed can be joined yet");
+                    self.runtime.sleep_until(self.runtime.now() + pause).await;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks for others whenever there are none, for as long as the node runs.
+    pub(crate) async fn watch(self) {
+        let mut backoff = ALONE;
+        loop {
+            self.runtime.sleep_until(self.runtime.now() + backoff.pause()).await;
+            let is_alone = self.shared.with(|state| state.endpoint.stats().members_alive <= 1);
+            match is_alone {
+                Ok(true) => {}
+                Ok(false) => {
+                    backoff = ALONE;
+                    continue;
+                }
+                Err(_broken) => return,
+            }
+            match self.join().await {
+                Err(Error::NobodyReached(failures)) => {
+                    tracing::debug!(%failures, "still alone");
+                }
+                // We left, or are shut down.
+                Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    async fn join(&self) -> Result<Joined, Error> {
+        join(&self.shared, &self.finder, &self.seeds, self.replay).await
+    }
+}
+
+/// A pause that doubles.
+#[derive(Clone, Copy, Debug)]
+struct Backoff {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Backoff {
+    /// How long to wait now: somewhere in the upper half of what it may be, so that nodes that were
+    /// started together do not try together.
+    fn pause(&mut self) -> Duration {
+        let pause = self.next.min(self.longest);
+        self.next = pause.saturating_mul(2);
+        let mut byte = [0];
+        // Without randomness, the middle will do.
+        let part = getrandom::fill(&mut byte).map_or(128, |()| u32::from(byte[0]));
+        pause / 2 + pause / 512 * part
+    }
+}
