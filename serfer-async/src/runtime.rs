@@ -1,6 +1,7 @@
 //! What an async runtime has to offer: sockets, a clock to sleep by, and somewhere to put tasks.
 //!
 //! An adapter crate implements this one trait and nothing else; each method is a line or two.
+//! `examples/third_runtime.rs` is a guide to a runtime of your own.
 
 use std::future::Future;
 use std::io;

@@ -1,0 +1,127 @@
+//! A runtime of your own: what an adapter for a third one takes.
+//!
+//! ```text
+//! cargo run -p serfer-async --example third_runtime
+//! ```
+//!
+//! Implement [`Runtime`] for a type that is cheap to clone, and pass it to [`Builder::new`]: that is
+//! all. Here it is `Threads`, which gives every task a thread, with `async-io` for sockets and
+//! timers. What to watch for in a runtime of yours:
+//!
+//! - `spawn` must let a task run by itself: its handle, if there is one, is not to cancel it when it
+//!   is dropped (`detach` in smol's terms).
+//! - Dropping the future of `recv_from`, `accept` or `read` must lose nothing. Readiness-based
+//!   sockets are so by nature; completion-based ones (io_uring) need a task of their own that reads
+//!   and a channel.
+//! - `now` is the clock by which `sleep_until` sleeps. Leave it alone unless yours can be paused.
+//! - `unblock` is for files: it must go on when its future is dropped.
+//! - `finish` ends our direction of a stream and leaves the other one open.
+//!
+//! Then run the suite of real sockets on it: `tests/suite` takes any runtime.
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::thread;
+use std::time::Instant;
+
+use async_io::{Async, Timer};
+use futures_lite::future::block_on;
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use serfer_async::{Builder, Config, Router, Runtime};
+
+#[derive(Clone)]
+struct Threads;
+
+impl Runtime for Threads {
+    type Udp = Async<UdpSocket>;
+    type Listener = Async<TcpListener>;
+    type Stream = Async<TcpStream>;
+
+    async fn sleep_until(&self, at: Instant) {
+        Timer::at(at).await;
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        thread::spawn(|| block_on(task));
+    }
+
+    async fn unblock<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> T {
+        let (sender, receiver) = async_channel::bounded(1);
+        thread::spawn(move || sender.try_send(f()));
+        receiver.recv().await.expect("the function does not panic")
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let host = host.to_owned();
+        self.unblock(move || Ok((host, port).to_socket_addrs()?.collect())).await
+    }
+
+    async fn bind_udp(&self, addr: SocketAddr) -> io::Result<Async<UdpSocket>> {
+        Async::<UdpSocket>::bind(addr)
+    }
+
+    async fn send_to(&self, udp: &Async<UdpSocket>, data: &[u8], to: SocketAddr) -> io::Result<()> {
+        udp.send_to(data, to).await.map(drop)
+    }
+
+    async fn recv_from(
+        &self,
+        udp: &Async<UdpSocket>,
+        buf: &mut [u8],
+    ) -> io::Result<(usize, SocketAddr)> {
+        udp.recv_from(buf).await
+    }
+
+    async fn listen(&self, addr: SocketAddr) -> io::Result<(Async<TcpListener>, SocketAddr)> {
+        let listener = Async::<TcpListener>::bind(addr)?;
+        let bound = listener.get_ref().local_addr()?;
+        Ok((listener, bound))
+    }
+
+    async fn accept(
+        &self,
+        listener: &Async<TcpListener>,
+    ) -> io::Result<(Async<TcpStream>, SocketAddr)> {
+        listener.accept().await
+    }
+
+    async fn connect(&self, addr: SocketAddr) -> io::Result<Async<TcpStream>> {
+        Async::<TcpStream>::connect(addr).await
+    }
+
+    async fn read(&self, stream: &mut Async<TcpStream>, buf: &mut [u8]) -> io::Result<usize> {
+        stream.read(buf).await
+    }
+
+    async fn write_all(&self, stream: &mut Async<TcpStream>, data: &[u8]) -> io::Result<()> {
+        stream.write_all(data).await
+    }
+
+    async fn finish(&self, stream: &mut Async<TcpStream>) -> io::Result<()> {
+        stream.flush().await?;
+        stream.get_ref().shutdown(Shutdown::Write)
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    block_on(async {
+        let router = Router::new().query("status", |_request| async { "I am OK" });
+        let a = Builder::new(Threads, Config::local("a")).bind("127.0.0.1:0").router(router);
+        let a = a.start().await?;
+        let seed = a.local_member()?.addr().to_string();
+        let b = Builder::new(Threads, Config::local("b")).bind("127.0.0.1:0").join([seed]);
+        let b = b.start().await?;
+        for member in b.members() {
+            println!("{} is {} at {}", member.name(), member.status(), member.addr());
+        }
+        for (from, answer) in b.query("status", "are you ok?")?.collect().await.replies {
+            println!("{from} says {:?}", String::from_utf8_lossy(&answer));
+        }
+        b.leave().await?;
+        for serf in [a, b] {
+            serf.shutdown().await;
+        }
+        Ok(())
+    })
+}
