@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use crate::config::Gossip;
 use crate::table::Key;
-use crate::wire::compound::Compound;
+use crate::wire::compound::{Compound, PART_OVERHEAD};
 
 /// An emptied queue keeps the memory of at most this many messages.
 const KEEP_ITEMS: usize = 4096;
@@ -35,6 +35,8 @@ pub(crate) struct BroadcastQueue {
     /// Messages taken for the packet being filled, to be queued again behind the others.
     again: Vec<u32>,
     spare: Vec<Vec<u8>>,
+    /// How many bytes of packets it was entitled to and has not used.
+    owed: usize,
     len: usize,
     bytes: usize,
     bytes_max: usize,
@@ -93,6 +95,7 @@ impl BroadcastQueue {
             about: BTreeMap::new(),
             again: Vec::new(),
             spare: Vec::new(),
+            owed: 0,
             len: 0,
             bytes: 0,
             bytes_max,
@@ -144,8 +147,13 @@ impl BroadcastQueue {
         self.prune(len_max)
     }
 
+    /// How long all messages are together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Adds as many messages as fit to a packet, each behind `frame`, and counts the transmission of
-    /// each: at `transmit_limit` it is done.
+    /// each: at `transmit_limit` it is done. [`requeue`](Self::requeue) when the packet is complete.
     pub(crate) fn fill(&mut self, transmit_limit: u32, frame: &[u8], packet: &mut Compound) {
         let tiers = if self.is_empty() { 0 } else { self.tiers.len() };
         for tier in 0..tiers {
@@ -153,14 +161,48 @@ impl BroadcastQueue {
                 && let Some(item) = self.first_within(tier, room)
                 && packet.push(&[frame, &self.items[item as usize].message])
             {
-                if self.items[item as usize].transmits + 1 >= transmit_limit {
-                    self.finish(item);
-                } else {
-                    self.unlink(item);
-                    self.items[item as usize].transmits += 1;
-                    self.again.push(item);
-                }
+                self.count_transmit(item, transmit_limit);
             }
+        }
+    }
+
+    /// As [`fill`](Self::fill), but no further than what is [owed](Self::owe) to this queue, each
+    /// message at no less than `cost_min`, and nothing before its turn: what would go first in a
+    /// packet with `room` must not be kept back for ever by what is shorter.
+    pub(super) fn fill_what_is_owed(
+        &mut self,
+        transmit_limit: u32,
+        frame: &[u8],
+        packet: &mut Compound,
+        room: usize,
+        cost_min: usize,
+    ) {
+        let room = room.saturating_sub(frame.len());
+        while let Some(item) = self.first_choice(room) {
+            let message = &self.items[item as usize].message;
+            let cost = (frame.len() + message.len() + PART_OVERHEAD).max(cost_min);
+            if cost > self.owed || !packet.push(&[frame, message]) {
+                return;
+            }
+            self.owed -= cost;
+            self.count_transmit(item, transmit_limit);
+        }
+    }
+
+    /// How many bytes of packets this queue was entitled to and has not used.
+    pub(super) fn owed(&self) -> usize {
+        self.owed
+    }
+
+    pub(super) fn owe(&mut self, bytes: usize, max: usize) {
+        self.owed = (self.owed + bytes).min(max);
+    }
+
+    /// The packet is complete: what it took may go into the next. Nothing is owed to a queue that
+    /// could say everything.
+    pub(crate) fn requeue(&mut self) {
+        if self.again.len() == self.len {
+            self.owed = 0;
         }
         for at in 0..self.again.len() {
             self.link(self.again[at], End::Last);
@@ -183,6 +225,16 @@ impl BroadcastQueue {
             dropped += 1;
         }
         dropped
+    }
+
+    fn count_transmit(&mut self, item: u32, transmit_limit: u32) {
+        if self.items[item as usize].transmits + 1 >= transmit_limit {
+            self.finish(item);
+        } else {
+            self.unlink(item);
+            self.items[item as usize].transmits += 1;
+            self.again.push(item);
+        }
     }
 
     fn finish(&mut self, item: u32) {
@@ -210,6 +262,11 @@ impl BroadcastQueue {
         let lists = &self.tiers[tier];
         let fitting = lists.partition_point(|list| list.len <= room);
         Some(lists[fitting.checked_sub(1)?].first)
+    }
+
+    /// What goes first into a packet with so much room.
+    fn first_choice(&self, room: usize) -> Option<u32> {
+        (0..self.tiers.len()).find_map(|tier| self.first_within(tier, room))
     }
 
     /// Enters an item in the list where it belongs.
@@ -287,7 +344,7 @@ pub(crate) fn scaled(mult: u32, members: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::compound::{HEADER_LEN, PART_OVERHEAD};
+    use crate::wire::compound::HEADER_LEN;
 
     const MANY: usize = 100;
 
@@ -304,6 +361,7 @@ mod tests {
         let mut packet = Compound::default();
         packet.reset(HEADER_LEN + room);
         queue.fill(limit, b"", &mut packet);
+        queue.requeue();
         let mut bytes = Vec::new();
         packet.write(&mut bytes);
         match packet.len() {

@@ -17,6 +17,7 @@ mod gossip;
 mod join;
 mod keeper;
 mod members;
+pub(crate) mod packing;
 mod probe;
 mod push_pull;
 mod state;
@@ -35,6 +36,7 @@ use exchange::Exchanges;
 use join::Joins;
 use keeper::Keeper;
 use members::Members;
+use packing::Lane;
 use probe::Prober;
 
 use crate::config::Config;
@@ -54,8 +56,8 @@ pub(crate) trait Delegate {
     /// What the layer above adds to a push/pull.
     fn local_state(&self, out: &mut Vec<u8>);
 
-    /// Adds broadcasts to a packet that has room to spare.
-    fn fill(&mut self, cx: &mut Cx<'_>, packet: &mut Compound);
+    /// Its broadcasts, in the order in which they fill packets.
+    fn lanes(&mut self, cx: &Cx<'_>) -> [Lane<'_>; 3];
 
     /// The packet that was filled is on its way.
     fn on_sent(&mut self, cx: &mut Cx<'_>);
@@ -191,11 +193,13 @@ impl Memberlist {
         self.send_packet(cx, up, to, Checksum::Omit);
     }
 
-    /// Adds what is queued to the packet being put together, our own news first.
-    fn fill_packet<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
-        let limit = broadcast::transmit_limit(&cx.params.gossip, self.members.len());
-        self.queue.fill(limit, &[], &mut self.packet);
-        up.fill(cx, &mut self.packet);
+    /// Adds what is queued to the packet being put together.
+    fn fill_packet<D: Delegate>(&mut self, cx: &Cx<'_>, up: &mut D) {
+        let transmit_limit = broadcast::transmit_limit(&cx.params.gossip, self.members.len());
+        let ours = Lane { queue: &mut self.queue, frame: &[], transmit_limit };
+        let [intents, queries, events] = up.lanes(cx);
+        let lanes = [ours, intents, queries, events];
+        packing::fill(lanes, &mut self.packet, cx.link.message_len_max());
     }
 
     fn send_packet<D: Delegate>(

@@ -42,13 +42,13 @@ use crate::event::{Conflict, Event, JoinDone, Replay};
 use crate::member::{Member, Node, Status};
 use crate::memberlist::Delegate;
 use crate::memberlist::broadcast::{BroadcastQueue, Kind, transmit_limit};
+use crate::memberlist::packing::Lane;
 use crate::rng::Rng;
 use crate::stats::{DropReason, Stats};
 use crate::table::Table;
 use crate::tags::Tags;
 use crate::timers::Timer;
 use crate::wire;
-use crate::wire::compound::Compound;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
 use crate::wire::serf_message::{EventSlot, Join, Leave, PushPull, SerfMessage};
@@ -286,12 +286,11 @@ impl Delegate for Serf {
         state.encode(out);
     }
 
-    fn fill(&mut self, cx: &mut Cx<'_>, packet: &mut Compound) {
-        let limit = transmit_limit(&cx.params.gossip, self.members.len());
+    fn lanes(&mut self, cx: &Cx<'_>) -> [Lane<'_>; 3] {
+        let transmit_limit = transmit_limit(&cx.params.gossip, self.members.len());
         let Queues { intents, queries, events } = &mut self.queues;
-        for queue in [intents, queries, events] {
-            queue.fill(limit, USER_MESSAGE, packet);
-        }
+        let lane = |queue| Lane { queue, frame: USER_MESSAGE, transmit_limit };
+        [intents, queries, events].map(lane)
     }
 
     fn on_sent(&mut self, cx: &mut Cx<'_>) {

@@ -327,18 +327,37 @@ fn a_probe_fails_and_the_member_objects() {
     }
 }
 
+/// Queues events until one has to go for another.
+fn fill_the_queue(steady: &mut Steady) {
+    opt_out(|| {
+        let dropped = steady.node.stats().broadcasts_dropped;
+        while steady.node.stats().broadcasts_dropped == dropped {
+            let now = steady.now;
+            steady.node.user_event(now, "deploy", b"v2", Coalesce::No).unwrap();
+            steady.drain();
+        }
+    });
+}
+
 #[test]
 fn a_full_queue_is_gossiped() {
     for sealed in [false, true] {
         allocates_nothing(sealed, |steady| {
-            opt_out(|| {
-                let dropped = steady.node.stats().broadcasts_dropped;
-                while steady.node.stats().broadcasts_dropped == dropped {
-                    let now = steady.now;
-                    steady.node.user_event(now, "deploy", b"v2", Coalesce::No).unwrap();
-                    steady.drain();
-                }
-            });
+            fill_the_queue(steady);
+            steady.wait_for("gossip");
+            steady.pass();
+            assert_eq!(steady.datagrams, 3);
+        });
+    }
+}
+
+#[test]
+fn a_full_queue_and_news_about_members_share_the_packets() {
+    for sealed in [false, true] {
+        let mut numbers = numbers();
+        allocates_nothing(sealed, |steady| {
+            fill_the_queue(steady);
+            accuse(steady, "me", numbers.next().unwrap());
             steady.wait_for("gossip");
             steady.pass();
             assert_eq!(steady.datagrams, 3);

@@ -7,6 +7,7 @@
 //! References: hm is github.com/hashicorp/memberlist, hs is hashicorp/serf, hc is hashicorp/consul.
 
 mod crowds;
+mod fairness;
 mod links;
 mod loss;
 mod partitions;
