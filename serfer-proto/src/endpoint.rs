@@ -12,7 +12,7 @@ use crate::error::{
     ConfigError, EventError, ForceLeaveError, JoinError, LeaveError, QueryError, RespondError,
     TagsError,
 };
-use crate::event::{Event, Query, Replay, StoreFailure};
+use crate::event::{Event, MemberDelta, Query, Replay, StoreFailure};
 use crate::ids::{JoinId, QueryId, StreamId};
 use crate::link::Unpacker;
 use crate::member::Member;
@@ -299,6 +299,24 @@ impl Endpoint {
     /// The member of a name.
     pub fn member(&self, name: &str) -> Option<&Member> {
         self.serf.member(name)
+    }
+
+    /// Notes from now on which members change, for [`take_deltas`](Self::take_deltas).
+    pub fn watch_members(&mut self) {
+        self.serf.watch_members();
+    }
+
+    /// Notes no longer which members change.
+    pub fn unwatch_members(&mut self) {
+        self.serf.unwatch_members();
+    }
+
+    /// How [`members`](Self::members) differs from what it was when this was last called, or since
+    /// [`watch_members`](Self::watch_members): one delta for each member that is not what it was, by
+    /// name. Nothing is left out, in contrast to events, which do not tell that a member is about to
+    /// leave. What is noted until then grows with every member that changes: call it often.
+    pub fn take_deltas(&mut self) -> Vec<MemberDelta> {
+        self.serf.take_deltas()
     }
 
     /// Ourselves.

@@ -61,6 +61,16 @@ pub enum MemberChange {
     Reap,
 }
 
+/// How the list of members differs from what it was: see
+/// [`Endpoint::take_deltas`](crate::Endpoint::take_deltas).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberDelta {
+    /// A member is new, or anything about it has changed: this is what it is now.
+    Changed(Member),
+    /// A member is forgotten: this is what it was.
+    Removed(Member),
+}
+
 impl std::fmt::Display for MemberChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {

@@ -58,6 +58,7 @@ impl Serf {
                 if !self.is_live(key) {
                     self.on_member_here(key);
                 }
+                self.note_member(key);
                 self.members.set_node(key, node.clone());
                 self.set_status(key, Status::Alive, None);
                 self.arm_reap(cx);
@@ -79,6 +80,7 @@ impl Serf {
             Some((Intent::Join, ltime)) => (Status::Alive, ltime),
             Some((Intent::Leave, ltime)) => (Status::Leaving, ltime),
         };
+        self.note_newcomer(&node.name);
         let member = Member { node: node.clone(), status };
         let key = self.members.insert(Entry { member, status_ltime });
         self.on_member_here(key);
@@ -112,6 +114,7 @@ impl Serf {
         let Some(key) = self.members.find(&node.name) else {
             return;
         };
+        self.note_member(key);
         self.members.set_node(key, node.clone());
         self.emit_member(cx, MemberChange::Update, key);
     }
@@ -273,6 +276,7 @@ impl Serf {
             return;
         }
         self.emit_member(cx, MemberChange::Reap, key);
+        self.note_member(key);
         self.departures.gone.remove(&key);
         self.departures.to_prune.remove(&key);
         self.members.remove(key);
@@ -295,6 +299,7 @@ impl Serf {
     }
 
     pub(super) fn set_status(&mut self, key: Key, status: Status, gone_since: Option<Instant>) {
+        self.note_member(key);
         self.members[key].member.status = status;
         match gone_since {
             Some(since) => self.departures.gone.insert(key, since),

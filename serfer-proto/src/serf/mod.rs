@@ -17,6 +17,7 @@ mod query;
 mod query_params;
 mod ring;
 mod user_event;
+mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use members::{Departures, Entry};
 use query::PastQuery;
 use ring::Ring;
 use user_event::PastEvent;
+use watch::Watch;
 
 pub use leave::Prune;
 pub use query_params::QueryParams;
@@ -59,6 +61,7 @@ pub(crate) struct Serf {
     tags: Tags,
     members: Table<Entry>,
     departures: Departures,
+    watch: Watch,
     recent_intents: RecentIntents,
 
     clock: LamportClock,
@@ -106,6 +109,7 @@ impl Serf {
             tags: config.tags.clone(),
             members: Table::new(rng),
             departures: Departures::default(),
+            watch: Watch::default(),
             recent_intents: RecentIntents::default(),
             clock: LamportClock::new(),
             event_clock: LamportClock::new(),

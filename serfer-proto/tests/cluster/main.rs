@@ -14,6 +14,7 @@ mod wrap;
 mod acks;
 mod answering;
 mod claiming;
+mod deltas;
 mod dialling;
 mod events;
 mod hostile;
