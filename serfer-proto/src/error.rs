@@ -187,6 +187,16 @@ pub enum QueryError {
         /// What it must not start with.
         prefix: &'static str,
     },
+    /// Write it as Go's regular expressions are written, or shorter: no member would be asked.
+    #[error("expression {expr:?} for tag {tag:?} {problem}")]
+    Filter {
+        /// The tag it is for.
+        tag: String,
+        /// The expression.
+        expr: String,
+        /// What is wrong with it.
+        problem: ExprProblem,
+    },
     /// Wait until some have closed.
     #[error("{open} queries are open, the most there may be")]
     TooMany {
@@ -202,6 +212,34 @@ pub enum QueryError {
     /// A node that left asks nothing more.
     #[error("this node has left")]
     Left,
+}
+
+/// What is wrong with a regular expression, as [Go reads them](https://golang.org/s/re2syntax).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExprProblem {
+    /// It is longer than 2,048 bytes, nests deeper than 100 levels, or repeats large classes too
+    /// often: it would compile to more than 512 KiB.
+    #[error("is too large")]
+    TooLarge,
+    /// Close what is opened; write `\(` and `\)` if they are meant.
+    #[error("has a parenthesis without its partner")]
+    Parenthesis,
+    /// There are no lookarounds, no flags but `imsU`, and names are words.
+    #[error("has a group of a kind that Go does not have, or with a bad name")]
+    Group,
+    /// Classes are `[a-z]`, `[[:alpha:]]`, `\pL`, `\p{Greek}` and the like, with exact names.
+    #[error("has a class that is not closed, of an unknown name, or with a reversed range")]
+    Class,
+    /// Only what is not a letter or digit may be escaped for no reason.
+    #[error("has an escape that Go does not have")]
+    Escape,
+    /// There must be one thing to repeat, and a repetition is not one.
+    #[error("repeats nothing, or a repetition")]
+    Repeat,
+    /// Counts of repetitions around each other are multiplied.
+    #[error("repeats something more than 1000 times, or has its counts reversed")]
+    RepeatCount,
 }
 
 /// An answer to a query that cannot be sent.

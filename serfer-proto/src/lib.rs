@@ -111,8 +111,8 @@ pub use config::{
 };
 pub use endpoint::Endpoint;
 pub use error::{
-    ConfigError, ConfigFault, EventError, ForceLeaveError, JoinError, LeaveError, NameProblem,
-    QueryError, RespondError, TagsError,
+    ConfigError, ConfigFault, EventError, ExprProblem, ForceLeaveError, JoinError, LeaveError,
+    NameProblem, QueryError, RespondError, TagsError,
 };
 pub use event::{
     Ack, Conflict, Event, JoinDone, JoinFailure, MemberChange, MemberDelta, MemberEvent, Query,

@@ -91,6 +91,7 @@ impl Serf {
     ) -> Result<QueryId, QueryError> {
         self.check_query(cx)?;
         let tags = params.tags.iter().map(|(tag, expr)| (&**tag, &**expr));
+        self.exprs.check(tags.clone())?;
         let filters = filter::encode(&params.nodes, tags);
         let filters = SeqBuf::of(filters.iter().map(|filter| &**filter));
         let timeout = params.timeout.unwrap_or_else(|| self.default_timeout(cx)).min(TIMEOUT_MAX);
@@ -143,7 +144,7 @@ impl Serf {
 
     /// The live members that match. It takes a look at each only if tags are asked for.
     fn awaited(
-        &self,
+        &mut self,
         cx: &Cx<'_>,
         params: &QueryParams,
         filters: Seq<'_, &[u8]>,
@@ -152,12 +153,13 @@ impl Serf {
         if params.nodes.is_empty() && params.tags.is_empty() {
             return Awaited::everybody(self.live_members(), &self.asked.moves, counts);
         }
+        let mut exprs = std::mem::take(&mut self.exprs);
         let is_asked = |key: &Key| {
             let member = &self.members[*key].member;
             let is_us = *member.name() == *cx.params.name;
-            let matches = || match is_us {
-                true => filter::matches(filters, member.name(), &self.tags),
-                false => filter::matches(filters, member.name(), &member.tags()),
+            let mut matches = || match is_us {
+                true => exprs.match_all(filters, member.name(), &self.tags),
+                false => exprs.match_all(filters, member.name(), &member.tags()),
             };
             self.is_live(*key) && (params.tags.is_empty() || matches())
         };
@@ -166,6 +168,7 @@ impl Serf {
             true => self.members.iter().map(|(key, _)| key).filter(is_asked).collect(),
             false => named.filter(is_asked).collect(),
         };
+        self.exprs = exprs;
         Awaited::these(these, counts)
     }
 

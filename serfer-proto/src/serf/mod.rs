@@ -9,6 +9,7 @@ mod awaited;
 mod clock;
 mod coalesce;
 mod filter;
+mod go_regex;
 mod intents;
 mod internal;
 mod leave;
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 use asked::Asked;
 use clock::LamportClock;
 use coalesce::Held;
+use filter::Exprs;
 use intents::RecentIntents;
 use leave::Phase;
 use members::{Departures, Entry};
@@ -75,6 +77,7 @@ pub(crate) struct Serf {
     queries: Ring<PastQuery>,
     asked: Asked,
     held: Held,
+    exprs: Exprs,
 
     queues: Queues,
 }
@@ -120,6 +123,7 @@ impl Serf {
             queries: Ring::new(limits.ring, limits.ring_slot),
             asked: Asked::default(),
             held: Held::default(),
+            exprs: Exprs::default(),
             queues: Queues {
                 intents: BroadcastQueue::new(limits.queue_bytes),
                 queries: BroadcastQueue::new(limits.queue_bytes),

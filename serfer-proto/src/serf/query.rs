@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::ring::Seen;
-use super::{Serf, TIMEOUT_MAX, USER_MESSAGE, filter, internal};
+use super::{Serf, TIMEOUT_MAX, USER_MESSAGE, internal};
 use crate::context::Cx;
 use crate::error::RespondError;
 use crate::event::{AnswerTo, Event, Query};
@@ -65,7 +65,7 @@ impl Serf {
         }
         let past = PastQuery { id: query.id, answered: false };
         self.queries.insert(query.ltime, past);
-        if filter::matches(query.filters, &cx.params.name, &self.tags) {
+        if self.exprs.match_all(query.filters, &cx.params.name, &self.tags) {
             let id = QueryId { ltime: query.ltime, id: query.id };
             self.receive_query(cx, from, query, (id, name, source));
         }

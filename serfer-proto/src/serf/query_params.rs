@@ -59,7 +59,10 @@ impl QueryParams {
     }
 
     /// Asks only nodes in whose tag the regular expression is found; a tag that is not set has an
-    /// empty value. Filters for several tags must all match. Go: `FilterTags`.
+    /// empty value. Filters for several tags must all match. Expressions are [as in Go][1]; a query
+    /// with one that is not is refused. Go: `FilterTags`.
+    ///
+    /// [1]: https://golang.org/s/re2syntax
     #[must_use]
     pub fn tag(mut self, name: impl Into<String>, expr: impl Into<String>) -> Self {
         self.tags.insert(name.into(), expr.into());

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "every helper here is part of a test")]
 
 mod craft;
+#[path = "../data/go_regex.rs"]
+mod go_regex;
 mod harness;
 mod network;
 mod solo;
@@ -17,6 +19,7 @@ mod claiming;
 mod deltas;
 mod dialling;
 mod events;
+mod filters;
 mod hostile;
 mod idle;
 mod intents;

@@ -1,0 +1,108 @@
+//! Regular expressions as Go reads them.
+//!
+//! Every member evaluates a query's filters for itself, so all have to agree on what an expression
+//! means. Rust's engines read several things in another way than Go: `[a&&b]`, `\<`, `\s`, `(?x)`,
+//! `a**`. So an expression is parsed here, as Go parses it, and only what it means is handed to an
+//! engine. Nothing is kept of what cannot make a difference to whether there is a match: captures
+//! and greed. Counterpart of `regexp.MatchString` and, in Go's `regexp/syntax`, `Parse` with the
+//! flags `Perl`.
+//!
+//! Unlike Go: an expression is refused that is long, nests deeply or compiles to much; matching
+//! takes time in proportion to its compiled size and the length of the value.
+
+mod class;
+mod parse;
+
+use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
+use regex_automata::nfa::thompson::{Compiler, Config, WhichCaptures};
+
+use crate::error::ExprProblem;
+
+/// How long an expression may be, in bytes.
+pub(crate) const LEN_MAX: usize = 2048;
+
+/// How much memory a compiled expression may take up, in bytes. `.{0,1000}` fits.
+const COMPILED_MAX: usize = 1 << 19;
+
+/// A compiled expression.
+#[derive(Debug)]
+pub(crate) struct GoRegex {
+    vm: PikeVM,
+    /// Where it keeps track of what may yet match.
+    scratch: pikevm::Cache,
+}
+
+impl GoRegex {
+    pub(crate) fn new(expr: &str) -> Result<Self, ExprProblem> {
+        if expr.len() > LEN_MAX {
+            return Err(ExprProblem::TooLarge);
+        }
+        let config =
+            Config::new().nfa_size_limit(Some(COMPILED_MAX)).which_captures(WhichCaptures::None);
+        let nfa = Compiler::new().configure(config).build_from_hir(&parse::parse(expr)?);
+        // Its size is all that can be wrong with what was parsed.
+        let vm = nfa.and_then(PikeVM::new_from_nfa);
+        let vm = vm.map_err(|_| ExprProblem::TooLarge)?;
+        Ok(Self { scratch: vm.create_cache(), vm })
+    }
+
+    /// Whether it is found anywhere in a value.
+    pub(crate) fn is_match(&mut self, value: &str) -> bool {
+        self.vm.is_match(&mut self.scratch, value)
+    }
+
+    /// How much memory it takes up, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.vm.get_nfa().memory_usage() + self.scratch.memory_usage()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        use ExprProblem::*;
+        for (expr, problem) in [
+            ("(web", Parenthesis),
+            ("web)", Parenthesis),
+            ("(?<=web)", Group),
+            ("(?x)web", Group),
+            ("(?P<we b>)", Group),
+            ("[web", Class),
+            ("[z-a]", Class),
+            ("[[:foo:]]", Class),
+            (r"\p{greek}", Class),
+            (r"\Z", Escape),
+            (r"\x{110000}", Escape),
+            ("\\", Escape),
+            ("*", Repeat),
+            ("a**", Repeat),
+            ("a{1001}", RepeatCount),
+            ("a{2,1}", RepeatCount),
+            ("((a{10}){11}){10}", RepeatCount),
+        ] {
+            assert_eq!(GoRegex::new(expr).unwrap_err(), problem, "{expr}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused() {
+        let many = |what: &str, times| what.repeat(times);
+        for expr in [
+            many("a", LEN_MAX + 1),
+            many("(", 200) + &many(")", 200),
+            many("a|(b", 150) + &many(")*", 150),
+            // Stacked in ways that need no parentheses.
+            "a".to_owned() + &many(r"*\Q\E", 300),
+            r"\pL{100}".to_owned(),
+        ] {
+            assert_eq!(GoRegex::new(&expr).unwrap_err(), ExprProblem::TooLarge, "{expr}");
+        }
+        for expr in [many("(", 50) + &many(")*", 50), ".{0,1000}".to_owned(), many("a", LEN_MAX)] {
+            let expr = GoRegex::new(&expr).unwrap();
+            assert!(expr.memory() <= 2 * COMPILED_MAX, "{}", expr.memory());
+        }
+    }
+}
