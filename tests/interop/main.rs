@@ -13,6 +13,9 @@
 mod agent;
 mod cluster;
 mod death;
+mod filter;
+#[path = "../../serfer-proto/tests/data/go_regex.rs"]
+mod go_regex;
 mod large;
 mod network;
 mod node;
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         refused::cases(),
         reach::cases(),
         replay::cases(),
+        filter::cases(),
         pair::cases(),
     ];
     let cases: Vec<Case> = cases.into_iter().flatten().collect();
