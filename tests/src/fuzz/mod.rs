@@ -5,6 +5,7 @@
 //! same in every run: a target uses no clock and no randomness, and keeps nothing between two runs.
 
 mod endpoint_ops;
+mod filter;
 mod layers;
 mod messages;
 mod packet;
@@ -13,6 +14,7 @@ mod watched;
 mod words;
 
 pub use endpoint_ops::endpoint_ops;
+pub use filter::filter;
 pub use messages::messages;
 pub use packet::packet;
 pub use stream::stream;
@@ -21,9 +23,10 @@ pub use stream::stream;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     ("packet", packet),
     ("messages", messages),
     ("stream", stream),
+    ("filter", filter),
     ("endpoint_ops", endpoint_ops),
 ];
