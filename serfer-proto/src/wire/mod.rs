@@ -21,6 +21,7 @@
 
 pub mod checksum;
 pub mod compound;
+pub mod coordinate;
 pub mod label;
 pub mod lzw;
 pub mod message;

@@ -211,6 +211,21 @@ impl<'a> Reader<'a> {
         u64::try_from(self.int()?).map_err(|_| DecodeError::OutOfRange)
     }
 
+    /// Reads a floating-point number of any width, or an integer.
+    ///
+    /// # Errors
+    /// If no number is next or it is an integer of 2⁶³ or more.
+    pub fn float(&mut self) -> Result<f64, DecodeError> {
+        let next = self.rest.first().map(|&byte| Marker::from_u8(byte));
+        if !matches!(next, Some(Marker::F32 | Marker::F64)) {
+            return Ok(self.int()? as f64);
+        }
+        Ok(match self.marker()? {
+            Marker::F32 => f64::from(f32::from_be_bytes(self.be()?)),
+            _ => f64::from_be_bytes(self.be()?),
+        })
+    }
+
     /// Steps over the next value, whatever it is.
     ///
     /// # Errors
@@ -321,6 +336,27 @@ impl<'a> Value<'a> for i64 {
     }
     fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         from.int()
+    }
+}
+
+/// Go's `float64`. Compared by its bits: each is equal to itself, even one that is no number.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Float(pub f64);
+
+impl PartialEq for Float {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_bits() == other.0.to_bits()
+    }
+}
+
+impl Eq for Float {}
+
+impl<'a> Value<'a> for Float {
+    fn put(&self, out: &mut Vec<u8>) {
+        encode::write_f64(out, self.0).expect(INFALLIBLE);
+    }
+    fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        from.float().map(Self)
     }
 }
 
@@ -440,6 +476,21 @@ mod tests {
         assert_eq!(read::<bool>(&[0xc0]), Ok(false));
         assert_eq!(read::<Text<'_>>(&[0xc0]), Ok(Text(b"")));
         assert_eq!(read::<&[u8]>(&[0xc0]), Ok(&[][..]));
+    }
+
+    #[test]
+    fn floats_come_in_either_width_and_as_integers() {
+        assert_eq!(written(Float(1.5)), "cb3ff8000000000000");
+        let float = |hex: &str| read::<Float>(&hex::decode(hex).unwrap());
+        for form in ["cb3ff8000000000000", "ca3fc00000"] {
+            assert_eq!(float(form), Ok(Float(1.5)));
+        }
+        assert_eq!(float("ff"), Ok(Float(-1.0)));
+        assert_eq!(float("cd0100"), Ok(Float(256.0)));
+        assert_eq!(float("c0"), Ok(Float(0.0)));
+        assert_eq!(float("cb7ff8000000000000").map(|it| it.0.is_nan()), Ok(true));
+        assert_eq!(float("cb3ff80000"), Err(DecodeError::Truncated));
+        assert_eq!(float("a178"), Err(DecodeError::WrongType));
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! serf's messages, and the tags and coordinates that it hides in memberlist's.
 
-use serfer_proto::wire::msgpack::DecodeError;
+use serfer_proto::wire::coordinate::Coordinate;
+use serfer_proto::wire::msgpack::{DecodeError, Float};
 use serfer_proto::wire::seq::Seq;
 use serfer_proto::wire::serf_message::{
     EventSlot, FLAG_ACK, Filter, Join, KeyRequest, KeyResponse, Leave, MemberRecord, PastEvent,
     PushPull, Query, QueryResponse, RelayHeader, SerfMessage, TagFilter, UdpAddr, UserEvent,
 };
 
-use crate::Expect::{DecodeOnly, Exact, Refused, Skipped};
+use crate::Expect::{DecodeOnly, Exact, Refused};
 use crate::Row;
-use crate::wire::{Refusal, Wire, encoded, filter, list, serf};
+use crate::wire::{Refusal, Wire, coordinate, encoded, filter, list, serf};
 
 const SIGNED: &str = "go-msgpack 2 writes signed numbers above 127 in signed forms";
 const NIL_SLOTS: &str = "Go sends the unused slots of its ring, as nil";
@@ -264,7 +265,22 @@ pub(crate) const ROWS: &[Row] = &[
         "coordinate of a fresh node, captured",
         "01 84 aa'Adjustment' cb0000000000000000 a5'Error' cb3ff8000000000000 \
          a6'Height' cb3ee4f8b588e368f1 a3'Vec' 98 cb0000000000000000*8",
-        Skipped("there is no type for coordinates in `wire`"),
+        Exact(|| {
+            let (error, height) = (Float(1.5), Float(1e-5));
+            let vec = list([Float(0.0); 8]);
+            Wire::Coordinate(Coordinate { error, height, vec, ..Coordinate::default() })
+        }),
+    ),
+    (
+        // By hand.
+        "a coordinate in other forms of numbers",
+        "01 85 a3'New' 01 a6'Height' c0 a5'Error' ca3fc00000 aa'Adjustment' ff \
+         a3'Vec' 92 00 d3fffffffffffffffe",
+        DecodeOnly("we write all numbers as float64", || {
+            let (adjustment, error) = (Float(-1.0), Float(1.5));
+            let vec = list([Float(0.0), Float(-2.0)]);
+            Wire::Coordinate(Coordinate { adjustment, error, height: Float(0.0), vec })
+        }),
     ),
     // Hostile ones, by hand.
     (
@@ -276,6 +292,21 @@ pub(crate) const ROWS: &[Row] = &[
         "a filter of an unknown type",
         "02 90",
         Refused(filter, Refusal::Decode(DecodeError::UnknownType(2))),
+    ),
+    (
+        "a coordinate of another version",
+        "02 80",
+        Refused(coordinate, Refusal::Decode(DecodeError::UnknownType(2))),
+    ),
+    (
+        "a coordinate of 4 Gi dimensions",
+        "01 81 a3'Vec' ddffffffff",
+        Refused(coordinate, Refusal::Decode(DecodeError::Truncated)),
+    ),
+    (
+        "a coordinate whose error is a text",
+        "01 81 a5'Error' a3'NaN'",
+        Refused(coordinate, Refusal::Decode(DecodeError::WrongType)),
     ),
     (
         "a key request of no bytes, which crashes an agent",

@@ -1,6 +1,7 @@
 //! Everything that stands on the wire, as one type that nests like the wire does.
 
 use serfer_proto::wire::compound::{Compound, Parts};
+use serfer_proto::wire::coordinate::Coordinate;
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::wire::message::Message;
 use serfer_proto::wire::msgpack::{DecodeError, Reader, Text, Value};
@@ -20,6 +21,7 @@ pub(crate) enum Wire {
     Stream(StreamMessage<'static>),
     Serf(SerfMessage<'static>),
     Filter(Filter<'static>),
+    Coordinate(Coordinate<'static>),
     /// serf's tags, behind the byte that marks them.
     Tags(Seq<'static, (Text<'static>, Text<'static>)>),
     Unsigned(u64),
@@ -68,6 +70,7 @@ impl Wire {
             Self::Stream(_) => Self::Stream(StreamMessage::decode(bytes)?),
             Self::Serf(_) => Self::Serf(SerfMessage::decode(bytes)?),
             Self::Filter(_) => Self::Filter(Filter::decode(bytes)?),
+            Self::Coordinate(_) => Self::Coordinate(Coordinate::decode_payload(bytes)?),
             Self::Tags(_) => Self::Tags(value(body(bytes)?)?),
             Self::Unsigned(_) => Self::Unsigned(value(bytes)?),
             Self::Signed(_) => Self::Signed(value(bytes)?),
@@ -121,6 +124,7 @@ impl Wire {
             Self::Stream(message) => message.encode(out),
             Self::Serf(message) => message.encode(out),
             Self::Filter(filter) => filter.encode(out),
+            Self::Coordinate(coordinate) => coordinate.encode_payload(out),
             Self::Tags(tags) => {
                 out.push(0xff);
                 tags.put(out);
@@ -225,6 +229,11 @@ pub(crate) fn stream(bytes: &[u8]) -> Result<(), Refusal> {
 /// What the layer above makes of a user message.
 pub(crate) fn serf(bytes: &[u8]) -> Result<(), Refusal> {
     Ok(SerfMessage::decode(bytes).map(drop)?)
+}
+
+/// What the layer above makes of the payload of an ack.
+pub(crate) fn coordinate(bytes: &[u8]) -> Result<(), Refusal> {
+    Ok(Coordinate::decode_payload(bytes).map(drop)?)
 }
 
 /// What the layer above makes of a query's filter.

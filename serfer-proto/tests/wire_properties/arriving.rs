@@ -6,7 +6,7 @@ use proptest::sample::{Index, select};
 use serfer_proto::wire::compound::Compound;
 use serfer_proto::wire::kind;
 
-use crate::values::{filter, message, seal, serf_message, stream_message};
+use crate::values::{coordinate, filter, message, seal, serf_message, stream_message};
 use crate::{LEN_MAX, compressed, encoded};
 
 pub(crate) fn arriving() -> impl Strategy<Value = Vec<u8>> {
@@ -23,7 +23,8 @@ fn sample() -> impl Strategy<Value = Vec<u8>> {
     let stream = stream_message().prop_map(|message| encoded(|out| message.encode(out)));
     let serf = serf_message().prop_map(|message| encoded(|out| message.encode(out)));
     let filter = filter().prop_map(|filter| encoded(|out| filter.encode(out)));
-    let plain = prop_oneof![packet, stream, serf.clone(), filter].boxed();
+    let coordinate = coordinate().prop_map(|it| encoded(|out| it.encode_payload(out)));
+    let plain = prop_oneof![packet, stream, serf.clone(), filter, coordinate].boxed();
     let fixture = select(vec![
         include_bytes!("../data/go_compound8.bin").to_vec(),
         include_bytes!("../data/go_alive.bin").to_vec(),

@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::FileFailurePersistence;
 use serfer_proto::wire::compound::{Compound, HEADER_LEN, PART_OVERHEAD, PARTS_MAX, Parts};
+use serfer_proto::wire::coordinate::Coordinate;
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::wire::message::{Message, PushNodeState, ip_bytes, ip_from_bytes};
 use serfer_proto::wire::msgpack::DecodeError;
@@ -28,7 +29,8 @@ use serfer_proto::wire::{checksum, kind, label};
 
 use arriving::arriving;
 use values::{
-    cipher, compressible, filter, key, message, push_node_state, seal, serf_message, stream_message,
+    cipher, compressible, coordinate, filter, key, message, push_node_state, seal, serf_message,
+    stream_message,
 };
 
 /// More than any generated stream brings.
@@ -70,6 +72,12 @@ proptest! {
     fn a_serf_message_comes_back(message in serf_message()) {
         let bytes = encoded(|out| message.encode(out));
         prop_assert_eq!(SerfMessage::decode(&bytes), Ok(message));
+    }
+
+    #[test]
+    fn a_coordinate_comes_back(coordinate in coordinate()) {
+        let bytes = encoded(|out| coordinate.encode_payload(out));
+        prop_assert_eq!(Coordinate::decode_payload(&bytes), Ok(coordinate));
     }
 
     #[test]
@@ -289,6 +297,7 @@ proptest! {
                 walk_stream_message(bytes);
                 walk_serf_message(bytes);
                 walk_filter(bytes);
+                walk_coordinate(bytes);
                 let _ = Parts::parse(bytes).map(Iterator::count);
                 let _ = checksum::strip(bytes);
             }
@@ -325,6 +334,10 @@ proptest! {
         if let Ok(filter) = Filter::decode(&bytes) {
             let again = encoded(|out| filter.encode(out));
             prop_assert_eq!(Filter::decode(&again), Ok(filter));
+        }
+        if let Ok(coordinate) = Coordinate::decode_payload(&bytes) {
+            let again = encoded(|out| coordinate.encode_payload(out));
+            prop_assert_eq!(Coordinate::decode_payload(&again), Ok(coordinate));
         }
     }
 
@@ -440,6 +453,12 @@ fn walk_serf_message(bytes: &[u8]) {
 fn walk_filter(bytes: &[u8]) {
     if let Ok(Filter::Nodes(names)) = Filter::decode(bytes) {
         walk(names, drop);
+    }
+}
+
+fn walk_coordinate(bytes: &[u8]) {
+    if let Ok(coordinate) = Coordinate::decode_payload(bytes) {
+        walk(coordinate.vec, drop);
     }
 }
 

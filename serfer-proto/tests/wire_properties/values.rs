@@ -4,10 +4,11 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use serfer_proto::wire::coordinate::Coordinate;
 use serfer_proto::wire::message::{
     Ack, Alive, Dead, ErrorResponse, IndirectPing, Message, Nack, Ping, PushNodeState, Suspect,
 };
-use serfer_proto::wire::msgpack::Text;
+use serfer_proto::wire::msgpack::{Float, Text};
 use serfer_proto::wire::seal::{self, Cipher, Nonce, Sealing, Version};
 use serfer_proto::wire::seq::{Element, Seq, SeqBuf};
 use serfer_proto::wire::serf_message::{self, Filter, SerfMessage};
@@ -222,6 +223,13 @@ fn member() -> BoxedStrategy<serf_message::MemberRecord<'static>> {
         .boxed()
 }
 
+pub(crate) fn coordinate() -> BoxedStrategy<Coordinate<'static>> {
+    let vec = list(float());
+    (float(), float(), float(), vec)
+        .prop_map(|(adjustment, error, height, vec)| Coordinate { adjustment, error, height, vec })
+        .boxed()
+}
+
 pub(crate) fn filter() -> BoxedStrategy<Filter<'static>> {
     prop_oneof![
         list(text()).prop_map(Filter::Nodes),
@@ -258,6 +266,11 @@ fn bytes() -> BoxedStrategy<&'static [u8]> {
     ]
     .prop_map(|bytes| &*bytes.leak())
     .boxed()
+}
+
+/// Of every magnitude, and what is no number.
+fn float() -> BoxedStrategy<Float> {
+    any::<u64>().prop_map(|bits| Float(f64::from_bits(bits))).boxed()
 }
 
 /// Of every magnitude.

@@ -4,6 +4,7 @@
 //! elements as it says.
 
 use serfer_proto::wire::compound::{Compound, PARTS_MAX, Parts};
+use serfer_proto::wire::coordinate::Coordinate;
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::wire::message::{Message, ip_bytes, ip_from_bytes};
 use serfer_proto::wire::msgpack::Reader;
@@ -22,6 +23,7 @@ pub fn messages(input: &[u8]) {
     stream_message(input);
     serf_message(input);
     filter(input);
+    coordinate(input);
     value(input);
     compound(input);
     compressed(input);
@@ -95,6 +97,15 @@ fn filter(bytes: &[u8]) {
     }
 }
 
+fn coordinate(bytes: &[u8]) {
+    let Ok(coordinate) = Coordinate::decode_payload(bytes) else {
+        return;
+    };
+    let again = encoded(|out| coordinate.encode_payload(out));
+    assert_eq!(Coordinate::decode_payload(&again), Ok(coordinate));
+    elements(coordinate.vec);
+}
+
 /// A list's elements, as many as it says.
 fn elements<'a, T: Element<'a>>(seq: Seq<'a, T>) -> Vec<T> {
     let elements: Vec<T> = seq.iter().collect();
@@ -107,11 +118,12 @@ fn value(bytes: &[u8]) {
     let mut reader = Reader::new(bytes);
     while !reader.rest().is_empty() && reader.skip().is_ok() {}
     type Take = fn(&mut Reader<'_>) -> bool;
-    let takes: [Take; 6] = [
+    let takes: [Take; 7] = [
         |reader| reader.nil(),
         |reader| reader.bytes().is_ok(),
         |reader| reader.int().is_ok(),
         |reader| reader.uint().is_ok(),
+        |reader| reader.float().is_ok(),
         |reader| reader.map_len().is_ok(),
         |reader| reader.array_len().is_ok(),
     ];
