@@ -1,9 +1,12 @@
 //! The handle of a node.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_lite::future;
-use serfer_proto::{Coalesce, Member, Prune, Query, QueryParams, Replay, Stats, Tags};
+use serfer_proto::{
+    Coalesce, Coordinate, Member, Neighbor, Prune, Query, QueryParams, Replay, Stats, Tags,
+};
 
 use crate::error::{Closed, Error};
 use crate::events::Events;
@@ -260,6 +263,35 @@ impl Serfer {
     pub async fn shutdown(&self) {
         self.inner.shared.close();
         self.inner.shared.tasks.ended().await;
+    }
+
+    /// Where we are in the space of round trip times, by the pings so far; `None` if coordinates are
+    /// [turned off](serfer_proto::Config::coordinates) or the node is broken by a bug.
+    pub fn coordinate(&self) -> Option<Coordinate> {
+        self.inner.shared.with(|state| state.endpoint.coordinate().copied()).ok().flatten()
+    }
+
+    /// Where the member of a name is: ourselves as of now, and others as they said with their last
+    /// ack. `None` if it has not said so yet.
+    pub fn coordinate_of(&self, name: &str) -> Option<Coordinate> {
+        self.inner.shared.with(|state| state.endpoint.coordinate_of(name).copied()).ok().flatten()
+    }
+
+    /// How long a round trip between the members of two names is estimated to take, whether or not
+    /// one of them is us. `None` unless both have said where they are.
+    pub fn distance(&self, a: &str, b: &str) -> Option<Duration> {
+        self.inner.shared.with(|state| state.endpoint.distance(a, b)).ok().flatten()
+    }
+
+    /// The other members that are alive and nearest to us, at most `count`, the nearest first.
+    pub fn nearest(&self, count: usize) -> Vec<Neighbor> {
+        self.inner.shared.with(|state| state.endpoint.nearest(count)).unwrap_or_default()
+    }
+
+    /// The other members that are alive and to which a round trip takes no longer than `rtt`, as far
+    /// as we know, the nearest first.
+    pub fn within(&self, rtt: Duration) -> Vec<Neighbor> {
+        self.inner.shared.with(|state| state.endpoint.within(rtt)).unwrap_or_default()
     }
 
     /// Counters and gauges.

@@ -4,7 +4,7 @@
 //! follows from it is decided there, and nothing is decided here.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::context::Core;
@@ -20,7 +20,7 @@ use crate::memberlist::{Memberlist, StreamEnd};
 use crate::output::Output;
 use crate::params::Params;
 use crate::rng::Rng;
-use crate::serf::{Coalesce, Prune, QueryParams, Serf};
+use crate::serf::{Coalesce, Coordinate, Neighbor, Prune, QueryParams, Serf};
 use crate::stats::Stats;
 use crate::stored::StoredFile;
 use crate::tags::Tags;
@@ -334,6 +334,41 @@ impl Endpoint {
     /// Our tags.
     pub fn tags(&self) -> &Tags {
         self.serf.tags()
+    }
+
+    /// Where we are in the space of round trip times, by the pings so far; `None` if coordinates are
+    /// [turned off](crate::Config::coordinates). Go: `GetCoordinate`.
+    pub fn coordinate(&self) -> Option<&Coordinate> {
+        self.serf.coordinate()
+    }
+
+    /// Where the member of a name is: ourselves as of now, and others as they said with their last
+    /// ack. `None` if it has not said so yet. Go: `GetCachedCoordinate`.
+    pub fn coordinate_of(&self, name: &str) -> Option<&Coordinate> {
+        self.serf.coordinate_of(&self.core.params.name, name)
+    }
+
+    /// How long a round trip between the members of two names is estimated to take, whether or not
+    /// one of them is us. `None` unless both are members that have said where they are. What
+    /// `serf rtt` prints.
+    pub fn distance(&self, a: &str, b: &str) -> Option<Duration> {
+        Some(self.coordinate_of(a)?.distance(self.coordinate_of(b)?))
+    }
+
+    /// The other members that are alive and nearest to us by their coordinates, at most `count`, the
+    /// nearest first. Whoever has not said yet where it is is not among them.
+    pub fn nearest(&self, count: usize) -> Vec<Neighbor> {
+        let mut neighbors = self.serf.neighbors();
+        neighbors.truncate(count);
+        neighbors
+    }
+
+    /// The other members that are alive and to which a round trip takes no longer than `rtt` by their
+    /// coordinates, the nearest first. Whoever has not said yet where it is is not among them.
+    pub fn within(&self, rtt: Duration) -> Vec<Neighbor> {
+        let mut neighbors = self.serf.neighbors();
+        neighbors.retain(|neighbor| neighbor.rtt <= rtt);
+        neighbors
     }
 
     /// Counters and gauges.

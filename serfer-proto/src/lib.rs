@@ -106,8 +106,8 @@ mod timers;
 pub mod wire;
 
 pub use config::{
-    Coalescing, Compression, Config, Encryption, Gossip, InboundLabel, Label, Leave, Limits,
-    Members, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
+    Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Label, Leave,
+    Limits, Members, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
 pub use endpoint::Endpoint;
 pub use error::{
@@ -124,7 +124,7 @@ pub use keyring::{Keyring, SecretKey, SecretKeyError};
 pub use member::{Member, Status, Versions};
 pub use memberlist::StreamEnd;
 pub use output::Output;
-pub use serf::{Coalesce, Prune, QueryParams};
+pub use serf::{Coalesce, Coordinate, DIMENSIONS, Neighbor, Prune, QueryParams};
 pub use stats::{DropReason, Drops, Stats};
 pub use stored::{Durability, StoreWrite, StoredFile};
 pub use tags::{TAGS_LEN_MAX, Tags};

@@ -1,4 +1,4 @@
-//! All randomness there is: one ChaCha12 stream from the seed.
+//! All randomness there is: ChaCha12 streams from the seed.
 //!
 //! ChaCha12 because nonces need a generator nobody can predict, and by name because a seed must give
 //! the same run for ever. How numbers are drawn from the stream is ours for the same reason: what
@@ -16,6 +16,14 @@ pub(crate) struct Rng(ChaCha12Rng);
 impl Rng {
     pub(crate) fn new(seed: [u8; 32]) -> Self {
         Self(ChaCha12Rng::from_seed(seed))
+    }
+
+    /// Another generator of the same seed, whose numbers have nothing to do with this one's. What it
+    /// decides may change and nothing else does.
+    pub(crate) fn branch(&self, number: u64) -> Self {
+        let mut branch = ChaCha12Rng::from_seed(self.0.get_seed());
+        branch.set_stream(number);
+        Self(branch)
     }
 
     pub(crate) fn u32(&mut self) -> u32 {
@@ -47,6 +55,12 @@ impl Rng {
                 return (product >> 64) as u64;
             }
         }
+    }
+
+    /// A uniform number from 0 up to, but not including, 1.
+    pub(crate) fn f64(&mut self) -> f64 {
+        const STEP: f64 = 1.0 / (1u64 << 53) as f64;
+        (self.u64() >> 11) as f64 * STEP
     }
 
     /// A uniform index into something of `len` elements.
@@ -89,6 +103,29 @@ mod tests {
     }
 
     const DRAWN_FROM_SEVENS: [u64; 4] = [128, 734, 535, 255];
+
+    #[test]
+    fn a_branch_has_numbers_of_its_own_and_takes_none_away() {
+        let rng = Rng::new([7; 32]);
+        let drawn = |mut rng: Rng| [rng.below(1000), rng.below(1000), rng.below(1000)];
+        let branches = [rng.branch(1), rng.branch(1), rng.branch(2)].map(drawn);
+        assert_eq!(branches[0], branches[1]);
+        assert_ne!(branches[0], branches[2]);
+        assert_eq!(drawn(rng), DRAWN_FROM_SEVENS[..3]);
+        assert_ne!(branches[0], DRAWN_FROM_SEVENS[..3]);
+    }
+
+    #[test]
+    fn fractions_are_spread_evenly() {
+        let mut rng = Rng::new([3; 32]);
+        let mut seen = [0; 10];
+        for _ in 0..100_000 {
+            let fraction = rng.f64();
+            assert!((0.0..1.0).contains(&fraction));
+            seen[(fraction * 10.0) as usize] += 1;
+        }
+        assert!(seen.iter().all(|&count| (9_500..10_500).contains(&count)), "{seen:?}");
+    }
 
     #[test]
     fn numbers_below_a_bound_are_fair() {

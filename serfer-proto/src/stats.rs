@@ -45,6 +45,10 @@ pub struct Stats {
     pub queued: usize,
     /// Gauge: Lifeguard's local health score; 0 is healthy.
     pub health_score: u32,
+    /// Gauge: members that said where they are, see [`Coordinate`](crate::Coordinate).
+    pub coordinates: usize,
+    /// Times that our own coordinate was nonsense and we began anew. Go: `coordinate_resets`.
+    pub coordinate_resets: u64,
     /// Gauge: what the endpoint waits for next.
     pub next_wake: Option<&'static str>,
 }
@@ -91,6 +95,8 @@ pub enum DropReason {
     StrangeAnswerAddress,
     /// An answer to a query of ours from somebody who is no member.
     Stranger,
+    /// A coordinate where no member can be, or of a version or with dimensions that we do not know.
+    Coordinate,
     /// A stream that ended or stalled before its message was complete.
     Incomplete,
     /// Of a kind that this version does not handle yet.
@@ -121,6 +127,7 @@ impl DropReason {
         Self::Misaddressed,
         Self::StrangeAnswerAddress,
         Self::Stranger,
+        Self::Coordinate,
         Self::Incomplete,
         Self::Unsupported,
     ];

@@ -81,6 +81,17 @@ pub enum Encryption {
     Require,
 }
 
+/// Whether a node learns by its pings how far members are, and tells its own
+/// [`Coordinate`](crate::Coordinate) with its acks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Coordinates {
+    /// Neither. Go: `DisableCoordinates`.
+    Off,
+    /// Both.
+    #[default]
+    On,
+}
+
 /// What becomes of the label of what arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum InboundLabel {

@@ -19,8 +19,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use groups::{
-    Coalescing, Compression, Encryption, Gossip, InboundLabel, Leave, Limits, Members, Probe,
-    Queries, Reclaim, SeedKeeper, Suspicion,
+    Coalescing, Compression, Coordinates, Encryption, Gossip, InboundLabel, Leave, Limits, Members,
+    Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
 
 pub(crate) use questions::Questions;
@@ -81,6 +81,7 @@ pub struct Config {
     pub(crate) queries: Queries,
     pub(crate) coalesce_members: Option<Coalescing>,
     pub(crate) coalesce_user_events: Option<Coalescing>,
+    pub(crate) coordinates: Coordinates,
     pub(crate) user_event_len_max: usize,
     pub(crate) limits: Limits,
 }
@@ -150,6 +151,7 @@ impl Config {
             queries: Queries::default(),
             coalesce_members: None,
             coalesce_user_events: None,
+            coordinates: Coordinates::default(),
             user_event_len_max: 512,
             limits: Limits::default(),
         }
@@ -425,6 +427,13 @@ impl Config {
     #[must_use]
     pub fn queries(mut self, queries: Queries) -> Self {
         self.queries = queries;
+        self
+    }
+
+    /// Sets whether we learn how far members are. Go: `!DisableCoordinates`. On.
+    #[must_use]
+    pub fn coordinates(mut self, coordinates: Coordinates) -> Self {
+        self.coordinates = coordinates;
         self
     }
 

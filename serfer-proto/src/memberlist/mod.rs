@@ -78,6 +78,19 @@ pub(crate) trait Delegate {
         state: &[u8],
     );
 
+    /// What the layer above adds to an ack of ours.
+    fn ack_payload(&self, out: &mut Vec<u8>);
+
+    /// A node acked a ping of ours by itself, after `rtt`, and its layer above added `payload`.
+    fn on_ping_done(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        name: &str,
+        rtt: Duration,
+        payload: &[u8],
+    );
+
     /// Whether there is room for a node of this name.
     fn has_room_for(&self, cx: &Cx<'_>, name: &str) -> bool;
 
@@ -116,7 +129,7 @@ pub(crate) struct Memberlist {
     claims: Claims,
     /// The packet being put together.
     packet: Compound,
-    /// A message that is to go into a packet or a queue.
+    /// A message that is to go into a packet or a queue, or the payload of one.
     encoded: Vec<u8>,
     /// Members just picked.
     picked: Vec<crate::table::Key>,
@@ -163,7 +176,7 @@ impl Memberlist {
         match message {
             Message::Ping(ping) => self.on_ping(cx, up, from, &ping),
             Message::IndirectPing(ping) => self.on_indirect_ping(cx, up, from, &ping),
-            Message::Ack(ack) => self.on_ack(cx, up, &ack),
+            Message::Ack(ack) => self.on_ack(cx, up, from, &ack),
             Message::Nack(nack) => self.prober.on_nack(nack),
             Message::Suspect(suspect) => self.on_suspect(cx, from, &suspect),
             Message::Alive(_) if !cx.params.allows(from.ip()) => {

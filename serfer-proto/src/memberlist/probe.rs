@@ -49,6 +49,7 @@ struct Probe {
     target: Key,
     seq: u32,
     incarnation: u32,
+    sent: Instant,
     deadline: Instant,
     /// The local stack refused to send the ping.
     send_failed: bool,
@@ -125,6 +126,7 @@ impl Memberlist {
             target,
             seq,
             incarnation,
+            sent: cx.now,
             deadline,
             send_failed: false,
             stream_acked: false,
@@ -206,10 +208,21 @@ impl Memberlist {
     }
 
     /// Somebody answered a ping of ours, or one that we sent for another.
-    pub(super) fn on_ack<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, ack: &Ack<'_>) {
+    pub(super) fn on_ack<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        ack: &Ack<'_>,
+    ) {
         let current = self.prober.current.as_ref();
         if let Some(probe) = current.filter(|probe| probe.seq == ack.seq) {
-            let healthy = !probe.send_failed;
+            let (healthy, rtt) = (!probe.send_failed, cx.now - probe.sent);
+            let peer = self.members.get(probe.target);
+            // Once others have been asked, the ack may be theirs.
+            if let Some(peer) = peer.filter(|_| cx.timers.is_set(Timer::ProbeIndirect)) {
+                up.on_ping_done(cx, from, &peer.node.name, rtt, ack.payload);
+            }
             return self.end_probe(cx, up, healthy);
         }
         if !self.claims.is_empty() && self.refuse_claim(cx, ack.seq) {
@@ -306,8 +319,12 @@ impl Memberlist {
             return cx.dropped(DropReason::Misaddressed, from, &ping.node.to_string_lossy());
         }
         let answer_to = self.answer_to(from, ping.source_addr, ping.source_port);
-        let ack = Ack { payload: &[], seq: ping.seq };
+        let mut payload = std::mem::take(&mut self.encoded);
+        payload.clear();
+        up.ack_payload(&mut payload);
+        let ack = Ack { payload: &payload, seq: ping.seq };
         self.send(cx, up, answer_to, &Message::Ack(ack));
+        self.encoded = payload;
     }
 
     /// Somebody asks us to ping another node.

@@ -279,6 +279,9 @@ impl Serf {
         self.note_member(key);
         self.departures.gone.remove(&key);
         self.departures.to_prune.remove(&key);
+        if let Some(distances) = &mut self.distances {
+            distances.forget(key);
+        }
         self.members.remove(key);
         self.on_member_forgotten(key);
         self.arm_reap(cx);

@@ -1,13 +1,18 @@
 //! Events, queries and intents on top of memberlist.
 //!
 //! Counterpart of `github.com/hashicorp/serf`: [`members`] knows why a member is gone, [`user_event`],
-//! [`asked`] and [`query`] carry messages to everybody and answers back, and [`leave`] says goodbye. memberlist
-//! moves the bytes: what it asks and tells arrives through [`Delegate`].
+//! [`asked`] and [`query`] carry messages to everybody and answers back, [`distances`] says how far
+//! members are, and [`leave`] says goodbye. memberlist moves the bytes: what it asks and tells arrives
+//! through [`Delegate`].
 
+#[cfg(test)]
+mod accuracy;
 mod asked;
 mod awaited;
 mod clock;
 mod coalesce;
+mod coordinate;
+mod distances;
 mod filter;
 mod go_regex;
 mod intents;
@@ -18,6 +23,7 @@ mod query;
 mod query_params;
 mod ring;
 mod user_event;
+mod vivaldi;
 mod watch;
 
 use std::net::SocketAddr;
@@ -27,6 +33,7 @@ use std::time::{Duration, Instant};
 use asked::Asked;
 use clock::LamportClock;
 use coalesce::Held;
+use distances::Distances;
 use filter::Exprs;
 use intents::RecentIntents;
 use leave::Phase;
@@ -36,6 +43,8 @@ use ring::Ring;
 use user_event::PastEvent;
 use watch::Watch;
 
+pub use coordinate::{Coordinate, DIMENSIONS};
+pub use distances::Neighbor;
 pub use leave::Prune;
 pub use query_params::QueryParams;
 pub use user_event::Coalesce;
@@ -78,6 +87,8 @@ pub(crate) struct Serf {
     asked: Asked,
     held: Held,
     exprs: Exprs,
+    /// None if coordinates are turned off.
+    distances: Option<Distances>,
 
     queues: Queues,
 }
@@ -124,6 +135,7 @@ impl Serf {
             asked: Asked::default(),
             held: Held::default(),
             exprs: Exprs::default(),
+            distances: Distances::new(config.coordinates, rng),
             queues: Queues {
                 intents: BroadcastQueue::new(limits.queue_bytes),
                 queries: BroadcastQueue::new(limits.queue_bytes),
@@ -163,6 +175,7 @@ impl Serf {
     /// Fills in the gauges that are this layer's.
     pub(crate) fn gauge(&self, stats: &mut Stats) {
         stats.members = self.members.len();
+        self.gauge_distances(stats);
         let queues = [&self.queues.intents, &self.queues.queries, &self.queues.events];
         stats.queued += queues.iter().map(|queue| queue.len()).sum::<usize>();
     }
@@ -265,6 +278,23 @@ impl Serf {
 }
 
 impl Delegate for Serf {
+    fn ack_payload(&self, out: &mut Vec<u8>) {
+        if let Some(distances) = &self.distances {
+            out.extend_from_slice(distances.payload());
+        }
+    }
+
+    fn on_ping_done(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        name: &str,
+        rtt: Duration,
+        payload: &[u8],
+    ) {
+        self.on_distance(cx, from, name, rtt, payload);
+    }
+
     fn local_state(&self, out: &mut Vec<u8>) {
         let (mut left, mut times) = (SeqBuf::default(), SeqBuf::default());
         for (_, entry) in self.members.iter() {

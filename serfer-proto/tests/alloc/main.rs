@@ -141,6 +141,7 @@ fn an_idle_node_probes_and_is_answered() {
             let now = steady.node.stats().probes_acked;
             assert!(now > acked);
             acked = now;
+            assert!(steady.node.stats().coordinates > 0, "each ack brings one");
         });
     }
 }

@@ -8,9 +8,12 @@ use std::time::Instant;
 use allocation_counter::opt_out;
 use serfer_proto::wire::checksum;
 use serfer_proto::wire::compound::Parts;
+use serfer_proto::wire::coordinate::Coordinate;
 use serfer_proto::wire::kind;
 use serfer_proto::wire::message::{Ack, Alive, Message};
+use serfer_proto::wire::msgpack::Float;
 use serfer_proto::wire::seal::{Cipher, Sealing, Version, open};
+use serfer_proto::wire::seq::SeqBuf;
 use serfer_proto::wire::serf_message::SerfMessage;
 use serfer_proto::{Config, Endpoint, Keyring, Limits, Output, SecretKey, StreamEnd, StreamId};
 
@@ -36,6 +39,8 @@ pub(crate) struct Steady {
     /// The last datagram's receiver and bytes.
     pub(crate) last: (SocketAddr, Vec<u8>),
     arriving: Vec<u8>,
+    /// What comes with the acks of its peers: a coordinate.
+    payload: Vec<u8>,
     /// What the node dialled: nobody answers.
     refused: Vec<StreamId>,
 }
@@ -63,6 +68,7 @@ impl Steady {
             datagrams: 0,
             last: (addr(0), Vec::new()),
             arriving: Vec::new(),
+            payload: coordinate(),
             refused: Vec::new(),
         };
         steady.drain();
@@ -107,7 +113,9 @@ impl Steady {
     /// Whoever got the last datagram answers it, if that was a ping.
     pub(crate) fn answer(&mut self) {
         if let Some((from, seq)) = self.pinged() {
-            self.say(from, &Message::Ack(Ack { payload: &[], seq }));
+            let payload = std::mem::take(&mut self.payload);
+            self.say(from, &Message::Ack(Ack { payload: &payload, seq }));
+            self.payload = payload;
         }
     }
 
@@ -218,6 +226,16 @@ impl Bytes for SerfMessage<'_> {
         self.encode(&mut bytes);
         bytes
     }
+}
+
+/// What a peer that was just started says with an ack.
+fn coordinate() -> Vec<u8> {
+    let vec = SeqBuf::of([Float(0.0); 8]);
+    let (error, height, vec) = (Float(1.5), Float(1e-5), vec.as_seq());
+    let coordinate = Coordinate { error, height, vec, ..Coordinate::default() };
+    let mut payload = Vec::new();
+    coordinate.encode_payload(&mut payload);
+    payload
 }
 
 pub(crate) fn alive(peer: u8) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use serfer_proto::wire::compound::Compound;
 use serfer_proto::wire::message::{Ack, Message, Nack};
 
-use crate::craft::{alive, encoded, messages, ping, suspect};
+use crate::craft::{alive, encoded, is_ack_to, messages, ping, suspect};
 use crate::network::addr;
 use crate::probing::next_ping;
 use crate::solo::Solo;
@@ -27,8 +27,9 @@ fn each_ping_in_a_packet_is_acked() {
     pings.write(&mut packet);
     solo.hear(1, &packet);
     let said = solo.said();
-    let acks: Vec<_> = said.iter().filter(|(_, message)| message[0] == 2).cloned().collect();
-    assert_eq!(acks, [5, 6, 7].map(|seq| (addr(1), ack(seq))));
+    let acks: Vec<_> = said.iter().filter(|(_, message)| message[0] == 2).collect();
+    assert_eq!(acks.len(), 3);
+    assert!(acks.iter().zip(5..).all(|((to, ack), seq)| *to == addr(1) && is_ack_to(seq, ack)));
 }
 
 #[test]
@@ -40,7 +41,7 @@ fn an_ack_takes_news_along() {
         panic!("{:x?}", solo.sent);
     };
     let messages = messages(packet);
-    assert_eq!((*to, &messages[0]), (addr(1), &ack(5)));
+    assert!(*to == addr(1) && is_ack_to(5, &messages[0]));
     assert!(messages.contains(&alive(1, 1)) && messages.contains(&alive(0, 1)));
 }
 

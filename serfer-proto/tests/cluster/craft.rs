@@ -99,6 +99,11 @@ pub(crate) fn push_pull(
     bytes
 }
 
+/// Whether a message is the ack of this ping, whatever comes with it.
+pub(crate) fn is_ack_to(seq: u32, message: &[u8]) -> bool {
+    matches!(Message::decode(message), Ok(Message::Ack(ack)) if ack.seq == seq)
+}
+
 /// The messages of a packet that is not sealed.
 pub(crate) fn messages(packet: &[u8]) -> Vec<Vec<u8>> {
     let packet = checksum::strip(packet).unwrap();

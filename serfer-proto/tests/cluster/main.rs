@@ -16,6 +16,7 @@ mod wrap;
 mod acks;
 mod answering;
 mod claiming;
+mod coordinates;
 mod deltas;
 mod dialling;
 mod events;

@@ -8,7 +8,7 @@ use serfer_proto::{
     Config, DropReason, Durability, Endpoint, Event, Output, StoreWrite, StoredFile, StreamId,
 };
 
-use crate::craft::{alive, encoded, messages, ping};
+use crate::craft::{alive, encoded, is_ack_to, messages, ping};
 use crate::network::addr;
 use crate::support::epoch;
 
@@ -110,7 +110,7 @@ impl Solo {
         self.hear(99, &ping(0, 77));
         let said = self.said();
         let ack = said.iter().find(|(to, _)| *to == addr(99));
-        ack.is_some_and(|(_, ack)| *ack == encoded(&Message::Ack(Ack { payload: &[], seq: 77 })))
+        ack.is_some_and(|(_, ack)| is_ack_to(77, ack))
     }
 
     pub(crate) fn until(&self) -> Option<Instant> {
