@@ -35,10 +35,10 @@ pub use serfer::Serfer;
 pub use bytes::Bytes;
 pub use serfer_proto::{
     self, Coalesce, Coalescing, Compression, Config, ConfigError, Conflict, Coordinate,
-    Coordinates, DropReason, Encryption, Event, EventError, ExprProblem, ForceLeaveError, Gossip,
-    InboundLabel, IpNet, JoinError, JoinFailure, Keyring, Label, Leave, Limits, Member,
-    MemberChange, MemberEvent, Members, Neighbor, Probe, Prune, Queries, Query, QueryError,
-    QueryId, QueryParams, Reclaim, Replay, Reply, RespondError, SecretKey, SecretKeyError,
-    SeedKeeper, Stats, Status, StoreFailure, StoredFile, Suspicion, Tags, TagsError, UserEvent,
-    Versions,
+    Coordinates, Delivery, DropReason, Encryption, Event, EventError, ExprProblem, ForceLeaveError,
+    Gossip, InboundLabel, IpNet, JoinError, JoinFailure, Keyring, Label, Leave, LeaveReport,
+    Limits, Member, MemberChange, MemberEvent, Members, Neighbor, Probe, Prune, Queries, Query,
+    QueryError, QueryId, QueryParams, Reclaim, Replay, Reply, RespondError, SecretKey,
+    SecretKeyError, SeedKeeper, Stats, Status, StoreFailure, StoredFile, Suspicion, Tags,
+    TagsError, UserEvent, Versions,
 };

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_lite::future;
 use serfer_proto::{
-    Coalesce, Coordinate, Member, Neighbor, Prune, Query, QueryParams, Replay, Stats, Tags,
+    Coalesce, Coordinate, LeaveReport, Member, Neighbor, Prune, Query, QueryParams, Replay, Stats,
+    Tags,
 };
 
 use crate::error::{Closed, Error};
@@ -230,20 +231,26 @@ impl Serfer {
 
     /// Leaves the cluster in good order and waits until that is done, which takes a second or two, and
     /// until all that is to be stored is on the disk.
-    /// The handle stays readable; nothing more can be sent.
+    /// The handle stays readable; nothing more can be sent. The report says whether the others know:
+    /// nobody has to, and a node that nobody hears leaves all the same.
+    ///
+    /// ```ignore
+    /// let report = serf.leave().await?;
+    /// println!("{report}"); // told 2 of 2 others, of whom 2 confirmed it; intent drained, …
+    /// ```
     ///
     /// # Errors
     /// If the node is shut down, before or meanwhile.
-    pub async fn leave(&self) -> Result<(), Error> {
+    pub async fn leave(&self) -> Result<LeaveReport, Error> {
         let left = self.inner.shared.input(|state, now| {
             // To leave while leaving is to wait for the same end.
             let _ = state.endpoint.leave(now);
             state.wait_until_left()
         })?;
-        left.wait().await?;
+        let report = left.wait().await?;
         let written = self.inner.shared.with(|state| state.backlog.written())?;
         written.wait().await;
-        Ok(())
+        Ok(report)
     }
 
     /// Waits until the node has left or is shut down.

@@ -17,7 +17,8 @@ use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
 use serfer_proto::{
-    Endpoint, Event, JoinDone, JoinId, Output, QueryId, StoredFile, StreamEnd, StreamId,
+    Endpoint, Event, JoinDone, JoinId, LeaveReport, Output, QueryId, StoredFile, StreamEnd,
+    StreamId,
 };
 
 use crate::events::Subscribers;
@@ -48,9 +49,9 @@ pub(crate) struct State {
     pub(crate) streams: BTreeMap<StreamId, Commander>,
     pub(crate) joins: BTreeMap<JoinId, Sender<JoinDone>>,
     pub(crate) queries: BTreeMap<QueryId, Sender<Answer>>,
-    /// Whether we have left, and who waits for that.
-    left: bool,
-    leaving: Vec<Sender<()>>,
+    /// How we left, if we have, and who waits for that.
+    left: Option<LeaveReport>,
+    leaving: Vec<Sender<LeaveReport>>,
     pub(crate) subscribers: Subscribers,
     pub(crate) backlog: Backlog,
 }
@@ -69,7 +70,7 @@ impl Shared {
             streams: BTreeMap::new(),
             joins: BTreeMap::new(),
             queries: BTreeMap::new(),
-            left: false,
+            left: None,
             leaving: Vec::new(),
             subscribers,
             backlog: Backlog::new(store),
@@ -172,10 +173,9 @@ impl State {
 
     pub(crate) fn wait_until_left(&mut self) -> Leaving {
         let (waiting, left) = async_channel::bounded(1);
-        if self.left {
-            let _ = waiting.try_send(());
-        } else {
-            self.leaving.push(waiting);
+        match self.left {
+            Some(report) => drop(waiting.try_send(report)),
+            None => self.leaving.push(waiting),
         }
         Leaving(left)
     }
@@ -197,10 +197,10 @@ impl State {
             Event::Ack(ack) => self.answer(ack.query, Answer::Ack(ack.from)),
             Event::Reply(reply) => self.answer(reply.query, Answer::Reply(reply)),
             Event::QueryClosed(closed) => drop(self.queries.remove(&closed.query)),
-            Event::Left => {
-                self.left = true;
+            Event::Left(report) => {
+                self.left = Some(report);
                 for waiting in self.leaving.drain(..) {
-                    let _ = waiting.try_send(());
+                    let _ = waiting.try_send(report);
                 }
             }
             event => self.subscribers.publish(&event),
@@ -227,10 +227,10 @@ pub(crate) enum Todo {
 }
 
 /// Waits for a node to have left.
-pub(crate) struct Leaving(Receiver<()>);
+pub(crate) struct Leaving(Receiver<LeaveReport>);
 
 impl Leaving {
-    pub(crate) async fn wait(self) -> Result<(), Closed> {
+    pub(crate) async fn wait(self) -> Result<LeaveReport, Closed> {
         self.0.recv().await.map_err(|_| Closed)
     }
 }

@@ -101,6 +101,12 @@ pub enum NameProblem {
     /// `serf join` takes what stands before a `/` for a name.
     #[error("contains a slash")]
     Slash,
+    /// See [`Config::strict_names`](crate::Config::strict_names).
+    #[error("contains {found:?}, which is none of A-Z, a-z, 0-9, - and .")]
+    Strict {
+        /// The first such character.
+        found: char,
+    },
 }
 
 /// Tags that cannot be set.

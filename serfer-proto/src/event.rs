@@ -31,7 +31,7 @@ pub enum Event {
     /// Two nodes claim one name.
     Conflict(Conflict),
     /// We have left: the cluster was told, and had time to pass it on.
-    Left,
+    Left(LeaveReport),
     /// A file of ours cannot be written. The node goes on, and what the file has stays as it was; a
     /// snapshot is written anew when it can be.
     StoreFailed(StoreFailure),
@@ -220,6 +220,58 @@ pub enum JoinFailure {
     /// We left, or are leaving.
     #[error("left meanwhile")]
     Left,
+}
+
+/// How a leave went: what became of our two messages, the intent to leave and the farewell.
+///
+/// Gossip has no receipts. But whoever hears that we leave passes it on, and some of that comes back
+/// to us: if anybody confirmed it, everybody is going to hear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeaveReport {
+    /// How many other members were alive.
+    pub others: usize,
+    /// To how many of them we sent that we leave.
+    pub told: usize,
+    /// How many of them told us in turn, and so have heard.
+    pub confirmed: usize,
+    /// What became of the intent.
+    pub intent: Delivery,
+    /// What became of the farewell.
+    pub farewell: Delivery,
+    /// How many messages of others and ours, such as user events, were not sent as often as they
+    /// should have been.
+    pub unsent: usize,
+}
+
+/// What became of a message to everybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// There was nobody to send it to.
+    #[default]
+    Nobody,
+    /// It was sent as often as it should be.
+    Drained,
+    /// It was not, although we waited for [`Leave::broadcast_timeout`](crate::Leave::broadcast_timeout).
+    TimedOut,
+}
+
+impl std::fmt::Display for LeaveReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { others, told, confirmed, intent, farewell, unsent } = self;
+        write!(f, "told {told} of {others} others, of whom {confirmed} confirmed it; ")?;
+        write!(f, "intent {intent}, farewell {farewell}, {unsent} messages unsent")
+    }
+}
+
+impl std::fmt::Display for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Nobody => "to nobody",
+            Self::Drained => "drained",
+            Self::TimedOut => "timed out",
+        })
+    }
 }
 
 /// Two nodes claim one name.

@@ -115,8 +115,8 @@ pub use error::{
     NameProblem, QueryError, RespondError, TagsError,
 };
 pub use event::{
-    Ack, Conflict, Event, JoinDone, JoinFailure, MemberChange, MemberDelta, MemberEvent, Query,
-    QueryClosed, QueryEnd, Replay, Reply, StoreFailure, UserEvent,
+    Ack, Conflict, Delivery, Event, JoinDone, JoinFailure, LeaveReport, MemberChange, MemberDelta,
+    MemberEvent, Query, QueryClosed, QueryEnd, Replay, Reply, StoreFailure, UserEvent,
 };
 pub use ids::{JoinId, QueryId, StreamId};
 pub use ipnet::IpNet;

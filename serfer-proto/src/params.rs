@@ -11,12 +11,13 @@ use crate::config::{
 };
 use crate::error::{ConfigError, ConfigFault, NameProblem, TagsError};
 use crate::incarnation;
-use crate::member::Versions;
+use crate::member::{Member, Versions};
 
 /// What both layers go by. Never changes.
 #[derive(Debug)]
 pub(crate) struct Params {
     pub(crate) name: Box<str>,
+    strict_names: bool,
     pub(crate) advertise: SocketAddr,
     pub(crate) incarnation: u32,
     pub(crate) versions: Versions,
@@ -60,6 +61,7 @@ impl TryFrom<&Config> for Params {
         }
         Ok(Self {
             name: config.name.as_str().into(),
+            strict_names: config.strict_names,
             advertise: SocketAddr::new(advertise.ip().to_canonical(), advertise.port()),
             incarnation: config.incarnation,
             versions: Versions {
@@ -100,6 +102,7 @@ impl TryFrom<&Config> for Params {
                 reconnect_timeout: bounded(config.members.reconnect_timeout),
                 tombstone_timeout: bounded(config.members.tombstone_timeout),
                 recent_intent_timeout: bounded(config.members.recent_intent_timeout),
+                flap_timeout: bounded(config.members.flap_timeout),
             },
             leave: Leave {
                 broadcast_timeout: bounded(config.leave.broadcast_timeout),
@@ -119,6 +122,17 @@ impl Params {
     pub(crate) fn allows(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&ip))
+    }
+
+    /// Checks the name of another member, one that came from the network.
+    pub(crate) fn check_received(&self, name: &str) -> Result<(), NameProblem> {
+        if self.strict_names { check_strictly(name) } else { Ok(()) }
+    }
+
+    /// How long a member that is gone is remembered, if `timeout` is how long such members are.
+    pub(crate) fn timeout_of(&self, member: &Member, timeout: Duration) -> Duration {
+        let question = &self.questions.reconnect_timeout_of;
+        question.as_ref().map_or(timeout, |timeout_of| bounded(timeout_of(member, timeout)))
     }
 
     /// The port of a member that names this one.
@@ -141,7 +155,8 @@ fn coalescing(settings: Coalescing) -> Coalescing {
 /// Everything that is wrong, in the order of the settings.
 fn faults(config: &Config) -> Vec<ConfigFault> {
     let mut faults = Vec::new();
-    if let Err(problem) = check_name(&config.name) {
+    let strictly = if config.strict_names { check_strictly(&config.name) } else { Ok(()) };
+    if let Err(problem) = check_name(&config.name).and(strictly) {
         let name = config.name.clone();
         faults.push(ConfigFault::Name { name, problem });
     }
@@ -165,6 +180,15 @@ pub(crate) fn check_name(name: &str) -> Result<(), NameProblem> {
         _ if name.contains(char::is_control) => Err(NameProblem::ControlCharacter),
         _ if name.contains('/') => Err(NameProblem::Slash),
         _ => Ok(()),
+    }
+}
+
+/// Go's `ValidateNodeName`.
+fn check_strictly(name: &str) -> Result<(), NameProblem> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    match name.chars().find(|c| !is_plain(*c)) {
+        Some(found) => Err(NameProblem::Strict { found }),
+        None => check_name(name),
     }
 }
 
@@ -317,6 +341,23 @@ mod tests {
         assert_eq!(check_name(&"x".repeat(129)), Err(NameProblem::TooLong { len: 129 }));
         assert_eq!(check_name("a\nb"), Err(NameProblem::ControlCharacter));
         assert_eq!(check_name("a/b"), Err(NameProblem::Slash));
+    }
+
+    #[test]
+    fn strict_names_are_like_those_of_hosts() {
+        for name in ["web-1", "Web.example.com", &"x".repeat(128)] {
+            assert_eq!(check_strictly(name), Ok(()));
+        }
+        for (name, found) in [("web_1", '_'), ("a b", ' '), ("ünï", 'ü'), ("a/b", '/')] {
+            assert_eq!(check_strictly(name), Err(NameProblem::Strict { found }));
+        }
+        assert_eq!(check_strictly(&"x".repeat(129)), Err(NameProblem::TooLong { len: 129 }));
+
+        assert_eq!(faults_of(&config().named("web_1")), [""; 0]);
+        assert_eq!(
+            faults_of(&config().named("web_1").strict_names()),
+            ["name \"web_1\" contains '_', which is none of A-Z, a-z, 0-9, - and ."]
+        );
     }
 
     #[test]

@@ -31,18 +31,50 @@ pub struct Stats {
     pub suspicions: u64,
     /// Times we denied an accusation against ourselves.
     pub refutations: u64,
+    /// Members that came, or came back.
+    pub joins: u64,
+    /// Members that left, or were made to.
+    pub leaves: u64,
+    /// Members that failed.
+    pub failures: u64,
+    /// Members that changed their tags or address.
+    pub updates: u64,
+    /// Members that were forgotten.
+    pub reaps: u64,
+    /// Members that were back soon after they failed, see
+    /// [`Members::flap_timeout`](crate::Members::flap_timeout).
+    pub flaps: u64,
     /// Times the seed keeper tried an address where somebody was lost.
     pub rejoins_tried: u64,
     /// Broadcasts dropped because their queue was full.
     pub broadcasts_dropped: u64,
+    /// Times a queue of serf's became deep, see
+    /// [`Limits::queue_warning`](crate::Limits::queue_warning).
+    pub deep_queues: u64,
     /// Times a file of ours could not be written.
     pub stores_failed: u64,
     /// Gauge: members that are not dead or left, ourselves included.
     pub members_alive: usize,
     /// Gauge: members of any status.
     pub members: usize,
-    /// Gauge: messages waiting to be gossiped, by all queues.
+    /// Gauge: members that failed and are remembered.
+    pub members_failed: usize,
+    /// Gauge: members that left and are remembered.
+    pub members_left: usize,
+    /// Gauge: the Lamport time of members.
+    pub member_ltime: u64,
+    /// Gauge: the Lamport time of user events.
+    pub event_ltime: u64,
+    /// Gauge: the Lamport time of queries.
+    pub query_ltime: u64,
+    /// Gauge: messages waiting to be gossiped, in all queues.
     pub queued: usize,
+    /// Gauge: those of them that say who means to be a member, and who to leave.
+    pub intents_queued: usize,
+    /// Gauge: those of them that are user events.
+    pub events_queued: usize,
+    /// Gauge: those of them that are queries.
+    pub queries_queued: usize,
     /// Gauge: Lifeguard's local health score; 0 is healthy.
     pub health_score: u32,
     /// Gauge: members that said where they are, see [`Coordinate`](crate::Coordinate).

@@ -115,6 +115,9 @@ pub struct Members {
     pub tombstone_timeout: Duration,
     /// How long an intent waits for the member it is about. Go: `RecentIntentTimeout`. 5 min.
     pub recent_intent_timeout: Duration,
+    /// A member that is back so soon after it failed is counted in
+    /// [`Stats::flaps`](crate::Stats::flaps). Go: `FlapTimeout`. 60 s.
+    pub flap_timeout: Duration,
 }
 
 impl Default for Members {
@@ -125,6 +128,7 @@ impl Default for Members {
             reconnect_timeout: secs(24 * 3600),
             tombstone_timeout: secs(24 * 3600),
             recent_intent_timeout: secs(5 * 60),
+            flap_timeout: secs(60),
         }
     }
 }
@@ -247,6 +251,9 @@ pub struct Limits {
     /// How many messages a broadcast queue holds, unless there are so many members that twice their
     /// number is more. 4,096.
     pub queue: usize,
+    /// From how many messages on a queue of serf's broadcasts is deep: a warning is traced, and again
+    /// only once it has been half as deep since. Go: `QueueDepthWarning`. 128.
+    pub queue_warning: usize,
     /// How much a broadcast queue holds, in bytes. 16 MiB.
     pub queue_bytes: usize,
     /// How many Lamport times back an event or query is still recognised as known. 512, as in Go.
@@ -276,6 +283,7 @@ impl Default for Limits {
             members: 200_000,
             received_meta_len: 4096,
             queue: 4096,
+            queue_warning: 128,
             queue_bytes: 16 << 20,
             ring: 512,
             ring_slot: 256,

@@ -57,6 +57,7 @@ const fn secs(secs: u64) -> Duration {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) name: String,
+    pub(crate) strict_names: bool,
     pub(crate) advertise: Option<SocketAddr>,
     pub(crate) incarnation: u32,
     pub(crate) tags: Tags,
@@ -116,6 +117,7 @@ impl Config {
     pub fn lan(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            strict_names: false,
             advertise: None,
             incarnation: 0,
             tags: Tags::new(),
@@ -198,6 +200,16 @@ impl Config {
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// Accepts only names like those of hosts, of `A-Z`, `a-z`, `0-9`, `-` and `.`, at most 128 bytes
+    /// long: of ourselves when the node starts, of members, and of clusters that are about to become
+    /// one with ours, which fails if any member has another name. Off unless called.
+    /// Go: `ValidateNodeNames`.
+    #[must_use]
+    pub fn strict_names(mut self) -> Self {
+        self.strict_names = true;
         self
     }
 
@@ -305,6 +317,27 @@ impl Config {
         ping: impl Fn(&Member) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.questions.ping_by_stream = Some(Arc::new(ping));
+        self
+    }
+
+    /// Asks `timeout` for how long a member that failed or left is remembered, instead of what
+    /// [`Members`] says for all members of its status, which is its second argument. Must be a pure
+    /// function. Go: `ReconnectTimeoutOverride`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use serfer_proto::Config;
+    /// // Nobody waits for workers.
+    /// let config = Config::lan("web-1").reconnect_timeout_of(|member, timeout| {
+    ///     if member.name().starts_with("worker-") { Duration::from_secs(600) } else { timeout }
+    /// });
+    /// ```
+    #[must_use]
+    pub fn reconnect_timeout_of(
+        mut self,
+        timeout: impl Fn(&Member, Duration) -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        self.questions.reconnect_timeout_of = Some(Arc::new(timeout));
         self
     }
 

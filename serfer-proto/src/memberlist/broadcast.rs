@@ -40,6 +40,7 @@ pub(crate) struct BroadcastQueue {
     len: usize,
     bytes: usize,
     bytes_max: usize,
+    farewell_taken: bool,
     farewell_sent: bool,
 }
 
@@ -99,6 +100,7 @@ impl BroadcastQueue {
             len: 0,
             bytes: 0,
             bytes_max,
+            farewell_taken: false,
             farewell_sent: false,
         }
     }
@@ -210,6 +212,11 @@ impl BroadcastQueue {
         self.again.clear();
     }
 
+    /// Whether our farewell has, since the last call, been taken for a packet.
+    pub(crate) fn take_farewell_taken(&mut self) -> bool {
+        std::mem::take(&mut self.farewell_taken)
+    }
+
     /// Whether our farewell has, since the last call, been sent as often as it ever will be.
     pub(crate) fn take_farewell_sent(&mut self) -> bool {
         std::mem::take(&mut self.farewell_sent)
@@ -228,6 +235,7 @@ impl BroadcastQueue {
     }
 
     fn count_transmit(&mut self, item: u32, transmit_limit: u32) {
+        self.farewell_taken |= self.items[item as usize].farewell;
         if self.items[item as usize].transmits + 1 >= transmit_limit {
             self.finish(item);
         } else {
@@ -463,9 +471,12 @@ mod tests {
         let farewell = b"bye";
         let mut queue = queue(&[]);
         queue.push(farewell, Kind::Farewell, MANY);
+        assert!(!queue.take_farewell_taken());
         filled(&mut queue, 2, 100);
+        assert!(queue.take_farewell_taken() && !queue.take_farewell_taken());
         assert!(!queue.take_farewell_sent());
         filled(&mut queue, 2, 100);
+        assert!(queue.take_farewell_taken());
         assert!(queue.take_farewell_sent());
         assert!(!queue.take_farewell_sent());
 

@@ -60,7 +60,7 @@ pub(crate) trait Delegate {
     fn lanes(&mut self, cx: &Cx<'_>) -> [Lane<'_>; 3];
 
     /// The packet that was filled is on its way.
-    fn on_sent(&mut self, cx: &mut Cx<'_>);
+    fn on_sent(&mut self, cx: &mut Cx<'_>, to: SocketAddr);
 
     /// Whether there is anything to fill a packet with.
     fn has_broadcasts(&self) -> bool;
@@ -110,7 +110,10 @@ pub(crate) trait Delegate {
     fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone);
 
     /// Whether a node that died at `since` should still be looked for.
-    fn wants_back(&self, cx: &Cx<'_>, node: &Node, since: Instant) -> bool;
+    fn wants_back(&self, cx: &Cx<'_>, node: &Arc<Node>, since: Instant) -> bool;
+
+    /// Our own farewell is on its way to somebody.
+    fn on_farewell_to(&mut self, cx: &Cx<'_>, to: SocketAddr);
 
     /// Our own farewell has been sent often enough.
     fn on_farewell_sent(&mut self, cx: &mut Cx<'_>);
@@ -223,10 +226,13 @@ impl Memberlist {
         checksum: Checksum,
     ) {
         cx.send(to, checksum, |out| self.packet.write(out));
+        if self.queue.take_farewell_taken() {
+            up.on_farewell_to(cx, to);
+        }
         if self.queue.take_farewell_sent() {
             up.on_farewell_sent(cx);
         }
-        up.on_sent(cx);
+        up.on_sent(cx, to);
     }
 
     /// Queues one message about a member, in place of any other about it.

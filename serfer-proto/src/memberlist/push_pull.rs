@@ -174,6 +174,10 @@ impl Memberlist {
 
 /// Asks the application whether it wants to be one cluster with these.
 fn accept_merge<'a>(cx: &Cx<'_>, nodes: Seq<'a, PushNodeState<'a>>) -> Result<(), String> {
+    for node in nodes.iter() {
+        let name = node.name.to_string_lossy();
+        cx.params.check_received(&name).map_err(|problem| format!("name {name:?} {problem}"))?;
+    }
     let Some(accept) = &cx.params.questions.accept_merge else {
         return Ok(());
     };

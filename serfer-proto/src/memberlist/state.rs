@@ -128,6 +128,7 @@ impl Memberlist {
             versions,
             incarnation: alive.incarnation,
         };
+        cx.params.check_received(news.name).map_err(|_| DropReason::Name)?;
         if !cx.params.allows(news.ip) {
             return Err(DropReason::Network);
         }

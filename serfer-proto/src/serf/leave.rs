@@ -4,10 +4,14 @@
 //! we stay a little while, answering, so that the farewell spreads too. Counterpart of `Leave` and
 //! `forceLeave` in Go's `serf.go`.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use super::{Class, Serf};
 use crate::context::Cx;
 use crate::error::{ForceLeaveError, LeaveError};
-use crate::event::Event;
+use crate::event::{Delivery, Event, LeaveReport};
 use crate::memberlist::Memberlist;
 use crate::memberlist::broadcast::Kind;
 use crate::params::check_name;
@@ -32,6 +36,14 @@ impl Phase {
     pub(super) fn is_alive(self) -> bool {
         self == Self::Alive
     }
+}
+
+/// What there will be to report, and to whom of those who were alive it goes back.
+#[derive(Debug, Default)]
+pub(super) struct Goodbye {
+    pub(super) report: LeaveReport,
+    pub(super) told: BTreeSet<SocketAddr>,
+    confirmed: BTreeSet<SocketAddr>,
 }
 
 /// Whether a member that is made to leave is forgotten at once.
@@ -60,11 +72,35 @@ impl Serf {
         }
         self.phase = Phase::Announcing;
         let name = cx.params.name.clone();
+        self.goodbye.report.others = self.live_others(cx);
         let heard = self.broadcast_leave(cx, &name, Prune::No, Kind::Farewell);
-        let patience =
-            if heard { cx.params.leave.broadcast_timeout } else { std::time::Duration::ZERO };
+        let patience = if heard { cx.params.leave.broadcast_timeout } else { Duration::ZERO };
+        self.goodbye.report.intent = if heard { Delivery::TimedOut } else { Delivery::Nobody };
         cx.timers.set(Timer::Leave, cx.now + patience);
         Ok(())
+    }
+
+    /// The intent has been sent as often as it will be, perhaps later than we waited for it.
+    pub(super) fn on_intent_drained(&mut self, cx: &mut Cx<'_>) {
+        self.goodbye.report.intent = Delivery::Drained;
+        if self.phase == Phase::Announcing {
+            cx.timers.set(Timer::Leave, cx.now);
+        }
+    }
+
+    /// The farewell has been sent as often as it will be.
+    pub(super) fn on_farewell_drained(&mut self, cx: &mut Cx<'_>) {
+        self.goodbye.report.farewell = Delivery::Drained;
+        if self.phase == Phase::Departing {
+            cx.timers.set(Timer::Leave, cx.now);
+        }
+    }
+
+    /// Somebody tells us that we leave, and so has heard it.
+    pub(super) fn on_leave_echoed(&mut self, cx: &Cx<'_>, from: SocketAddr) {
+        if self.is_live_other(cx, from) {
+            self.goodbye.confirmed.insert(from);
+        }
     }
 
     /// The step going on is done, or has taken long enough.
@@ -77,20 +113,32 @@ impl Serf {
             Phase::Announcing if heard => (Phase::Departing, cx.params.leave.broadcast_timeout),
             Phase::Departing if heard => (Phase::Lingering, cx.params.leave.propagate_delay),
             Phase::Announcing | Phase::Departing | Phase::Lingering => {
-                (Phase::Left, std::time::Duration::ZERO)
+                (Phase::Left, Duration::ZERO)
             }
         };
         let was = std::mem::replace(&mut self.phase, phase);
         if was == Phase::Announcing {
+            let farewell = if heard { Delivery::TimedOut } else { Delivery::Nobody };
+            self.goodbye.report.farewell = farewell;
             memberlist.leave(cx, self);
         }
         if phase == Phase::Left {
-            tracing::info!("left");
+            let report = self.leave_report();
+            tracing::info!(%report, "left");
             self.flush(cx);
-            cx.emit(Event::Left);
+            cx.emit(Event::Left(report));
         } else {
             cx.timers.set(Timer::Leave, cx.now + patience);
         }
+    }
+
+    fn leave_report(&self) -> LeaveReport {
+        let Goodbye { report, told, confirmed } = &self.goodbye;
+        // Those who joined meanwhile were not counted.
+        let others = report.others.max(told.len()).max(confirmed.len());
+        let queues = &self.queues;
+        let unsent = queues.intents.len() + queues.queries.len() + queues.events.len();
+        LeaveReport { others, told: told.len(), confirmed: confirmed.len(), unsent, ..*report }
     }
 
     /// Makes a failed member count as left, everywhere. One that is alive objects; one that nobody

@@ -59,6 +59,7 @@ impl Serf {
                     self.on_member_here(key);
                 }
                 self.note_member(key);
+                self.count_flap(cx, key);
                 self.members.set_node(key, node.clone());
                 self.set_status(key, Status::Alive, None);
                 self.arm_reap(cx);
@@ -71,6 +72,15 @@ impl Serf {
             None => self.insert_member(node),
         };
         self.emit_member(cx, MemberChange::Join, key);
+    }
+
+    /// Counts a member that failed and is back, if that was only now. Go's `memberFlap`.
+    fn count_flap(&self, cx: &mut Cx<'_>, key: Key) {
+        let failed = self.members[key].member.status == Status::Failed;
+        let since = self.departures.gone.get(&key).filter(|_| failed);
+        if since.is_some_and(|since| cx.now < *since + cx.params.members.flap_timeout) {
+            cx.stats.flaps += 1;
+        }
     }
 
     fn insert_member(&mut self, node: &Arc<Node>) -> Key {
@@ -162,6 +172,9 @@ impl Serf {
         let Some(key) = self.members.find(name) else {
             return self.note_intent(cx, name, Intent::Leave, leave.ltime);
         };
+        if *name == *cx.params.name && !self.phase.is_alive() {
+            self.on_leave_echoed(cx, from);
+        }
         let entry = &mut self.members[key];
         if leave.ltime <= entry.status_ltime {
             return false;
@@ -231,12 +244,13 @@ impl Serf {
     pub(crate) fn on_reap_tick(&mut self, cx: &mut Cx<'_>) {
         let settings = &cx.params.members;
         let is_due = |(key, since): (&Key, &Instant)| {
-            let keep = match self.members[*key].member.status {
+            let member = &self.members[*key].member;
+            let keep = match member.status {
                 Status::Failed => settings.reconnect_timeout,
                 Status::Left => settings.tombstone_timeout,
                 Status::Alive | Status::Leaving => return None,
             };
-            (cx.now > *since + keep).then_some(*key)
+            (cx.now > *since + cx.params.timeout_of(member, keep)).then_some(*key)
         };
         let due: Vec<Key> = self.departures.gone.iter().filter_map(is_due).collect();
         for key in due {
@@ -249,8 +263,7 @@ impl Serf {
     /// Tries a failed member again, at random and the less often the fewer have failed, so that a
     /// cluster does not spend itself on them. Go's `reconnect`.
     pub(crate) fn on_reconnect_tick(&self, cx: &mut Cx<'_>, memberlist: &mut Memberlist) {
-        let gone = || self.departures.gone.keys().map(|&key| &self.members[key].member);
-        let failed = || gone().filter(|member| member.status == Status::Failed);
+        let failed = || self.departed(Status::Failed);
         let count = failed().count();
         if count == 0 || !self.phase.is_alive() {
             return;
@@ -263,6 +276,12 @@ impl Serf {
             }
         }
         self.arm_reconnect(cx);
+    }
+
+    /// Those that failed, or those that left.
+    pub(super) fn departed(&self, status: Status) -> impl Iterator<Item = &Member> {
+        let gone = self.departures.gone.keys().map(|&key| &self.members[key].member);
+        gone.filter(move |member| member.status == status)
     }
 
     fn arm_reconnect(&self, cx: &mut Cx<'_>) {
@@ -315,6 +334,14 @@ impl Serf {
 
     fn emit_member(&mut self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {
         let member = self.members[key].member.clone();
+        let count = match change {
+            MemberChange::Join => &mut cx.stats.joins,
+            MemberChange::Leave => &mut cx.stats.leaves,
+            MemberChange::Failed => &mut cx.stats.failures,
+            MemberChange::Update => &mut cx.stats.updates,
+            MemberChange::Reap => &mut cx.stats.reaps,
+        };
+        *count += 1;
         tracing::info!(name = member.name(), addr = %member.addr(), "{change}");
         self.emit(cx, Event::Member(MemberEvent { change, members: [member].into() }));
     }
@@ -327,6 +354,18 @@ impl Serf {
     /// How many members are here, ourselves included. Go: memberlist's `NumMembers`.
     pub(super) fn live_members(&self) -> usize {
         self.members.len() - self.departures.gone.len()
+    }
+
+    /// How many others are here.
+    pub(super) fn live_others(&self, cx: &Cx<'_>) -> usize {
+        let me = self.members.find(&cx.params.name);
+        self.live_members() - usize::from(me.is_some_and(|me| self.is_live(me)))
+    }
+
+    /// Whether somebody else who is here has this address.
+    pub(super) fn is_live_other(&self, cx: &Cx<'_>, addr: SocketAddr) -> bool {
+        let is_here = |it: &Entry| matches!(it.member.status, Status::Alive | Status::Leaving);
+        addr != cx.params.advertise && self.members.any_at(addr, is_here)
     }
 
     /// Whether anybody else is alive and could hear us.

@@ -36,7 +36,7 @@ use coalesce::Held;
 use distances::Distances;
 use filter::Exprs;
 use intents::RecentIntents;
-use leave::Phase;
+use leave::{Goodbye, Phase};
 use members::{Departures, Entry};
 use query::PastQuery;
 use ring::Ring;
@@ -60,7 +60,6 @@ use crate::rng::Rng;
 use crate::stats::{DropReason, Stats};
 use crate::table::Table;
 use crate::tags::Tags;
-use crate::timers::Timer;
 use crate::wire;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
@@ -69,6 +68,7 @@ use crate::wire::serf_message::{EventSlot, Join, Leave, PushPull, SerfMessage};
 #[derive(Debug)]
 pub(crate) struct Serf {
     phase: Phase,
+    goodbye: Goodbye,
     tags: Tags,
     members: Table<Entry>,
     departures: Departures,
@@ -99,6 +99,8 @@ struct Queues {
     intents: BroadcastQueue,
     queries: BroadcastQueue,
     events: BroadcastQueue,
+    /// Which of them are deep, by class, so that it is said once.
+    deep: [bool; 3],
 }
 
 /// Which queue a broadcast belongs to.
@@ -120,6 +122,7 @@ impl Serf {
         let limits = &config.limits;
         Self {
             phase: Phase::Alive,
+            goodbye: Goodbye::default(),
             tags: config.tags.clone(),
             members: Table::new(rng),
             departures: Departures::default(),
@@ -140,6 +143,7 @@ impl Serf {
                 intents: BroadcastQueue::new(limits.queue_bytes),
                 queries: BroadcastQueue::new(limits.queue_bytes),
                 events: BroadcastQueue::new(limits.queue_bytes),
+                deep: [false; 3],
             },
         }
     }
@@ -176,8 +180,15 @@ impl Serf {
     pub(crate) fn gauge(&self, stats: &mut Stats) {
         stats.members = self.members.len();
         self.gauge_distances(stats);
-        let queues = [&self.queues.intents, &self.queues.queries, &self.queues.events];
-        stats.queued += queues.iter().map(|queue| queue.len()).sum::<usize>();
+        stats.members_failed = self.departed(Status::Failed).count();
+        stats.members_left = self.departed(Status::Left).count();
+        stats.member_ltime = self.clock.time();
+        stats.event_ltime = self.event_clock.time();
+        stats.query_ltime = self.query_clock.time();
+        stats.intents_queued = self.queues.intents.len();
+        stats.events_queued = self.queues.events.len();
+        stats.queries_queued = self.queues.queries.len();
+        stats.queued += stats.intents_queued + stats.events_queued + stats.queries_queued;
     }
 
     /// Says that we mean to be a member.
@@ -214,6 +225,15 @@ impl Serf {
             Class::Event => &mut self.queues.events,
         };
         cx.stats.broadcasts_dropped += queue.push(message, kind, queue_len_max);
+        let (len, warning) = (queue.len(), cx.params.limits.queue_warning);
+        let is_deep = &mut self.queues.deep[class as usize];
+        if len >= warning && !*is_deep {
+            *is_deep = true;
+            cx.stats.deep_queues += 1;
+            tracing::warn!(queue = ?class, len, "a broadcast queue is deep");
+        } else if len <= warning / 2 {
+            *is_deep = false;
+        }
         cx.gossip_soon();
     }
 
@@ -326,19 +346,22 @@ impl Delegate for Serf {
 
     fn lanes(&mut self, cx: &Cx<'_>) -> [Lane<'_>; 3] {
         let transmit_limit = transmit_limit(&cx.params.gossip, self.members.len());
-        let Queues { intents, queries, events } = &mut self.queues;
+        let Queues { intents, queries, events, .. } = &mut self.queues;
         let lane = |queue| Lane { queue, frame: USER_MESSAGE, transmit_limit };
         [intents, queries, events].map(lane)
     }
 
-    fn on_sent(&mut self, cx: &mut Cx<'_>) {
+    fn on_sent(&mut self, cx: &mut Cx<'_>, to: SocketAddr) {
+        if self.queues.intents.take_farewell_taken() {
+            self.on_farewell_to(cx, to);
+        }
         if self.queues.intents.take_farewell_sent() {
-            cx.timers.set(Timer::Leave, cx.now);
+            self.on_intent_drained(cx);
         }
     }
 
     fn has_broadcasts(&self) -> bool {
-        let Queues { intents, queries, events } = &self.queues;
+        let Queues { intents, queries, events, .. } = &self.queues;
         !(intents.is_empty() && queries.is_empty() && events.is_empty())
     }
 
@@ -417,14 +440,24 @@ impl Delegate for Serf {
 
     /// Not if it left, was made to, or is back elsewhere. Whom we do not know has been gone for too
     /// long, and might come back, or was pruned, and should not.
-    fn wants_back(&self, cx: &Cx<'_>, node: &Node, since: Instant) -> bool {
+    fn wants_back(&self, cx: &Cx<'_>, node: &Arc<Node>, since: Instant) -> bool {
         match self.members.find(&node.name) {
             Some(key) => self.members[key].member.status == Status::Failed,
-            None => cx.now > since + cx.params.members.reconnect_timeout,
+            None => {
+                let member = Member { node: node.clone(), status: Status::Failed };
+                let settings = &cx.params.members;
+                cx.now > since + cx.params.timeout_of(&member, settings.reconnect_timeout)
+            }
+        }
+    }
+
+    fn on_farewell_to(&mut self, cx: &Cx<'_>, to: SocketAddr) {
+        if self.is_live_other(cx, to) {
+            self.goodbye.told.insert(to);
         }
     }
 
     fn on_farewell_sent(&mut self, cx: &mut Cx<'_>) {
-        cx.timers.set(Timer::Leave, cx.now);
+        self.on_farewell_drained(cx);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use serfer_proto::Tags;
 use serfer_proto::wire::compound::Parts;
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::wire::message::{Alive, Dead, Message, Ping, PushNodeState, Suspect, ip_bytes};
@@ -33,6 +34,26 @@ pub(crate) fn alive_at(node: &str, at: SocketAddr, incarnation: u32) -> Vec<u8> 
         meta: b"\xff\x80",
         node: node.into(),
         port: at.port(),
+        versions: &VERSIONS,
+    }))
+}
+
+/// What a node says that has these tags.
+pub(crate) fn alive_with(node: usize, incarnation: u32, tags: &Tags) -> Vec<u8> {
+    let mut meta = vec![0xff];
+    meta.push(0x80 | tags.len() as u8);
+    for (key, value) in tags.iter() {
+        for text in [key, value] {
+            meta.push(0xa0 | text.len() as u8);
+            meta.extend_from_slice(text.as_bytes());
+        }
+    }
+    encoded(&Message::Alive(Alive {
+        addr: &ip_bytes(addr(node).ip()),
+        incarnation,
+        meta: &meta,
+        node: name(node).as_str().into(),
+        port: addr(node).port(),
         versions: &VERSIONS,
     }))
 }

@@ -5,18 +5,18 @@ use std::time::Duration;
 use serfer_proto::wire::message::state;
 use serfer_proto::wire::stream::StreamMessage;
 use serfer_proto::{
-    Coalesce, Event, EventError, ForceLeaveError, JoinError, LeaveError, MemberChange, Prune,
-    QueryError, QueryParams, Replay, Status, Tags, TagsError,
+    Coalesce, Delivery, Endpoint, Event, EventError, ForceLeaveError, JoinError, Leave, LeaveError,
+    LeaveReport, MemberChange, Prune, QueryError, QueryParams, Replay, Status, Tags, TagsError,
 };
 
 use crate::craft::{alive, dead, leave_intent, push_pull, suspect};
 use crate::harness::Cluster;
 use crate::network::{ALL, addr};
 use crate::solo::Solo;
-use crate::support::{lan, local, name, secs};
+use crate::support::{lan, local, ms, name, secs};
 
 fn has_left(cluster: &Cluster, node: usize) -> bool {
-    cluster.nodes[node].events.iter().any(|(_, event)| *event == Event::Left)
+    cluster.nodes[node].events.iter().any(|(_, event)| matches!(event, Event::Left(_)))
 }
 
 /// The longest that leaving may take: twice the broadcast timeout and the propagation delay.
@@ -65,7 +65,7 @@ fn who_is_alone_leaves_at_once() {
     let mut solo = Solo::new(lan(0));
     solo.act(|node, now| node.leave(now)).unwrap();
     solo.pass(Duration::ZERO);
-    assert_eq!(solo.events.last(), Some(&Event::Left));
+    assert_eq!(solo.events.last(), Some(&Event::Left(LeaveReport::default())));
     assert_eq!(solo.node.local_member().status(), Status::Left);
 
     // Those that are gone keep nobody.
@@ -74,7 +74,7 @@ fn who_is_alone_leaves_at_once() {
     solo.hear(1, &dead(2, 1, 1));
     solo.act(|node, now| node.leave(now)).unwrap();
     solo.pass(Duration::ZERO);
-    assert_eq!(solo.events.last(), Some(&Event::Left));
+    assert_eq!(solo.events.last(), Some(&Event::Left(LeaveReport::default())));
 }
 
 #[test]
@@ -94,7 +94,8 @@ fn a_second_leave_is_refused_and_one_after_leaving_does_nothing() {
     solo.pass(BOUND);
     assert_eq!(solo.act(|node, now| node.leave(now)), Ok(()));
     solo.pass(BOUND);
-    assert_eq!(solo.events.iter().filter(|event| **event == Event::Left).count(), 1);
+    let lefts = solo.events.iter().filter(|event| matches!(event, Event::Left(_)));
+    assert_eq!(lefts.count(), 1);
 }
 
 #[test]
@@ -132,6 +133,65 @@ fn who_leaves_still_answers_and_does_not_object() {
     };
     let me = state.nodes.iter().find(|node| node.name.0 == b"n0").unwrap();
     assert_eq!(me.state, state::LEFT);
+}
+
+/// What a node reported when it had left.
+#[track_caller]
+fn report(cluster: &Cluster, node: usize) -> LeaveReport {
+    let mut events = cluster.nodes[node].events.iter();
+    let report = events.find_map(|(_, event)| match event {
+        Event::Left(report) => Some(*report),
+        _ => None,
+    });
+    report.unwrap()
+}
+
+#[test]
+fn who_leaves_reports_who_was_told_and_has_heard() {
+    let mut cluster = Cluster::joined(1, 4, lan);
+    cluster.act(3, |node, now| node.leave(now)).unwrap();
+    cluster.run_until(BOUND, |it| has_left(it, 3));
+    let well = report(&cluster, 3);
+    assert_eq!((well.others, well.told, well.confirmed, well.unsent), (3, 3, 3, 0));
+    assert_eq!((well.intent, well.farewell), (Delivery::Drained, Delivery::Drained));
+    assert_eq!(
+        well.to_string(),
+        "told 3 of 3 others, of whom 3 confirmed it; intent drained, farewell drained, \
+         0 messages unsent"
+    );
+    // The one that is left by all has nobody to tell.
+    cluster.act(2, |node, now| node.leave(now)).unwrap();
+    cluster.act(1, |node, now| node.leave(now)).unwrap();
+    cluster.run(BOUND);
+    cluster.act(0, |node, now| node.leave(now)).unwrap();
+    cluster.run(secs(1));
+    assert_eq!(report(&cluster, 0), LeaveReport::default());
+}
+
+#[test]
+fn whom_nobody_hears_does_not_take_what_was_sent_for_heard() {
+    let mut cluster = Cluster::joined(1, 3, lan);
+    cluster.network.cut(&[0], &[1, 2], ALL);
+    cluster.act(0, |node, now| node.leave(now)).unwrap();
+    cluster.run_until(BOUND, |it| has_left(it, 0));
+    let alone = report(&cluster, 0);
+    assert_eq!((alone.others, alone.told, alone.confirmed), (2, 2, 0));
+}
+
+#[test]
+fn who_has_no_time_to_say_goodbye_says_so() {
+    let hurry = Leave { broadcast_timeout: ms(1), propagate_delay: ms(0) };
+    let mut cluster = Cluster::joined(1, 4, |node| lan(node).leave(hurry));
+    for n in 0..200 {
+        let (name, payload) = (n.to_string(), [b'x'; 400]);
+        let send = |node: &mut Endpoint, now| node.user_event(now, &name, &payload, Coalesce::No);
+        cluster.act(3, send).unwrap();
+    }
+    cluster.act(3, |node, now| node.leave(now)).unwrap();
+    cluster.run_until(BOUND, |it| has_left(it, 3));
+    let hurried = report(&cluster, 3);
+    assert_eq!((hurried.intent, hurried.farewell), (Delivery::TimedOut, Delivery::TimedOut));
+    assert!(hurried.unsent > 100, "{hurried}");
 }
 
 #[test]

@@ -239,3 +239,44 @@ fn a_queue_has_a_size_in_bytes_too() {
     }
     assert_eq!(solo.node.stats().queued, 2);
 }
+
+#[test]
+fn a_queue_holds_twice_as_many_messages_as_there_are_members_if_that_is_more() {
+    for (queue, members, holds) in [(1024, 2, 1024), (16, 100, 200), (16, 101, 202)] {
+        let limits = Limits { queue, ..Limits::default() };
+        let mut solo = Solo::among(lan(0).limits(limits), members - 1);
+        for n in 0..1100 {
+            let name = format!("event {n:04}");
+            solo.act(|node, now| node.user_event(now, &name, b"", Coalesce::No)).unwrap();
+        }
+        assert_eq!(solo.node.stats().events_queued, holds, "{queue}, {members}");
+    }
+}
+
+#[test]
+fn a_queue_that_gets_deep_is_counted_once_until_it_is_shallow_again() {
+    let limits = Limits { queue_warning: 10, ..Limits::default() };
+    let mut solo = Solo::among(lan(0).limits(limits), 2);
+    solo.pass(secs(10));
+    let send = |solo: &mut Solo, range: std::ops::Range<usize>| {
+        for n in range {
+            let name = format!("event {n:02}");
+            solo.act(|node, now| node.user_event(now, &name, b"", Coalesce::No)).unwrap();
+        }
+        solo.node.stats().deep_queues
+    };
+    assert_eq!(send(&mut solo, 0..9), 0);
+    assert_eq!(send(&mut solo, 9..30), 1);
+    solo.pass(secs(10));
+    assert_eq!(send(&mut solo, 30..40), 2);
+}
+
+#[test]
+fn a_node_that_has_just_begun_counts_itself() {
+    let stats = Solo::new(lan(0)).node.stats();
+    assert_eq!((stats.members, stats.members_alive), (1, 1));
+    assert_eq!((stats.members_failed, stats.members_left), (0, 0));
+    assert_eq!((stats.member_ltime, stats.event_ltime, stats.query_ltime), (1, 1, 1));
+    assert_eq!((stats.intents_queued, stats.events_queued, stats.queries_queued), (0, 0, 0));
+    assert_eq!((stats.joins, stats.health_score, stats.queued), (1, 0, 1));
+}

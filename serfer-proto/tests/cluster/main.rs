@@ -40,6 +40,7 @@ mod returning;
 mod storms;
 mod streams;
 mod suspicion;
+mod transitions;
 
 use harness::Cluster;
 use support::{local, ms, secs};

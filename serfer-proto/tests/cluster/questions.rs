@@ -144,3 +144,26 @@ fn a_member_that_must_not_be_pinged_by_stream_is_not() {
         assert_eq!(failed > 0, !pinged);
     }
 }
+
+#[test]
+fn members_of_other_names_than_hosts_have_are_refused_if_that_is_asked_for() {
+    let mut solo = Solo::new(lan(0).strict_names());
+    for (node, is_member) in [("web-1.example", true), ("web_1", false), ("a b", false)] {
+        solo.hear(1, &alive_at(node, addr(1), 1));
+        assert_eq!(solo.node.member(node).is_some(), is_member, "{node}");
+    }
+    assert_eq!(solo.dropped(DropReason::Name), 2);
+    solo.hear(1, &alive_at(&"x".repeat(129), addr(1), 1));
+    assert_eq!(solo.dropped(DropReason::Name), 3);
+
+    // Nor does a cluster become ours in which there is one.
+    let mut cluster = Cluster::new(1);
+    cluster.expects_drops = true;
+    cluster.add(local(0).strict_names());
+    cluster.add(local(1).named("web_1"));
+    cluster.join(0, &[1]);
+    cluster.run(secs(2));
+    let why = "name \"web_1\" contains '_', which is none of A-Z, a-z, 0-9, - and .";
+    assert_eq!(join_failure(&cluster, 0), JoinFailure::Vetoed(why.to_owned()));
+    assert_eq!(cluster.node(0).members().count(), 1);
+}

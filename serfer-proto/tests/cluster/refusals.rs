@@ -135,6 +135,7 @@ fn every_time_may_be_for_ever_and_every_factor_as_large_as_is_allowed() {
             reconnect_timeout: EVER,
             tombstone_timeout: EVER,
             recent_intent_timeout: EVER,
+            flap_timeout: EVER,
         })
         .leave(Leave { broadcast_timeout: EVER, propagate_delay: EVER })
         .queries(Queries { timeout_mult: 100_000, ..Queries::default() });

@@ -145,6 +145,58 @@ fn those_that_are_gone_too_long_are_reaped() {
 }
 
 #[test]
+fn a_member_may_be_remembered_for_a_time_of_its_own() {
+    let members = Members {
+        reconnect_timeout: secs(1000),
+        tombstone_timeout: secs(2000),
+        ..Members::default()
+    };
+    // Each is asked about with the time that members of its status have.
+    let config = lan(0).members(members).reconnect_timeout_of(|member, timeout| {
+        match (member.name(), member.status()) {
+            ("n1", Status::Failed) => timeout / 10,
+            ("n2", Status::Left) => timeout / 100,
+            ("n3", _) => std::time::Duration::MAX,
+            _ => timeout,
+        }
+    });
+    let mut solo = Solo::among(config, 4);
+    solo.hear(4, &leave_intent(2, 4));
+    (1..=3).for_each(|other| solo.hear(4, &dead(other, 4, 1)));
+    let known = |solo: &Solo, node: usize| solo.node.member(&name(node)).is_some();
+    solo.pass(secs(29));
+    assert!((1..=3).all(|node| known(&solo, node)));
+    solo.pass(secs(1));
+    assert!(!known(&solo, 2));
+    solo.pass(secs(74));
+    assert!(known(&solo, 1));
+    solo.pass(secs(1));
+    assert!(!known(&solo, 1));
+    solo.pass(secs(10_000));
+    assert!(known(&solo, 3));
+    assert_eq!(solo.node.stats().reaps, 2);
+}
+
+#[test]
+fn a_member_that_is_back_soon_after_it_failed_is_counted() {
+    let mut solo = Solo::among(lan(0), 3);
+    let come_and_go = |solo: &mut Solo, incarnation, away| {
+        solo.hear(2, &dead(1, 2, incarnation));
+        solo.pass(away);
+        solo.hear(1, &alive(1, incarnation + 1));
+        solo.node.stats().flaps
+    };
+    assert_eq!(come_and_go(&mut solo, 1, secs(59)), 1);
+    assert_eq!(come_and_go(&mut solo, 2, secs(60)), 1);
+    assert_eq!(come_and_go(&mut solo, 3, secs(0)), 2);
+    // Who left has come back on purpose.
+    solo.hear(1, &leave_intent(1, 9));
+    assert_eq!(come_and_go(&mut solo, 4, secs(1)), 2);
+    let stats = solo.node.stats();
+    assert_eq!((stats.joins, stats.failures, stats.leaves), (4 + 4, 3, 1));
+}
+
+#[test]
 fn gone_for_ever_is_a_time_too() {
     let members = Members {
         reconnect_timeout: std::time::Duration::MAX,

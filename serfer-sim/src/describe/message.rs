@@ -172,7 +172,7 @@ pub(super) fn event(event: &Event, name_at: &dyn Fn(SocketAddr) -> String) -> St
         Event::Conflict(it) => {
             format!("conflict {} with {}", it.existing.name(), name_at(it.other))
         }
-        Event::Left => "left".to_owned(),
+        Event::Left(report) => format!("left: {report}"),
         Event::StoreFailed(it) => format!("store-failed {}: {}", it.file, it.reason),
         other => format!("{other:?}"),
     }

@@ -33,6 +33,7 @@ impl Settings {
             other => return Err(format!("there is no preset `{other}`")),
         };
         let mut groups = Groups::default();
+        let mut timeouts = Vec::new();
         let mut understood = Ok(());
         for (key, value) in &self.0 {
             config = match key.split_once('.').unwrap_or((key, "")) {
@@ -47,6 +48,11 @@ impl Settings {
                 ("gossip", field) => {
                     config.gossip_with(|it| understood = gossip(it, field, key, value))
                 }
+                ("timeout-of", member) => {
+                    let (name, timeout) = (member.to_owned(), time(value)?);
+                    timeouts.push((name, timeout));
+                    config
+                }
                 ("members" | "leave" | "query" | "reclaim" | "limit", _) => {
                     groups.set(key, value)?;
                     config
@@ -54,6 +60,12 @@ impl Settings {
                 _ => single(config, key, value)?,
             };
             understood.clone()?;
+        }
+        if !timeouts.is_empty() {
+            config = config.reconnect_timeout_of(move |member, timeout| {
+                let own = timeouts.iter().find(|(name, _)| *name == member.name());
+                own.map_or(timeout, |(_, own)| *own)
+            });
         }
         Ok(config
             .members(groups.members)
@@ -98,6 +110,8 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
             let networks = value.split(',').map(|network| parse(key, network));
             config.allowed_networks(networks.collect::<Result<Vec<_>>>()?)
         }
+        "names" if value == "strict" => config.strict_names(),
+        "names" => return Err(format!("`{value}` is not strict")),
         "protocol" => config.serf_protocol(parse(key, value)?),
         "push-pull" => config.push_pull_interval(time_or_never(value)?),
         "stream.timeout" => config.stream_timeout(time(value)?),
@@ -155,6 +169,7 @@ impl Groups {
             "members.reconnect" => self.members.reconnect_interval = time(value)?,
             "members.reconnect-timeout" => self.members.reconnect_timeout = time(value)?,
             "members.tombstone" => self.members.tombstone_timeout = time(value)?,
+            "members.flap" => self.members.flap_timeout = time(value)?,
             "members.intent" => self.members.recent_intent_timeout = time(value)?,
             "leave.broadcast" => self.leave.broadcast_timeout = time(value)?,
             "leave.propagate" => self.leave.propagate_delay = time(value)?,
@@ -166,6 +181,7 @@ impl Groups {
             "limit.streams" => self.limits.inbound_streams = parse(key, value)?,
             "limit.members" => self.limits.members = parse(key, value)?,
             "limit.queue" => self.limits.queue = parse(key, value)?,
+            "limit.queue-warning" => self.limits.queue_warning = parse(key, value)?,
             "limit.ring" => self.limits.ring = parse(key, value)?,
             "limit.queries" => self.limits.open_queries = parse(key, value)?,
             "limit.joins" => self.limits.joins_at_once = parse(key, value)?,

@@ -27,6 +27,8 @@ pub(super) fn stats(endpoint: &Endpoint) -> Vec<String> {
         ("accusations-held".to_owned(), stats.accusations_held),
         ("suspicions".to_owned(), stats.suspicions),
         ("refutations".to_owned(), stats.refutations),
+        ("flaps".to_owned(), stats.flaps),
+        ("deep-queues".to_owned(), stats.deep_queues),
         ("sends-failed".to_owned(), stats.sends_failed),
         ("broadcasts-dropped".to_owned(), stats.broadcasts_dropped),
     ];

@@ -201,6 +201,7 @@ fn few() -> Limits {
         members: 5,
         received_meta_len: 64,
         queue: 3,
+        queue_warning: 2,
         queue_bytes: 1024,
         ring: 4,
         ring_slot: 2,
