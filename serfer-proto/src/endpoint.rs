@@ -14,6 +14,8 @@ use crate::error::{
 };
 use crate::event::{Event, MemberDelta, Query, Replay, StoreFailure};
 use crate::ids::{JoinId, QueryId, StreamId};
+use crate::keyring::{Keyring, SecretKey};
+use crate::keys::{KeyError, KeyOp, KeyParams, RotationParams};
 use crate::link::Unpacker;
 use crate::member::Member;
 use crate::memberlist::{Memberlist, StreamEnd};
@@ -153,6 +155,7 @@ impl Endpoint {
             Timer::Leave => serf.on_leave_timer(cx, memberlist),
             Timer::Query(query) => serf.on_query_timeout(cx, query),
             Timer::QuerySettle(query) => serf.on_query_settled(cx, query),
+            Timer::Rotation => serf.on_rotation_timer(cx),
             Timer::Reap => serf.on_reap_tick(cx),
             Timer::Reconnect => serf.on_reconnect_tick(cx, memberlist),
             Timer::Keeper => memberlist.on_keeper_tick(cx, serf),
@@ -278,6 +281,44 @@ impl Endpoint {
         self.serf.flush(cx);
     }
 
+    /// Asks all members to do something with their keys, ourselves included.
+    /// [`Event::KeysDone`](crate::Event::KeysDone) tells what became of it: as soon as everybody has
+    /// answered, or when the time for that is up. Go: `KeyManager`.
+    ///
+    /// # Errors
+    /// If keys are being changed already, if this node does not seal what it sends, or if nobody can be
+    /// asked.
+    pub fn manage_key(
+        &mut self,
+        now: Instant,
+        op: KeyOp,
+        params: KeyParams,
+    ) -> Result<QueryId, KeyError> {
+        let cx = &mut self.core.cx(at(&mut self.last_now, now));
+        self.serf.manage_key(cx, op, params)
+    }
+
+    /// Makes a new key the primary of all members and removes the old one, in stages, so that nobody
+    /// is cut off meanwhile and no message gets lost.
+    ///
+    /// [`Event::RotationStage`](crate::Event::RotationStage) tells how far it is, and then either
+    /// [`Event::RotationDone`](crate::Event::RotationDone) or
+    /// [`Event::RotationStopped`](crate::Event::RotationStopped), which names those members on whose
+    /// account it cannot go on. It may be begun again from any member, and goes on where it was.
+    /// Unlike Go, where operators take these steps by hand.
+    ///
+    /// # Errors
+    /// As [`manage_key`](Self::manage_key).
+    pub fn rotate_key(
+        &mut self,
+        now: Instant,
+        new: SecretKey,
+        params: RotationParams,
+    ) -> Result<(), KeyError> {
+        let cx = &mut self.core.cx(at(&mut self.last_now, now));
+        self.serf.rotate_key(cx, new, params)
+    }
+
     // ── what must now be done ────────────────────────────────────────────────────────────────────
 
     /// The next thing to do. Bytes that belong to it are appended to `buf`, so a simple runtime
@@ -369,6 +410,11 @@ impl Endpoint {
         let mut neighbors = self.serf.neighbors();
         neighbors.retain(|neighbor| neighbor.rtt <= rtt);
         neighbors
+    }
+
+    /// Our keys, if we have any.
+    pub fn keyring(&self) -> Option<&Keyring> {
+        self.core.link.keyring()
     }
 
     /// Counters and gauges.

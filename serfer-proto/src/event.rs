@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::ids::{JoinId, QueryId};
+use crate::keys::{KeyReport, RotationReport, RotationStage, RotationStopped};
 use crate::member::Member;
 use crate::stored::StoredFile;
 
@@ -30,6 +31,14 @@ pub enum Event {
     JoinDone(JoinDone),
     /// Two nodes claim one name.
     Conflict(Conflict),
+    /// All members have done what they were asked with their keys, or had the time to.
+    KeysDone(KeyReport),
+    /// A rotation of keys has come to a stage.
+    RotationStage(RotationStage),
+    /// A rotation of keys is complete.
+    RotationDone(RotationReport),
+    /// A rotation of keys cannot go on, because of somebody.
+    RotationStopped(RotationStopped),
     /// We have left: the cluster was told, and had time to pass it on.
     Left(LeaveReport),
     /// A file of ours cannot be written. The node goes on, and what the file has stays as it was; a

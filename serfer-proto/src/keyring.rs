@@ -2,16 +2,26 @@
 //!
 //! The first key of a ring, the primary, seals everything we send; all of them are tried, in order,
 //! on what we receive. So a sender's primary must be in every receiver's ring: it is not enough that
-//! two rings have some key in common. Counterpart of memberlist's `keyring.go`.
+//! two rings have some key in common. A ring may change while a node runs: what is sealed or opened
+//! next goes by the changed ring. Counterpart of memberlist's `keyring.go`.
+//!
+//! A key is never shown: what stands for it is its [`Fingerprint`].
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
 
 use crate::wire::seal::Cipher;
 
 /// An AES key of 16, 24 or 32 bytes.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SecretKey(Box<[u8]>);
+
+/// Tells keys apart without giving them away: the first eight hexadecimal digits of a key's SHA-256.
+///
+/// `echo KEY | base64 -d | sha256sum` begins with the same.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 4]);
 
 /// Why something is not a [`SecretKey`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,13 +74,54 @@ impl SecretKey {
     pub fn to_base64(&self) -> String {
         STANDARD.encode(&self.0)
     }
-}
 
-impl std::fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SecretKey({} bytes)", self.0.len())
+    /// What stands for the key wherever it must not be seen.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(&self.0));
+        Fingerprint([a, b, c, d])
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
+
+/// Shows the fingerprint.
+impl std::fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SecretKey({})", self.fingerprint())
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&format!("{:08x}", u32::from_be_bytes(self.0)))
+    }
+}
+
+impl std::fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Why a ring is left as it is. The texts are those that Go's memberlist sends to whoever asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// Install the key first.
+    #[error("requested key is not in the keyring")]
+    Unknown,
+    /// Make another key the primary first: what is sealed with this one could not be read any more.
+    #[error("removing the primary key is not allowed")]
+    Primary,
+    /// Remove keys that nobody seals with.
+    #[error("the keyring has {KEYS_MAX} keys, the most there may be")]
+    Full,
+}
+
+/// How many keys others can bring a ring to.
+const KEYS_MAX: usize = 64;
 
 /// At least one key, the primary first.
 #[derive(Clone, Debug)]
@@ -95,10 +146,49 @@ impl Keyring {
 
     /// Adds a key to try on what we receive; one that is there already is left where it is.
     pub fn add(&mut self, key: SecretKey) {
-        if !self.keys().any(|known| *known == key) {
+        if !self.has(&key) {
             let cipher = Cipher::new(&key.0).expect("a SecretKey has the length of an AES key");
             self.keys.push((key, cipher));
         }
+    }
+
+    /// As [`add`](Self::add), but for others: a ring does not grow without end.
+    ///
+    /// # Errors
+    /// If it is full. Unlike Go: each key is tried on whatever nobody can open.
+    pub(crate) fn install(&mut self, key: SecretKey) -> Result<(), KeyringError> {
+        if self.keys.len() >= KEYS_MAX && !self.has(&key) {
+            return Err(KeyringError::Full);
+        }
+        self.add(key);
+        Ok(())
+    }
+
+    /// Makes a key of the ring the primary; the others keep their order. Go: `UseKey`.
+    ///
+    /// # Errors
+    /// If the ring does not have it.
+    pub fn make_primary(&mut self, key: &SecretKey) -> Result<(), KeyringError> {
+        let at = self.keys().position(|known| known == key).ok_or(KeyringError::Unknown)?;
+        self.keys[..=at].rotate_right(1);
+        Ok(())
+    }
+
+    /// Removes a key; one that is not there is as good as removed. Go: `RemoveKey`.
+    ///
+    /// # Errors
+    /// If it is the primary.
+    pub fn remove(&mut self, key: &SecretKey) -> Result<(), KeyringError> {
+        if self.primary() == key {
+            return Err(KeyringError::Primary);
+        }
+        self.keys.retain(|(known, _)| known != key);
+        Ok(())
+    }
+
+    /// Whether the ring has a key.
+    pub fn has(&self, key: &SecretKey) -> bool {
+        self.keys().any(|known| known == key)
     }
 
     /// All keys, the primary first.
@@ -109,6 +199,14 @@ impl Keyring {
     /// The key that seals what we send.
     pub fn primary(&self) -> &SecretKey {
         &self.keys[0].0
+    }
+
+    /// The content of a keyring file: the keys in base64, the primary first, as `serf agent` writes
+    /// and reads it. Whoever may read it can read all that the cluster says.
+    pub fn to_json(&self) -> String {
+        let lines: Vec<String> =
+            self.keys().map(|key| format!("  \"{}\"", key.to_base64())).collect();
+        format!("[\n{}\n]", lines.join(",\n"))
     }
 
     pub(crate) fn primary_cipher(&self) -> &Cipher {
@@ -129,7 +227,16 @@ mod tests {
         let key = SecretKey::from_base64("U3VwZXJTZWN1cmVUb2tlbg==").unwrap();
         assert_eq!(key, SecretKey::new(b"SuperSecureToken").unwrap());
         assert_eq!(key.to_base64(), "U3VwZXJTZWN1cmVUb2tlbg==");
-        assert_eq!(format!("{key:?}"), "SecretKey(16 bytes)");
+    }
+
+    #[test]
+    fn a_key_is_shown_as_its_fingerprint() {
+        let key = SecretKey::new(b"SuperSecureToken").unwrap();
+        // echo -n SuperSecureToken | sha256sum
+        assert_eq!(key.fingerprint().to_string(), "fbf7d055");
+        assert_eq!(format!("{key:?}"), "SecretKey(fbf7d055)");
+        let ring = format!("{:?}", Keyring::new(key));
+        assert_eq!(ring, "Keyring { keys: [(SecretKey(fbf7d055), Cipher(..))] }");
     }
 
     #[test]
@@ -165,5 +272,41 @@ mod tests {
         let ring = Keyring::new(a.clone()).with(b.clone()).with(a.clone());
         assert_eq!(ring.primary(), &a);
         assert_eq!(ring.keys().collect::<Vec<_>>(), [&a, &b]);
+    }
+
+    fn three() -> ([SecretKey; 3], Keyring) {
+        let keys = [1, 2, 3].map(|byte| SecretKey::new(&[byte; 16]).unwrap());
+        let [a, b, c] = keys.clone();
+        (keys, Keyring::new(a).with(b).with(c))
+    }
+
+    #[test]
+    fn a_key_of_the_ring_becomes_primary_and_the_others_keep_their_order() {
+        let ([a, b, c], mut ring) = three();
+        assert_eq!(ring.make_primary(&c), Ok(()));
+        assert_eq!(ring.keys().collect::<Vec<_>>(), [&c, &a, &b]);
+        assert_eq!(ring.make_primary(&c), Ok(()));
+        assert_eq!(ring.keys().collect::<Vec<_>>(), [&c, &a, &b]);
+        let stranger = SecretKey::new(&[9; 16]).unwrap();
+        assert_eq!(ring.make_primary(&stranger), Err(KeyringError::Unknown));
+        assert_eq!(ring.primary(), &c);
+    }
+
+    #[test]
+    fn any_key_but_the_primary_can_be_removed() {
+        let ([a, b, c], mut ring) = three();
+        assert_eq!(ring.remove(&a), Err(KeyringError::Primary));
+        assert_eq!(ring.remove(&b), Ok(()));
+        assert_eq!(ring.remove(&b), Ok(()));
+        assert_eq!(ring.keys().collect::<Vec<_>>(), [&a, &c]);
+        assert!(ring.has(&c) && !ring.has(&b));
+    }
+
+    #[test]
+    fn a_keyring_file_is_written_as_the_agent_writes_it() {
+        let [a, b] = ["SuperSecureToken", "AnotherSecret123"].map(|key| key.as_bytes());
+        let ring = Keyring::new(SecretKey::new(a).unwrap()).with(SecretKey::new(b).unwrap());
+        let expected = "[\n  \"U3VwZXJTZWN1cmVUb2tlbg==\",\n  \"QW5vdGhlclNlY3JldDEyMw==\"\n]";
+        assert_eq!(ring.to_json(), expected);
     }
 }

@@ -89,6 +89,7 @@ mod event;
 mod ids;
 mod incarnation;
 mod keyring;
+mod keys;
 mod link;
 mod member;
 mod memberlist;
@@ -120,7 +121,11 @@ pub use event::{
 };
 pub use ids::{JoinId, QueryId, StreamId};
 pub use ipnet::IpNet;
-pub use keyring::{Keyring, SecretKey, SecretKeyError};
+pub use keyring::{Fingerprint, Keyring, KeyringError, SecretKey, SecretKeyError};
+pub use keys::{
+    KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, Lag, Laggard, Retire, RotationParams,
+    RotationReport, RotationStage, RotationStopped,
+};
 pub use member::{Member, Status, Versions};
 pub use memberlist::StreamEnd;
 pub use output::Output;

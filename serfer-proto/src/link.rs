@@ -94,6 +94,20 @@ impl Link {
         }
     }
 
+    /// The keys we have, if any. What is sealed or opened next goes by what becomes of them.
+    pub(crate) fn keyring_mut(&mut self) -> Option<&mut Keyring> {
+        self.keyring.as_mut()
+    }
+
+    pub(crate) fn keyring(&self) -> Option<&Keyring> {
+        self.keyring.as_ref()
+    }
+
+    /// Whether nothing is said or believed in the clear.
+    pub(crate) fn is_private(&self) -> bool {
+        self.keyring.is_some() && self.encryption == Encryption::Require
+    }
+
     /// How long the messages in one packet may be together, so that it does not exceed the limit.
     pub(crate) fn message_len_max(&self) -> usize {
         let sealing =
@@ -465,6 +479,25 @@ mod tests {
         assert_eq!(dial(&mut plain, &mut keyed), Err(Refusal::Plaintext));
         assert_eq!(dial(&mut keyed, &mut plain), Err(Refusal::Sealed));
         assert_eq!(dial(&mut keyed, &mut other_key), Err(Refusal::Undecryptable));
+    }
+
+    #[test]
+    fn a_ring_that_changes_is_in_force_at_once() {
+        let [mut a, mut b] = [(); 2].map(|()| link(config().keyring(keyring(&[1]))));
+        let green = SecretKey::new(&[2; 32]).unwrap();
+        let red = a.keyring().unwrap().primary().clone();
+        for link in [&mut a, &mut b] {
+            link.keyring_mut().unwrap().install(green.clone()).unwrap();
+        }
+        let before = packet(&mut a, Checksum::Omit);
+        a.keyring_mut().unwrap().make_primary(&green).unwrap();
+        let after = packet(&mut a, Checksum::Omit);
+        assert!(opened(&b, &before).is_ok() && opened(&b, &after).is_ok());
+
+        b.keyring_mut().unwrap().make_primary(&green).unwrap();
+        b.keyring_mut().unwrap().remove(&red).unwrap();
+        assert_eq!(opened(&b, &before), Err(Refusal::Undecryptable));
+        assert!(opened(&b, &after).is_ok());
     }
 
     fn unpacked(packet: &[u8], inflated_len_max: usize) -> Vec<Result<Vec<u8>, DecodeError>> {

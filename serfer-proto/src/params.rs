@@ -38,6 +38,8 @@ pub(crate) struct Params {
     pub(crate) coalesce_user_events: Option<Coalescing>,
     pub(crate) user_event_len_max: usize,
     pub(crate) limits: Limits,
+    /// Whether the keys are written down when they change.
+    pub(crate) stores_keyring: bool,
 }
 
 impl TryFrom<&Config> for Params {
@@ -113,6 +115,7 @@ impl TryFrom<&Config> for Params {
             coalesce_user_events: config.coalesce_user_events.map(coalescing),
             user_event_len_max: config.user_event_len_max,
             limits: config.limits,
+            stores_keyring: config.stores_keyring,
         })
     }
 }

@@ -43,6 +43,8 @@ pub(crate) enum Timer {
     Query(QueryId),
     /// When to close a query that everybody has heard of.
     QuerySettle(QueryId),
+    /// When to take the next step of a rotation of keys.
+    Rotation,
     /// When to look for members that failed or left too long ago.
     Reap,
     /// When to try a failed member again.
@@ -72,6 +74,7 @@ impl Timer {
             Self::Leave => "leave",
             Self::Query(_) => "query",
             Self::QuerySettle(_) => "query-settle",
+            Self::Rotation => "rotation",
             Self::Reap => "reap",
             Self::Reconnect => "reconnect",
             Self::Keeper => "keeper",

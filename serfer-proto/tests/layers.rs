@@ -13,6 +13,7 @@ const LAYERS: [&[&str]; 5] = [
         "stored",
         "tags",
         "keyring",
+        "keys",
         "member",
         "error",
         "config",

@@ -5,27 +5,30 @@
 //!
 //! Numbers of pings start at random and are shown as counted from the first that a node sent.
 
+mod keys;
 mod message;
 
 use std::net::SocketAddr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serfer_proto::wire::compound::Parts;
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::wire::message::Message;
 use serfer_proto::wire::seal::{self, Cipher};
 use serfer_proto::wire::stream::{FrameReader, SEALED_HEADER_LEN, Side, StreamMessage, sealed_aad};
 use serfer_proto::wire::{checksum, kind, label};
-use serfer_proto::{Config, Event};
+use serfer_proto::{Event, Fingerprint, Keyring, SecretKey};
 
 use crate::node::{Node, NodeId};
 use crate::trace::Kind;
+
+pub(crate) use keys::named as key_named;
 
 /// Puts what nodes say into words.
 #[derive(Debug, Default)]
 pub(crate) struct Describer {
     speakers: Vec<Speaker>,
+    /// Keys that a script has named.
+    keys: Vec<SecretKey>,
 }
 
 /// What must be known of a node to understand it.
@@ -33,6 +36,8 @@ pub(crate) struct Describer {
 struct Speaker {
     name: String,
     addr: SocketAddr,
+    /// All keys it has had in its life.
+    keys: Vec<SecretKey>,
     ciphers: Vec<Cipher>,
     /// The label it was last seen to send.
     label: Vec<u8>,
@@ -47,7 +52,7 @@ const NESTING_MAX: usize = 8;
 
 impl Describer {
     pub(crate) const fn new() -> Self {
-        Self { speakers: Vec::new() }
+        Self { speakers: Vec::new(), keys: Vec::new() }
     }
 
     pub(crate) fn known(&self) -> usize {
@@ -61,6 +66,31 @@ impl Describer {
     /// A node starts another life, perhaps with other keys.
     pub(crate) fn reintroduce(&mut self, id: NodeId, node: &Node) {
         self.speakers[id.index()] = Speaker::of(node);
+    }
+
+    /// A node is about to say something, and may have got other keys since it last did.
+    pub(crate) fn learn(&mut self, id: NodeId, keyring: Option<&Keyring>) {
+        let speaker = &mut self.speakers[id.index()];
+        for key in keyring.into_iter().flat_map(Keyring::keys) {
+            if !speaker.keys.contains(key) {
+                speaker.ciphers.extend(cipher(key));
+                speaker.keys.push(key.clone());
+            }
+        }
+    }
+
+    /// A script has named a key.
+    pub(crate) fn name_key(&mut self, key: SecretKey) {
+        if !self.keys.contains(&key) {
+            self.keys.push(key);
+        }
+    }
+
+    /// What a script calls a key.
+    pub(crate) fn key_name(&self, fingerprint: Fingerprint) -> String {
+        let known = self.speakers.iter().flat_map(|speaker| &speaker.keys).chain(&self.keys);
+        let key = known.into_iter().find(|key| key.fingerprint() == fingerprint);
+        key.map_or_else(|| fingerprint.to_string(), keys::name)
     }
 
     pub(crate) fn name(&self, node: NodeId) -> &str {
@@ -231,23 +261,24 @@ impl Said {
 
 impl Speaker {
     fn of(node: &Node) -> Self {
+        let keys: Vec<_> = node.config.keys().into_iter().flat_map(Keyring::keys).collect();
         Self {
             name: node.config.name().to_owned(),
             addr: node.addr,
-            ciphers: ciphers(&node.config),
+            ciphers: keys.iter().copied().filter_map(cipher).collect(),
+            keys: keys.into_iter().cloned().collect(),
             label: Vec::new(),
             first_seq: None,
         }
     }
 }
 
-/// The keys of a configuration, the primary first, ready for use.
-pub(crate) fn ciphers(config: &Config) -> Vec<Cipher> {
-    let keys = config.keys().into_iter().flat_map(|ring| ring.keys());
-    keys.filter_map(|key| Cipher::new(&STANDARD.decode(key.to_base64()).ok()?)).collect()
+/// A key, ready for use.
+pub(crate) fn cipher(key: &SecretKey) -> Option<Cipher> {
+    Cipher::new(&keys::bytes(key)?)
 }
 
 /// What a node told its application.
 pub(crate) fn describe_event(event: &Event, describer: &Describer) -> String {
-    message::event(event, &|addr| describer.name_at(addr))
+    message::event(event, describer)
 }

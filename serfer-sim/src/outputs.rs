@@ -34,7 +34,11 @@ impl Sim {
             let Some(endpoint) = &mut self.nodes[id.index()].endpoint else {
                 break;
             };
-            match endpoint.poll_output(&mut buf) {
+            let output = endpoint.poll_output(&mut buf);
+            if let Some(trace) = &mut self.trace {
+                trace.learn_keys(id, endpoint.keyring());
+            }
+            match output {
                 Output::Datagram { to, .. } => self.send(id, to, &buf),
                 Output::Connect { stream, to } => self.dial(id, stream, to),
                 Output::Write { stream, .. } => self.write(id, stream, &buf),

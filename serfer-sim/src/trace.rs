@@ -7,7 +7,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use serfer_proto::Event;
+use serfer_proto::{Event, Keyring, SecretKey};
 
 use crate::describe::{Describer, describe_event};
 use crate::node::{Node, NodeId};
@@ -148,6 +148,16 @@ impl Trace {
 
     pub(crate) fn reintroduce(&mut self, id: NodeId, node: &Node) {
         self.describer.reintroduce(id, node);
+    }
+
+    /// A node is about to say something with these keys.
+    pub(crate) fn learn_keys(&mut self, id: NodeId, keyring: Option<&Keyring>) {
+        self.describer.learn(id, keyring);
+    }
+
+    /// A script has named a key.
+    pub(crate) fn name_key(&mut self, key: SecretKey) {
+        self.describer.name_key(key);
     }
 
     pub(crate) fn datagram(

@@ -65,6 +65,7 @@ pub struct Config {
     pub(crate) inbound_label: InboundLabel,
     pub(crate) keyring: Option<Keyring>,
     pub(crate) encryption: Encryption,
+    pub(crate) stores_keyring: bool,
     pub(crate) networks: Vec<IpNet>,
     pub(crate) questions: Questions,
     pub(crate) memberlist_protocol: u8,
@@ -125,6 +126,7 @@ impl Config {
             inbound_label: InboundLabel::default(),
             keyring: None,
             encryption: Encryption::default(),
+            stores_keyring: false,
             networks: Vec::new(),
             questions: Questions::default(),
             memberlist_protocol: 2,
@@ -256,6 +258,14 @@ impl Config {
     #[must_use]
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.encryption = encryption;
+        self
+    }
+
+    /// Has the keys stored as [`StoredFile::Keyring`](crate::StoredFile::Keyring) whenever others
+    /// change them. A runtime that keeps a keyring file sets this itself. Go: `KeyringFile`. Off.
+    #[must_use]
+    pub fn store_keyring(mut self) -> Self {
+        self.stores_keyring = true;
         self
     }
 

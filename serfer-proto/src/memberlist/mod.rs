@@ -175,7 +175,10 @@ impl Memberlist {
             Ok(message) => message,
             Err(error) => return cx.dropped(error.into(), from, &error),
         };
-        tracing::trace!(%from, ?message, "received");
+        // The layer above tells of its messages itself: they may bring keys.
+        if !matches!(message, Message::User(_)) {
+            tracing::trace!(%from, ?message, "received");
+        }
         match message {
             Message::Ping(ping) => self.on_ping(cx, up, from, &ping),
             Message::IndirectPing(ping) => self.on_indirect_ping(cx, up, from, &ping),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::awaited::{Awaited, Counts, Moves};
+use super::keys::Collected;
 use super::query_params::{Patience, QueryParams};
 use super::{Class, Serf, TIMEOUT_MAX, USER_MESSAGE, filter, internal};
 use crate::context::Cx;
@@ -54,13 +55,21 @@ pub(super) enum Asker {
     #[expect(dead_code, reason = "the vote is yet to come")]
     Conflict,
     /// A change of, or a look at, everybody's keys. What was said so far is kept in here.
-    #[expect(dead_code, reason = "the keys are yet to come")]
-    Keys,
+    Keys(Collected),
 }
 
 impl Asked {
     pub(super) fn is_open(&self, query: QueryId) -> bool {
         self.open.contains_key(&query)
+    }
+
+    /// Whether everybody's keys are being changed.
+    pub(super) fn is_changing_keys(&self) -> bool {
+        let changes = |tracker: &Tracker| match &tracker.asker {
+            Asker::Keys(collected) => collected.op.key().is_some(),
+            Asker::Application | Asker::Conflict => false,
+        };
+        self.open.values().any(changes)
     }
 }
 
@@ -206,7 +215,8 @@ impl Serf {
         }
         match &mut tracker.asker {
             Asker::Application => cx.emit(application_event(id, name, response)),
-            Asker::Conflict | Asker::Keys => {}
+            Asker::Keys(collected) => collected.add(name, response.payload),
+            Asker::Conflict => {}
         }
         self.end_if_complete(cx, id);
         self.settle(cx, id);
@@ -281,7 +291,8 @@ impl Serf {
         cx.timers.clear(Timer::QuerySettle(query));
         match tracker.asker {
             Asker::Application => cx.emit(Event::QueryClosed(QueryClosed { query, end })),
-            Asker::Conflict | Asker::Keys => {}
+            Asker::Keys(collected) => self.on_keys_answered(cx, query, collected),
+            Asker::Conflict => {}
         }
     }
 }

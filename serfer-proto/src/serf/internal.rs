@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use super::Serf;
 use crate::context::Cx;
 use crate::event::Query;
+use crate::keys::query;
 use crate::member::{Member, Status};
 use crate::stats::DropReason;
 use crate::wire::message::ip_bytes;
@@ -28,6 +29,9 @@ impl Serf {
         match &*query.name {
             PING => {}
             CONFLICT => self.on_conflict_query(cx, from, query),
+            query::INSTALL | query::USE | query::REMOVE | query::LIST => {
+                self.on_key_query(cx, query);
+            }
             name => tracing::debug!(%from, name, "unknown internal query"),
         }
     }

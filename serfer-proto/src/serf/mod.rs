@@ -17,11 +17,14 @@ mod filter;
 mod go_regex;
 mod intents;
 mod internal;
+mod key_list;
+mod keys;
 mod leave;
 mod members;
 mod query;
 mod query_params;
 mod ring;
+mod rotation;
 mod user_event;
 mod vivaldi;
 mod watch;
@@ -37,6 +40,7 @@ use distances::Distances;
 use filter::Exprs;
 use intents::RecentIntents;
 use leave::{Goodbye, Phase};
+use keys::Keys;
 use members::{Departures, Entry};
 use query::PastQuery;
 use ring::Ring;
@@ -89,6 +93,7 @@ pub(crate) struct Serf {
     exprs: Exprs,
     /// None if coordinates are turned off.
     distances: Option<Distances>,
+    keys: Keys,
 
     queues: Queues,
 }
@@ -139,6 +144,7 @@ impl Serf {
             held: Held::default(),
             exprs: Exprs::default(),
             distances: Distances::new(config.coordinates, rng),
+            keys: Keys::default(),
             queues: Queues {
                 intents: BroadcastQueue::new(limits.queue_bytes),
                 queries: BroadcastQueue::new(limits.queue_bytes),
@@ -370,7 +376,7 @@ impl Delegate for Serf {
             Ok(decoded) => decoded,
             Err(error) => return cx.dropped(error.into(), from, &error),
         };
-        tracing::trace!(%from, message = ?decoded, "received");
+        tracing::trace!(%from, message = ?keys::redacted(decoded), "received");
         let (class, is_news) = match decoded {
             SerfMessage::Leave(leave) => (Class::Intent, self.on_leave_intent(cx, from, &leave)),
             SerfMessage::Join(join) => (Class::Intent, self.on_join_intent(cx, from, &join)),

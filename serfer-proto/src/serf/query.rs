@@ -152,7 +152,7 @@ impl Serf {
         Ok(())
     }
 
-    fn response(&self, cx: &Cx<'_>, id: QueryId, flags: u32, payload: &[u8]) -> Vec<u8> {
+    pub(super) fn response(&self, cx: &Cx<'_>, id: QueryId, flags: u32, payload: &[u8]) -> Vec<u8> {
         let response = QueryResponse {
             flags,
             from: Text(cx.params.name.as_bytes()),

@@ -8,7 +8,7 @@ use serfer_proto::wire::serf_message::{FLAG_ACK, SerfMessage};
 use serfer_proto::wire::stream::{PushPull, StreamMessage};
 use serfer_proto::{Event, MemberEvent, Tags};
 
-use super::Describer;
+use super::{Describer, keys};
 use crate::node::NodeId;
 use crate::trace::Kind;
 
@@ -115,14 +115,17 @@ fn serf(bytes: &[u8]) -> String {
             format!("user-event {}{} ltime={}", text(it.name), payload(it.payload), it.ltime)
         }
         SerfMessage::Query(it) => {
-            let (name, payload, by) = (text(it.name), payload(it.payload), text(it.source_node));
+            let (name, by) = (text(it.name), text(it.source_node));
+            let key = keys::request(&name, it.payload);
+            let payload = key.unwrap_or_else(|| payload(it.payload));
             format!("query {name}{payload} ltime={} by={by}", it.ltime)
         }
         SerfMessage::QueryResponse(it) if it.flags & FLAG_ACK != 0 => {
             format!("query-ack ltime={} by={}", it.ltime, text(it.from))
         }
         SerfMessage::QueryResponse(it) => {
-            let (by, payload) = (text(it.from), payload(it.payload));
+            let by = text(it.from);
+            let payload = keys::response(it.payload).unwrap_or_else(|| payload(it.payload));
             format!("query-reply{payload} ltime={} by={by}", it.ltime)
         }
         SerfMessage::ConflictResponse(Some(it)) => {
@@ -133,17 +136,15 @@ fn serf(bytes: &[u8]) -> String {
         }
         SerfMessage::ConflictResponse(None) => "conflict-response nobody".to_owned(),
         SerfMessage::KeyRequest(_) => "key-request".to_owned(),
-        SerfMessage::KeyResponse(it) => {
-            let result = if it.result { "ok" } else { "failed" };
-            format!("key-response {result}{}", payload(it.message.0))
-        }
+        SerfMessage::KeyResponse(it) => format!("key-response {}", keys::answer(&it)),
         SerfMessage::Relay(header, message) => {
             format!("relay to {}: {}", text(header.dest_name), serf(message))
         }
     }
 }
 
-pub(super) fn event(event: &Event, name_at: &dyn Fn(SocketAddr) -> String) -> String {
+pub(super) fn event(event: &Event, describer: &Describer) -> String {
+    let name_at = |addr| describer.name_at(addr);
     match event {
         Event::Member(MemberEvent { change, members }) => {
             let members: Vec<_> = members
@@ -173,6 +174,10 @@ pub(super) fn event(event: &Event, name_at: &dyn Fn(SocketAddr) -> String) -> St
             format!("conflict {} with {}", it.existing.name(), name_at(it.other))
         }
         Event::Left(report) => format!("left: {report}"),
+        Event::KeysDone(it) => keys::done(it),
+        Event::RotationStage(stage) => format!("rotation {stage}"),
+        Event::RotationDone(it) => keys::rotation_done(it, describer),
+        Event::RotationStopped(it) => keys::rotation_stopped(it, describer),
         Event::StoreFailed(it) => format!("store-failed {}: {}", it.file, it.reason),
         other => format!("{other:?}"),
     }
@@ -198,12 +203,12 @@ fn tags(tags: &Tags) -> String {
     tags.iter().map(|(key, value)| format!(" {key}={value}")).collect()
 }
 
-fn text(text: Text<'_>) -> String {
+pub(super) fn text(text: Text<'_>) -> String {
     text.to_string_lossy()
 }
 
 /// A payload, if there is one: in quotes if it can be read.
-fn payload(bytes: &[u8]) -> String {
+pub(super) fn payload(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok("") => String::new(),
         Ok(text) if text.len() <= 64 => format!(" {text:?}"),

@@ -48,6 +48,7 @@ impl Player {
             }
             "join" | "leave" | "force-leave" | "tags" => self.membership(&name, it)?,
             "event" | "query" | "respond" => self.message(&name, it)?,
+            "key" | "rotate" => self.keys(&name, it)?,
             "inject" => self.inject(it)?,
             "run" => self.run(it)?,
             "members" | "stats" => self.view(&name, it)?,

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serfer_proto::{
     Coalescing, Compression, Config, Encryption, Gossip, InboundLabel, Keyring, Label, Leave,
-    Limits, Members, Probe, Queries, Reclaim, SecretKey, Suspicion,
+    Limits, Members, Probe, Queries, Reclaim, Suspicion,
 };
 
 use super::words::{Result, parse, switch, time};
+use crate::describe::key_named;
 
 /// What a script has set for one node. Later settings replace earlier ones.
 #[derive(Clone, Debug, Default)]
@@ -208,12 +209,7 @@ fn coalescing(times: &str) -> Result<Coalescing> {
 
 /// Keys by name: `key=red` or, the primary first, `key=red,blue`.
 fn keyring(names: &str) -> Result<Keyring> {
-    let mut keys = names.split(',').map(|name| {
-        let mut bytes = [0; 16];
-        let len = name.len().min(bytes.len());
-        bytes[..len].copy_from_slice(&name.as_bytes()[..len]);
-        SecretKey::new(&bytes).map_err(|error| error.to_string())
-    });
-    let primary = keys.next().ok_or("a key is missing")??;
-    keys.try_fold(Keyring::new(primary), |ring, key| Ok(ring.with(key?)))
+    let mut keys = names.split(',').map(key_named);
+    let primary = keys.next().ok_or("a key is missing")?;
+    Ok(keys.fold(Keyring::new(primary), Keyring::with))
 }

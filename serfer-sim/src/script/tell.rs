@@ -2,13 +2,16 @@
 //!
 //! That an endpoint refuses is no mistake of the script: it is printed.
 
-use serfer_proto::{Coalesce, Event, Prune, QueryParams, Replay, Tags};
+use serfer_proto::{
+    Coalesce, Endpoint, Event, KeyOp, KeyParams, Prune, QueryParams, Replay, Retire,
+    RotationParams, SecretKey, Tags,
+};
 
 use super::inject::{self, Context};
 use super::player::{Player, arrow, node};
 use super::settings::Settings;
-use super::words::{Result, Words};
-use crate::describe::ciphers;
+use super::words::{Result, Words, parse};
+use crate::describe::{cipher, key_named};
 use crate::trace::Ending;
 
 impl Player {
@@ -79,6 +82,45 @@ impl Player {
         Ok(())
     }
 
+    /// What a node is to ask all others to do with their keys.
+    pub(super) fn keys(&mut self, name: &str, words: &mut Words) -> Result<()> {
+        let id = self.running(words)?;
+        let relay_factor = words.named("relay").map_or(Ok(0), |text| parse("relay", &text))?;
+        let ask = KeyParams { relay_factor, timeout: words.time("timeout")? };
+        let failure = if name == "rotate" {
+            let retire = match words.named("retire").as_deref() {
+                None | Some("former") => Retire::Former,
+                Some("others") => Retire::Others,
+                Some("nothing") => Retire::Nothing,
+                Some(other) => return Err(format!("`{other}` is not former, others or nothing")),
+            };
+            let params = RotationParams { retire, ask, ..RotationParams::default() };
+            let key = self.key(words)?;
+            let begun = self.sim.at(id, |it, now| it.rotate_key(now, key, params));
+            begun.err().map(|error| error.to_string())
+        } else {
+            let op = words.next("install, use, remove or list")?;
+            let op = match op.as_str() {
+                "install" => KeyOp::Install(self.key(words)?),
+                "use" => KeyOp::Use(self.key(words)?),
+                "remove" => KeyOp::Remove(self.key(words)?),
+                "list" => KeyOp::List,
+                other => return Err(format!("`{other}` is not install, use, remove or list")),
+            };
+            let asked = self.sim.at(id, |it, now| it.manage_key(now, op, ask));
+            asked.err().map(|error| error.to_string())
+        };
+        self.print_failure(failure);
+        Ok(())
+    }
+
+    /// The next word, as the name of a key.
+    fn key(&mut self, words: &mut Words) -> Result<SecretKey> {
+        let key = key_named(&words.next("a key")?);
+        self.sim.trace.get_or_insert_default().name_key(key.clone());
+        Ok(key)
+    }
+
     fn print_failure(&mut self, failure: Option<String>) {
         self.printed.extend(failure.map(|failure| format!("error: {failure}")));
     }
@@ -97,9 +139,12 @@ impl Player {
             };
             inject::message(words, &cx)?
         };
-        let keys = ciphers(&self.sim.nodes[to.index()].config);
+        let receiver = &self.sim.nodes[to.index()];
+        let configured = receiver.config.keys();
+        let keyring = receiver.endpoint.as_ref().map_or(configured, Endpoint::keyring);
+        let key = keyring.and_then(|ring| cipher(ring.primary()));
         let label = self.settings.get(&to).map_or("", Settings::label);
-        let packet = inject::seal(&message, keys.first(), label);
+        let packet = inject::seal(&message, key.as_ref(), label);
         if let Some(trace) = &mut self.sim.trace {
             trace.datagram(self.sim.now, from, Some(to), &packet, Ending::Injected);
         }
