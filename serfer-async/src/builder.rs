@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serfer_proto::{Config, Endpoint, Keyring, Replay, SecretKey, SecretKeyError};
@@ -11,6 +12,7 @@ use crate::driver::{self, Driver};
 use crate::error::Error;
 use crate::events::Subscribers;
 use crate::join::{JoinPolicy, Seeds};
+use crate::keyring_file;
 use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::seeds::Finder;
@@ -100,6 +102,19 @@ impl<R: Runtime> Builder<R> {
         Ok(self)
     }
 
+    /// Keeps the keys in this file: a JSON list of keys in base64, the primary first, as
+    /// `serf agent -keyring-file` does. The node starts with the keys that are there; if it is not
+    /// there, it is created with the keys that are given, for its owner only. Whenever the keys change,
+    /// it is written anew; if that fails, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) says
+    /// so, and the node goes on with the keys it has.
+    ///
+    /// As with the agent, other keys may not be given beside a file that is there: it may have newer
+    /// ones. So give a first key only as long as there is no file.
+    pub fn keyring_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.files.keyring = Some(path.into());
+        self
+    }
+
     /// Joins a cluster through any of these seeds before [`start`](Self::start) returns. A seed is
     ///
     /// - `HOST` or `HOST:PORT`, an address or a name;
@@ -145,9 +160,10 @@ impl<R: Runtime> Builder<R> {
     /// Starts the node, and joins if there are seeds.
     ///
     /// # Errors
-    /// If a setting is wrong, an address cannot be bound or none of the seeds can be joined. Nothing
-    /// is left running then.
-    pub async fn start(self) -> Result<Serfer, Error> {
+    /// If a setting or a file is wrong, an address cannot be bound or none of the seeds can be joined.
+    /// Nothing is left running then.
+    pub async fn start(mut self) -> Result<Serfer, Error> {
+        let to_create = self.load_keyring().await?;
         let resolver = resolver(self.runtime.clone());
         let (udp, listener, bound) = self.bind_sockets(&resolver).await?;
         let advertise = self.advertised(&resolver, bound).await?;
@@ -159,6 +175,9 @@ impl<R: Runtime> Builder<R> {
         getrandom::fill(&mut seed)
             .map_err(|error| Error::System { what: "randomness", source: error.into() })?;
         let endpoint = Endpoint::new(config, seed, self.runtime.now())?;
+        if let Some((path, ring)) = to_create {
+            self.runtime.unblock(move || keyring_file::create(&path, &ring)).await?;
+        }
 
         let mut subscribers = Subscribers::default();
         let routed = self.router.map(|router| (router, subscribers.subscribe(self.event_buffer)));
@@ -194,6 +213,26 @@ impl<R: Runtime> Builder<R> {
         let serfer = self.start().await?;
         serfer.wait().await;
         Ok(())
+    }
+
+    /// Takes the keys of the keyring file, or tells what to create it with.
+    async fn load_keyring(&mut self) -> Result<Option<(PathBuf, Keyring)>, Error> {
+        let Some(path) = self.files.keyring.clone() else {
+            return Ok(None);
+        };
+        let given = self.config.keys().cloned();
+        self.config = self.config.clone().store_keyring();
+        let loading = {
+            let (path, given) = (path.clone(), given.clone());
+            self.runtime.unblock(move || keyring_file::load(&path, given.as_ref()))
+        };
+        match loading.await? {
+            Some(ring) => {
+                self.config = self.config.clone().keyring(ring);
+                Ok(None)
+            }
+            None => Ok(given.map(|ring| (path, ring))),
+        }
     }
 
     /// Binds a listener and a datagram socket to one port.

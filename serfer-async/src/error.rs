@@ -4,9 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 
 use serfer_proto::{
-    ConfigError, EventError, ForceLeaveError, JoinError, JoinFailure, QueryError, RespondError,
-    SecretKeyError, TagsError,
+    ConfigError, EventError, ForceLeaveError, JoinError, JoinFailure, KeyError, QueryError,
+    RespondError, RotationStopped, SecretKeyError, TagsError,
 };
+
+use crate::keyring_file::KeyringFileError;
 
 pub use crate::shared::Closed;
 
@@ -76,6 +78,15 @@ pub enum Error {
     /// A member cannot be made to leave.
     #[error(transparent)]
     ForceLeave(#[from] ForceLeaveError),
+    /// Members cannot be asked about keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// Some member holds a rotation of keys up.
+    #[error(transparent)]
+    Rotation(#[from] RotationStopped),
+    /// The keyring file cannot be used.
+    #[error(transparent)]
+    KeyringFile(#[from] KeyringFileError),
     /// Start another node.
     #[error(transparent)]
     Closed(#[from] Closed),

@@ -12,6 +12,8 @@ mod driver;
 mod error;
 mod events;
 mod join;
+mod keyring_file;
+mod keys;
 mod query;
 mod router;
 mod runtime;
@@ -27,6 +29,7 @@ pub use builder::Builder;
 pub use error::{AddressError, AddressProblem, Closed, Error, SeedFailure, SeedFailures};
 pub use events::{Events, Lagged};
 pub use join::{JoinPolicy, Joined};
+pub use keyring_file::{KeyringFileError, KeyringFileProblem};
 pub use query::{Answers, Replies};
 pub use router::{IntoAnswer, Request, Router};
 pub use runtime::Runtime;
@@ -41,4 +44,8 @@ pub use serfer_proto::{
     QueryError, QueryId, QueryParams, Reclaim, Replay, Reply, RespondError, SecretKey,
     SecretKeyError, SeedKeeper, Stats, Status, StoreFailure, StoredFile, Suspicion, Tags,
     TagsError, UserEvent, Versions,
+};
+pub use serfer_proto::{
+    Fingerprint, KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, KeyringError, Lag, Laggard,
+    Retire, RotationParams, RotationReport, RotationStage, RotationStopped,
 };

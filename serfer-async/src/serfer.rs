@@ -42,6 +42,10 @@ impl Serfer {
         Self { inner: Arc::new(Inner { shared, finder, event_buffer }) }
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.inner.shared
+    }
+
     /// Joins a cluster through any of these seeds, which are of the kinds that
     /// [`Builder::join`](crate::Builder::join) takes. All of them are tried, at all addresses they
     /// have. User events from before are not delivered.

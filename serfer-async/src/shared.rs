@@ -17,11 +17,12 @@ use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
 use serfer_proto::{
-    Endpoint, Event, JoinDone, JoinId, LeaveReport, Output, QueryId, StoredFile, StreamEnd,
-    StreamId,
+    Endpoint, Event, JoinDone, JoinId, KeyReport, LeaveReport, Output, QueryId, StoredFile,
+    StreamEnd, StreamId,
 };
 
 use crate::events::Subscribers;
+use crate::keys::Rotated;
 use crate::query::Answer;
 use crate::store::{Backlog, Overflow};
 use crate::stream::{Command, Commander, Orders};
@@ -49,6 +50,8 @@ pub(crate) struct State {
     pub(crate) streams: BTreeMap<StreamId, Commander>,
     pub(crate) joins: BTreeMap<JoinId, Sender<JoinDone>>,
     pub(crate) queries: BTreeMap<QueryId, Sender<Answer>>,
+    pub(crate) key_reports: BTreeMap<QueryId, Sender<KeyReport>>,
+    pub(crate) rotation: Option<Sender<Rotated>>,
     /// How we left, if we have, and who waits for that.
     left: Option<LeaveReport>,
     leaving: Vec<Sender<LeaveReport>>,
@@ -70,6 +73,8 @@ impl Shared {
             streams: BTreeMap::new(),
             joins: BTreeMap::new(),
             queries: BTreeMap::new(),
+            key_reports: BTreeMap::new(),
+            rotation: None,
             left: None,
             leaving: Vec::new(),
             subscribers,
@@ -123,6 +128,8 @@ impl Shared {
             state.streams.clear();
             state.joins.clear();
             state.queries.clear();
+            state.key_reports.clear();
+            state.rotation = None;
             state.leaving.clear();
             state.subscribers = Subscribers::default();
         });
@@ -197,6 +204,20 @@ impl State {
             Event::Ack(ack) => self.answer(ack.query, Answer::Ack(ack.from)),
             Event::Reply(reply) => self.answer(reply.query, Answer::Reply(reply)),
             Event::QueryClosed(closed) => drop(self.queries.remove(&closed.query)),
+            Event::KeysDone(report) => {
+                if let Some(waiting) = self.key_reports.remove(&report.query) {
+                    drop(waiting.try_send(report.clone()));
+                }
+                self.subscribers.publish(&Event::KeysDone(report));
+            }
+            Event::RotationDone(report) => {
+                self.end_rotation(Ok(report.clone()));
+                self.subscribers.publish(&Event::RotationDone(report));
+            }
+            Event::RotationStopped(stopped) => {
+                self.end_rotation(Err(stopped.clone()));
+                self.subscribers.publish(&Event::RotationStopped(stopped));
+            }
             Event::Left(report) => {
                 self.left = Some(report);
                 for waiting in self.leaving.drain(..) {
@@ -204,6 +225,12 @@ impl State {
                 }
             }
             event => self.subscribers.publish(&event),
+        }
+    }
+
+    fn end_rotation(&mut self, rotated: Rotated) {
+        if let Some(waiting) = self.rotation.take() {
+            drop(waiting.try_send(rotated));
         }
     }
 

@@ -224,12 +224,8 @@ fn append(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
 }
 
 /// Puts another file in the place of this one: whoever looks, even after a crash, finds either.
-fn replace(path: &Path, bytes: &[u8], file: StoredFile) -> io::Result<()> {
-    // Where a link points, not the link.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut beside = path.clone().into_os_string();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+pub(crate) fn replace(path: &Path, bytes: &[u8], file: StoredFile) -> io::Result<()> {
+    let (path, beside) = beside(path);
     let permissions = fs::metadata(&path).ok().map(|old| old.permissions());
     // One left behind by a crash might have another mode.
     let _ = fs::remove_file(&beside);
@@ -246,6 +242,23 @@ fn replace(path: &Path, bytes: &[u8], file: StoredFile) -> io::Result<()> {
     }
     written?;
     sync_folder(&path)
+}
+
+/// Whether a file can be replaced, or created, as things are.
+pub(crate) fn check_replaceable(path: &Path, file: StoredFile) -> io::Result<()> {
+    let (_, beside) = beside(path);
+    let _ = fs::remove_file(&beside);
+    create(&beside, file)?;
+    fs::remove_file(&beside)
+}
+
+/// Where a file really is, and where the one is written that takes its place.
+fn beside(path: &Path) -> (PathBuf, PathBuf) {
+    // Where a link points, not the link.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut beside = path.clone().into_os_string();
+    beside.push(".new");
+    (path, beside.into())
 }
 
 /// Creates a file with the mode of its kind.

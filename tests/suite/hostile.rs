@@ -47,7 +47,7 @@ async fn streams_that_say_nothing_or_nonsense_are_closed() {
         let _ = silent.read_to_end(&mut answer);
         answer
     });
-    assert_eq!(answer.await.unwrap(), []);
+    assert_eq!(answer.await.unwrap(), Vec::<u8>::new());
     // One is not a message, the other never became one.
     assert_eq!(dropped(&serf, DropReason::UnknownType), 1);
     assert_eq!(dropped(&serf, DropReason::Incomplete), 1);
