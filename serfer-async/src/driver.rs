@@ -50,7 +50,8 @@ impl<R: Runtime> Driver<R> {
                     let reason = overflow.to_string();
                     self.shared.drive(|node, now| node.handle_store_failed(now, file, &reason));
                 }
-                Ok(Todo::Wait(until)) => {
+                Ok(Todo::Wait(until, readers)) => {
+                    readers.wake();
                     alarm.set(until);
                     match self.wake(&mut alarm, &mut incoming).await {
                         Wake::Deadline => self.shared.drive(|node, now| node.handle_timeout(now)),

@@ -14,6 +14,7 @@ mod events;
 mod join;
 mod keyring_file;
 mod keys;
+mod membership;
 mod query;
 mod router;
 mod runtime;
@@ -30,6 +31,7 @@ pub use error::{AddressError, AddressProblem, Closed, Error, SeedFailure, SeedFa
 pub use events::{Events, Lagged};
 pub use join::{JoinPolicy, Joined};
 pub use keyring_file::{KeyringFileError, KeyringFileProblem};
+pub use membership::{Membership, MembershipUpdate};
 pub use query::{Answers, Replies};
 pub use router::{IntoAnswer, Request, Router};
 pub use runtime::Runtime;

@@ -12,6 +12,7 @@ use serfer_proto::{
 use crate::error::{Closed, Error};
 use crate::events::Events;
 use crate::join::{self, Joined};
+use crate::membership::Membership;
 use crate::query::Replies;
 use crate::seeds::Finder;
 use crate::shared::Shared;
@@ -137,7 +138,8 @@ impl Serfer {
         Ok(self.inner.shared.input(respond)??)
     }
 
-    /// Everything that happens from now on. Any number of readers may read at their own pace.
+    /// Everything that happens from now on. Any number of readers may read at their own pace. To keep
+    /// a copy of the list of members, [`subscribe`](Self::subscribe) to it instead.
     pub fn events(&self) -> Events {
         let (shared, buffer) = (&self.inner.shared, self.inner.event_buffer);
         // Of a node that is shut down there is nothing more to read: the stream ends at once.
@@ -146,6 +148,13 @@ impl Serfer {
             return nothing();
         }
         shared.with(|state| state.subscribers.subscribe(buffer)).unwrap_or_else(|_| nothing())
+    }
+
+    /// All members, and then what changes about them, exactly. Any number of readers may read at
+    /// their own pace.
+    pub fn subscribe(&self) -> Membership {
+        let (shared, buffer) = (&self.inner.shared, self.inner.event_buffer);
+        Membership::new(shared.clone(), buffer)
     }
 
     /// All members of any status, ourselves included.

@@ -23,6 +23,7 @@ use serfer_proto::{
 
 use crate::events::Subscribers;
 use crate::keys::Rotated;
+use crate::membership::{Wakers, Watchers};
 use crate::query::Answer;
 use crate::store::{Backlog, Overflow};
 use crate::stream::{Command, Commander, Orders};
@@ -57,6 +58,7 @@ pub(crate) struct State {
     leaving: Vec<Sender<LeaveReport>>,
     pub(crate) subscribers: Subscribers,
     pub(crate) backlog: Backlog,
+    pub(crate) watchers: Watchers,
 }
 
 impl Shared {
@@ -79,6 +81,7 @@ impl Shared {
             leaving: Vec::new(),
             subscribers,
             backlog: Backlog::new(store),
+            watchers: Watchers::default(),
         };
         Self { state: Mutex::new(state), tasks, clock: Box::new(clock), wake, woken, stored }
     }
@@ -117,13 +120,16 @@ impl Shared {
     pub(crate) fn close(&self) {
         self.tasks.stop();
         let now = (self.clock)();
-        let _ = self.with(|state| {
+        let readers = self.with(|state| {
             // Events that were held back are the last ones; nothing else is done any more.
             state.endpoint.flush_events(now);
             let mut unsent = Vec::new();
-            while !matches!(state.poll(&mut unsent), Todo::Wait(_)) {
+            let readers = loop {
                 unsent.clear();
-            }
+                if let Todo::Wait(_, readers) = state.poll(&mut unsent) {
+                    break readers;
+                }
+            };
             // Whoever waits for something from the driver waits no more.
             state.streams.clear();
             state.joins.clear();
@@ -132,8 +138,10 @@ impl Shared {
             state.rotation = None;
             state.leaving.clear();
             state.subscribers = Subscribers::default();
+            state.watchers.close(readers)
         });
         self.stored.close();
+        readers.unwrap_or_default().wake();
     }
 }
 
@@ -144,7 +152,9 @@ impl State {
             match self.endpoint.poll_output(buf) {
                 Output::Datagram { to, .. } => return Todo::Datagram(to),
                 Output::Connect { stream, to } => return Todo::Connect(stream, to),
-                Output::Wait { until } => return Todo::Wait(until),
+                Output::Wait { until } => {
+                    return Todo::Wait(until, self.watchers.publish(&mut self.endpoint));
+                }
                 Output::Write { stream, .. } => {
                     let data = std::mem::take(buf);
                     self.command(stream, Command::Write(data));
@@ -249,8 +259,8 @@ pub(crate) enum Todo {
     Connect(StreamId, std::net::SocketAddr),
     /// Tell the endpoint that this file's disk does not keep up.
     TellOfOverflow(StoredFile, Overflow),
-    /// Nothing until then.
-    Wait(Option<Instant>),
+    /// Wake those who wait for news of members, and nothing else until then.
+    Wait(Option<Instant>, Wakers),
 }
 
 /// Waits for a node to have left.

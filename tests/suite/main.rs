@@ -2,6 +2,7 @@
 
 mod hostile;
 mod lifecycle;
+mod membership;
 mod seeds;
 mod tags;
 mod together;

@@ -1,0 +1,137 @@
+//! The list of members as a stream.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serfer_tokio::{Member, Membership, MembershipUpdate, Serfer, Status, Tags};
+use tokio::time::timeout;
+
+use crate::{builder, start, start_joined, until};
+
+/// What a reader knows, by name.
+#[derive(Default)]
+struct Mirror {
+    members: BTreeMap<String, Member>,
+    snapshots: usize,
+    missed: u64,
+}
+
+impl Mirror {
+    fn apply(&mut self, update: MembershipUpdate) {
+        let named = |member: Member| (member.name().to_owned(), member);
+        match update {
+            MembershipUpdate::Snapshot(all) => {
+                self.members = all.into_iter().map(named).collect();
+                self.snapshots += 1;
+            }
+            MembershipUpdate::Changed(member) => {
+                let (name, member) = named(member);
+                let before = self.members.insert(name, member.clone());
+                assert_ne!(before, Some(member), "that was known");
+            }
+            MembershipUpdate::Removed(member) => {
+                assert!(self.members.remove(member.name()).is_some(), "that was known");
+            }
+            MembershipUpdate::Lagged(missed) => self.missed += missed,
+        }
+    }
+
+    /// Reads until nothing comes for a while, or the stream ends.
+    async fn read(&mut self, membership: &mut Membership) {
+        while let Ok(Some(update)) = timeout(Duration::from_millis(100), membership.next()).await {
+            self.apply(update);
+        }
+    }
+
+    fn is_of(&self, serf: &Serfer) -> bool {
+        let members = serf.members();
+        members.len() == self.members.len()
+            && members.iter().all(|member| self.members.get(member.name()) == Some(member))
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_and_what_changed_since_are_what_the_members_are() {
+    let a = start("a").await;
+    let b = start_joined("b", &a).await;
+    let (mut membership, mut mirror) = (a.subscribe(), Mirror::default());
+    let c = start_joined("c", &b).await;
+    mirror.read(&mut membership).await;
+    let d = start_joined("d", &c).await;
+    for version in 0..10 {
+        c.set_tag("version", &version.to_string()).unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    until("all are there", || a.members().len() == 4).await;
+    mirror.read(&mut membership).await;
+    d.leave().await.unwrap();
+    b.shutdown().await;
+    let status = |name| a.member(name).map(|member| member.status());
+    until("d has left and b has failed", || {
+        status("d") == Some(Status::Left) && status("b") == Some(Status::Failed)
+    })
+    .await;
+    let expected = Tags::from_iter([("version", "9")]);
+    until("c's tags are known", || a.member("c").is_some_and(|c| c.tags() == expected)).await;
+
+    mirror.read(&mut membership).await;
+    assert!(mirror.is_of(&a), "{:?} instead of {:?}", mirror.members, a.members());
+    assert_eq!((mirror.snapshots, mirror.missed), (1, 0));
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_told_and_starts_afresh_and_nobody_waits_for_it() {
+    let a = builder("a").event_buffer(4).start().await.unwrap();
+    let b = start_joined("b", &a).await;
+    let (mut slow, mut mirror) = (a.subscribe(), Mirror::default());
+    mirror.read(&mut slow).await;
+    let quick = a.subscribe();
+    let reading = tokio::spawn(async move {
+        let (mut quick, mut mirror) = (quick, Mirror::default());
+        while let Some(update) = quick.next().await {
+            mirror.apply(update);
+        }
+        mirror
+    });
+
+    let mut others = Vec::new();
+    for n in 0..50 {
+        b.set_tag("version", &n.to_string()).unwrap();
+        a.set_tag("version", &n.to_string()).unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if n % 10 == 0 {
+            others.push(start_joined(&format!("n{n}"), &b).await);
+        }
+    }
+    others.remove(0).leave().await.unwrap();
+    until("one has left", || a.member("n0").is_some_and(|it| it.status() == Status::Left)).await;
+    let last = |serf: &Serfer, name| {
+        let tags = serf.member(name).map(|it| it.tags()).unwrap_or_default();
+        tags.get("version") == Some("49")
+    };
+    until("both tell the last", || last(&a, "b") && last(&b, "a")).await;
+
+    mirror.read(&mut slow).await;
+    assert!(mirror.missed >= 50, "{}", mirror.missed);
+    assert_eq!(mirror.snapshots, 2);
+    assert!(mirror.is_of(&a), "{:?} instead of {:?}", mirror.members, a.members());
+
+    a.shutdown().await;
+    let quick = reading.await.unwrap();
+    assert!(quick.is_of(&a), "{:?} instead of {:?}", quick.members, a.members());
+}
+
+#[tokio::test]
+async fn the_stream_ends_with_the_node() {
+    let a = start("a").await;
+    let mut membership = a.subscribe();
+    assert!(matches!(membership.next().await, Some(MembershipUpdate::Snapshot(_))));
+    let waiting = tokio::spawn(async move { membership.next().await });
+    tokio::task::yield_now().await;
+    a.shutdown().await;
+    assert_eq!(waiting.await.unwrap(), None);
+
+    let mut late = a.subscribe();
+    assert!(matches!(late.next().await, Some(MembershipUpdate::Snapshot(all)) if all.len() == 1));
+    assert_eq!(late.next().await, None);
+}
