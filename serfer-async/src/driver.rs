@@ -59,7 +59,7 @@ impl<R: Runtime> Driver<R> {
                         Wake::Input => {}
                     }
                 }
-                Err(_broken) => return self.shared.close(),
+                Ok(Todo::Close) | Err(_) => return self.shared.close(),
             }
         }
     }

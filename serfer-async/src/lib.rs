@@ -42,10 +42,10 @@ pub use serfer_proto::{
     self, Coalesce, Coalescing, Compression, Config, ConfigError, Conflict, Coordinate,
     Coordinates, Delivery, DropReason, Encryption, Event, EventError, ExprProblem, ForceLeaveError,
     Gossip, InboundLabel, IpNet, JoinError, JoinFailure, Keyring, Label, Leave, LeaveReport,
-    Limits, Member, MemberChange, MemberEvent, Members, Neighbor, Probe, Prune, Queries, Query,
-    QueryError, QueryId, QueryParams, Reclaim, Replay, Reply, RespondError, SecretKey,
-    SecretKeyError, SeedKeeper, Stats, Status, StoreFailure, StoredFile, Suspicion, Tags,
-    TagsError, UserEvent, Versions,
+    Limits, Member, MemberChange, MemberEvent, Members, NameConflicts, Neighbor, Probe, Prune,
+    Queries, Query, QueryEnd, QueryError, QueryId, QueryParams, Reclaim, Replay, Reply,
+    RespondError, SecretKey, SecretKeyError, SeedKeeper, ShutdownReason, Stats, Status,
+    StoreFailure, StoredFile, Suspicion, Tags, TagsError, UserEvent, Versions,
 };
 pub use serfer_proto::{
     Fingerprint, KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, KeyringError, Lag, Laggard,

@@ -8,16 +8,18 @@ use std::task::{Context, Poll, ready};
 use async_channel::Receiver;
 use bytes::Bytes;
 use futures_lite::{Stream, StreamExt};
-use serfer_proto::{QueryId, Reply};
+use serfer_proto::{QueryEnd, QueryId, Reply};
 
 /// What members say to a query.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Ack(Arc<str>),
     Reply(Reply),
+    End(QueryEnd),
 }
 
-/// The replies to a query: a stream that ends when the query's time is up.
+/// The replies to a query: a stream that ends with the query, when everybody asked has replied or its
+/// time is up. See [`QueryParams`](crate::QueryParams).
 ///
 /// ```no_run
 /// # async fn example(serf: &serfer_async::Serfer) -> Result<(), serfer_async::Error> {
@@ -35,11 +37,12 @@ pub struct Replies {
     // Pinned because the receiver has to be while it is polled.
     answers: Pin<Box<Receiver<Answer>>>,
     acks: Vec<Arc<str>>,
+    end: Option<QueryEnd>,
 }
 
 impl Replies {
     pub(crate) fn new(id: QueryId, answers: Receiver<Answer>) -> Self {
-        Self { id, answers: Box::pin(answers), acks: Vec::new() }
+        Self { id, answers: Box::pin(answers), acks: Vec::new(), end: None }
     }
 
     /// Which query this is.
@@ -47,7 +50,7 @@ impl Replies {
         self.id
     }
 
-    /// The next reply; `None` once the query's time is up.
+    /// The next reply; `None` once the query has ended.
     pub async fn next(&mut self) -> Option<Reply> {
         StreamExt::next(self).await
     }
@@ -57,13 +60,18 @@ impl Replies {
         &self.acks
     }
 
-    /// Waits until the query's time is up and returns all there was.
+    /// How the query ended, once the stream has; `None` also if the node was shut down before.
+    pub fn end(&self) -> Option<QueryEnd> {
+        self.end
+    }
+
+    /// Waits until the query has ended and returns all there was.
     pub async fn collect(mut self) -> Answers {
         let mut replies = BTreeMap::new();
         while let Some(reply) = self.next().await {
             replies.insert(reply.from, reply.payload);
         }
-        Answers { acks: self.acks, replies }
+        Answers { acks: self.acks, replies, end: self.end }
     }
 }
 
@@ -75,6 +83,7 @@ impl Stream for Replies {
             match ready!(self.answers.as_mut().poll_next(cx)) {
                 Some(Answer::Ack(from)) => self.acks.push(from),
                 Some(Answer::Reply(reply)) => return Poll::Ready(Some(reply)),
+                Some(Answer::End(end)) => self.end = Some(end),
                 None => return Poll::Ready(None),
             }
         }
@@ -94,4 +103,6 @@ pub struct Answers {
     pub acks: Vec<Arc<str>>,
     /// Who replied what.
     pub replies: BTreeMap<Arc<str>, Bytes>,
+    /// How the query ended; `None` if the node was shut down before.
+    pub end: Option<QueryEnd>,
 }

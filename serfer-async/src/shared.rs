@@ -168,6 +168,10 @@ impl State {
                         return Todo::TellOfOverflow(file, overflow);
                     }
                 }
+                Output::Event(event @ Event::ShutdownWanted(_)) => {
+                    self.subscribers.publish(&event);
+                    return Todo::Close;
+                }
                 Output::Event(event) => self.dispatch(event),
             }
         }
@@ -213,7 +217,10 @@ impl State {
             }
             Event::Ack(ack) => self.answer(ack.query, Answer::Ack(ack.from)),
             Event::Reply(reply) => self.answer(reply.query, Answer::Reply(reply)),
-            Event::QueryClosed(closed) => drop(self.queries.remove(&closed.query)),
+            Event::QueryClosed(closed) => {
+                self.answer(closed.query, Answer::End(closed.end));
+                self.queries.remove(&closed.query);
+            }
             Event::KeysDone(report) => {
                 if let Some(waiting) = self.key_reports.remove(&report.query) {
                     drop(waiting.try_send(report.clone()));
@@ -261,6 +268,8 @@ pub(crate) enum Todo {
     TellOfOverflow(StoredFile, Overflow),
     /// Wake those who wait for news of members, and nothing else until then.
     Wait(Option<Instant>, Wakers),
+    /// Shut down.
+    Close,
 }
 
 /// Waits for a node to have left.

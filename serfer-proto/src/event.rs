@@ -39,6 +39,9 @@ pub enum Event {
     RotationDone(RotationReport),
     /// A rotation of keys cannot go on, because of somebody.
     RotationStopped(RotationStopped),
+    /// This node should be shut down, without leaving. A runtime does that; whoever drives an
+    /// endpoint by hand drops it.
+    ShutdownWanted(ShutdownReason),
     /// We have left: the cluster was told, and had time to pass it on.
     Left(LeaveReport),
     /// A file of ours cannot be written. The node goes on, and what the file has stays as it was; a
@@ -123,6 +126,8 @@ pub struct Query {
     pub deadline: Instant,
     /// Where the answer goes; `None` if no member has the address that was given.
     pub(crate) answer_to: Option<AnswerTo>,
+    /// Through how many others the answer is to go as well.
+    pub(crate) relay_factor: u8,
 }
 
 /// Where an answer to a query goes.
@@ -281,6 +286,23 @@ impl std::fmt::Display for Delivery {
             Self::TimedOut => "timed out",
         })
     }
+}
+
+/// Why a node should be shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShutdownReason {
+    /// Another node has our name, and most members side with that one. See
+    /// [`Config::name_conflicts`](crate::Config::name_conflicts).
+    #[error(
+        "another node has this name, and only {ours} of {responses} members side with this one"
+    )]
+    NameTaken {
+        /// How many know the name at our address.
+        ours: usize,
+        /// How many were heard.
+        responses: usize,
+    },
 }
 
 /// Two nodes claim one name.

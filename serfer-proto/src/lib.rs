@@ -108,7 +108,7 @@ pub mod wire;
 
 pub use config::{
     Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Label, Leave,
-    Limits, Members, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
+    Limits, Members, NameConflicts, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
 pub use endpoint::Endpoint;
 pub use error::{
@@ -117,7 +117,8 @@ pub use error::{
 };
 pub use event::{
     Ack, Conflict, Delivery, Event, JoinDone, JoinFailure, LeaveReport, MemberChange, MemberDelta,
-    MemberEvent, Query, QueryClosed, QueryEnd, Replay, Reply, StoreFailure, UserEvent,
+    MemberEvent, Query, QueryClosed, QueryEnd, Replay, Reply, ShutdownReason, StoreFailure,
+    UserEvent,
 };
 pub use ids::{JoinId, QueryId, StreamId};
 pub use ipnet::IpNet;

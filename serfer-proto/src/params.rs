@@ -6,8 +6,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::config::{
-    Coalescing, Config, Gossip, Leave, Limits, Members, Probe, Queries, Questions, Reclaim,
-    SeedKeeper, Suspicion,
+    Coalescing, Config, Gossip, Leave, Limits, Members, NameConflicts, Probe, Queries, Questions,
+    Reclaim, SeedKeeper, Suspicion,
 };
 use crate::error::{ConfigError, ConfigFault, NameProblem, TagsError};
 use crate::incarnation;
@@ -34,6 +34,7 @@ pub(crate) struct Params {
     pub(crate) members: Members,
     pub(crate) leave: Leave,
     pub(crate) queries: Queries,
+    pub(crate) name_conflicts: NameConflicts,
     pub(crate) coalesce_members: Option<Coalescing>,
     pub(crate) coalesce_user_events: Option<Coalescing>,
     pub(crate) user_event_len_max: usize,
@@ -111,6 +112,7 @@ impl TryFrom<&Config> for Params {
                 propagate_delay: bounded(config.leave.propagate_delay),
             },
             queries: config.queries,
+            name_conflicts: config.name_conflicts,
             coalesce_members: config.coalesce_members.map(coalescing),
             coalesce_user_events: config.coalesce_user_events.map(coalescing),
             user_event_len_max: config.user_event_len_max,

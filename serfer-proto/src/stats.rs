@@ -123,20 +123,20 @@ pub enum DropReason {
     NameInUse,
     /// Addressed to another node.
     Misaddressed,
-    /// A query that asked for its answer at an address no member has.
+    /// A query, or a relayed answer, that asked for something to be sent to an address no member has.
     StrangeAnswerAddress,
     /// An answer to a query of ours from somebody who is no member.
     Stranger,
     /// A coordinate where no member can be, or of a version or with dimensions that we do not know.
     Coordinate,
+    /// More answers to relay than we do in a second.
+    TooOften,
     /// A stream that ended or stalled before its message was complete.
     Incomplete,
-    /// Of a kind that this version does not handle yet.
-    Unsupported,
 }
 
 impl DropReason {
-    const COUNT: usize = Self::Unsupported as usize + 1;
+    const COUNT: usize = Self::Incomplete as usize + 1;
 
     /// All reasons, in the order of their declaration.
     pub const ALL: [Self; Self::COUNT] = [
@@ -160,8 +160,8 @@ impl DropReason {
         Self::StrangeAnswerAddress,
         Self::Stranger,
         Self::Coordinate,
+        Self::TooOften,
         Self::Incomplete,
-        Self::Unsupported,
     ];
 }
 

@@ -124,6 +124,16 @@ impl<T: Row> Table<T> {
         rows.any(|row| row.as_ref().is_some_and(&is_such))
     }
 
+    /// How many places there are for rows, taken or not.
+    pub(crate) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The row at a place, if it is taken.
+    pub(crate) fn at(&self, place: usize) -> Option<&T> {
+        self.slots.get(place)?.row.as_ref()
+    }
+
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let slot = self.slots.get(key.index as usize)?;
         slot.row.as_ref().filter(|_| slot.generation == key.generation)

@@ -8,12 +8,14 @@
 mod keys;
 mod message;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serfer_proto::wire::compound::Parts;
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::wire::message::Message;
 use serfer_proto::wire::seal::{self, Cipher};
+use serfer_proto::wire::serf_message;
 use serfer_proto::wire::stream::{FrameReader, SEALED_HEADER_LEN, Side, StreamMessage, sealed_aad};
 use serfer_proto::wire::{checksum, kind, label};
 use serfer_proto::{Event, Fingerprint, Keyring, SecretKey};
@@ -42,6 +44,8 @@ struct Speaker {
     /// The label it was last seen to send.
     label: Vec<u8>,
     first_seq: Option<u32>,
+    /// The numbers of the queries it asked, by their Lamport times.
+    queries: BTreeMap<u64, u32>,
 }
 
 /// The most that anything is inflated to.
@@ -244,6 +248,22 @@ impl Describer {
     }
 }
 
+impl Describer {
+    /// Remembers the number of a query, which is random and not shown.
+    fn note_query(&mut self, query: &serf_message::Query<'_>) {
+        let by = query.source_node.to_string_lossy();
+        if let Some(speaker) = self.speakers.iter_mut().find(|speaker| speaker.name == by) {
+            speaker.queries.insert(query.ltime, query.id);
+        }
+    }
+
+    /// The number of the query that a node asked at a Lamport time.
+    pub(crate) fn query_number(&self, by: &str, ltime: u64) -> Option<u32> {
+        let speaker = self.speakers.iter().find(|speaker| speaker.name == by)?;
+        speaker.queries.get(&ltime).copied()
+    }
+}
+
 /// What a packet says, message by message.
 struct Said {
     texts: Vec<String>,
@@ -269,6 +289,7 @@ impl Speaker {
             keys: keys.into_iter().cloned().collect(),
             label: Vec::new(),
             first_seq: None,
+            queries: BTreeMap::new(),
         }
     }
 }

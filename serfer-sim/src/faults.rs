@@ -164,6 +164,11 @@ impl Sim {
     /// that falls silent altogether, [`isolate`](Self::isolate) it first.
     pub fn crash(&mut self, node: NodeId) {
         self.note_fault(node, "crashes");
+        self.end_process(node);
+    }
+
+    /// A node's process is no more.
+    pub(crate) fn end_process(&mut self, node: NodeId) {
         self.resume_machine(node);
         let held = std::mem::take(&mut self.nodes[node.index()].held);
         for held in held {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use serfer_proto::{Durability, Endpoint, Output, StoreWrite, StoredFile, StreamId};
+use serfer_proto::{Durability, Endpoint, Event, Output, StoreWrite, StoredFile, StreamId};
 
 use crate::network::{ChunkFate, Fate, Plug};
 use crate::node::{NodeId, Recorded};
@@ -59,7 +59,7 @@ impl Sim {
         self.buf = buf;
     }
 
-    fn tell(&mut self, id: NodeId, event: serfer_proto::Event) {
+    fn tell(&mut self, id: NodeId, event: Event) {
         let local_now = self.local_now(id);
         self.told += 1;
         if let Some(trace) = &mut self.trace {
@@ -69,8 +69,14 @@ impl Sim {
         if let (Some(app), Some(endpoint)) = (&mut node.app, &mut node.endpoint) {
             app(endpoint, local_now, &event);
         }
+        let is_over = matches!(event, Event::ShutdownWanted(_));
         if self.keeps_events {
             node.events.push(Recorded { at: self.now, event });
+        }
+        if is_over {
+            // As a runtime does.
+            self.note_fault(id, "shuts down");
+            self.end_process(id);
         }
     }
 

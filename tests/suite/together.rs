@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serfer_tokio::{
-    Config, Event, MemberChange, QueryParams, Router, Serfer, Status, Tags, UserEvent,
+    Config, Event, MemberChange, QueryEnd, QueryParams, Router, Serfer, Status, Tags, UserEvent,
 };
 
 use crate::{addr, builder, plain_builder, start, start_joined, until};
@@ -65,6 +65,48 @@ async fn a_query_collects_acks_and_replies_until_its_time_is_up() {
     assert_eq!(answers.acks, ["a", "b", "c"].map(Into::into));
     let replies: Vec<_> = answers.replies.iter().map(|(from, reply)| (&**from, &**reply)).collect();
     assert_eq!(replies, [("a", &b"fine"[..]), ("b", b"tired")]);
+    assert_eq!(answers.end, Some(QueryEnd::TimedOut), "c might have answered");
+}
+
+#[tokio::test]
+async fn a_query_ends_when_everybody_has_replied() {
+    let router = || Router::new().query("status", |_| async { "fine" });
+    let a = builder("a").router(router()).start().await.unwrap();
+    let b = builder("b").router(router()).join([addr(&a)]).start().await.unwrap();
+    until("both are there", || [&a, &b].iter().all(|serf| serf.members().len() == 2)).await;
+
+    let params = QueryParams::new().timeout(Duration::from_secs(3600));
+    let answers = a.query_with("status", "", &params).unwrap().collect().await;
+    assert_eq!((answers.replies.len(), answers.end), (2, Some(QueryEnd::Complete)));
+
+    // Nobody answers this, but all get it.
+    let params = params.settle(Duration::from_millis(100));
+    let mut replies = a.query_with("silence", "", &params).unwrap();
+    assert_eq!(replies.next().await, None);
+    assert_eq!((replies.acks().len(), replies.end()), (2, Some(QueryEnd::Settled)));
+}
+
+#[tokio::test]
+async fn of_two_nodes_of_one_name_the_newcomer_says_so_and_shuts_down() {
+    let a = start("a").await;
+    let b = start_joined("b", &a).await;
+    until("both are there", || [&a, &b].iter().all(|serf| serf.members().len() == 2)).await;
+    let twin = start("a").await;
+    let mut events = twin.events();
+    twin.join([addr(&b)]).await.unwrap();
+
+    let mut told = Vec::new();
+    while let Some(event) = events.next().await {
+        told.push(event.unwrap());
+    }
+    let Some(Event::ShutdownWanted(reason)) = told.last() else {
+        panic!("{told:?}");
+    };
+    let why = "another node has this name, and only 0 of 1 members side with this one";
+    assert_eq!(reason.to_string(), why);
+    assert!(matches!(twin.user_event("e", ""), Err(serfer_tokio::Error::Closed(_))));
+    twin.wait().await;
+    a.user_event("e", "").unwrap();
 }
 
 #[tokio::test]

@@ -189,6 +189,17 @@ impl Default for Queries {
     }
 }
 
+/// What to do about another node with our name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum NameConflicts {
+    /// Ask everybody whose the name is. If most of those who answer side with the other node, this
+    /// one wants to be [shut down](crate::Event::ShutdownWanted).
+    #[default]
+    Vote,
+    /// Only [report](crate::Event::Conflict) it.
+    Report,
+}
+
 /// When a name may move to another address: after a node has gone and comes back elsewhere, like a
 /// pod that was rescheduled. One that left may come back at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,6 +278,8 @@ pub struct Limits {
     pub open_queries: usize,
     /// Through how many members our answers to a query are relayed, however many it asks for. 10.
     pub relay_factor: u8,
+    /// How many answers we relay for others in a second. 1,024.
+    pub relayed_answers: usize,
     /// How many pings for others we can have open at once. 1,024.
     pub relayed_pings: usize,
     /// How many addresses are joined at the same time. 16.
@@ -290,6 +303,7 @@ impl Default for Limits {
             recent_intents: 4096,
             open_queries: 1024,
             relay_factor: 10,
+            relayed_answers: 1024,
             relayed_pings: 1024,
             joins_at_once: 16,
         }

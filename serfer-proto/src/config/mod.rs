@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub use groups::{
     Coalescing, Compression, Coordinates, Encryption, Gossip, InboundLabel, Leave, Limits, Members,
-    Probe, Queries, Reclaim, SeedKeeper, Suspicion,
+    NameConflicts, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
 
 pub(crate) use questions::Questions;
@@ -81,6 +81,7 @@ pub struct Config {
     pub(crate) members: Members,
     pub(crate) leave: Leave,
     pub(crate) queries: Queries,
+    pub(crate) name_conflicts: NameConflicts,
     pub(crate) coalesce_members: Option<Coalescing>,
     pub(crate) coalesce_user_events: Option<Coalescing>,
     pub(crate) coordinates: Coordinates,
@@ -153,6 +154,7 @@ impl Config {
             members: Members::default(),
             leave: Leave::default(),
             queries: Queries::default(),
+            name_conflicts: NameConflicts::default(),
             coalesce_members: None,
             coalesce_user_events: None,
             coordinates: Coordinates::default(),
@@ -477,6 +479,13 @@ impl Config {
     #[must_use]
     pub fn coordinates(mut self, coordinates: Coordinates) -> Self {
         self.coordinates = coordinates;
+        self
+    }
+
+    /// Sets what to do about another node with our name. Go: `EnableNameConflictResolution`.
+    #[must_use]
+    pub fn name_conflicts(mut self, name_conflicts: NameConflicts) -> Self {
+        self.name_conflicts = name_conflicts;
         self
     }
 

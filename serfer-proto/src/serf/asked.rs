@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::awaited::{Awaited, Counts, Moves};
+use super::conflict::Vote;
 use super::keys::Collected;
 use super::query_params::{Patience, QueryParams};
 use super::{Class, Serf, TIMEOUT_MAX, USER_MESSAGE, filter, internal};
@@ -52,8 +53,7 @@ pub(super) enum Asker {
     /// The application: it is told of all that comes.
     Application,
     /// The vote about our name.
-    #[expect(dead_code, reason = "the vote is yet to come")]
-    Conflict,
+    Conflict(Vote),
     /// A change of, or a look at, everybody's keys. What was said so far is kept in here.
     Keys(Collected),
 }
@@ -67,9 +67,14 @@ impl Asked {
     pub(super) fn is_changing_keys(&self) -> bool {
         let changes = |tracker: &Tracker| match &tracker.asker {
             Asker::Keys(collected) => collected.op.key().is_some(),
-            Asker::Application | Asker::Conflict => false,
+            Asker::Application | Asker::Conflict(_) => false,
         };
         self.open.values().any(changes)
+    }
+
+    /// Whether the vote about our name is going on.
+    pub(super) fn is_voting(&self) -> bool {
+        self.open.values().any(|it| matches!(it.asker, Asker::Conflict(_)))
     }
 }
 
@@ -216,7 +221,7 @@ impl Serf {
         match &mut tracker.asker {
             Asker::Application => cx.emit(application_event(id, name, response)),
             Asker::Keys(collected) => collected.add(name, response.payload),
-            Asker::Conflict => {}
+            Asker::Conflict(vote) => vote.count(cx.params.advertise, response.payload),
         }
         self.end_if_complete(cx, id);
         self.settle(cx, id);
@@ -292,7 +297,7 @@ impl Serf {
         match tracker.asker {
             Asker::Application => cx.emit(Event::QueryClosed(QueryClosed { query, end })),
             Asker::Keys(collected) => self.on_keys_answered(cx, query, collected),
-            Asker::Conflict => {}
+            Asker::Conflict(vote) => vote.close(cx),
         }
     }
 }

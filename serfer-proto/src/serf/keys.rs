@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::asked::Asker;
+use super::query::response_len;
 use super::query_params::QueryParams;
 use super::rotation::Rotation;
 use super::{Serf, internal, key_list};
@@ -59,10 +60,10 @@ impl Serf {
     /// Does what a query about keys asks for, and answers it. The answer is sealed as the change
     /// wants it to be.
     pub(super) fn on_key_query(&mut self, cx: &mut Cx<'_>, query: &Query) {
-        let max = cx.params.queries.response_len_max;
+        let max = self.response_len_max(cx);
         let answer = match &*query.name {
             query::LIST => {
-                let len = |payload: &[u8]| self.response(cx, query.id, 0, payload).len();
+                let len = |payload: &[u8]| response_len(cx, query.id, payload);
                 list_answer(cx, max, len)
             }
             _ => {

@@ -11,6 +11,7 @@ mod asked;
 mod awaited;
 mod clock;
 mod coalesce;
+mod conflict;
 mod coordinate;
 mod distances;
 mod filter;
@@ -23,6 +24,7 @@ mod leave;
 mod members;
 mod query;
 mod query_params;
+mod relay;
 mod ring;
 mod rotation;
 mod user_event;
@@ -36,6 +38,7 @@ use std::time::{Duration, Instant};
 use asked::Asked;
 use clock::LamportClock;
 use coalesce::Held;
+use conflict::Contenders;
 use distances::Distances;
 use filter::Exprs;
 use intents::RecentIntents;
@@ -43,6 +46,7 @@ use keys::Keys;
 use leave::{Goodbye, Phase};
 use members::{Departures, Entry};
 use query::PastQuery;
+use relay::Relayed;
 use ring::Ring;
 use user_event::PastEvent;
 use watch::Watch;
@@ -89,6 +93,8 @@ pub(crate) struct Serf {
     events: Ring<PastEvent>,
     queries: Ring<PastQuery>,
     asked: Asked,
+    relayed: Relayed,
+    contenders: Contenders,
     held: Held,
     exprs: Exprs,
     /// None if coordinates are turned off.
@@ -141,6 +147,8 @@ impl Serf {
             events: Ring::new(limits.ring, limits.ring_slot),
             queries: Ring::new(limits.ring, limits.ring_slot),
             asked: Asked::default(),
+            relayed: Relayed::default(),
+            contenders: Contenders::default(),
             held: Held::default(),
             exprs: Exprs::default(),
             distances: Distances::new(config.coordinates, rng),
@@ -385,7 +393,9 @@ impl Delegate for Serf {
             SerfMessage::QueryResponse(response) => {
                 return self.on_query_response(cx, from, &response);
             }
-            SerfMessage::Relay(..) => return cx.dropped(DropReason::Unsupported, from, &"relay"),
+            SerfMessage::Relay(header, message) => {
+                return self.on_relay(cx, from, &header, message);
+            }
             SerfMessage::PushPull(_)
             | SerfMessage::ConflictResponse(_)
             | SerfMessage::KeyRequest(_)
@@ -434,7 +444,14 @@ impl Delegate for Serf {
             return;
         };
         tracing::warn!(name = existing.name(), addr = %existing.addr(), %other, "name conflict");
+        let is_ours = *existing.name() == *cx.params.name;
+        if !is_ours {
+            self.contenders.note(existing.name(), other);
+        }
         cx.emit(Event::Conflict(Conflict { existing, other }));
+        if is_ours {
+            self.start_vote(cx);
+        }
     }
 
     fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone) {

@@ -18,7 +18,7 @@ use crate::link::Checksum;
 use crate::member::received_name;
 use crate::stats::DropReason;
 use crate::wire::message::ip_from_bytes;
-use crate::wire::msgpack::Text;
+use crate::wire::msgpack::{Text, raw_len};
 use crate::wire::serf_message::{self, FLAG_ACK, FLAG_NO_BROADCAST, QueryResponse, SerfMessage};
 
 /// A query as it is remembered.
@@ -80,15 +80,8 @@ impl Serf {
         query: &serf_message::Query<'_>,
         (id, name, source): (QueryId, &str, &str),
     ) {
-        let answer_to = self.answer_to(query, source);
-        match answer_to {
-            None => cx.dropped(DropReason::StrangeAnswerAddress, from, &name),
-            Some(answer_to) if query.flags & FLAG_ACK != 0 => {
-                let ack = self.response(cx, id, FLAG_ACK, &[]);
-                self.send_response(cx, answer_to, &ack);
-            }
-            Some(_) => {}
-        }
+        let wants_ack = query.flags & FLAG_ACK != 0;
+        let answer_to = self.answer_to(query, name, source);
         let timeout = Duration::from_nanos(u64::try_from(query.timeout).unwrap_or(0));
         let query = Query {
             id,
@@ -97,7 +90,17 @@ impl Serf {
             from: source.into(),
             deadline: cx.now + timeout.min(TIMEOUT_MAX),
             answer_to,
+            relay_factor: query.relay_factor,
         };
+        match answer_to {
+            None => cx.dropped(DropReason::StrangeAnswerAddress, from, &name),
+            Some(to) if wants_ack => {
+                let mut ack = Vec::with_capacity(64);
+                response(cx, id, FLAG_ACK, &[]).encode(&mut ack);
+                self.send_response(cx, &query, to, &ack);
+            }
+            Some(_) => {}
+        }
         if name.starts_with(internal::PREFIX) {
             self.on_internal_query(cx, from, &query);
         } else {
@@ -109,18 +112,29 @@ impl Serf {
     ///
     /// Unlike Go, which answers to whatever address a query names: a member is answered where it is,
     /// and others only if some member has the address, so that nobody can aim a cluster's answers at
-    /// a stranger.
-    fn answer_to(&self, query: &serf_message::Query<'_>, source: &str) -> Option<AnswerTo> {
+    /// a stranger. Only a node that asks whether it may have a member's name is answered where it
+    /// claimed to be, for there is no other way to tell it.
+    fn answer_to(
+        &self,
+        query: &serf_message::Query<'_>,
+        name: &str,
+        source: &str,
+    ) -> Option<AnswerTo> {
+        let ip = ip_from_bytes(query.addr).map(|ip| ip.to_canonical());
+        let addr = ip.map(|ip| SocketAddr::new(ip, query.port));
         if self.asked.is_open(QueryId { ltime: query.ltime, id: query.id }) {
             return Some(AnswerTo::Ourselves);
+        }
+        let asks_for_its_name = name == internal::CONFLICT && *query.payload == *source.as_bytes();
+        let contends = |&addr: &SocketAddr| self.contenders.contains(source, addr);
+        if let Some(addr) = addr.filter(|addr| asks_for_its_name && contends(addr)) {
+            return Some(AnswerTo::Member(addr));
         }
         if let Some(member) = self.member(source) {
             return Some(AnswerTo::Member(member.addr()));
         }
-        let ip = ip_from_bytes(query.addr)?.to_canonical();
-        let addr = SocketAddr::new(ip, query.port);
-        self.members.find_addr(addr)?;
-        Some(AnswerTo::Member(addr))
+        self.members.find_addr(addr?)?;
+        addr.map(AnswerTo::Member)
     }
 
     /// Answers a query, once.
@@ -130,16 +144,11 @@ impl Serf {
         query: &Query,
         payload: &[u8],
     ) -> Result<(), RespondError> {
-        if cx.now > query.deadline {
+        if cx.now >= query.deadline {
             return Err(RespondError::Late);
         }
         let answer_to = query.answer_to.ok_or(RespondError::StrangeAddress)?;
-        let response = self.response(cx, query.id, 0, payload);
-        let max = cx.params.queries.response_len_max;
-        if response.len() > max {
-            let len = response.len();
-            return Err(RespondError::TooLarge { len, max });
-        }
+        let message = self.encode_answer(cx, query.id, payload)?;
         let at_its_time = self.queries.at_mut(query.id.ltime);
         let past = at_its_time.iter_mut().find(|past| past.id == query.id.id);
         match past {
@@ -148,29 +157,41 @@ impl Serf {
             Some(past) if past.answered => return Err(RespondError::Answered),
             Some(past) => past.answered = true,
         }
-        self.send_response(cx, answer_to, &response);
+        self.send_response(cx, query, answer_to, &message);
         Ok(())
     }
 
-    pub(super) fn response(&self, cx: &Cx<'_>, id: QueryId, flags: u32, payload: &[u8]) -> Vec<u8> {
-        let response = QueryResponse {
-            flags,
-            from: Text(cx.params.name.as_bytes()),
-            id: id.id,
-            ltime: id.ltime,
-            payload,
-        };
-        let mut message = Vec::with_capacity(64 + payload.len());
-        SerfMessage::QueryResponse(response).encode(&mut message);
-        message
+    /// How long an answer may be: it is one message, and one datagram.
+    pub(super) fn response_len_max(&self, cx: &Cx<'_>) -> usize {
+        cx.params.queries.response_len_max.min(cx.link.message_len_max() - USER_MESSAGE.len())
     }
 
-    fn send_response(&mut self, cx: &mut Cx<'_>, to: AnswerTo, response: &[u8]) {
+    fn encode_answer(
+        &self,
+        cx: &Cx<'_>,
+        id: QueryId,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, RespondError> {
+        let max = self.response_len_max(cx);
+        // What is too long already need not be copied to find that out.
+        let len = response_len(cx, id, payload);
+        if len > max {
+            return Err(RespondError::TooLarge { len, max });
+        }
+        let mut message = Vec::with_capacity(len);
+        response(cx, id, 0, payload).encode(&mut message);
+        Ok(message)
+    }
+
+    fn send_response(&mut self, cx: &mut Cx<'_>, query: &Query, to: AnswerTo, response: &[u8]) {
         match to {
-            AnswerTo::Member(addr) => cx.send(addr, Checksum::Omit, |out| {
-                out.extend_from_slice(USER_MESSAGE);
-                out.extend_from_slice(response);
-            }),
+            AnswerTo::Member(addr) => {
+                cx.send(addr, Checksum::Omit, |out| {
+                    out.extend_from_slice(USER_MESSAGE);
+                    out.extend_from_slice(response);
+                });
+                self.relay(cx, query, addr, response);
+            }
             AnswerTo::Ourselves => {
                 let ourselves = cx.params.advertise;
                 if let Ok(SerfMessage::QueryResponse(response)) = SerfMessage::decode(response) {
@@ -179,4 +200,21 @@ impl Serf {
             }
         }
     }
+}
+
+/// How long an answer is once it is encoded.
+pub(super) fn response_len(cx: &Cx<'_>, id: QueryId, payload: &[u8]) -> usize {
+    let mut without = Vec::with_capacity(64);
+    response(cx, id, 0, &[]).encode(&mut without);
+    without.len() - raw_len(0) + raw_len(payload.len())
+}
+
+fn response<'a>(cx: &Cx<'a>, id: QueryId, flags: u32, payload: &'a [u8]) -> SerfMessage<'a> {
+    SerfMessage::QueryResponse(QueryResponse {
+        flags,
+        from: Text(cx.params.name.as_bytes()),
+        id: id.id,
+        ltime: id.ltime,
+        payload,
+    })
 }

@@ -14,6 +14,7 @@ use crate::error::EventError;
 use crate::event::{Event, UserEvent};
 use crate::memberlist::broadcast::Kind;
 use crate::stats::DropReason;
+use crate::wire::msgpack::raw_len;
 use crate::wire::serf_message::{self, SerfMessage};
 
 /// A user event as it is remembered.
@@ -51,14 +52,18 @@ impl Serf {
             name: name.into(),
             payload,
         };
-        let mut message = Vec::with_capacity(64 + name.len() + payload.len());
-        SerfMessage::UserEvent(event).encode(&mut message);
         // More than fits into a packet with other messages would wait in the queue for ever.
         let max = cx.params.user_event_len_max.min(cx.link.queued_len_max() - USER_MESSAGE.len());
-        if message.len() > max {
-            let len = message.len();
+        let mut message = Vec::with_capacity(64 + name.len() + payload.len().min(max));
+        // What is too long already need not be copied to find that out.
+        let without = serf_message::UserEvent { payload: &[], ..event };
+        SerfMessage::UserEvent(without).encode(&mut message);
+        let len = message.len() - raw_len(0) + raw_len(payload.len());
+        if len > max {
             return Err(EventError::TooLarge { len, max });
         }
+        message.clear();
+        SerfMessage::UserEvent(event).encode(&mut message);
         let ourselves = cx.params.advertise;
         self.on_user_event(cx, ourselves, &event);
         self.queue(cx, Class::Event, &message, Kind::Plain);

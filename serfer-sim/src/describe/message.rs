@@ -55,7 +55,12 @@ impl Describer {
                 let (node, by) = (text(it.node), text(it.from));
                 (Kind::State, format!("dead {node} inc={} by={by}", it.incarnation))
             }
-            Message::User(bytes) => (Kind::Serf, serf(bytes)),
+            Message::User(bytes) => {
+                if let Ok(SerfMessage::Query(query)) = SerfMessage::decode(bytes) {
+                    self.note_query(&query);
+                }
+                (Kind::Serf, serf(bytes))
+            }
         }
     }
 
@@ -118,14 +123,18 @@ fn serf(bytes: &[u8]) -> String {
             let (name, by) = (text(it.name), text(it.source_node));
             let key = keys::request(&name, it.payload);
             let payload = key.unwrap_or_else(|| payload(it.payload));
-            format!("query {name}{payload} ltime={} by={by}", it.ltime)
+            let relay = match it.relay_factor {
+                0 => String::new(),
+                factor => format!(" relay={factor}"),
+            };
+            format!("query {name}{payload} ltime={} by={by}{relay}", it.ltime)
         }
         SerfMessage::QueryResponse(it) if it.flags & FLAG_ACK != 0 => {
             format!("query-ack ltime={} by={}", it.ltime, text(it.from))
         }
         SerfMessage::QueryResponse(it) => {
             let by = text(it.from);
-            let payload = keys::response(it.payload).unwrap_or_else(|| payload(it.payload));
+            let payload = keys::response(it.payload).unwrap_or_else(|| answer(it.payload));
             format!("query-reply{payload} ltime={} by={by}", it.ltime)
         }
         SerfMessage::ConflictResponse(Some(it)) => {
@@ -140,6 +149,14 @@ fn serf(bytes: &[u8]) -> String {
         SerfMessage::Relay(header, message) => {
             format!("relay to {}: {}", text(header.dest_name), serf(message))
         }
+    }
+}
+
+/// A payload that may be a message itself, as that of a vote is.
+fn answer(bytes: &[u8]) -> String {
+    match SerfMessage::decode(bytes) {
+        Ok(SerfMessage::ConflictResponse(_)) => format!(" ({})", serf(bytes)),
+        _ => payload(bytes),
     }
 }
 
@@ -173,6 +190,7 @@ pub(super) fn event(event: &Event, describer: &Describer) -> String {
         Event::Conflict(it) => {
             format!("conflict {} with {}", it.existing.name(), name_at(it.other))
         }
+        Event::ShutdownWanted(reason) => format!("shutdown-wanted: {reason}"),
         Event::Left(report) => format!("left: {report}"),
         Event::KeysDone(it) => keys::done(it),
         Event::RotationStage(stage) => format!("rotation {stage}"),

@@ -4,13 +4,16 @@
 //! sealed as `b` expects it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serfer_proto::wire::message::{
     Ack, Alive, Dead, IndirectPing, Message, Nack, Ping, Suspect, ip_bytes,
 };
 use serfer_proto::wire::msgpack::{Text, Value as _, put_map};
 use serfer_proto::wire::seal::{Cipher, Sealing, Version};
-use serfer_proto::wire::serf_message::{Join, Leave, SerfMessage, UserEvent};
+use serfer_proto::wire::serf_message::{
+    FLAG_ACK, Join, Leave, Query, QueryResponse, RelayHeader, SerfMessage, UdpAddr, UserEvent,
+};
 use serfer_proto::wire::{kind, label};
 
 use super::words::{Result, Words, parse};
@@ -20,6 +23,8 @@ pub(super) struct Context<'a> {
     pub(super) addr_of: &'a dyn Fn(&str) -> Result<SocketAddr>,
     /// The number on the wire for one that the trace shows.
     pub(super) seq_on_the_wire: &'a dyn Fn(u32) -> u32,
+    /// The number of the query that a node asked at a Lamport time.
+    pub(super) query_number: &'a dyn Fn(&str, u64) -> Option<u32>,
     pub(super) receiver: &'a str,
 }
 
@@ -33,8 +38,10 @@ pub(super) fn message(words: &mut Words, cx: &Context<'_>) -> Result<Vec<u8>> {
     match kind.as_str() {
         "ping" | "indirect-ping" | "ack" | "nack" => probe(&kind, words, cx, &mut out)?,
         "alive" | "suspect" | "dead" => state(&kind, words, cx, &mut out)?,
-        "join-intent" | "leave-intent" | "user-event" => serf(&kind, words, &mut out)?,
-        other => return Err(format!("nobody says `{other}`")),
+        _ => {
+            out.push(kind::USER);
+            serf(&kind, words, cx, &mut out)?;
+        }
     }
     Ok(out)
 }
@@ -99,12 +106,80 @@ fn state(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> 
     Ok(())
 }
 
-fn serf(kind: &str, words: &mut Words, out: &mut Vec<u8>) -> Result<()> {
+fn serf(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
+    match kind {
+        "join-intent" | "leave-intent" | "user-event" => news(kind, words, out),
+        "query" => query(words, cx, out),
+        "query-ack" | "query-reply" => response(kind, words, cx, out),
+        "relay" => relay(words, cx, out),
+        other => Err(format!("nobody says `{other}`")),
+    }
+}
+
+fn query(words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let name = words.next("a name")?;
+    let by = words.named("by").unwrap_or_default();
+    let payload = words.named("payload").unwrap_or_default();
+    let addr = match words.parsed::<SocketAddr>("addr")? {
+        Some(addr) => addr,
+        None => (cx.addr_of)(&by)?,
+    };
+    let timeout = words.time("timeout")?.unwrap_or(Duration::from_secs(1));
+    let ip = ip_bytes(addr.ip());
+    let query = Query {
+        addr: &ip,
+        flags: if words.flag("ack") { FLAG_ACK } else { 0 },
+        id: words.parsed("id")?.unwrap_or(1),
+        ltime: words.parsed("ltime")?.unwrap_or(1),
+        name: Text::from(&*name),
+        payload: payload.as_bytes(),
+        port: addr.port(),
+        relay_factor: words.parsed("relay")?.unwrap_or(0),
+        source_node: Text::from(&*by),
+        timeout: timeout.as_nanos() as i64,
+        ..Query::default()
+    };
+    SerfMessage::Query(query).encode(out);
+    Ok(())
+}
+
+/// An answer to what the receiver asked, unless it is said that somebody else did.
+fn response(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let by = words.named("by").ok_or("by=… is missing: who says so")?;
+    let asker = words.named("to").unwrap_or_else(|| cx.receiver.to_owned());
+    let ltime = words.parsed("ltime")?.unwrap_or(1);
+    let payload = words.named("payload").unwrap_or_default();
+    let id = (cx.query_number)(&asker, ltime);
+    let response = QueryResponse {
+        flags: if kind == "query-ack" { FLAG_ACK } else { 0 },
+        from: Text::from(&*by),
+        id: id.ok_or_else(|| format!("{asker} asked nothing at {ltime} that was seen"))?,
+        ltime,
+        payload: payload.as_bytes(),
+    };
+    SerfMessage::QueryResponse(response).encode(out);
+    Ok(())
+}
+
+/// `relay a query-reply by=b to=a`: somebody, by name or address, is to get a message.
+fn relay(words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let whom = words.next("for whom")?;
+    let addr = whom.parse().map_or_else(|_| (cx.addr_of)(&whom), Ok)?;
+    let ip = ip_bytes(addr.ip());
+    let dest_addr = UdpAddr { ip: &ip, port: addr.port().into(), zone: Text::from("") };
+    let header = RelayHeader { dest_addr, dest_name: Text::from(&*whom) };
+    let kind = words.next("what to relay")?;
+    let mut message = Vec::new();
+    serf(&kind, words, cx, &mut message)?;
+    SerfMessage::Relay(header, &message).encode(out);
+    Ok(())
+}
+
+fn news(kind: &str, words: &mut Words, out: &mut Vec<u8>) -> Result<()> {
     let name = words.next("a name")?;
     let ltime = words.parsed("ltime")?.unwrap_or(1);
     let payload = words.named("payload").unwrap_or_default();
     let text = Text::from(&*name);
-    out.push(kind::USER);
     match kind {
         "join-intent" => SerfMessage::Join(Join { ltime, node: text }),
         "leave-intent" => {

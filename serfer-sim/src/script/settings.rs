@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serfer_proto::{
     Coalescing, Compression, Config, Encryption, Gossip, InboundLabel, Keyring, Label, Leave,
-    Limits, Members, Probe, Queries, Reclaim, Suspicion,
+    Limits, Members, NameConflicts, Probe, Queries, Reclaim, Suspicion,
 };
 
 use super::words::{Result, parse, switch, time};
@@ -106,6 +106,11 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
         "keeper" => config,
         "key" => config.keyring(keyring(value)?),
         "label" => config.label(Label::new(value).map_err(|error| error.to_string())?),
+        "name-conflicts" => config.name_conflicts(match value {
+            "vote" => NameConflicts::Vote,
+            "report" => NameConflicts::Report,
+            other => return Err(format!("`{other}` is neither vote nor report")),
+        }),
         "memberlist" => config.memberlist_protocol(parse(key, value)?),
         "networks" => {
             let networks = value.split(',').map(|network| parse(key, network));
@@ -185,6 +190,7 @@ impl Groups {
             "limit.queue-warning" => self.limits.queue_warning = parse(key, value)?,
             "limit.ring" => self.limits.ring = parse(key, value)?,
             "limit.queries" => self.limits.open_queries = parse(key, value)?,
+            "limit.relays" => self.limits.relayed_answers = parse(key, value)?,
             "limit.joins" => self.limits.joins_at_once = parse(key, value)?,
             _ => return Err(unknown(key)),
         }

@@ -135,6 +135,7 @@ impl Player {
                     id.ok_or_else(|| format!("there is no node `{name}`: say addr=…"))
                 },
                 seq_on_the_wire: &|shown| describer.seq_on_the_wire(to, shown),
+                query_number: &|by, ltime| describer.query_number(by, ltime),
                 receiver: describer.name(to),
             };
             inject::message(words, &cx)?
@@ -158,8 +159,17 @@ fn query_params(words: &mut Words) -> Result<QueryParams> {
     if let Some(timeout) = words.time("timeout")? {
         params = params.timeout(timeout);
     }
+    if let Some(quiet) = words.time("settle")? {
+        params = params.settle(quiet);
+    }
+    if let Some(factor) = words.parsed("relay")? {
+        params = params.relay_factor(factor);
+    }
     if words.flag("without-acks") {
         params = params.without_acks();
+    }
+    if words.flag("until-timeout") {
+        params = params.until_timeout();
     }
     for (key, value) in words.rest_named() {
         params = match key.split_once('.') {

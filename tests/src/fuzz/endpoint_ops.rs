@@ -208,6 +208,7 @@ fn few() -> Limits {
         recent_intents: 2,
         open_queries: 2,
         relay_factor: 2,
+        relayed_answers: 2,
         relayed_pings: 2,
         joins_at_once: 2,
     }

@@ -178,7 +178,7 @@ fn a_message_whose_body_is_broken() {
             ("user message: of an unknown type", vec![8, 77], UnknownType),
             ("user message: a push/pull", vec![8, 2, 0x80], UnknownType),
             ("user message: not a map", vec![8, 3, 0xc1], Malformed),
-            ("user message: to be relayed", user(&relay), Unsupported),
+            ("user message: to be relayed", user(&relay), StrangeAnswerAddress),
         ],
     );
 }
