@@ -6,11 +6,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serfer_proto::wire::coordinate::Coordinate;
 use serfer_proto::wire::message::{
     Ack, Alive, Dead, IndirectPing, Message, Nack, Ping, Suspect, ip_bytes,
 };
-use serfer_proto::wire::msgpack::{Text, Value as _, put_map};
+use serfer_proto::wire::msgpack::{Float, Text, Value as _, put_map};
 use serfer_proto::wire::seal::{Cipher, Sealing, Version};
+use serfer_proto::wire::seq::SeqBuf;
 use serfer_proto::wire::serf_message::{
     FLAG_ACK, Join, Leave, Query, QueryResponse, RelayHeader, SerfMessage, UdpAddr, UserEvent,
 };
@@ -72,10 +74,34 @@ fn probe(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> 
                 IndirectPing { nack: true, node, port, seq, target: &target, ..<_>::default() };
             Message::IndirectPing(ping).encode(out);
         }
-        "ack" => Message::Ack(Ack { payload: &[], seq: answered }).encode(out),
+        "ack" => {
+            let payload = coordinate(words)?;
+            Message::Ack(Ack { payload: &payload, seq: answered }).encode(out);
+        }
         _ => Message::Nack(Nack { seq: answered }).encode(out),
     }
     Ok(())
+}
+
+/// What an ack brings: nothing, or where its sender says that it is.
+fn coordinate(words: &mut Words) -> Result<Vec<u8>> {
+    let Some(vec) = words.named("vec") else {
+        return Ok(Vec::new());
+    };
+    let vec = vec.split(',').map(|number| parse("vec", number).map(Float));
+    let vec = SeqBuf::of(vec.collect::<Result<Vec<_>>>()?);
+    let coordinate = Coordinate {
+        adjustment: Float(words.parsed("adjustment")?.unwrap_or(0.0)),
+        error: Float(words.parsed("error")?.unwrap_or(1.5)),
+        height: Float(words.parsed("height")?.unwrap_or(1e-5)),
+        vec: vec.as_seq(),
+    };
+    let mut payload = Vec::new();
+    coordinate.encode_payload(&mut payload);
+    if let Some(version) = words.parsed("version")? {
+        payload[0] = version;
+    }
+    Ok(payload)
 }
 
 fn state(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {

@@ -51,7 +51,9 @@ impl Player {
             "key" | "rotate" => self.keys(&name, it)?,
             "inject" => self.inject(it)?,
             "run" => self.run(it)?,
-            "members" | "stats" => self.view(&name, it)?,
+            "members" | "stats" | "coordinate" | "distance" | "nearest" | "within" => {
+                self.view(&name, it)?;
+            }
             other => return Err(format!("there is no command `{other}`")),
         }
         words.end()?;
@@ -147,6 +149,15 @@ impl Player {
         };
         let lines = match name {
             "members" => views::members(endpoint),
+            "coordinate" => {
+                let whose = words.next_if_any();
+                views::coordinate(endpoint, whose.as_deref().unwrap_or_else(|| self.sim.name(id)))
+            }
+            "distance" => views::distance(endpoint, &words.next("a node")?, &words.next("a node")?),
+            "nearest" => {
+                views::nearest(&endpoint.nearest(parse("count", &words.next("a count")?)?))
+            }
+            "within" => views::nearest(&endpoint.within(time(&words.next("a time")?)?)),
             _ => views::stats(endpoint),
         };
         self.printed.extend(lines);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serfer_proto::{
-    Coalescing, Compression, Config, Encryption, Gossip, InboundLabel, Keyring, Label, Leave,
-    Limits, Members, NameConflicts, Probe, Queries, Reclaim, Suspicion,
+    Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Keyring, Label,
+    Leave, Limits, Members, NameConflicts, Probe, Queries, Reclaim, Suspicion,
 };
 
 use super::words::{Result, parse, switch, time};
@@ -94,6 +94,10 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
             "prefer" => Encryption::Prefer,
             "require" => Encryption::Require,
             other => return Err(format!("`{other}` is not prepare, prefer or require")),
+        }),
+        "coordinates" => config.coordinates(match switch(key, value)? {
+            true => Coordinates::On,
+            false => Coordinates::Off,
         }),
         "event.len" => config.user_event_len_max(parse(key, value)?),
         "inbound-label" => config.inbound_label(match value {

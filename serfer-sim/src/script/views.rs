@@ -1,6 +1,6 @@
 //! What a node knows, as a script prints it.
 
-use serfer_proto::{DropReason, Endpoint};
+use serfer_proto::{DropReason, Endpoint, Neighbor};
 
 /// All members: name, status, address, tags.
 pub(super) fn members(endpoint: &Endpoint) -> Vec<String> {
@@ -31,11 +31,48 @@ pub(super) fn stats(endpoint: &Endpoint) -> Vec<String> {
         ("deep-queues".to_owned(), stats.deep_queues),
         ("sends-failed".to_owned(), stats.sends_failed),
         ("broadcasts-dropped".to_owned(), stats.broadcasts_dropped),
+        ("coordinate-resets".to_owned(), stats.coordinate_resets),
     ];
     let dropped = stats.dropped.iter();
     all.extend(dropped.map(|(reason, count)| (format!("dropped-{}", kebab(reason)), count)));
     let some = all.into_iter().filter(|(_, count)| *count > 0);
     some.map(|(name, count)| format!("{name} {count}")).collect()
+}
+
+/// Where a member is, in milliseconds, and how sure that is.
+pub(super) fn coordinate(endpoint: &Endpoint, whose: &str) -> Vec<String> {
+    let Some(it) = endpoint.coordinate_of(whose) else {
+        return vec!["unknown".to_owned()];
+    };
+    let vec: String = it.vec.iter().map(|at| format!(" {}", rounded(at * 1e3))).collect();
+    let [height, adjustment] = [it.height, it.adjustment].map(|time| rounded(time * 1e3));
+    let error = rounded(it.error);
+    vec![format!("at{vec} height {height} adjustment {adjustment} error {error}")]
+}
+
+/// How far two members are from each other, in milliseconds.
+pub(super) fn distance(endpoint: &Endpoint, a: &str, b: &str) -> Vec<String> {
+    let distance = endpoint.distance(a, b);
+    vec![distance.map_or_else(|| "unknown".to_owned(), |it| milliseconds(it.as_secs_f64()))]
+}
+
+/// Members, and how far they are, in milliseconds.
+pub(super) fn nearest(neighbors: &[Neighbor]) -> Vec<String> {
+    if neighbors.is_empty() {
+        return vec!["nobody".to_owned()];
+    }
+    let line =
+        |it: &Neighbor| format!("{} {}", it.member.name(), milliseconds(it.rtt.as_secs_f64()));
+    neighbors.iter().map(line).collect()
+}
+
+fn milliseconds(seconds: f64) -> String {
+    format!("{}ms", rounded(seconds * 1e3))
+}
+
+/// To a hundredth, and never a negative zero.
+fn rounded(number: f64) -> String {
+    format!("{:.2}", (number * 100.0).round() / 100.0 + 0.0)
 }
 
 /// `RefusedPlaintext` is written `refused-plaintext`.
