@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::network::Host;
 use crate::node::RUNTIME;
 use crate::peer::{Answers, Entry, Heard, Identity, Message, Peer, Question, Roster};
+use crate::rpc::Rpc;
 use crate::setting::{AgentKeys, Setting};
 use crate::wait::{PATIENCE, SOON, until};
 
@@ -135,6 +136,13 @@ impl Agent {
             panic!("serf {command:?} takes longer than {COMMAND_MAX:?}");
         };
         output.expect("serf can be run")
+    }
+
+    /// Its RPC, for what its command does not print.
+    #[track_caller]
+    pub(crate) fn rpc(&self) -> Rpc {
+        let _there = self.host.as_deref().map(Host::enter);
+        Rpc::connect(self.identity.ip)
     }
 
     /// Waits until its log has this text in it, so many times.

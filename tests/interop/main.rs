@@ -12,6 +12,7 @@
 
 mod agent;
 mod cluster;
+mod coordinates;
 mod death;
 mod filter;
 #[path = "../../serfer-proto/tests/data/go_regex.rs"]
@@ -26,6 +27,7 @@ mod primary;
 mod reach;
 mod refused;
 mod replay;
+mod rpc;
 mod scene;
 mod setting;
 mod wait;
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         refused::cases(),
         reach::cases(),
         replay::cases(),
+        coordinates::cases(),
         filter::cases(),
         pair::cases(),
     ];

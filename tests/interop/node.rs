@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serfer_tokio::{
-    Builder, Coalesce, Event, Member, MemberChange, Prune, QueryParams, Request, Router, Serfer,
-    Stats, Tokio, UserEvent,
+    Builder, Coalesce, Coordinate, Event, Member, MemberChange, Prune, QueryParams, Request,
+    Router, Serfer, Stats, Tokio, UserEvent,
 };
 use tokio::runtime::Runtime;
 
@@ -41,7 +41,8 @@ impl Node {
         build: impl FnOnce(Builder<Tokio>) -> Builder<Tokio>,
     ) -> Self {
         let Entry { name, addr, tags, .. } = identity.entry();
-        let mut config = setting.preset.config(&name).compression(setting.compression);
+        let config = setting.preset.config(&name).compression(setting.compression);
+        let mut config = config.coordinates(setting.coordinates);
         for (key, value) in tags {
             config = config.tag(key, value).expect("the tags fit");
         }
@@ -65,6 +66,16 @@ impl Node {
 
     pub(crate) fn stats(&self) -> Stats {
         self.serf.stats()
+    }
+
+    pub(crate) fn coordinate_of(&self, name: &str) -> Option<Coordinate> {
+        self.serf.coordinate_of(name)
+    }
+
+    /// Who is alive and has told where it is, the nearest first.
+    pub(crate) fn nearest(&self) -> Vec<String> {
+        let neighbors = self.serf.nearest(usize::MAX);
+        neighbors.iter().map(|neighbor| neighbor.member.name().to_owned()).collect()
     }
 
     /// Ends; the sockets are closed then.

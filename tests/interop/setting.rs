@@ -1,6 +1,6 @@
 //! How the two sides are set up: preset, keys and compression.
 
-use serfer_tokio::{Compression, Config};
+use serfer_tokio::{Compression, Config, Coordinates};
 
 /// What both an agent and a node of ours have to be told.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Setting {
     pub(crate) agent_keys: AgentKeys,
     /// What our nodes compress. Agents compress all that shrinks.
     pub(crate) compression: Compression,
+    /// Whether our nodes have coordinates. Agents do.
+    pub(crate) coordinates: Coordinates,
 }
 
 /// How patient both are.
@@ -60,6 +62,7 @@ pub(crate) const PLAIN: Setting = Setting {
     node_keys: &[],
     agent_keys: AgentKeys::None,
     compression: Compression::Streams,
+    coordinates: Coordinates::On,
 };
 
 pub(crate) const LAN: Setting = Setting { name: "lan", preset: Preset::Lan, ..PLAIN };
