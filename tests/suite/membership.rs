@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serfer_tokio::{Member, Membership, MembershipUpdate, Serfer, Status, Tags};
+use serfer_tokio::{
+    Coalescing, Config, Member, Membership, MembershipUpdate, Serfer, Status, Tags,
+};
 use tokio::time::timeout;
 
-use crate::{builder, start, start_joined, until};
+use crate::{addr, builder, own_ip, plain_builder, start, start_joined, until};
 
 /// What a reader knows, by name.
 #[derive(Default)]
@@ -119,6 +121,31 @@ async fn a_slow_reader_is_told_and_starts_afresh_and_nobody_waits_for_it() {
     a.shutdown().await;
     let quick = reading.await.unwrap();
     assert!(quick.is_of(&a), "{:?} instead of {:?}", quick.members, a.members());
+}
+
+#[tokio::test]
+async fn members_are_told_of_at_once_even_if_their_events_are_held_back() {
+    let long = Duration::from_secs(3600);
+    let coalescing = Coalescing { period: long, quiescent: long };
+    let config = Config::local("a").coalesce_members(Some(coalescing));
+    let bind = format!("{}:7946", own_ip());
+    let a = serfer_tokio::builder(config).bind(bind).start().await.unwrap();
+    let (mut events, mut membership) = (a.events(), a.subscribe());
+    assert!(matches!(membership.next().await, Some(MembershipUpdate::Snapshot(_))));
+    let b = plain_builder("b").join([addr(&a)]).start().await.unwrap();
+    b.leave().await.unwrap();
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&Status::Left) {
+        if let Some(MembershipUpdate::Changed(b)) = membership.next().await {
+            assert_eq!(b.name(), "b");
+            statuses.push(b.status());
+        }
+    }
+    assert_eq!(statuses, [Status::Alive, Status::Leaving, Status::Left]);
+    assert!(
+        timeout(Duration::from_millis(10), events.next()).await.is_err(),
+        "nothing is told yet"
+    );
 }
 
 #[tokio::test]
