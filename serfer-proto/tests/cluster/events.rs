@@ -1,5 +1,6 @@
 //! User events: to everybody, once each.
 
+use allocation_counter::measure;
 use bytes::Bytes;
 use serfer_proto::wire::message::{PushNodeState, state};
 use serfer_proto::wire::msgpack::Text;
@@ -94,6 +95,34 @@ fn an_event_is_told_once_however_often_it_comes() {
 }
 
 #[test]
+fn events_of_one_time_are_told_apart_by_name_and_payload() {
+    let mut solo = Solo::among(lan(0), 1);
+    // Neither whether it may be coalesced nor how an empty payload is written makes a difference.
+    let event = |coalesce: u8, name: u8, payload: &[u8]| {
+        let head = [8, 3, 0x84, 0xa2, b'C', b'C', coalesce, 0xa5];
+        let name = [0xa4, b'N', b'a', b'm', b'e', 0xa1, name, 0xa7];
+        [&head[..], b"LTime\x05", &name, b"Payload", payload].concat()
+    };
+    let (yes, no) = (0xc3, 0xc2);
+    for packet in [
+        event(no, b'a', b"\xa1x"),
+        event(yes, b'a', b"\xa1x"),
+        event(no, b'a', b"\xa1y"),
+        event(yes, b'b', b"\xa1x"),
+        event(no, b'b', b"\xa0"),
+        event(no, b'b', b"\xc0"),
+    ] {
+        solo.hear(1, &packet);
+    }
+    let told = users(&solo.events);
+    let told = told.iter().map(|event| (&*event.name, &*event.payload, event.coalesce));
+    let expected =
+        [("a", &b"x"[..], false), ("a", b"y", false), ("b", b"x", true), ("b", b"", false)];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!(solo.node.stats().dropped.total(), 0);
+}
+
+#[test]
 fn what_is_older_than_the_ring_counts_as_known() {
     let mut solo = Solo::among(lan(0).limits(Limits { ring: 8, ..Limits::default() }), 1);
     solo.hear(1, &user_event("new", 100));
@@ -151,6 +180,48 @@ fn old_events_that_are_not_wanted_are_not_passed_on_either() {
     assert_eq!((solo.node.stats().queued, users(&solo.events).len()), (0, 0));
     solo.hear(1, &user_event("new", 8));
     assert_eq!((solo.node.stats().queued, users(&solo.events).len()), (1, 1));
+}
+
+/// A join through node 1, whose event clock stands there, and which remembers these.
+fn join_among(solo: &mut Solo, replay: Replay, event_ltime: u64, past: &[(u64, &str)]) {
+    solo.dialled.clear();
+    solo.act(|node, now| node.join(now, &[addr(1)], replay)).unwrap();
+    let stream = solo.dialled[0].0;
+    solo.act(|node, now| node.handle_connected(now, stream));
+    let mut slots = SeqBuf::default();
+    for &(ltime, name) in past {
+        let events = SeqBuf::of([PastEvent { name: name.into(), payload: b"" }]);
+        slots.push(&EventSlot { events: events.as_seq(), ltime });
+    }
+    let theirs = PushPull { event_ltime, events: slots.as_seq(), ..PushPull::default() };
+    let state = push_pull(false, &[NODE_1], Some(&theirs));
+    solo.act(|node, now| node.handle_stream_data(now, stream, &state));
+}
+
+#[test]
+fn once_old_events_are_not_wanted_they_never_are_again() {
+    let mut solo = Solo::new(lan(0));
+    join_among(&mut solo, Replay::Skip, 50, &[(49, "old")]);
+    solo.hear(1, &user_event("a", 49));
+    // A cluster that has seen less does not lower it, nor does a join that wants old events.
+    join_among(&mut solo, Replay::Skip, 5, &[(4, "older")]);
+    join_among(&mut solo, Replay::Deliver, 5, &[(4, "older"), (49, "old")]);
+    solo.hear(1, &user_event("b", 49));
+    assert_eq!(names(&users(&solo.events)), [""; 0]);
+    solo.hear(1, &user_event("c", 50));
+    assert_eq!(names(&users(&solo.events)), ["c"]);
+}
+
+#[test]
+fn old_events_are_told_in_the_order_they_come_and_not_as_ones_to_coalesce() {
+    let mut solo = Solo::new(lan(0));
+    join_among(&mut solo, Replay::Deliver, 10, &[(9, "newest"), (3, "oldest"), (5, "other")]);
+    let told = users(&solo.events);
+    assert_eq!(names(&told), ["newest", "oldest", "other"]);
+    assert!(told.iter().all(|event| !event.coalesce));
+    let is_event = |message: &[u8]| message.starts_with(b"\x08\x03");
+    solo.pass(secs(10));
+    assert!(!solo.said().iter().any(|(_, message)| is_event(message)), "nor passed on");
 }
 
 /// Node 1, alive.
@@ -237,7 +308,18 @@ fn an_event_that_is_too_large_changes_nothing() {
     assert_eq!(error, Err(EventError::TooLarge { len: 536, max: 512 }));
     assert_eq!(error.unwrap_err().to_string(), "user event of 536 encoded bytes exceeds 512 bytes");
     assert_eq!((solo.node.stats().queued, users(&solo.events).len()), (queued, 0));
-    solo.act(|node, now| node.user_event(now, "deploy", b"", Coalesce::No)).unwrap();
+    // The name counts as well, and nothing is copied to find out.
+    let name = "x".repeat(600);
+    let error = solo.act(|node, now| node.user_event(now, &name, b"", Coalesce::No));
+    assert_eq!(error, Err(EventError::TooLarge { len: 630, max: 512 }));
+    let huge = vec![0; 64 << 20];
+    let send = |solo: &mut Solo| {
+        solo.act(|node, now| node.user_event(now, "deploy", &huge, Coalesce::No)).is_err()
+    };
+    assert!(measure(|| assert!(send(&mut solo))).bytes_max < 4096);
+    // What just fits is sent.
+    let payload = &payload[..512 - 36];
+    solo.act(|node, now| node.user_event(now, "deploy", payload, Coalesce::No)).unwrap();
     assert_eq!(users(&solo.events)[0].ltime, 1);
 }
 
