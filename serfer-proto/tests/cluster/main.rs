@@ -43,6 +43,7 @@ mod returning;
 mod rotation;
 mod storms;
 mod streams;
+mod surfaces;
 mod suspicion;
 mod transitions;
 mod voting;
