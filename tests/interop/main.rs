@@ -14,6 +14,7 @@ mod agent;
 mod cluster;
 mod coordinates;
 mod death;
+mod events;
 mod filter;
 #[path = "../../serfer-proto/tests/data/go_regex.rs"]
 mod go_regex;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
         reach::cases(),
         replay::cases(),
         coordinates::cases(),
+        events::cases(),
         filter::cases(),
         pair::cases(),
     ];
