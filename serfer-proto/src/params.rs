@@ -67,14 +67,7 @@ impl TryFrom<&Config> for Params {
             strict_names: config.strict_names,
             advertise: SocketAddr::new(advertise.ip().to_canonical(), advertise.port()),
             incarnation: config.incarnation,
-            versions: Versions {
-                protocol_min: 1,
-                protocol_max: 5,
-                protocol_cur: config.memberlist_protocol,
-                delegate_min: 2,
-                delegate_max: 5,
-                delegate_cur: config.serf_protocol,
-            },
+            versions: versions(config),
             networks: config.networks.clone(),
             questions: config.questions.clone(),
             probe: Probe {
@@ -119,6 +112,17 @@ impl TryFrom<&Config> for Params {
             limits: config.limits,
             stores_keyring: config.stores_keyring,
         })
+    }
+}
+
+fn versions(config: &Config) -> Versions {
+    Versions {
+        protocol_min: 1,
+        protocol_max: 5,
+        protocol_cur: config.memberlist_protocol,
+        delegate_min: 2,
+        delegate_max: 5,
+        delegate_cur: config.serf_protocol,
     }
 }
 
