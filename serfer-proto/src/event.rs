@@ -322,3 +322,20 @@ pub struct StoreFailure {
     /// Why, in the words of whoever tried.
     pub reason: Arc<str>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_called_as_in_go() {
+        let changes = [
+            (MemberChange::Join, "member-join"),
+            (MemberChange::Leave, "member-leave"),
+            (MemberChange::Failed, "member-failed"),
+            (MemberChange::Update, "member-update"),
+            (MemberChange::Reap, "member-reap"),
+        ];
+        assert!(changes.iter().all(|(change, called)| change.to_string() == *called));
+    }
+}

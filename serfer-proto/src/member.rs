@@ -172,6 +172,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn statuses_are_called_as_in_go() {
+        let all = [Status::Alive, Status::Leaving, Status::Left, Status::Failed];
+        let called = all.map(|status| status.to_string());
+        assert_eq!(called, ["alive", "leaving", "left", "failed"]);
+    }
+
+    #[test]
     fn versions_that_contradict_themselves_or_ours_do_not_fit() {
         let fits = |bytes: [u8; 6]| {
             let ours = Versions::from_bytes(&[1, 5, 2, 2, 5, 5]).unwrap();

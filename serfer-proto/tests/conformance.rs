@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// How many of the rows that apply must be covered, in hundredths.
 const COVERED_MIN: usize = 95;
 
+/// The parts there must be: a project of Go's each.
+const PARTS: [&str; 2] = ["memberlist", "serf"];
+
 struct Row<'a> {
     /// The heading above it: Go's file.
     file: &'a str,
@@ -27,11 +30,19 @@ enum Verdict {
     DoesNotApply,
 }
 
+/// A part of the text, without its heading.
+fn part<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let parts = text.split("\n## ").skip(1);
+    let mut parts = parts.filter_map(|part| part.split_once('\n'));
+    parts.find_map(|(heading, part)| (heading.trim() == name).then_some(part))
+}
+
+/// The rows of a part.
 fn rows(text: &str) -> Vec<Row<'_>> {
     let mut file = "";
     let mut rows = Vec::new();
     for line in text.lines() {
-        if let Some(heading) = line.strip_prefix("## ") {
+        if let Some(heading) = line.strip_prefix("### ") {
             file = heading;
         }
         let cells: Vec<&str> = line.trim().split('|').map(str::trim).collect();
@@ -89,10 +100,17 @@ fn project() -> PathBuf {
 }
 
 #[test]
-fn nearly_every_test_of_memberlist_has_its_match_here() {
+fn nearly_every_test_of_memberlist_and_serf_has_its_match_here() {
     let read = |path: &str| std::fs::read_to_string(project().join(path)).ok();
     let text = read("CONFORMANCE.md").expect("it stands at the root of the project");
-    let rows = rows(&text);
+    for name in PARTS {
+        let part = part(&text, name).unwrap_or_else(|| panic!("there is no part {name}"));
+        check_part(name, part, &read);
+    }
+}
+
+fn check_part(name: &str, part: &str, read: &impl Fn(&str) -> Option<String>) {
+    let rows = rows(part);
     let mut faults = Vec::new();
     let mut seen = BTreeMap::new();
     let (mut applying, mut covered) = (0, 0);
@@ -100,7 +118,7 @@ fn nearly_every_test_of_memberlist_has_its_match_here() {
         if seen.insert((row.file, row.test), ()).is_some() {
             faults.push(format!("{} {}: it is there twice", row.file, row.test));
         }
-        match judge(row, &read) {
+        match judge(row, read) {
             Ok(verdict) => {
                 applying += usize::from(verdict != Verdict::DoesNotApply);
                 covered += usize::from(verdict == Verdict::Covered);
@@ -108,10 +126,11 @@ fn nearly_every_test_of_memberlist_has_its_match_here() {
             Err(fault) => faults.push(format!("{} {}: {fault}", row.file, row.test)),
         }
     }
-    assert!(faults.is_empty(), "CONFORMANCE.md:\n{}", faults.join("\n"));
-    assert!(covered * 100 >= applying * COVERED_MIN, "only {covered} of {applying} are covered");
+    assert!(faults.is_empty(), "CONFORMANCE.md, {name}:\n{}", faults.join("\n"));
+    let enough = covered * 100 >= applying * COVERED_MIN;
+    assert!(enough, "only {covered} of {applying} of {name} are covered");
     let claim = format!("{} rows, {applying} apply, {covered} are covered", rows.len());
-    assert!(text.contains(&claim), "it should say: {claim}");
+    assert!(part.contains(&claim), "its part about {name} should say: {claim}");
 }
 
 #[test]
@@ -133,9 +152,20 @@ fn a_row_that_is_not_true_is_found() {
         ("does not apply: ", Err("it gives no reason")),
         ("", Err("it has neither a test nor a reason")),
     ] {
-        let line = format!("## x_test.go\n| TestX | it is so | {ours} |");
+        let line = format!("### x_test.go\n| TestX | it is so | {ours} |");
         let rows = rows(&line);
         let verdict = judge(&rows[0], &read);
         assert_eq!(verdict, expected.map_err(str::to_owned), "{ours}");
     }
+}
+
+#[test]
+fn each_part_has_its_own_rows() {
+    let text =
+        "# All\n## memberlist\n### a\n| TestA | a | `a` |\n## serf\n### b\n| TestB | b | `b` |";
+    let tests = |name| {
+        rows(part(text, name).unwrap_or_default()).iter().map(|row| row.test).collect::<Vec<_>>()
+    };
+    assert_eq!((tests("memberlist"), tests("serf")), (vec!["TestA"], vec!["TestB"]));
+    assert!(part(text, "consul").is_none());
 }

@@ -27,6 +27,12 @@ pub(crate) fn cases() -> Vec<Case> {
         case("force_leave/we_make_all_forget_a_dead_agent", |scene| {
             dead_one_is_forgotten(scene, "node", "agent");
         }),
+        case("force_leave/it_makes_all_forget_our_node_that_left", |scene| {
+            one_that_left_is_forgotten(scene, "agent", "node");
+        }),
+        case("force_leave/we_make_all_forget_an_agent_that_left", |scene| {
+            one_that_left_is_forgotten(scene, "node", "agent");
+        }),
         case("force_leave/we_object_if_we_are_alive", |scene| {
             living_one_objects(scene, "agent", "node");
         }),
@@ -79,6 +85,19 @@ fn dead_one_is_forgotten(scene: &Scene, by: &str, dead: &str) {
 
     agree(&[&*by, &*other]);
     [by, other].iter().for_each(|peer| peer.hears_change("member-reap", &dead.name()));
+}
+
+fn one_that_left_is_forgotten(scene: &Scene, by: &str, leaves: &str) {
+    let [by, other, leaves] = three(scene, [by, "third", leaves]);
+    leaves.leave();
+    agree(&[&*by, &*other, &*leaves]);
+
+    // An agent gossips to those who left as well.
+    thread::sleep(GOSSIP_TO_THE_DEAD);
+    by.prune(&leaves.name());
+
+    agree(&[&*by, &*other]);
+    [by, other].iter().for_each(|peer| peer.hears_change("member-reap", &leaves.name()));
 }
 
 /// Who makes it leave lists it as leaving until it has objected. There must be a third, or else

@@ -211,6 +211,36 @@ fn without_its_intent_a_leaver_counts_as_failed_until_somebody_knows_better() {
 }
 
 #[test]
+fn two_farewells_with_a_return_that_was_missed_in_between_come_to_an_end() {
+    let mut solo = Solo::among(lan(0), 3);
+    // It leaves, comes back without anybody hearing that it means to be a member, and leaves again.
+    for (incarnation, ltime) in [(1, 5), (2, 9)] {
+        solo.hear(2, &leave_intent(1, ltime));
+        solo.hear(2, &dead(1, 1, incarnation));
+        // The first intent is still around, and so is this one.
+        for around in [5, ltime, 5, ltime] {
+            solo.hear(3, &leave_intent(1, around));
+        }
+        if incarnation == 1 {
+            solo.hear(1, &alive(1, 2));
+        }
+    }
+    solo.pass(secs(10));
+    assert_eq!(solo.node.stats().queued, 0);
+    let queued = |solo: &mut Solo, ltime| {
+        solo.hear(3, &leave_intent(1, ltime));
+        solo.node.stats().intents_queued
+    };
+    assert_eq!([5, 9, 5, 9].map(|ltime| queued(&mut solo, ltime)), [0; 4]);
+    let changes = solo.events.iter().map(|event| match event {
+        Event::Member(event) => event.change,
+        other => panic!("{other:?}"),
+    });
+    let expected = [MemberChange::Leave, MemberChange::Join, MemberChange::Leave];
+    assert_eq!(changes.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn intent_and_farewell_may_come_in_any_order() {
     let status = |packets: [Vec<u8>; 2]| {
         let mut solo = Solo::among(lan(0), 1);

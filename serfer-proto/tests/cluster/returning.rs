@@ -1,9 +1,10 @@
 //! Coming back: after a crash, after a partition, and being forgotten in between.
 
+use serfer_proto::wire::message::{Dead, Message};
 use serfer_proto::wire::stream::StreamMessage;
 use serfer_proto::{MemberChange, Members, Status, Tags};
 
-use crate::craft::{alive, alive_at, dead, leave_intent, push_pull};
+use crate::craft::{alive, alive_at, dead, encoded, leave_intent, push_pull};
 use crate::harness::Cluster;
 use crate::network::{ALL, addr};
 use crate::solo::Solo;
@@ -15,14 +16,17 @@ fn a_node_that_restarts_before_anybody_noticed_is_never_gone() {
         let mut cluster = Cluster::joined(seed, 4, lan);
         cluster.kill(2);
         cluster.run(ms(300));
-        cluster.nodes[2].config = lan(2).advertise(addr(2)).tag("life", "second").unwrap();
+        let second = lan(2).serf_protocol(4).tag("life", "second").unwrap();
+        cluster.nodes[2].config = second.advertise(addr(2));
         cluster.start(2);
         cluster.join(2, &[0]);
         // It begins with incarnation 1 again, and has to learn that it needs a higher one.
         cluster.run_until(secs(5), |it| {
             it.running().all(|at| {
-                let tags = it.node(at).member(&name(2)).map(|member| member.tags());
-                tags.is_some_and(|tags| tags.get("life") == Some("second"))
+                it.node(at).member(&name(2)).is_some_and(|member| {
+                    let version = member.versions().delegate_cur;
+                    (member.tags().get("life"), version) == (Some("second"), 4)
+                })
             })
         });
         cluster.run(secs(60));
@@ -58,11 +62,16 @@ fn a_node_that_left_is_back_when_it_starts_again() {
         cluster.run(secs(10));
         cluster.kill(2);
         cluster.run(wait);
+        cluster.nodes[2].config = lan(2).advertise(addr(2)).tag("role", "other").unwrap();
         cluster.start(2);
         cluster.join(2, &[0]);
         cluster.run_until(secs(5), Cluster::agree);
         cluster.run(secs(120));
         assert!(cluster.agree(), "nobody reminds the others that it had left");
+        for at in [0, 1] {
+            let tags = cluster.node(at).member(&name(2)).unwrap().tags();
+            assert_eq!(tags.get("role"), Some("other"));
+        }
     }
 }
 
@@ -295,4 +304,23 @@ fn a_reconnected_member_is_one_that_answers() {
     solo.dialled.clear();
     solo.pass(secs(100));
     assert_eq!(solo.dialled, [], "who left is left alone");
+}
+
+#[test]
+fn members_at_one_address_are_told_apart_by_their_ports() {
+    let at = |port| std::net::SocketAddr::new(addr(1).ip(), port);
+    let mut solo = Solo::new(lan(0).seed_keeper(None));
+    solo.hear(1, &alive_at("a", at(7001), 1));
+    solo.hear(1, &alive_at("b", at(7002), 1));
+    let dead = |node: &str| {
+        encoded(&Message::Dead(Dead { from: "n0".into(), incarnation: 1, node: node.into() }))
+    };
+    solo.hear(1, &dead("a"));
+    solo.dialled.clear();
+    solo.pass(secs(300));
+    assert!(solo.dialled.iter().any(|(_, to)| *to == at(7001)), "it is tried again");
+    solo.hear(1, &alive_at("a", at(7001), 2));
+    let member = |name| solo.node.member(name).map(|member| (member.status(), member.addr()));
+    assert_eq!(member("a"), Some((Status::Alive, at(7001))));
+    assert_eq!(member("b"), Some((Status::Alive, at(7002))));
 }
