@@ -70,7 +70,7 @@ struct Waiting {
 pub(crate) struct Overflow;
 
 impl Backlog {
-    /// `wake` wakes the [writer](write).
+    /// `wake` wakes the [writer](write()).
     pub(crate) fn new(wake: Sender<()>) -> Self {
         let (snapshot, keyring) = (Waiting::default(), Waiting::default());
         Self { snapshot, keyring, busy: false, wake, idle: Vec::new() }
