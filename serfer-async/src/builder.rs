@@ -163,6 +163,9 @@ impl<R: Runtime> Builder<R> {
     /// If a setting or a file is wrong, an address cannot be bound or none of the seeds can be joined.
     /// Nothing is left running then.
     pub async fn start(mut self) -> Result<Serfer, Error> {
+        if let Some(router) = &self.router {
+            router.check()?;
+        }
         let to_create = self.load_keyring().await?;
         let resolver = resolver(self.runtime.clone());
         let (udp, listener, bound) = self.bind_sockets(&resolver).await?;
@@ -189,7 +192,7 @@ impl<R: Runtime> Builder<R> {
         shared.tasks.spawn_finishing(writer);
         shared.tasks.spawn(driver::accept(self.runtime.clone(), listener, shared.clone()));
         if let Some((router, events)) = routed {
-            shared.tasks.spawn(router.run(events, shared.clone()));
+            shared.tasks.spawn(router.run(events, self.event_buffer, shared.clone()));
         }
         let finder = Arc::new(Finder::new(self.runtime.clone(), resolver, self.dns_servers));
         let serfer = Serfer::new(shared.clone(), finder.clone(), self.event_buffer);

@@ -9,6 +9,7 @@ use serfer_proto::{
 };
 
 use crate::keyring_file::KeyringFileError;
+use crate::router::RouteError;
 
 pub use crate::shared::Closed;
 
@@ -87,6 +88,9 @@ pub enum Error {
     /// The keyring file cannot be used.
     #[error(transparent)]
     KeyringFile(#[from] KeyringFileError),
+    /// A route of the router cannot work: change it as it says.
+    #[error(transparent)]
+    Route(#[from] RouteError),
     /// Start another node.
     #[error(transparent)]
     Closed(#[from] Closed),

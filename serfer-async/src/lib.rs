@@ -15,6 +15,7 @@ mod join;
 mod keyring_file;
 mod keys;
 mod membership;
+mod pattern;
 mod query;
 mod router;
 mod runtime;
@@ -24,6 +25,8 @@ mod shared;
 mod store;
 mod stream;
 mod tasks;
+#[cfg(test)]
+mod testing;
 
 pub use address::DEFAULT_PORT;
 pub use builder::Builder;
@@ -32,8 +35,12 @@ pub use events::{Events, Lagged};
 pub use join::{JoinPolicy, Joined};
 pub use keyring_file::{KeyringFileError, KeyringFileProblem};
 pub use membership::{Membership, MembershipUpdate};
+pub use pattern::{Pattern, PatternError, PatternProblem};
 pub use query::{Answers, Replies};
-pub use router::{IntoAnswer, Request, Router};
+pub use router::{
+    Awaited, Blocking, Called, IntoAnswer, MaybeAnswer, Reaction, Request, Returned, Route,
+    RouteError, Router, Work, blocking,
+};
 pub use runtime::Runtime;
 pub use serfer::Serfer;
 

@@ -1,49 +1,103 @@
 //! Handlers by event, like routes of a web server.
 //!
-//! A router is the first reader of a node's events. Handlers of members and user events run one after
-//! another, in the order of the events; queries are handled side by side. However long a handler
-//! takes, the node goes on.
+//! Here is what is said about handlers before a node starts; `run` is what becomes of it then,
+//! `handler` all that keeps one handler from hurting others.
+//!
+//! Go serfer: `Handler`, `EventHandle` and its kin.
 
-use std::collections::BTreeMap;
-use std::ops::Deref;
-use std::panic::AssertUnwindSafe;
+mod answer;
+mod handler;
+mod request;
+mod route;
+mod run;
+
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use futures_lite::FutureExt;
-use serfer_proto::{Event, MemberChange, MemberEvent, Query, UserEvent};
+use serfer_proto::{Event, MemberChange, MemberEvent, UserEvent};
 
-use crate::error::Error;
-use crate::events::Events;
-use crate::shared::Shared;
-use crate::tasks::BoxFuture;
+use self::handler::Handler;
+use self::route::Table;
+use crate::pattern::Pattern;
 
-type Handler<T, R = ()> = Arc<dyn Fn(T) -> BoxFuture<R> + Send + Sync>;
+pub use self::answer::{
+    Awaited, Blocking, Called, IntoAnswer, MaybeAnswer, Reaction, Returned, Work, blocking,
+};
+pub use self::request::Request;
+pub use self::route::{Route, RouteError};
 
 /// What to do about which event.
 ///
 /// ```
-/// use serfer_async::{MemberChange, Router, UserEvent};
+/// use std::time::Duration;
+/// use serfer_async::{MemberChange, Request, Route, Router, UserEvent, blocking};
 ///
-/// async fn deploy(event: UserEvent) {
+/// async fn deploy(event: UserEvent) -> Result<(), std::io::Error> {
 ///     println!("deploying {:?}", event.payload);
+///     Ok(())
 /// }
 ///
+/// fn version(_: Request) -> &'static str {
+///     "1.2"
+/// }
+///
+/// let greeting = "I am OK, thanks for asking".to_owned();
 /// let router = Router::new()
 ///     .member(MemberChange::Join, |event| async move { println!("joined: {:?}", event.members) })
 ///     .user_event("deploy", deploy)
-///     .query("status", |_request| async { "I am OK, thanks for asking" })
-///     .fallback(|event| async move { println!("nobody handles {event:?}") });
+///     .user_event("cache/*", |event| println!("{} is out of date", event.name))
+///     .query("version", version)
+///     .query("status", move |_request| {
+///         let greeting = greeting.clone();
+///         async move { greeting }
+///     })
+///     .query("load", blocking(|_: Request| std::fs::read_to_string("/proc/loadavg")))
+///     .query(Route::new("report/**").concurrency(2).timeout(Duration::from_secs(5)), |request| {
+///         async move { request.name.starts_with("report/all").then_some("nothing to report") }
+///     })
+///     .fallback(|event| println!("nobody handles {event:?}"));
 /// ```
 ///
-/// Several handlers of one name all run, in the order in which they were added; of several that
-/// answer a query, the first answer counts.
+/// **A handler** is an async closure, an `async fn`, a plain function or closure, or one that blocks,
+/// wrapped in [`blocking`]. It takes the event's own type. What it shares with the rest of the
+/// program it captures. A query handler returns the answer; `()` or `None` is none, and leaves it to
+/// whoever keeps a clone of the [`Request`] to answer later. It may return a `Result`: an error is
+/// traced, and to a query there is no answer. [`IntoAnswer`] lists all.
+///
+/// **Which handlers?** Names are [patterns](Pattern). An event goes to the handlers of the one most
+/// specific pattern that its name matches, and to no others: to those of its kind
+/// ([`user_event`](Self::user_event), [`query`](Self::query), [`member`](Self::member)) or to those
+/// [`named`](Self::named) whatever the kind; of equally specific ones to those of its kind. Handlers
+/// of [`members`](Self::members), [`user_events`](Self::user_events) and [`queries`](Self::queries)
+/// get what matches nothing more specific; those of [`fallback`](Self::fallback) what nobody else
+/// handles; those of [`every`](Self::every) everything, besides.
+///
+/// **Several** handlers of one pattern all run, one after another, in the order in which they were
+/// added. Of several that answer a query, the first answer counts.
+///
+/// **Order.** Members and user events are handled one at a time, in the order in which they came; a
+/// handler that takes long makes the next ones wait, and when more than the node's
+/// [event buffer](crate::Builder::event_buffer) wait, the oldest are lost, which is traced. Queries
+/// are handled side by side and do not wait for anything but their own handler's
+/// [limit](Route::concurrency).
+///
+/// **When a handler goes wrong**, by an error, a panic or by taking longer than its
+/// [timeout](Route::timeout), that is traced with the event's name, and nothing else is affected.
+///
+/// **A handler that blocks its thread** without saying so, with `std::thread::sleep` in an `async fn`
+/// say, can keep its whole runtime from noticing that anything has come, on tokio even one of many
+/// threads. Then the node cannot answer either, and others suspect it. Wrap such handlers in
+/// [`blocking`]; then nothing waits for them.
 #[derive(Clone, Default)]
 pub struct Router {
-    members: BTreeMap<MemberChange, Vec<Handler<MemberEvent>>>,
-    user_events: BTreeMap<String, Vec<Handler<UserEvent>>>,
-    queries: BTreeMap<String, Vec<Handler<Request, Option<Bytes>>>>,
-    fallback: Vec<Handler<Event>>,
+    members: Table<MemberEvent, ()>,
+    user_events: Table<UserEvent, ()>,
+    queries: Table<Request, MaybeAnswer>,
+    named: Table<Event, ()>,
+    every: Vec<Arc<Handler<Event, ()>>>,
+    fallback: Vec<Arc<Handler<Event, ()>>>,
+    timeout: Option<Duration>,
+    fault: Option<RouteError>,
 }
 
 impl Router {
@@ -54,203 +108,167 @@ impl Router {
 
     /// Handles members that change in one way.
     #[must_use]
-    pub fn member<F, Fut>(mut self, change: MemberChange, handler: F) -> Self
+    pub fn member<R, Way>(
+        mut self,
+        change: MemberChange,
+        handler: impl Fn(MemberEvent) -> R + Send + Sync + 'static,
+    ) -> Self
     where
-        F: Fn(MemberEvent) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
+        R: Reaction<(), Way>,
     {
-        self.members.entry(change).or_default().push(boxed(handler));
+        let pattern = Pattern::exact(change.to_string());
+        self.members.add(pattern.clone(), Handler::new(&pattern.into(), handler));
         self
     }
 
-    /// Handles user events of one name.
+    /// Handles members that change in any way that has no handler of its own.
     #[must_use]
-    pub fn user_event<F, Fut>(mut self, name: impl Into<String>, handler: F) -> Self
+    pub fn members<R, Way>(
+        mut self,
+        handler: impl Fn(MemberEvent) -> R + Send + Sync + 'static,
+    ) -> Self
     where
-        F: Fn(UserEvent) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
+        R: Reaction<(), Way>,
     {
-        self.user_events.entry(name.into()).or_default().push(boxed(handler));
+        self.members.add(Pattern::any(), Handler::new(&Pattern::any().into(), handler));
         self
     }
 
-    /// Handles queries of one name. What the handler returns is the answer, unless it is `()` or
-    /// `None`.
+    /// Handles user events whose name matches a pattern.
     #[must_use]
-    pub fn query<F, Fut, A>(mut self, name: impl Into<String>, handler: F) -> Self
+    pub fn user_event<R, Way>(
+        mut self,
+        route: impl Into<Route>,
+        handler: impl Fn(UserEvent) -> R + Send + Sync + 'static,
+    ) -> Self
     where
-        F: Fn(Request) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = A> + Send + 'static,
-        A: IntoAnswer,
+        R: Reaction<(), Way>,
     {
-        let handler = move |request| {
-            let answer = handler(request);
-            async move { answer.await.into_answer() }
-        };
-        self.queries.entry(name.into()).or_default().push(boxed(handler));
-        self
-    }
-
-    /// Handles whatever no other handler does.
-    #[must_use]
-    pub fn fallback<F, Fut>(mut self, handler: F) -> Self
-    where
-        F: Fn(Event) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        self.fallback.push(boxed(handler));
-        self
-    }
-
-    /// Handles events until the node is shut down.
-    pub(crate) async fn run(self, mut events: Events, shared: Arc<Shared>) {
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(Event::Query(query)) => self.on_query(query, &shared),
-                Ok(event) => self.on_event(event).await,
-                Err(lagged) => tracing::warn!(%lagged, "handlers are too slow"),
-            }
+        let route = route.into();
+        if let Some(pattern) = self.accept(route.checked_in_order()) {
+            self.user_events.add(pattern, Handler::new(&route, handler));
         }
+        self
     }
 
-    async fn on_event(&self, event: Event) {
-        let handled = match &event {
-            Event::Member(event) => run_all(self.members.get(&event.change), event).await,
-            Event::User(event) => run_all(self.user_events.get(&*event.name), event).await,
-            _ => false,
-        };
-        if !handled {
-            run_all(Some(&self.fallback), &event).await;
+    /// Handles user events that match no other pattern: `user_event("**", …)`.
+    #[must_use]
+    pub fn user_events<R, Way>(
+        self,
+        handler: impl Fn(UserEvent) -> R + Send + Sync + 'static,
+    ) -> Self
+    where
+        R: Reaction<(), Way>,
+    {
+        self.user_event(Pattern::any(), handler)
+    }
+
+    /// Handles queries whose name matches a pattern. What the handler returns is the answer, unless it
+    /// is `()` or `None`.
+    #[must_use]
+    pub fn query<R, Way>(
+        mut self,
+        route: impl Into<Route>,
+        handler: impl Fn(Request) -> R + Send + Sync + 'static,
+    ) -> Self
+    where
+        R: Reaction<MaybeAnswer, Way>,
+    {
+        let route = route.into();
+        if let Some(pattern) = self.accept(route.checked()) {
+            self.queries.add(pattern, Handler::new(&route, handler));
         }
+        self
     }
 
-    /// Starts a task that answers a query.
-    fn on_query(&self, query: Query, shared: &Arc<Shared>) {
-        let Some(handlers) = self.queries.get(&*query.name).cloned() else {
-            let fallback = self.fallback.clone();
-            shared.tasks.spawn(async move {
-                run_all(Some(&fallback), &Event::Query(query)).await;
-            });
-            return;
-        };
-        let request = Request { query, shared: shared.clone() };
-        shared.tasks.spawn(async move {
-            for handler in &handlers {
-                let Some(answer) = isolated(handler(request.clone())).await.flatten() else {
-                    continue;
-                };
-                if let Err(error) = request.respond(answer) {
-                    let name = &*request.name;
-                    tracing::debug!(%error, query = name, "answer not sent");
-                }
-            }
-        });
+    /// Handles queries that match no other pattern: `query("**", …)`.
+    #[must_use]
+    pub fn queries<R, Way>(self, handler: impl Fn(Request) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Reaction<MaybeAnswer, Way>,
+    {
+        self.query(Pattern::any(), handler)
+    }
+
+    /// Handles events of any kind whose name matches a pattern. Changes of members are named as
+    /// `serf agent` names them: `member-join`, `member-leave`, `member-failed`, `member-update`,
+    /// `member-reap`. A query that comes so is answered with
+    /// [`Serfer::respond`](crate::Serfer::respond).
+    #[must_use]
+    pub fn named<R, Way>(
+        mut self,
+        route: impl Into<Route>,
+        handler: impl Fn(Event) -> R + Send + Sync + 'static,
+    ) -> Self
+    where
+        R: Reaction<(), Way>,
+    {
+        let route = route.into();
+        if let Some(pattern) = self.accept(route.checked()) {
+            self.named.add(pattern, Handler::new(&route, handler));
+        }
+        self
+    }
+
+    /// Sees everything, before whoever handles it does and in the order in which it came: for logs
+    /// and counters. Queries may be answered before they are seen here.
+    #[must_use]
+    pub fn every<R, Way>(mut self, handler: impl Fn(Event) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Reaction<(), Way>,
+    {
+        self.every.push(Arc::new(Handler::new(&Pattern::any().into(), handler)));
+        self
+    }
+
+    /// Handles whatever no other handler does, those of [`every`](Self::every) aside.
+    #[must_use]
+    pub fn fallback<R, Way>(mut self, handler: impl Fn(Event) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Reaction<(), Way>,
+    {
+        self.fallback.push(Arc::new(Handler::new(&Pattern::any().into(), handler)));
+        self
+    }
+
+    /// How long each handler may take whose route does not say, longer than zero. By default, for
+    /// ever.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        if timeout.is_zero() {
+            self.fault.get_or_insert(RouteError::NoTime);
+        }
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Whether all routes can work. The builder asks this before a node starts.
+    ///
+    /// # Errors
+    /// The first route that cannot: its pattern is none, or a limit is out of range.
+    pub fn check(&self) -> Result<(), RouteError> {
+        self.fault.clone().map_or(Ok(()), Err)
+    }
+
+    fn accept(&mut self, checked: Result<Pattern, RouteError>) -> Option<Pattern> {
+        checked.map_err(|fault| self.fault.get_or_insert(fault)).ok()
     }
 }
 
 impl std::fmt::Debug for Router {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        fn patterns<T, A>(table: &Table<T, A>) -> Vec<&Pattern> {
+            table.patterns().collect()
+        }
         f.debug_struct("Router")
-            .field("members", &self.members.keys())
-            .field("user_events", &self.user_events.keys())
-            .field("queries", &self.queries.keys())
+            .field("members", &patterns(&self.members))
+            .field("user_events", &patterns(&self.user_events))
+            .field("queries", &patterns(&self.queries))
+            .field("named", &patterns(&self.named))
+            .field("fault", &self.fault)
             .finish_non_exhaustive()
     }
 }
 
-fn boxed<T, R, F, Fut>(handler: F) -> Handler<T, R>
-where
-    F: Fn(T) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = R> + Send + 'static,
-{
-    Arc::new(move |event| Box::pin(handler(event)))
-}
-
-/// Runs handlers one after another; tells whether there are any.
-async fn run_all<T: Clone>(handlers: Option<&Vec<Handler<T>>>, event: &T) -> bool {
-    let handlers = handlers.map(Vec::as_slice).unwrap_or_default();
-    for handler in handlers {
-        isolated(handler(event.clone())).await;
-    }
-    !handlers.is_empty()
-}
-
-/// Keeps a panic in a handler from ending the others.
-async fn isolated<T>(handler: BoxFuture<T>) -> Option<T> {
-    let outcome = AssertUnwindSafe(handler).catch_unwind().await;
-    if outcome.is_err() {
-        tracing::error!("a handler panicked");
-    }
-    outcome.ok()
-}
-
-/// A query for a handler: the query itself, and a way to answer it before the handler returns, or
-/// long after.
-#[derive(Clone)]
-pub struct Request {
-    query: Query,
-    shared: Arc<Shared>,
-}
-
-impl Request {
-    /// Answers the query, once, until its deadline.
-    ///
-    /// # Errors
-    /// If the answer is too large, too late or the second, or the node is shut down.
-    pub fn respond(&self, answer: impl AsRef<[u8]>) -> Result<(), Error> {
-        let answer = answer.as_ref();
-        let respond = |state: &mut crate::shared::State, now| {
-            state.endpoint.respond(now, &self.query, answer)
-        };
-        Ok(self.shared.input(respond)??)
-    }
-}
-
-impl Deref for Request {
-    type Target = Query;
-
-    fn deref(&self) -> &Query {
-        &self.query
-    }
-}
-
-impl std::fmt::Debug for Request {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.query.fmt(f)
-    }
-}
-
-/// What a query handler may return.
-pub trait IntoAnswer {
-    /// The answer, if there is one.
-    fn into_answer(self) -> Option<Bytes>;
-}
-
-impl IntoAnswer for () {
-    fn into_answer(self) -> Option<Bytes> {
-        None
-    }
-}
-
-impl IntoAnswer for &'static str {
-    fn into_answer(self) -> Option<Bytes> {
-        Some(Bytes::from_static(self.as_bytes()))
-    }
-}
-
-impl<T: IntoAnswer> IntoAnswer for Option<T> {
-    fn into_answer(self) -> Option<Bytes> {
-        self.and_then(T::into_answer)
-    }
-}
-
-macro_rules! bytes_answer {
-    ($($bytes:ty),*) => {$(
-        impl IntoAnswer for $bytes {
-            fn into_answer(self) -> Option<Bytes> {
-                Some(self.into())
-            }
-        }
-    )*};
-}
-bytes_answer!(String, Vec<u8>, Bytes, &'static [u8]);
+#[cfg(test)]
+mod tests;

@@ -104,6 +104,11 @@ impl Shared {
         Ok(result)
     }
 
+    /// What time it is.
+    pub(crate) fn now(&self) -> Instant {
+        (self.clock)()
+    }
+
     /// Tells the endpoint something that it need not hear if it is shut down.
     pub(crate) fn tell(&self, f: impl FnOnce(&mut State, Instant)) {
         let _ = self.input(f);

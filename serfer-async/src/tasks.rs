@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
 use futures_lite::future;
@@ -23,14 +24,34 @@ pub(crate) struct Tasks {
     running: Mutex<Option<Sender<Never>>>,
     ended: Receiver<Never>,
     spawn: Box<dyn Fn(BoxFuture<()>) + Send + Sync>,
+    sleep: Box<dyn Fn(Instant) -> BoxFuture<()> + Send + Sync>,
+    unblock: Box<dyn Fn(Job) -> BoxFuture<()> + Send + Sync>,
 }
+
+/// Something that may block for long.
+type Job = Box<dyn FnOnce() + Send>;
 
 impl Tasks {
     pub(crate) fn new<R: Runtime>(runtime: R) -> Self {
         let (stop, stopping) = async_channel::bounded(1);
         let (running, ended) = async_channel::bounded(1);
         let running = Mutex::new(Some(running));
-        Self { stop, stopping, running, ended, spawn: Box::new(move |task| runtime.spawn(task)) }
+        let (sleeper, unblocker) = (runtime.clone(), runtime.clone());
+        Self {
+            stop,
+            stopping,
+            running,
+            ended,
+            spawn: Box::new(move |task| runtime.spawn(task)),
+            sleep: Box::new(move |at| {
+                let runtime = sleeper.clone();
+                Box::pin(async move { runtime.sleep_until(at).await })
+            }),
+            unblock: Box::new(move |job| {
+                let runtime = unblocker.clone();
+                Box::pin(async move { runtime.unblock(job).await })
+            }),
+        }
     }
 
     /// Starts a task that ends, wherever it is, when [`stop`](Self::stop) is called.
@@ -57,6 +78,22 @@ impl Tasks {
             task.await;
             drop(running);
         }));
+    }
+
+    /// Waits.
+    pub(crate) async fn sleep_until(&self, at: Instant) {
+        (self.sleep)(at).await;
+    }
+
+    /// Calls something that may block for long; `None` if the runtime ends before that does.
+    pub(crate) async fn unblock<T: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sender, result) = async_channel::bounded(1);
+        let job = move || drop(sender.try_send(f()));
+        (self.unblock)(Box::new(job)).await;
+        result.recv().await.ok()
     }
 
     /// Ends all tasks at their next step.

@@ -1,5 +1,6 @@
 //! Nodes on real sockets of this machine, through the adapter as its users have it.
 
+mod handlers;
 mod hostile;
 mod lifecycle;
 mod membership;

@@ -1,0 +1,167 @@
+//! What handlers may be and may return.
+//!
+//! A handler is a function of one event. It may be async, plain, or wrapped in [`blocking`]; what it
+//! returns is told apart by [`Reaction`], whose last parameter only keeps the three ways apart and
+//! is always inferred.
+
+use std::fmt::Display;
+
+use bytes::Bytes;
+
+use crate::tasks::BoxFuture;
+
+/// The answer of a query handler: `None` is none.
+pub type MaybeAnswer = Option<Bytes>;
+
+/// What a handler may return in the end: `A` is `()` for events, [`MaybeAnswer`] for queries.
+///
+/// | returned | of an event | of a query |
+/// |---|---|---|
+/// | `()` | done | no answer, or one given through [`Request::respond`](crate::Request::respond) |
+/// | `&'static str`, `String`, `Vec<u8>`, `Bytes`, … | | the answer |
+/// | `Option` of one of these | | the answer, or none |
+/// | `Result` of one of these | done, or failed, which is traced | the same, or failed: traced, no answer |
+pub trait IntoAnswer<A = MaybeAnswer> {
+    /// The answer, or why there is none.
+    ///
+    /// # Errors
+    /// If the handler failed: what is to be traced.
+    fn into_answer(self) -> Result<A, String>;
+}
+
+impl IntoAnswer<()> for () {
+    fn into_answer(self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl IntoAnswer for () {
+    fn into_answer(self) -> Result<MaybeAnswer, String> {
+        Ok(None)
+    }
+}
+
+impl IntoAnswer for &'static str {
+    fn into_answer(self) -> Result<MaybeAnswer, String> {
+        Ok(Some(Bytes::from_static(self.as_bytes())))
+    }
+}
+
+impl<T: IntoAnswer> IntoAnswer for Option<T> {
+    fn into_answer(self) -> Result<MaybeAnswer, String> {
+        self.map_or(Ok(None), T::into_answer)
+    }
+}
+
+impl<A, T: IntoAnswer<A>, E: Display> IntoAnswer<A> for Result<T, E> {
+    fn into_answer(self) -> Result<A, String> {
+        self.map_err(|error| error.to_string())?.into_answer()
+    }
+}
+
+macro_rules! bytes_answer {
+    ($($bytes:ty),*) => {$(
+        impl IntoAnswer for $bytes {
+            fn into_answer(self) -> Result<MaybeAnswer, String> {
+                Ok(Some(self.into()))
+            }
+        }
+    )*};
+}
+bytes_answer!(String, Vec<u8>, Bytes, &'static [u8]);
+
+/// What a handler returns at once: a future that ends in an answer, the answer itself, or something
+/// that is yet to be called.
+pub trait Reaction<A, Way> {
+    /// What is to be done for the answer.
+    fn into_work(self) -> Work<A>;
+}
+
+/// What is to be done for an answer.
+pub struct Work<A>(pub(super) Todo<A>);
+
+pub(super) enum Todo<A> {
+    Nothing(Result<A, String>),
+    Await(BoxFuture<Result<A, String>>),
+    Call(Box<dyn FnOnce() -> Result<A, String> + Send>),
+}
+
+impl<A> std::fmt::Debug for Work<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            Todo::Nothing(_) => "Work::Nothing",
+            Todo::Await(_) => "Work::Await",
+            Todo::Call(_) => "Work::Call",
+        })
+    }
+}
+
+/// The way of async handlers, see [`Reaction`].
+#[derive(Debug)]
+pub enum Awaited {}
+
+/// The way of plain functions, see [`Reaction`].
+#[derive(Debug)]
+pub enum Returned {}
+
+/// The way of [`blocking`] functions, see [`Reaction`].
+#[derive(Debug)]
+pub enum Called {}
+
+impl<A, F> Reaction<A, Awaited> for F
+where
+    F: Future<Output: IntoAnswer<A>> + Send + 'static,
+{
+    fn into_work(self) -> Work<A> {
+        Work(Todo::Await(Box::pin(async move { self.await.into_answer() })))
+    }
+}
+
+impl<A, T: IntoAnswer<A>> Reaction<A, Returned> for T {
+    fn into_work(self) -> Work<A> {
+        Work(Todo::Nothing(self.into_answer()))
+    }
+}
+
+impl<A, T: IntoAnswer<A> + 'static> Reaction<A, Called> for Blocking<T> {
+    fn into_work(self) -> Work<A> {
+        Work(Todo::Call(Box::new(move || (self.0)().into_answer())))
+    }
+}
+
+/// A call that may block, see [`blocking`].
+pub struct Blocking<T>(Box<dyn FnOnce() -> T + Send>);
+
+impl<T> std::fmt::Debug for Blocking<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Blocking").finish_non_exhaustive()
+    }
+}
+
+/// A handler that blocks: reads files, computes for long, sleeps. It is called on a thread that the
+/// runtime keeps for such things, where it holds nobody up.
+///
+/// ```
+/// use serfer_async::{Request, Router, blocking};
+///
+/// let router = Router::new().query("load", blocking(|_: Request| {
+///     std::fs::read_to_string("/proc/loadavg")
+/// }));
+/// ```
+///
+/// Once called, it cannot be stopped: after its [timeout](crate::Route::timeout), or when the node is
+/// shut down, it goes on to its end, but what it returns is dropped. Until that end it counts against
+/// the [concurrency](crate::Route::concurrency) of its handler, so that what hangs cannot pile up.
+pub fn blocking<T, R>(
+    handler: impl Fn(T) -> R + Send + Sync + 'static,
+) -> impl Fn(T) -> Blocking<R> + Send + Sync + 'static
+where
+    T: Send + 'static,
+    R: 'static,
+{
+    let handler = std::sync::Arc::new(handler);
+    move |event| {
+        let handler = handler.clone();
+        Blocking(Box::new(move || handler(event)))
+    }
+}

@@ -1,0 +1,49 @@
+//! A query, as its handlers see it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serfer_proto::Query;
+
+use crate::error::Error;
+use crate::shared::Shared;
+
+/// A query for a handler: the query itself, and a way to answer it before the handler returns, or
+/// long after. Cheap to clone; keep a clone, return `()`, and answer when you can.
+#[derive(Clone)]
+pub struct Request {
+    query: Query,
+    shared: Arc<Shared>,
+}
+
+impl Request {
+    pub(super) fn new(query: Query, shared: Arc<Shared>) -> Self {
+        Self { query, shared }
+    }
+
+    /// Answers the query, once, until its deadline.
+    ///
+    /// # Errors
+    /// If the answer is too large, too late or the second, or the node is shut down.
+    pub fn respond(&self, answer: impl AsRef<[u8]>) -> Result<(), Error> {
+        let answer = answer.as_ref();
+        let respond = |state: &mut crate::shared::State, now| {
+            state.endpoint.respond(now, &self.query, answer)
+        };
+        Ok(self.shared.input(respond)??)
+    }
+}
+
+impl Deref for Request {
+    type Target = Query;
+
+    fn deref(&self) -> &Query {
+        &self.query
+    }
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.query.fmt(f)
+    }
+}

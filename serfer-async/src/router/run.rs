@@ -1,0 +1,132 @@
+//! A router at work.
+//!
+//! It is the first reader of a node's events, and reads them at once. Queries are answered in a task
+//! each, side by side. Everything else goes through one more buffer to a second task, which calls
+//! handlers one after another, in the order of the events. However long a handler takes, the node
+//! goes on.
+
+use std::sync::Arc;
+
+use serfer_proto::{Event, Query};
+
+use super::handler::{Call, Handler};
+use super::route::{Entry, Table};
+use super::{Request, Router};
+use crate::events::{Events, Subscribers};
+use crate::shared::Shared;
+
+impl Router {
+    /// Handles events until the node is shut down.
+    pub(crate) async fn run(self, mut events: Events, buffer: usize, shared: Arc<Shared>) {
+        let router = Arc::new(self);
+        let mut in_order = Subscribers::default();
+        let ordered = in_order.subscribe(buffer);
+        shared.tasks.spawn(router.clone().run_in_order(ordered, shared.clone()));
+        while let Some(event) = events.next().await {
+            let event = match event {
+                Ok(event) => event,
+                Err(lagged) => {
+                    tracing::warn!(%lagged, "the router is too slow");
+                    continue;
+                }
+            };
+            if let Event::Query(query) = &event {
+                let answering = router.clone().on_query(query.clone(), shared.clone());
+                shared.tasks.spawn(answering);
+                if router.every.is_empty() {
+                    continue;
+                }
+            }
+            in_order.publish(&event);
+        }
+    }
+
+    async fn run_in_order(self: Arc<Self>, mut events: Events, shared: Arc<Shared>) {
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => self.on_event(event, &shared).await,
+                Err(lagged) => tracing::warn!(%lagged, "handlers are too slow"),
+            }
+        }
+    }
+
+    async fn on_event(&self, event: Event, shared: &Shared) {
+        let name = name_of(&event);
+        let call = Call { name: &name, deadline: None, timeout: self.timeout, shared };
+        run_all(&self.every, &event, &call).await;
+        match &event {
+            // It has a task of its own.
+            Event::Query(_) => {}
+            Event::Member(own) => self.route(&self.members, own, &event, &call).await,
+            Event::User(own) => self.route(&self.user_events, own, &event, &call).await,
+            _ => run_all(&self.fallback, &event, &call).await,
+        }
+    }
+
+    async fn route<T: Clone>(&self, table: &Table<T, ()>, own: &T, event: &Event, call: &Call<'_>) {
+        match find(table, &self.named, call.name) {
+            Found::Own(entry) => run_all(&entry.handlers, own, call).await,
+            Found::Named(entry) => run_all(&entry.handlers, event, call).await,
+            Found::Nothing => run_all(&self.fallback, event, call).await,
+        }
+    }
+
+    async fn on_query(self: Arc<Self>, query: Query, shared: Arc<Shared>) {
+        let (name, deadline) = (query.name.clone(), Some(query.deadline));
+        let call = Call { name: &name, deadline, timeout: self.timeout, shared: &shared };
+        let entry = match find(&self.queries, &self.named, &name) {
+            Found::Own(entry) => entry,
+            Found::Named(entry) => {
+                return run_all(&entry.handlers, &Event::Query(query), &call).await;
+            }
+            Found::Nothing => return run_all(&self.fallback, &Event::Query(query), &call).await,
+        };
+        let request = Request::new(query, shared.clone());
+        for handler in &entry.handlers {
+            let Some(answer) = handler.handle(request.clone(), &call).await.flatten() else {
+                continue;
+            };
+            if let Err(error) = request.respond(answer) {
+                tracing::debug!(event = &*name, %error, "answer not sent");
+            }
+        }
+    }
+}
+
+/// By what an event is routed, and traced.
+pub(super) fn name_of(event: &Event) -> Arc<str> {
+    match event {
+        Event::Member(event) => event.change.to_string().into(),
+        Event::User(event) => event.name.clone(),
+        Event::Query(query) => query.name.clone(),
+        Event::Conflict(_) => "conflict".into(),
+        _ => "other".into(),
+    }
+}
+
+/// Whose event it is.
+enum Found<'a, T, A> {
+    Own(&'a Entry<T, A>),
+    Named(&'a Entry<Event, ()>),
+    Nothing,
+}
+
+fn find<'a, T, A>(
+    own: &'a Table<T, A>,
+    named: &'a Table<Event, ()>,
+    name: &str,
+) -> Found<'a, T, A> {
+    match (own.find(name), named.find(name)) {
+        (Some(own), Some(named)) if named.specificity() > own.specificity() => Found::Named(named),
+        (Some(own), _) => Found::Own(own),
+        (None, Some(named)) => Found::Named(named),
+        (None, None) => Found::Nothing,
+    }
+}
+
+/// Runs handlers one after another.
+async fn run_all<T: Clone>(handlers: &[Arc<Handler<T, ()>>], event: &T, call: &Call<'_>) {
+    for handler in handlers {
+        handler.handle(event.clone(), call).await;
+    }
+}

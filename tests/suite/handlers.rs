@@ -1,0 +1,148 @@
+//! What handlers may do, and that whatever they do the node goes on.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serfer_tokio::{
+    Builder, Config, Error, MemberChange, QueryParams, Request, Router, Runtime, UserEvent,
+    blocking,
+};
+
+use crate::{addr, builder, own_ip, until};
+
+/// Runs a future to its end on some runtime.
+trait BlockOn {
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T;
+}
+
+impl BlockOn for tokio::runtime::Runtime {
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        Self::block_on(self, future)
+    }
+}
+
+struct Smol;
+
+impl BlockOn for Smol {
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        smol::block_on(future)
+    }
+}
+
+#[test]
+fn handlers_and_readers_that_hold_for_ten_seconds_delay_no_ack_on_tokio() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    hold_for_ten_seconds(&runtime, |name| serfer_tokio::builder(Config::lan(name)));
+}
+
+#[test]
+fn handlers_and_readers_that_hold_for_ten_seconds_delay_no_ack_on_smol() {
+    hold_for_ten_seconds(&Smol, |name| serfer_smol::builder(Config::lan(name)));
+}
+
+fn hold_for_ten_seconds<R: Runtime>(on: &impl BlockOn, builder: impl Fn(&str) -> Builder<R>) {
+    const HOLD: Duration = Duration::from_secs(10);
+    let held = Arc::new(AtomicUsize::new(0));
+    let hold = |held: &Arc<AtomicUsize>| {
+        let held = held.clone();
+        move || {
+            held.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let (slow, blocks, asked) = (hold(&held), hold(&held), hold(&held));
+    let router = Router::new()
+        .user_event("panic", |_| -> () { panic!("as it should") })
+        .user_event(
+            "block",
+            blocking(move |_: UserEvent| {
+                blocks();
+                sleep(HOLD);
+            }),
+        )
+        .query("slow", move |_| {
+            slow();
+            std::future::pending::<()>()
+        })
+        .query(
+            "block",
+            blocking(move |_: Request| {
+                asked();
+                sleep(HOLD);
+                "done"
+            }),
+        )
+        .query("status", |_| "fine");
+    let start = |builder: Builder<R>| {
+        on.block_on(builder.bind(format!("{}:7946", own_ip())).start())
+            .expect("the address is free")
+    };
+    let peer = start(builder("peer"));
+    let node = start(builder("node").router(router).event_buffer(16).join([addr(&peer)]));
+    let _never_read = [node.events(), node.events()];
+    let begin = Instant::now();
+    ["panic", "block"].iter().for_each(|name| peer.user_event(name, "").expect("it fits"));
+    let params = QueryParams::new().timeout(2 * HOLD);
+    let asked =
+        ["slow", "block", "block"].map(|name| peer.query_with(name, "", &params).expect("it fits"));
+    while held.load(Ordering::Relaxed) < 4 {
+        assert!(begin.elapsed() < HOLD, "handlers called: {held:?}");
+        sleep(Duration::from_millis(20));
+    }
+
+    // More than handlers and readers have room for.
+    (0..40).for_each(|_| peer.user_event("e", "").expect("it fits"));
+
+    let acked = peer.stats().probes_acked;
+    let mut status = 0;
+    while begin.elapsed() < HOLD {
+        let mut replies = peer.query("status", "").expect("it fits");
+        status += usize::from(on.block_on(replies.next()).is_some());
+        sleep(Duration::from_millis(500));
+    }
+    assert!(status >= 5, "other queries are answered meanwhile: {status}");
+    assert!(peer.stats().probes_acked >= acked + 5, "there were probes to be acked");
+    for (serf, name) in [(&peer, "peer"), (&node, "node")] {
+        let stats = serf.stats();
+        assert_eq!(stats.suspicions, 0, "{name}: {stats:?}");
+    }
+    let [_, mut done, _] = asked;
+    let reply = on.block_on(done.next()).expect("the blocking handler answers");
+    assert_eq!(&*reply.payload, b"done");
+    on.block_on(async {
+        node.shutdown().await;
+        peer.shutdown().await;
+    });
+}
+
+#[tokio::test]
+async fn nodes_of_one_process_do_not_share_handlers() {
+    let joined: Arc<Mutex<Vec<String>>> = Arc::default();
+    let router = |name: &'static str| {
+        let joined = joined.clone();
+        Router::new()
+            .member(MemberChange::Join, move |event| {
+                let who = event.members.iter().map(|member| format!("{name}: {}", member.name()));
+                joined.lock().unwrap().extend(who);
+            })
+            .query("who", move |_| name)
+    };
+    let a = builder("a").router(router("a")).start().await.unwrap();
+    let b = builder("b").router(router("b")).join([addr(&a)]).start().await.unwrap();
+    let who = b.query("who", "").unwrap().collect().await;
+    let who: Vec<_> = who.replies.iter().map(|(from, reply)| (&**from, &**reply)).collect();
+    assert_eq!(who, [("a", &b"a"[..]), ("b", b"b")]);
+    until("each saw both", || joined.lock().unwrap().len() == 4).await;
+    let mut joined = joined.lock().unwrap().clone();
+    joined.sort();
+    assert_eq!(joined, ["a: a", "a: b", "b: a", "b: b"]);
+}
+
+#[tokio::test]
+async fn a_node_with_a_route_that_cannot_work_does_not_start() {
+    let router = Router::new().query("deploy/[", |_| ());
+    let error = builder("a").router(router).start().await.unwrap_err();
+    assert!(matches!(error, Error::Route(_)), "{error}");
+}
