@@ -10,6 +10,7 @@ use serfer_proto::{
 
 use crate::keyring_file::KeyringFileError;
 use crate::router::RouteError;
+use crate::uri::UriError;
 
 pub use crate::shared::Closed;
 
@@ -91,6 +92,9 @@ pub enum Error {
     /// A route of the router cannot work: change it as it says.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// What an event URI says cannot be sent.
+    #[error(transparent)]
+    Uri(#[from] UriError),
     /// Start another node.
     #[error(transparent)]
     Closed(#[from] Closed),

@@ -1,9 +1,10 @@
 //! What serfer's async runtimes have in common.
 //!
-//! [`Serfer`] is the handle of a node, [`Builder`] starts one, [`Router`] and [`Events`] tell what
-//! happens. Underneath, one loop moves what the [core](serfer_proto) says through the sockets of a
-//! [`Runtime`]. An adapter crate, like `serfer-tokio`, implements that trait for its
-//! runtime and re-exports everything here: use the adapter, not this crate.
+//! [`Serfer`] is the handle of a node, [`Builder`] starts one, [`Router`] and [`Events`] tell
+//! what happens, [`EventUri`] says in one line what is sent to whom. Underneath, one loop moves
+//! what the [core](serfer_proto) says through the sockets of a [`Runtime`]. An adapter crate,
+//! like `serfer-tokio`, implements that trait for its runtime and re-exports everything here: use
+//! the adapter, not this crate.
 
 mod address;
 mod builder;
@@ -27,6 +28,7 @@ mod stream;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod uri;
 
 pub use address::DEFAULT_PORT;
 pub use builder::Builder;
@@ -43,6 +45,7 @@ pub use router::{
 };
 pub use runtime::Runtime;
 pub use serfer::Serfer;
+pub use uri::{EventUri, Sent, TagValue, UriError, UriKind, UriProblem};
 
 pub use bytes::Bytes;
 pub use serfer_proto::{

@@ -1,4 +1,4 @@
-//! Patterns of names: of events and queries in a router.
+//! Patterns of names: of events and queries in a router, of members in an event URI.
 //!
 //! Names come from the network, so matching takes time in proportion to a name's length, whatever
 //! the pattern: globs are compiled to automata by `globset`, and nothing backtracks.

@@ -43,9 +43,9 @@
 //! ```
 //!
 //! [`builder`] starts a node, [`Serfer`] is its handle, a [`Router`] handles what happens and
-//! [`Serfer::events`] streams it, [`Serfer::subscribe`] streams the list of members. The settings are
-//! those of [`Config`]; the protocol itself lives in [`serfer_proto`], which has neither sockets nor a
-//! clock.
+//! [`Serfer::events`] streams it, [`Serfer::subscribe`] streams the list of members. An [`EventUri`]
+//! says in one line what is sent to whom. The settings are those of [`Config`]; the protocol itself
+//! lives in [`serfer_proto`], which has neither sockets nor a clock.
 
 mod net;
 

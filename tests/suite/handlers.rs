@@ -6,8 +6,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serfer_tokio::{
-    Builder, Config, Error, MemberChange, QueryParams, Request, Router, Runtime, UserEvent,
-    blocking,
+    Builder, Config, Error, EventUri, MemberChange, QueryParams, Request, Router, Runtime, Sent,
+    Serfer, UserEvent, blocking,
 };
 
 use crate::{addr, builder, own_ip, until};
@@ -145,4 +145,57 @@ async fn a_node_with_a_route_that_cannot_work_does_not_start() {
     let router = Router::new().query("deploy/[", |_| ());
     let error = builder("a").router(router).start().await.unwrap_err();
     assert!(matches!(error, Error::Route(_)), "{error}");
+}
+
+/// Who answers a query that an URI says.
+async fn answers(serf: &Serfer, uri: &str) -> String {
+    let params = QueryParams::new().timeout(Duration::from_secs(5));
+    let uri: EventUri = uri.parse().expect("it is one");
+    let Ok(Sent::Query(replies)) = serf.send_with(&uri, params) else {
+        panic!("{uri} is a query");
+    };
+    let answers = replies.collect().await.replies;
+    answers.keys().map(|name| &**name).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn an_event_uri_reaches_those_whom_it_names() {
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let node = |name: &'static str, role: &'static str| {
+        let seen = seen.clone();
+        let router = Router::new()
+            .user_event("kubekit/*", move |event: UserEvent| {
+                let payload = String::from_utf8_lossy(&event.payload);
+                seen.lock().unwrap().push(format!("{name} {} {payload}", event.name));
+            })
+            .query("kubekit-*/stats", move |_| name);
+        let config = Config::local(name).tag("role", role).unwrap();
+        serfer_tokio::builder(config).bind(format!("{}:7946", own_ip())).router(router)
+    };
+    let web1 = node("web-1", "worker").start().await.unwrap();
+    let seed = [addr(&web1)];
+    let web2 = node("web-2", "master").join(seed.clone()).start().await.unwrap();
+    let db1 = node("db-1", "worker").join(seed).start().await.unwrap();
+    let all = [&web1, &web2, &db1];
+    until("all are there", || all.iter().all(|serf| serf.members().len() == 3)).await;
+
+    let stats =
+        |filters: [&str; 2]| format!("serf://{}/query/kubekit-1/stats{}", filters[0], filters[1]);
+    assert_eq!(answers(&db1, &stats(["", ""])).await, "db-1 web-1 web-2");
+    assert_eq!(answers(&db1, &stats(["web-?", ""])).await, "web-1 web-2");
+    assert_eq!(answers(&db1, &stats(["db-1,*-2", ""])).await, "db-1 web-2");
+    assert_eq!(answers(&db1, &stats(["", "?role=worker"])).await, "db-1 web-1");
+    assert_eq!(answers(&db1, &stats(["web-*", "?role=~^w"])).await, "web-1");
+
+    let deploy = "serf:///event/kubekit/deploy?payload=wave".parse().unwrap();
+    assert!(matches!(db1.send(&deploy), Ok(Sent::Event)));
+    until("everybody has the event", || seen.lock().unwrap().len() == 3).await;
+    let mut seen = seen.lock().unwrap().clone();
+    seen.sort();
+    let expected = ["db-1", "web-1", "web-2"].map(|name| format!("{name} kubekit/deploy wave"));
+    assert_eq!(seen, expected);
+
+    let nobody = "serf://mail-*/query/kubekit-1/stats".parse().unwrap();
+    let error = db1.send(&nobody).unwrap_err().to_string();
+    assert!(error.contains("none of the 3 members alive matches host \"mail-*\""), "{error}");
 }
