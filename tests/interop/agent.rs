@@ -118,12 +118,27 @@ impl Agent {
         printed
     }
 
+    /// Runs `serf COMMAND …`, which must fail, and returns all that it prints.
+    #[track_caller]
+    pub(crate) fn fails(&self, command: &[&str]) -> String {
+        let output = self.output(command);
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = String::from_utf8_lossy(&printed).into_owned();
+        assert!(!output.status.success(), "serf {command:?} did not fail: {printed}");
+        printed
+    }
+
+    /// Where it keeps its keys, if it has them from a file.
+    pub(crate) fn keyring_file(&self) -> PathBuf {
+        self.dir.join("keyring")
+    }
+
     #[track_caller]
     fn output(&self, command: &[&str]) -> Output {
         let (first, rest) = command.split_first().expect("a command");
         let mut serf = tokio::process::Command::new(serf());
         serf.arg(first).arg(format!("-rpc-addr={}:7373", self.identity.ip)).args(rest);
-        serf.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        serf.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let _there = self.host.as_deref().map(Host::enter);
         let output = RUNTIME.block_on(async {
             let process = {

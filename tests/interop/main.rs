@@ -18,6 +18,7 @@ mod events;
 mod filter;
 #[path = "../../serfer-proto/tests/data/go_regex.rs"]
 mod go_regex;
+mod keys;
 mod large;
 mod network;
 mod node;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
     let cases = [
         partition::cases(),
         cluster::cases(),
+        keys::cases(),
         death::cases(),
         primary::cases(),
         large::cases(),

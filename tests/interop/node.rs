@@ -9,6 +9,7 @@ use serfer_tokio::{
     Router, Serfer, Stats, Tokio, UserEvent,
 };
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use crate::agent::STARTING;
 use crate::network::Host;
@@ -62,6 +63,23 @@ impl Node {
     /// Joins whoever is at that address.
     pub(crate) fn join(&self, seed: Ipv4Addr) -> Result<(), serfer_tokio::Error> {
         runtime_at(self.host.as_deref()).block_on(self.serf.join([seed.to_string()])).map(drop)
+    }
+
+    pub(crate) fn serf(&self) -> &Serfer {
+        &self.serf
+    }
+
+    /// Waits for something that the node does.
+    pub(crate) fn wait<T>(&self, what: impl Future<Output = T>) -> T {
+        runtime_at(self.host.as_deref()).block_on(what)
+    }
+
+    /// Lets the node do something meanwhile.
+    pub(crate) fn begin<T: Send + 'static>(
+        &self,
+        what: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        runtime_at(self.host.as_deref()).spawn(what)
     }
 
     pub(crate) fn stats(&self) -> Stats {

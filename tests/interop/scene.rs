@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -115,6 +116,11 @@ impl Scene {
             return host.ip;
         }
         *self.ips.borrow_mut().entry(name.to_owned()).or_insert_with(next_ip)
+    }
+
+    /// A file of this name that is gone when the test ends.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     /// Our nodes may drop something for this reason.
