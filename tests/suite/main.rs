@@ -2,6 +2,7 @@
 
 mod handlers;
 mod hostile;
+mod keys;
 mod lifecycle;
 mod membership;
 mod seeds;
