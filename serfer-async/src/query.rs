@@ -99,7 +99,8 @@ impl std::fmt::Debug for Replies {
 /// All that was said to a query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// Who received it, in the order in which the acks came.
+    /// Who received it, in the order in which the acks came. Whoever replied may be missing: acks get
+    /// lost, and a query does not wait for them once everybody has replied.
     pub acks: Vec<Arc<str>>,
     /// Who replied what.
     pub replies: BTreeMap<Arc<str>, Bytes>,

@@ -197,6 +197,14 @@ impl Agent {
         assert!(ended.success(), "{name} left, but it ended with {ended}");
     }
 
+    /// Waits until it has shut itself down, as it does when it loses its name.
+    #[track_caller]
+    pub(crate) fn ends_by_itself(&self) {
+        let ended = || if self.is_running() { Err(self.log()) } else { Ok(()) };
+        until("the agent ends", SOON, ended);
+        self.identity.is_now("failed");
+    }
+
     fn end(&self) {
         let mut process = self.process.borrow_mut();
         // It may have ended already, which is as well.
@@ -252,7 +260,8 @@ impl Peer for Agent {
     fn ask(&self, question: &Question<'_>) -> Answers {
         let node = question.node.map(|node| format!("-node={node}"));
         let tag = question.tag.map(|(tag, expr)| format!("-tag={tag}={expr}"));
-        let mut command = vec!["query"];
+        let relay = format!("-relay-factor={}", question.relay_factor);
+        let mut command = vec!["query", &relay];
         command.extend(node.as_deref());
         command.extend(tag.as_deref());
         command.extend([question.name, question.payload]);

@@ -11,6 +11,7 @@
 //! and `nft`. With `CI=true` that is a failure.
 
 mod agent;
+mod asking;
 mod cluster;
 mod coordinates;
 mod death;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         events::cases(),
         filter::cases(),
         pair::cases(),
+        asking::cases(),
     ];
     let cases: Vec<Case> = cases.into_iter().flatten().collect();
     if !args.list && !all_can_be_played(&cases) {

@@ -132,6 +132,21 @@ impl Network {
         Ok(())
     }
 
+    /// From now on no datagram of one host reaches another.
+    pub(crate) fn block(&self, from: &str, to: &str) {
+        let from = self.host(from).ip;
+        let host = self.host(to);
+        let _there = host.enter();
+        let rules = [
+            "add table inet blocks".to_owned(),
+            "add chain inet blocks arrivals { type filter hook input priority 0 ; }".to_owned(),
+            format!("add rule inet blocks arrivals ip saddr {from} udp dport 7946 drop"),
+        ];
+        for rule in rules {
+            run(&format!("nft {rule}")).expect("what was possible once is possible again");
+        }
+    }
+
     /// How many datagrams got lost.
     pub(crate) fn lost(&self) -> u64 {
         let lost_at = |host: &Rc<Host>| {

@@ -10,11 +10,13 @@ use serfer_tokio::{
 };
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::agent::STARTING;
 use crate::network::Host;
 use crate::peer::{Answers, Entry, Heard, Identity, Message, Peer, Question, Roster, answer};
 use crate::setting::Setting;
+use crate::wait::SOON;
 
 /// What all nodes live on; the tests themselves run on threads of their own and may block.
 pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
@@ -96,6 +98,13 @@ impl Node {
         neighbors.iter().map(|neighbor| neighbor.member.name().to_owned()).collect()
     }
 
+    /// Waits until it has shut itself down, as it does when it loses its name.
+    pub(crate) fn ends_by_itself(&self) {
+        let ended = RUNTIME.block_on(async { timeout(SOON, self.serf.wait()).await });
+        ended.expect("it is to shut down");
+        self.identity.is_now("failed");
+    }
+
     /// Ends; the sockets are closed then.
     fn shut_down(&self) {
         let _closing = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,7 +139,7 @@ impl Peer for Node {
 
     #[track_caller]
     fn ask(&self, question: &Question<'_>) -> Answers {
-        let mut params = QueryParams::new();
+        let mut params = QueryParams::new().relay_factor(question.relay_factor);
         if let Some(node) = question.node {
             params = params.node(node);
         }

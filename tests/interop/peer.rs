@@ -256,6 +256,8 @@ pub(crate) struct Question<'a> {
     pub(crate) node: Option<&'a str>,
     /// Only nodes in whose tag the expression is found are asked.
     pub(crate) tag: Option<(&'a str, &'a str)>,
+    /// Through how many others answers go as well.
+    pub(crate) relay_factor: u8,
 }
 
 impl<'a> Question<'a> {

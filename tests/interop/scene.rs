@@ -61,7 +61,19 @@ impl Scene {
     /// Starts an agent. All agents have the tag `role=agent`.
     #[track_caller]
     pub(crate) fn agent(&self, setting: &Setting, name: &str, flags: &[&str]) -> Rc<Agent> {
-        let identity = Identity::new(name, self.ip(name), &[("role", "agent")]);
+        self.agent_at(setting, name, name, flags)
+    }
+
+    /// Starts an agent at the address of another name than its own.
+    #[track_caller]
+    pub(crate) fn agent_at(
+        &self,
+        setting: &Setting,
+        at: &str,
+        name: &str,
+        flags: &[&str],
+    ) -> Rc<Agent> {
+        let identity = Identity::new(name, self.ip(at), &[("role", "agent")]);
         let dir = self.dir.path().join(format!("{name}-{}", self.agents.borrow().len()));
         fs::create_dir(&dir).expect("the directory of the test is writable");
         let agent = Rc::new(Agent::start(dir, identity, setting, self.host(name), flags));
@@ -78,6 +90,21 @@ impl Scene {
         build: impl FnOnce(Builder<Tokio>) -> Builder<Tokio>,
     ) -> Rc<Node> {
         self.tagged_node(setting, name, &[("role", "node")], build)
+    }
+
+    /// Starts a node of ours at the address of another name than its own.
+    #[track_caller]
+    pub(crate) fn node_at(
+        &self,
+        setting: &Setting,
+        at: &str,
+        name: &str,
+        build: impl FnOnce(Builder<Tokio>) -> Builder<Tokio>,
+    ) -> Rc<Node> {
+        let identity = Identity::new(name, self.ip(at), &[("role", "node")]);
+        let node = Rc::new(Node::start(identity, setting, self.host(at), build));
+        self.nodes.borrow_mut().push(node.clone());
+        node
     }
 
     /// Starts a node of ours with tags of its own.
