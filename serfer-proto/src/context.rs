@@ -100,6 +100,13 @@ impl Cx<'_> {
         self.timers.set(Timer::Gossip, tick);
     }
 
+    /// Makes sure that what there is to record is stored, now or as soon as it may be.
+    pub(crate) fn snapshot_soon(&mut self) {
+        if self.params.keeps_snapshot {
+            self.timers.set_if_unset(Timer::Snapshot, self.now);
+        }
+    }
+
     /// Counts and traces something received that is not used.
     pub(crate) fn dropped(
         &mut self,

@@ -66,7 +66,12 @@ impl Endpoint {
         };
         let cx = &mut endpoint.core.cx(now);
         let meta = endpoint.serf.meta(cx);
-        endpoint.memberlist.announce(cx, &mut endpoint.serf, &meta);
+        let (memberlist, serf) = (&mut endpoint.memberlist, &mut endpoint.serf);
+        memberlist.announce(cx, serf, &meta);
+        if cx.params.keeps_snapshot {
+            let peers = serf.expect_peers(cx);
+            memberlist.rejoin(cx, serf, peers);
+        }
         Ok(endpoint)
     }
 
@@ -126,6 +131,10 @@ impl Endpoint {
         cx.stats.stores_failed += 1;
         tracing::warn!(%file, reason, "cannot store");
         cx.emit(Event::StoreFailed(StoreFailure { file, reason: reason.into() }));
+        match file {
+            StoredFile::Snapshot => self.serf.on_snapshot_failed(cx),
+            StoredFile::Keyring => {}
+        }
     }
 
     // ── time passed ──────────────────────────────────────────────────────────────────────────────
@@ -161,6 +170,7 @@ impl Endpoint {
             Timer::Keeper => memberlist.on_keeper_tick(cx, serf),
             Timer::CoalesceMembers => serf.flush_members(cx),
             Timer::CoalesceEvents => serf.flush_user_events(cx),
+            Timer::Snapshot => serf.on_snapshot_tick(cx, memberlist.incarnation()),
         }
     }
 
@@ -279,6 +289,13 @@ impl Endpoint {
     pub fn flush_events(&mut self, now: Instant) {
         let cx = &mut self.core.cx(at(&mut self.last_now, now));
         self.serf.flush(cx);
+    }
+
+    /// Stores at once, and for good, what a snapshot would get within half a second. To be called
+    /// before the process ends; after [`Event::Left`](crate::Event::Left) it has been done.
+    pub fn flush_snapshot(&mut self, now: Instant) {
+        let cx = &mut self.core.cx(at(&mut self.last_now, now));
+        self.serf.flush_snapshot(cx, self.memberlist.incarnation());
     }
 
     /// Asks all members to do something with their keys, ourselves included.

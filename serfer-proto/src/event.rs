@@ -29,6 +29,8 @@ pub enum Event {
     QueryClosed(QueryClosed),
     /// A join has tried all its addresses.
     JoinDone(JoinDone),
+    /// After a restart, those whom the snapshot knows have been tried.
+    RejoinDone(RejoinDone),
     /// Two nodes claim one name.
     Conflict(Conflict),
     /// All members have done what they were asked with their keys, or had the time to.
@@ -208,6 +210,16 @@ pub struct JoinDone {
     pub reached: Arc<[SocketAddr]>,
     /// The others, and why not.
     pub failed: Arc<[(SocketAddr, JoinFailure)]>,
+}
+
+/// A node that was started again has tried the members that its snapshot knows, one after another
+/// until one answered. Told once, and only if there were any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejoinDone {
+    /// Who answered. If nobody did, the seed keeper goes on trying.
+    pub reached: Option<SocketAddr>,
+    /// How many were tried.
+    pub tried: usize,
 }
 
 /// Why an address could not be joined.

@@ -97,6 +97,7 @@ mod output;
 mod params;
 mod rng;
 mod serf;
+mod snapshot;
 mod stats;
 mod stored;
 mod table;
@@ -117,8 +118,8 @@ pub use error::{
 };
 pub use event::{
     Ack, Conflict, Delivery, Event, JoinDone, JoinFailure, LeaveReport, MemberChange, MemberDelta,
-    MemberEvent, Query, QueryClosed, QueryEnd, Replay, Reply, ShutdownReason, StoreFailure,
-    UserEvent,
+    MemberEvent, Query, QueryClosed, QueryEnd, RejoinDone, Replay, Reply, ShutdownReason,
+    StoreFailure, UserEvent,
 };
 pub use ids::{JoinId, QueryId, StreamId};
 pub use ipnet::IpNet;
@@ -131,6 +132,7 @@ pub use member::{Member, Status, Versions};
 pub use memberlist::StreamEnd;
 pub use output::Output;
 pub use serf::{Coalesce, Coordinate, DIMENSIONS, Neighbor, Prune, QueryParams};
+pub use snapshot::{AfterLeave, LineFault, Recovered, SnapshotError, SnapshotProblem};
 pub use stats::{DropReason, Drops, Stats};
 pub use stored::{Durability, StoreWrite, StoredFile};
 pub use tags::{TAGS_LEN_MAX, Tags};

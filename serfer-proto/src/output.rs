@@ -93,7 +93,6 @@ impl Outbox {
     }
 
     /// Queues what is to be stored.
-    #[allow(dead_code, reason = "the layers above begin to store things")]
     pub(crate) fn store(
         &mut self,
         file: StoredFile,

@@ -12,6 +12,7 @@ use crate::config::{
 use crate::error::{ConfigError, ConfigFault, NameProblem, TagsError};
 use crate::incarnation;
 use crate::member::{Member, Versions};
+use crate::snapshot::Recovered;
 
 /// What both layers go by. Never changes.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Params {
     strict_names: bool,
     pub(crate) advertise: SocketAddr,
     pub(crate) incarnation: u32,
+    pub(crate) keeps_snapshot: bool,
     pub(crate) versions: Versions,
     /// Where members may be; anywhere if there are none.
     networks: Vec<IpNet>,
@@ -66,7 +68,8 @@ impl TryFrom<&Config> for Params {
             name: config.name.as_str().into(),
             strict_names: config.strict_names,
             advertise: SocketAddr::new(advertise.ip().to_canonical(), advertise.port()),
-            incarnation: config.incarnation,
+            incarnation: incarnation(config),
+            keeps_snapshot: config.recovered.is_some(),
             versions: versions(config),
             networks: config.networks.clone(),
             questions: config.questions.clone(),
@@ -115,6 +118,7 @@ impl TryFrom<&Config> for Params {
     }
 }
 
+/// What we announce.
 fn versions(config: &Config) -> Versions {
     Versions {
         protocol_min: 1,
@@ -124,6 +128,11 @@ fn versions(config: &Config) -> Versions {
         delegate_max: 5,
         delegate_cur: config.serf_protocol,
     }
+}
+
+/// The one to start above.
+fn incarnation(config: &Config) -> u32 {
+    config.recovered.as_ref().map_or(0, Recovered::incarnation).max(config.incarnation)
 }
 
 impl Params {

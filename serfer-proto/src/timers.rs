@@ -55,6 +55,8 @@ pub(crate) enum Timer {
     CoalesceMembers,
     /// When to tell the newest user events.
     CoalesceEvents,
+    /// When to store what waits to go into the snapshot.
+    Snapshot,
 }
 
 impl Timer {
@@ -80,6 +82,7 @@ impl Timer {
             Self::Keeper => "keeper",
             Self::CoalesceMembers => "coalesce-members",
             Self::CoalesceEvents => "coalesce-events",
+            Self::Snapshot => "snapshot",
         }
     }
 }

@@ -10,6 +10,7 @@ const LAYERS: [&[&str]; 5] = [
     &[
         "ids",
         "incarnation",
+        "snapshot",
         "stored",
         "tags",
         "keyring",

@@ -282,6 +282,9 @@ pub struct Limits {
     pub relayed_answers: usize,
     /// How many pings for others we can have open at once. 1,024.
     pub relayed_pings: usize,
+    /// How long a snapshot may be, in bytes, before it is compacted; 256 bytes for each member are
+    /// always allowed. 128 KiB, as in Go.
+    pub snapshot_len: usize,
     /// How many addresses are joined at the same time. 16.
     pub joins_at_once: usize,
 }
@@ -305,6 +308,7 @@ impl Default for Limits {
             relay_factor: 10,
             relayed_answers: 1024,
             relayed_pings: 1024,
+            snapshot_len: 128 << 10,
             joins_at_once: 16,
         }
     }

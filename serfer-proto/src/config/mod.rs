@@ -32,6 +32,7 @@ use ipnet::IpNet;
 use crate::error::{ConfigFault, TagsError};
 use crate::keyring::Keyring;
 use crate::member::Member;
+use crate::snapshot::Recovered;
 use crate::tags::Tags;
 
 const fn ms(ms: u64) -> Duration {
@@ -60,6 +61,7 @@ pub struct Config {
     pub(crate) strict_names: bool,
     pub(crate) advertise: Option<SocketAddr>,
     pub(crate) incarnation: u32,
+    pub(crate) recovered: Option<Recovered>,
     pub(crate) tags: Tags,
     pub(crate) label: Option<Label>,
     pub(crate) inbound_label: InboundLabel,
@@ -122,6 +124,7 @@ impl Config {
             strict_names: false,
             advertise: None,
             incarnation: 0,
+            recovered: None,
             tags: Tags::new(),
             label: None,
             inbound_label: InboundLabel::default(),
@@ -232,6 +235,23 @@ impl Config {
     pub fn incarnation(mut self, incarnation: u32) -> Self {
         self.incarnation = incarnation;
         self
+    }
+
+    /// Keeps a snapshot and goes on from what an earlier life left in it: with its clocks and its
+    /// incarnation, without the user events and queries that it had, and back in the cluster through
+    /// the members that it knew, see [`Event::RejoinDone`](crate::Event::RejoinDone). What is to be
+    /// written comes as [`Output::Store`](crate::Output::Store). By default there is none.
+    ///
+    /// A runtime that reads the file itself sets this. Go: `SnapshotPath`.
+    #[must_use]
+    pub fn recovered(mut self, recovered: Recovered) -> Self {
+        self.recovered = Some(recovered);
+        self
+    }
+
+    /// What was set by [`recovered`](Self::recovered).
+    pub fn recovery(&self) -> Option<&Recovered> {
+        self.recovered.as_ref()
     }
 
     /// Adds a tag, or replaces it.

@@ -364,10 +364,11 @@ impl Memberlist {
             PushPullReason::Join(..) | PushPullReason::Rejoin => {
                 self.keeper.on_tried(cx, peer, result.is_ok());
             }
-            PushPullReason::Periodic | PushPullReason::Reconnect => {}
+            PushPullReason::Periodic | PushPullReason::Recover | PushPullReason::Reconnect => {}
         }
         match reason {
             PushPullReason::Join(join, _) => self.on_join_attempt(cx, up, join, peer, result),
+            PushPullReason::Recover => self.on_rejoin_attempt(cx, up, peer, result),
             PushPullReason::Periodic | PushPullReason::Reconnect | PushPullReason::Rejoin => {
                 if let Err(failure) = result {
                     tracing::debug!(%peer, %failure, "push/pull failed");

@@ -95,6 +95,22 @@ impl Keeper {
         self.arm(cx);
     }
 
+    /// A member that we knew before we were started again is not here.
+    pub(super) fn keep_missing(&mut self, cx: &mut Cx<'_>, node: Arc<Node>) {
+        let Some(settings) = &cx.params.seed_keeper else {
+            return;
+        };
+        let dead = self.kept.len() - self.seeds;
+        let addr = node.addr();
+        if !self.kept.contains_key(&addr) && dead < settings.dead {
+            let who = Who::Dead(node, cx.now);
+            let mut kept = Kept { who, due: None, wait: settings.retry_min };
+            kept.set_due(cx.rng, cx.now, settings);
+            self.kept.insert(addr, kept);
+            self.arm(cx);
+        }
+    }
+
     /// An address has been tried, by us or in a join. Whoever is there is with us now, or not.
     pub(super) fn on_tried(&mut self, cx: &mut Cx<'_>, addr: SocketAddr, reached: bool) {
         let Some(settings) = &cx.params.seed_keeper else {

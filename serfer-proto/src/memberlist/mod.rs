@@ -20,6 +20,7 @@ mod members;
 pub(crate) mod packing;
 mod probe;
 mod push_pull;
+mod rejoin;
 mod state;
 mod suspicion;
 
@@ -38,10 +39,11 @@ use keeper::Keeper;
 use members::Members;
 use packing::Lane;
 use probe::Prober;
+use rejoin::Rejoin;
 
 use crate::config::Config;
 use crate::context::Cx;
-use crate::event::{JoinDone, Replay};
+use crate::event::{JoinDone, RejoinDone, Replay};
 use crate::link::Checksum;
 use crate::member::Node;
 use crate::rng::Rng;
@@ -109,6 +111,12 @@ pub(crate) trait Delegate {
     /// All addresses of a join have been tried.
     fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone);
 
+    /// Those whom an earlier life of ours knew have been tried.
+    fn on_rejoin_done(&mut self, cx: &mut Cx<'_>, done: RejoinDone);
+
+    /// Nodes that an earlier life of ours knew and that are not here, at most `count`.
+    fn missing(&self, cx: &Cx<'_>, count: usize) -> Vec<Arc<Node>>;
+
     /// Whether a node that died at `since` should still be looked for.
     fn wants_back(&self, cx: &Cx<'_>, node: &Arc<Node>, since: Instant) -> bool;
 
@@ -128,6 +136,7 @@ pub(crate) struct Memberlist {
     queue: BroadcastQueue,
     exchanges: Exchanges,
     joins: Joins,
+    rejoin: Rejoin,
     keeper: Keeper,
     claims: Claims,
     /// The packet being put together.
@@ -153,6 +162,7 @@ impl Memberlist {
             queue: BroadcastQueue::new(config.limits.queue_bytes),
             exchanges: Exchanges::default(),
             joins: Joins::default(),
+            rejoin: Rejoin::default(),
             keeper: Keeper::default(),
             claims: Claims::default(),
             packet: Compound::default(),

@@ -29,6 +29,8 @@ pub(super) enum PushPullReason {
     Join(JoinId, Replay),
     /// From time to time.
     Periodic,
+    /// We start again and come back through somebody whom we knew.
+    Recover,
     /// A failed member may be back.
     Reconnect,
     /// Somebody whom we lost may be there.
@@ -39,7 +41,7 @@ impl PushPullReason {
     pub(super) fn replay(self) -> Option<Replay> {
         match self {
             Self::Join(_, replay) => Some(replay),
-            Self::Reconnect | Self::Rejoin => Some(Replay::Deliver),
+            Self::Recover | Self::Reconnect | Self::Rejoin => Some(Replay::Deliver),
             Self::Periodic => None,
         }
     }

@@ -378,6 +378,7 @@ impl Memberlist {
         };
         self.leaving = true;
         self.joins.cancel(cx, up);
+        self.rejoin = super::rejoin::Rejoin::default();
         self.keeper.clear(cx);
         let node = self.members[me].node.clone();
         self.members.set_state(me, State::Left, cx.now);
@@ -428,10 +429,11 @@ impl Memberlist {
     }
 
     /// Makes our incarnation higher than it was and than `accused`.
-    fn raise_me(&mut self, cx: &Cx<'_>, accused: u32) {
+    fn raise_me(&mut self, cx: &mut Cx<'_>, accused: u32) {
         if let Some(me) = self.members.me() {
             let number = self.incarnation().max(accused).saturating_add(1);
             self.members[me].incarnation.raise(number, cx.uptime());
+            cx.snapshot_soon();
         }
     }
 

@@ -10,9 +10,9 @@ const REACH: u64 = 1 << 32;
 pub(crate) struct LamportClock(u64);
 
 impl LamportClock {
-    /// A clock that has seen nothing.
-    pub(crate) fn new() -> Self {
-        Self(1)
+    /// A clock that has seen this time in an earlier life; 0 is none.
+    pub(crate) fn after(seen: u64) -> Self {
+        Self(seen.saturating_add(1))
     }
 
     pub(crate) fn time(self) -> u64 {
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn a_clock_moves_behind_whatever_it_sees() {
-        let mut clock = LamportClock::new();
+        let mut clock = LamportClock::after(0);
         assert_eq!(clock.time(), 1);
         clock.increment();
         assert_eq!(clock.time(), 2);
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn nobody_can_push_it_out_of_reach() {
-        let clock = LamportClock::new();
+        let clock = LamportClock::after(0);
         assert!(clock.can_reach(1 << 32));
         assert!(!clock.can_reach(2 + (1 << 32)));
         assert!(!clock.can_reach(u64::MAX));

@@ -71,6 +71,7 @@ impl Serf {
             }
         }
         self.phase = Phase::Announcing;
+        self.record_leave(cx);
         let name = cx.params.name.clone();
         self.goodbye.report.others = self.live_others(cx);
         let heard = self.broadcast_leave(cx, &name, Prune::No, Kind::Farewell);
@@ -126,6 +127,7 @@ impl Serf {
             let report = self.leave_report();
             tracing::info!(%report, "left");
             self.flush(cx);
+            self.flush_snapshot(cx, memberlist.incarnation());
             cx.emit(Event::Left(report));
         } else {
             cx.timers.set(Timer::Leave, cx.now + patience);

@@ -170,6 +170,7 @@ impl Serf {
             return false;
         };
         let Some(key) = self.members.find(name) else {
+            self.miss_no_more(cx, name);
             return self.note_intent(cx, name, Intent::Leave, leave.ltime);
         };
         if *name == *cx.params.name && !self.phase.is_alive() {
@@ -218,6 +219,7 @@ impl Serf {
             return None;
         }
         self.clock.witness(ltime);
+        self.record_clock(cx);
         Some(name)
     }
 
@@ -257,6 +259,7 @@ impl Serf {
             self.erase(cx, key);
         }
         self.recent_intents.expire(cx.now, settings.recent_intent_timeout);
+        self.give_up_missing(cx);
         self.arm_reap(cx);
     }
 
@@ -307,12 +310,12 @@ impl Serf {
     }
 
     /// Wakes for those that are gone and for intents that wait, and only as long as there are any.
-    fn arm_reap(&self, cx: &mut Cx<'_>) {
+    pub(super) fn arm_reap(&self, cx: &mut Cx<'_>) {
         let gone = &self.departures.gone;
         if gone.is_empty() {
             cx.timers.clear(Timer::Reconnect);
         }
-        if gone.is_empty() && self.recent_intents.is_empty() {
+        if gone.is_empty() && self.recent_intents.is_empty() && !self.misses_any() {
             cx.timers.clear(Timer::Reap);
         } else {
             let at = cx.now + cx.params.members.reap_interval;
@@ -333,6 +336,7 @@ impl Serf {
     }
 
     fn emit_member(&mut self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {
+        self.record_member(cx, change, key);
         let member = self.members[key].member.clone();
         let count = match change {
             MemberChange::Join => &mut cx.stats.joins,

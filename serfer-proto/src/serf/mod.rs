@@ -27,6 +27,7 @@ mod query_params;
 mod relay;
 mod ring;
 mod rotation;
+mod snapshotter;
 mod user_event;
 mod vivaldi;
 mod watch;
@@ -48,6 +49,7 @@ use members::{Departures, Entry};
 use query::PastQuery;
 use relay::Relayed;
 use ring::Ring;
+use snapshotter::Snapshotter;
 use user_event::PastEvent;
 use watch::Watch;
 
@@ -59,12 +61,13 @@ pub use user_event::Coalesce;
 
 use crate::config::Config;
 use crate::context::Cx;
-use crate::event::{Conflict, Event, JoinDone, Replay};
+use crate::event::{Conflict, Event, JoinDone, RejoinDone, Replay};
 use crate::member::{Member, Node, Status};
 use crate::memberlist::Delegate;
 use crate::memberlist::broadcast::{BroadcastQueue, Kind, transmit_limit};
 use crate::memberlist::packing::Lane;
 use crate::rng::Rng;
+use crate::snapshot::Recovered;
 use crate::stats::{DropReason, Stats};
 use crate::table::Table;
 use crate::tags::Tags;
@@ -102,6 +105,8 @@ pub(crate) struct Serf {
     keys: Keys,
 
     queues: Queues,
+    /// `None` if no snapshot is kept.
+    snapshotter: Option<Box<Snapshotter>>,
 }
 
 /// Broadcasts by class. The order is the order in which they fill packets.
@@ -131,6 +136,10 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 impl Serf {
     pub(crate) fn new(config: &Config, rng: &mut Rng) -> Self {
         let limits = &config.limits;
+        let earlier = config.recovered.as_ref();
+        let clock = |seen: fn(&Recovered) -> u64| LamportClock::after(earlier.map_or(0, seen));
+        // What an earlier life has seen is not told again.
+        let ltime_min = |seen: fn(&Recovered) -> u64| earlier.map_or(0, |it| seen(it) + 1);
         Self {
             phase: Phase::Alive,
             goodbye: Goodbye::default(),
@@ -139,11 +148,11 @@ impl Serf {
             departures: Departures::default(),
             watch: Watch::default(),
             recent_intents: RecentIntents::default(),
-            clock: LamportClock::new(),
-            event_clock: LamportClock::new(),
-            query_clock: LamportClock::new(),
-            event_ltime_min: 0,
-            query_ltime_min: 0,
+            clock: clock(Recovered::clock),
+            event_clock: clock(Recovered::event_clock),
+            query_clock: clock(Recovered::query_clock),
+            event_ltime_min: ltime_min(Recovered::event_clock),
+            query_ltime_min: ltime_min(Recovered::query_clock),
             events: Ring::new(limits.ring, limits.ring_slot),
             queries: Ring::new(limits.ring, limits.ring_slot),
             asked: Asked::default(),
@@ -159,6 +168,7 @@ impl Serf {
                 events: BroadcastQueue::new(limits.queue_bytes),
                 deep: [false; 3],
             },
+            snapshotter: Snapshotter::new(config),
         }
     }
 
@@ -274,6 +284,7 @@ impl Serf {
                 clock.witness(seen);
             }
         }
+        self.record_clock(cx);
         self.merge_intents(cx, from, theirs);
         if join == Some(Replay::Skip) {
             self.event_ltime_min = self.event_ltime_min.max(theirs.event_ltime);
@@ -466,6 +477,7 @@ impl Delegate for Serf {
     fn wants_back(&self, cx: &Cx<'_>, node: &Arc<Node>, since: Instant) -> bool {
         match self.members.find(&node.name) {
             Some(key) => self.members[key].member.status == Status::Failed,
+            None if self.misses(&node.name) => true,
             None => {
                 let member = Member { node: node.clone(), status: Status::Failed };
                 let settings = &cx.params.members;
@@ -478,6 +490,15 @@ impl Delegate for Serf {
         if self.is_live_other(cx, to) {
             self.goodbye.told.insert(to);
         }
+    }
+
+    fn on_rejoin_done(&mut self, cx: &mut Cx<'_>, done: RejoinDone) {
+        tracing::info!(reached = ?done.reached, tried = done.tried, "rejoined");
+        cx.emit(Event::RejoinDone(done));
+    }
+
+    fn missing(&self, cx: &Cx<'_>, count: usize) -> Vec<Arc<Node>> {
+        self.missing_nodes(cx, count)
     }
 
     fn on_farewell_sent(&mut self, cx: &mut Cx<'_>) {

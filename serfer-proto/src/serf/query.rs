@@ -80,6 +80,7 @@ impl Serf {
         query: &serf_message::Query<'_>,
         (id, name, source): (QueryId, &str, &str),
     ) {
+        self.record_query(cx, query.ltime);
         let wants_ack = query.flags & FLAG_ACK != 0;
         let answer_to = self.answer_to(query, name, source);
         let timeout = Duration::from_nanos(u64::try_from(query.timeout).unwrap_or(0));

@@ -105,6 +105,7 @@ impl Serf {
         let payload = Bytes::copy_from_slice(event.payload);
         let past = PastEvent { name: name.clone(), payload: payload.clone() };
         self.events.insert(event.ltime, past);
+        self.record_user_event(cx, event.ltime);
         let coalesce = event.coalesce;
         self.emit(cx, Event::User(UserEvent { ltime: event.ltime, name, payload, coalesce }));
         true

@@ -210,6 +210,7 @@ fn few() -> Limits {
         relay_factor: 2,
         relayed_answers: 2,
         relayed_pings: 2,
+        snapshot_len: 256,
         joins_at_once: 2,
     }
 }
