@@ -95,3 +95,28 @@ impl Disk {
         }
     }
 }
+
+/// What is written, line by line: `+` is appended, `=` stands in a new file.
+pub(crate) fn describe_write(
+    file: StoredFile,
+    write: StoreWrite,
+    durability: Durability,
+    bytes: &[u8],
+) -> Vec<String> {
+    if file == StoredFile::Keyring {
+        return vec![format!("{file} replaced")];
+    }
+    let sign = match write {
+        StoreWrite::Append => '+',
+        StoreWrite::Replace => '=',
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines: Vec<_> = text.lines().map(|line| format!("{file} {sign} {line}")).collect();
+    if (write, durability) == (StoreWrite::Append, Durability::Synced) {
+        match lines.last_mut() {
+            Some(last) => last.push_str(" (synced)"),
+            None => lines.push(format!("{file} synced")),
+        }
+    }
+    lines
+}

@@ -186,10 +186,11 @@ impl Sim {
         it.disk.crash(it.unsynced);
     }
 
-    /// Starts a node's process again, after killing it if it runs. It remembers nothing.
+    /// Starts a node's process again, after killing it if it runs. It remembers what is in its
+    /// snapshot, if [it keeps one](Config::recovered), and nothing else.
     ///
     /// # Panics
-    /// If its configuration does not work.
+    /// If its configuration does not work, or its snapshot is none.
     #[track_caller]
     pub fn restart(&mut self, node: NodeId) {
         if self.endpoint(node).is_some() {

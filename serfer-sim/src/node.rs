@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use serfer_proto::{Config, Endpoint, Event, StreamId};
+use serfer_proto::{Config, Endpoint, Event, Recovered, SnapshotError, StoredFile, StreamId};
 
 use crate::dice::Dice;
 use crate::disk::{Disk, Unsynced};
@@ -110,6 +110,12 @@ impl Node {
             disk: Disk::default(),
             unsynced: Unsynced::default(),
         }
+    }
+
+    /// What it finds on its disk, if it keeps a snapshot and has one.
+    pub(crate) fn recovered(&self) -> Option<Result<Recovered, SnapshotError>> {
+        let after_leave = self.config.recovery()?.after_leave();
+        Some(Recovered::replay(self.disk.read(StoredFile::Snapshot)?, after_leave))
     }
 
     /// The address of another stream that it dials.

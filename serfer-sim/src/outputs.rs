@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serfer_proto::{Durability, Endpoint, Event, Output, StoreWrite, StoredFile, StreamId};
 
+use crate::disk::describe_write;
 use crate::network::{ChunkFate, Fate, Plug};
 use crate::node::{NodeId, Recorded};
 use crate::pipes::{Item, PipeEnd};
@@ -90,9 +91,16 @@ impl Sim {
         bytes: &[u8],
     ) {
         let node = &mut self.nodes[id.index()];
-        if node.disk.write(file, write, durability, bytes).is_err() {
+        let written = node.disk.write(file, write, durability, bytes);
+        if written.is_err() {
             let life = node.lives;
             self.queue.push(self.now, Due::StoreFailed { node: id, life, file });
+        }
+        if let Some(trace) = &mut self.trace {
+            let failed = if written.is_err() { " (fails)" } else { "" };
+            for line in describe_write(file, write, durability, bytes) {
+                trace.store(self.now, id, &format!("{line}{failed}"));
+            }
         }
     }
 

@@ -276,7 +276,15 @@ impl Sim {
         let node = &mut self.nodes[id.index()];
         node.lives += 1;
         let seed = node.dice.numbered(node.lives.into()).seed();
-        node.endpoint = Some(Endpoint::new(node.config.clone(), seed, now)?);
+        let mut config = node.config.clone();
+        let mut skipped = Vec::new();
+        if let Some(recovered) = node.recovered() {
+            let recovered = recovered.expect("whoever spoils a snapshot does not restart the node");
+            skipped.extend(recovered.problems().iter().map(|it| format!("snapshot: {it}")));
+            config = config.recovered(recovered);
+        }
+        node.endpoint = Some(Endpoint::new(config, seed, now)?);
+        skipped.iter().for_each(|problem| self.note_fault(id, problem));
         self.drain(id);
         Ok(())
     }

@@ -56,6 +56,8 @@ pub enum Kind {
     Serf,
     /// What is written to a stream.
     Stream,
+    /// What is written to a disk.
+    Disk,
     /// What an application is told.
     Event,
     /// What is done to nodes and network.
@@ -64,8 +66,8 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Probe, Self::State, Self::Serf, Self::Stream, Self::Event, Self::Fault];
+    pub const ALL: [Self; 7] =
+        [Self::Probe, Self::State, Self::Serf, Self::Stream, Self::Disk, Self::Event, Self::Fault];
 }
 
 impl fmt::Display for Kind {
@@ -75,6 +77,7 @@ impl fmt::Display for Kind {
             Self::State => "state",
             Self::Serf => "serf",
             Self::Stream => "stream",
+            Self::Disk => "disk",
             Self::Event => "event",
             Self::Fault => "fault",
         })
@@ -191,6 +194,10 @@ impl Trace {
     pub(crate) fn event(&mut self, at: Duration, node: NodeId, event: &Event) {
         let text = describe_event(event, &self.describer);
         self.push(at, Some(node), None, vec![Kind::Event], format!("event {text}"));
+    }
+
+    pub(crate) fn store(&mut self, at: Duration, node: NodeId, text: &str) {
+        self.push(at, Some(node), None, vec![Kind::Disk], format!("disk {text}"));
     }
 
     pub(crate) fn fault(&mut self, at: Duration, node: Option<NodeId>, text: &str) {

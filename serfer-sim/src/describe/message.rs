@@ -187,6 +187,10 @@ pub(super) fn event(event: &Event, describer: &Describer) -> String {
             }
             text
         }
+        Event::RejoinDone(it) => match it.reached {
+            Some(addr) => format!("rejoin-done {}", name_at(addr)),
+            None => format!("rejoin-done (none of {})", it.tried),
+        },
         Event::Conflict(it) => {
             format!("conflict {} with {}", it.existing.name(), name_at(it.other))
         }

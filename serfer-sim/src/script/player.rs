@@ -46,6 +46,7 @@ impl Player {
             "isolate" | "down" | "up" | "pause" | "suspend" | "resume" | "crash" | "move" => {
                 self.fault(&name, it)?;
             }
+            "disk" => self.disk(it)?,
             "join" | "leave" | "force-leave" | "tags" => self.membership(&name, it)?,
             "event" | "query" | "respond" => self.message(&name, it)?,
             "key" | "rotate" => self.keys(&name, it)?,
@@ -117,6 +118,10 @@ impl Player {
             settings.set(changes);
             let config = settings.config(&name)?;
             self.sim.configure(id, config);
+        }
+        if let Some(Err(error)) = self.sim.nodes[id.index()].recovered() {
+            self.printed.push(format!("error: {error}"));
+            return Ok(());
         }
         if remembers {
             self.sim.restart_remembering(id);

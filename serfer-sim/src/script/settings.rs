@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serfer_proto::{
-    Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Keyring, Label,
-    Leave, Limits, Members, NameConflicts, Probe, Queries, Reclaim, Suspicion,
+    AfterLeave, Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel,
+    Keyring, Label, Leave, Limits, Members, NameConflicts, Probe, Queries, Reclaim, Recovered,
+    Suspicion,
 };
 
 use super::words::{Result, parse, switch, time};
@@ -23,6 +24,17 @@ impl Settings {
     /// The label that was set.
     pub(super) fn label(&self) -> &str {
         self.0.get("label").map_or("", String::as_str)
+    }
+
+    /// What a node that is to keep a snapshot starts with.
+    fn recovered(&self) -> Result<Option<Recovered>> {
+        let after_leave = match self.0.get("after-leave").map_or("stay-away", String::as_str) {
+            "stay-away" => AfterLeave::StayAway,
+            "rejoin" => AfterLeave::Rejoin,
+            other => return Err(format!("`{other}` is neither stay-away nor rejoin")),
+        };
+        let keeps = self.0.get("snapshot").map_or(Ok(false), |value| switch("snapshot", value))?;
+        Ok(keeps.then(|| Recovered::nothing(after_leave)))
     }
 
     /// The configuration of a node of this name.
@@ -67,6 +79,9 @@ impl Settings {
                 let own = timeouts.iter().find(|(name, _)| *name == member.name());
                 own.map_or(timeout, |(_, own)| *own)
             });
+        }
+        if let Some(recovered) = self.recovered()? {
+            config = config.recovered(recovered);
         }
         Ok(config
             .members(groups.members)
@@ -123,6 +138,8 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
         "names" if value == "strict" => config.strict_names(),
         "names" => return Err(format!("`{value}` is not strict")),
         "protocol" => config.serf_protocol(parse(key, value)?),
+        // These belong together, see `recovered`.
+        "after-leave" | "snapshot" => config,
         "push-pull" => config.push_pull_interval(time_or_never(value)?),
         "stream.timeout" => config.stream_timeout(time(value)?),
         _ => return Err(unknown(key)),
@@ -195,6 +212,7 @@ impl Groups {
             "limit.ring" => self.limits.ring = parse(key, value)?,
             "limit.queries" => self.limits.open_queries = parse(key, value)?,
             "limit.relays" => self.limits.relayed_answers = parse(key, value)?,
+            "limit.snapshot" => self.limits.snapshot_len = parse(key, value)?,
             "limit.joins" => self.limits.joins_at_once = parse(key, value)?,
             _ => return Err(unknown(key)),
         }

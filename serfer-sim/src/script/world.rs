@@ -1,8 +1,11 @@
 //! Commands about the network and about machines.
 
+use serfer_proto::StoredFile;
+
 use super::player::{Player, arrow, node, nodes};
 use super::words::{Result, Words, latency, parse};
 use crate::conditions::{Bandwidth, Traffic, Tune};
+use crate::disk::Unsynced;
 
 impl Player {
     pub(super) fn conditions(&mut self, name: &str, words: &mut Words) -> Result<()> {
@@ -74,6 +77,39 @@ impl Player {
                 let addr = words.next("an address")?;
                 self.sim.readdress(id, parse("move", &addr)?);
             }
+        }
+        Ok(())
+    }
+}
+
+/// What there is of a disk.
+impl Player {
+    pub(super) fn disk(&mut self, words: &mut Words) -> Result<()> {
+        let id = node(&self.sim, &words.next("a node")?)?;
+        if let Some(unsynced) = words.named("unsynced") {
+            let unsynced = match unsynced.as_str() {
+                "kept" => Unsynced::Kept,
+                "lost" => Unsynced::Lost,
+                "torn" => Unsynced::Torn,
+                other => return Err(format!("`{other}` is not kept, lost or torn")),
+            };
+            self.sim.unsynced(id, unsynced);
+            return Ok(());
+        }
+        let mut content = self.sim.file(id, StoredFile::Snapshot).unwrap_or_default().to_vec();
+        match words.next_if_any().as_deref() {
+            None => {
+                let content = String::from_utf8_lossy(&content);
+                self.printed.extend(content.lines().map(str::to_owned));
+            }
+            Some("fails") => self.sim.disk_fails(id),
+            Some("works") => self.sim.disk_works(id),
+            Some("append") => {
+                content.extend_from_slice(words.next("a line")?.as_bytes());
+                content.extend(if words.flag("torn") { "" } else { "\n" }.bytes());
+                self.sim.put_file(id, StoredFile::Snapshot, &content);
+            }
+            Some(other) => return Err(format!("`{other}` is nothing a disk does")),
         }
         Ok(())
     }
