@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serfer_proto::{Config, Endpoint, Keyring, Replay, SecretKey, SecretKeyError};
+use serfer_proto::{AfterLeave, Config, Endpoint, Keyring, Replay, SecretKey, SecretKeyError};
 
 use crate::address::{Address, DEFAULT_PORT, Resolver, to_advertise};
 use crate::driver::{self, Driver};
@@ -18,6 +18,7 @@ use crate::runtime::Runtime;
 use crate::seeds::Finder;
 use crate::serfer::Serfer;
 use crate::shared::Shared;
+use crate::snapshot;
 use crate::store::{self, Files};
 use crate::tasks::Tasks;
 
@@ -43,6 +44,7 @@ pub struct Builder<R> {
     router: Option<Router>,
     event_buffer: usize,
     files: Files,
+    after_leave: AfterLeave,
 }
 
 impl<R: Runtime> Builder<R> {
@@ -61,6 +63,7 @@ impl<R: Runtime> Builder<R> {
             router: None,
             event_buffer: EVENT_BUFFER,
             files: Files::default(),
+            after_leave: AfterLeave::default(),
         }
     }
 
@@ -157,6 +160,25 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Keeps a snapshot in this file, and goes on from what is in it: with the clocks of the life
+    /// before, without telling old user events again, and back in the cluster through the members
+    /// it knew, in the background; [`Event::RejoinDone`](serfer_proto::Event::RejoinDone) tells
+    /// how that went. `serf agent` can go on from the file, and this from an agent's.
+    ///
+    /// No other process may use the file at the same time. If it cannot be written while the node
+    /// runs, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) tells. Go: `SnapshotPath`.
+    pub fn snapshot(mut self, path: impl Into<PathBuf>) -> Self {
+        self.files.snapshot = Some(path.into());
+        self
+    }
+
+    /// Whether a node with a [snapshot](Self::snapshot) that left comes back by itself when it is
+    /// started again. By default it does not.
+    pub fn after_leave(mut self, after_leave: AfterLeave) -> Self {
+        self.after_leave = after_leave;
+        self
+    }
+
     /// Starts the node, and joins if there are seeds.
     ///
     /// # Errors
@@ -166,6 +188,7 @@ impl<R: Runtime> Builder<R> {
         if let Some(router) = &self.router {
             router.check()?;
         }
+        self.recover().await?;
         let to_create = self.load_keyring().await?;
         let resolver = resolver(self.runtime.clone());
         let (udp, listener, bound) = self.bind_sockets(&resolver).await?;
@@ -215,6 +238,15 @@ impl<R: Runtime> Builder<R> {
     pub async fn run(self) -> Result<(), Error> {
         let serfer = self.start().await?;
         serfer.wait().await;
+        Ok(())
+    }
+
+    /// Takes what the snapshot has, if one is kept.
+    async fn recover(&mut self) -> Result<(), Error> {
+        if let Some(path) = &self.files.snapshot {
+            let recovered = snapshot::recover(&self.runtime, path, self.after_leave).await?;
+            self.config = self.config.clone().recovered(recovered);
+        }
         Ok(())
     }
 

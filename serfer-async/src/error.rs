@@ -10,6 +10,7 @@ use serfer_proto::{
 
 use crate::keyring_file::KeyringFileError;
 use crate::router::RouteError;
+use crate::snapshot::SnapshotFileError;
 use crate::uri::UriError;
 
 pub use crate::shared::Closed;
@@ -49,6 +50,9 @@ pub enum Error {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The snapshot cannot be used.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotFileError),
     /// A join cannot even be tried.
     #[error(transparent)]
     Join(#[from] JoinError),

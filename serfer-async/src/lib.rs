@@ -23,6 +23,7 @@ mod runtime;
 mod seeds;
 mod serfer;
 mod shared;
+mod snapshot;
 mod store;
 mod stream;
 mod tasks;
@@ -45,17 +46,19 @@ pub use router::{
 };
 pub use runtime::Runtime;
 pub use serfer::Serfer;
+pub use snapshot::{SnapshotFileError, SnapshotFileProblem};
 pub use uri::{EventUri, Sent, TagValue, UriError, UriKind, UriProblem};
 
 pub use bytes::Bytes;
 pub use serfer_proto::{
-    self, Coalesce, Coalescing, Compression, Config, ConfigError, Conflict, Coordinate,
+    self, AfterLeave, Coalesce, Coalescing, Compression, Config, ConfigError, Conflict, Coordinate,
     Coordinates, Delivery, DropReason, Encryption, Event, EventError, ExprProblem, ForceLeaveError,
     Gossip, InboundLabel, IpNet, JoinError, JoinFailure, Keyring, Label, Leave, LeaveReport,
     Limits, Member, MemberChange, MemberEvent, Members, NameConflicts, Neighbor, Probe, Prune,
-    Queries, Query, QueryEnd, QueryError, QueryId, QueryParams, Reclaim, Replay, Reply,
-    RespondError, SecretKey, SecretKeyError, SeedKeeper, ShutdownReason, Stats, Status,
-    StoreFailure, StoredFile, Suspicion, Tags, TagsError, UserEvent, Versions,
+    Queries, Query, QueryEnd, QueryError, QueryId, QueryParams, Reclaim, Recovered, RejoinDone,
+    Replay, Reply, RespondError, SecretKey, SecretKeyError, SeedKeeper, ShutdownReason,
+    SnapshotError, SnapshotProblem, Stats, Status, StoreFailure, StoredFile, Suspicion, Tags,
+    TagsError, UserEvent, Versions,
 };
 pub use serfer_proto::{
     Fingerprint, KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, KeyringError, Lag, Laggard,

@@ -126,8 +126,10 @@ impl Shared {
         self.tasks.stop();
         let now = (self.clock)();
         let readers = self.with(|state| {
-            // Events that were held back are the last ones; nothing else is done any more.
+            // Events that were held back are the last ones, and so is what goes into the snapshot;
+            // nothing else is done any more.
             state.endpoint.flush_events(now);
+            state.endpoint.flush_snapshot(now);
             let mut unsent = Vec::new();
             let readers = loop {
                 unsent.clear();

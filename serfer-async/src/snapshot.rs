@@ -1,0 +1,79 @@
+//! Reading a snapshot, before anything starts.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use serfer_proto::{AfterLeave, Recovered, SnapshotError, StoredFile};
+
+use crate::runtime::Runtime;
+use crate::store;
+
+/// Why a snapshot cannot be used. Nothing was changed in the file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotFileProblem {
+    /// It is a directory, a pipe or a device. Name another.
+    #[error("is not a regular file")]
+    NotAFile,
+    /// It cannot be read. See to its permissions.
+    #[error("cannot be read: {0}")]
+    Unreadable(io::Error),
+    /// It cannot be written, or not be created. See to the permissions, also of its directory, which
+    /// has to be there.
+    #[error("cannot be written: {0}")]
+    Unwritable(io::Error),
+    /// Most of its lines are wrong. Move it away, or name another.
+    #[error("is {0}")]
+    Foreign(#[from] SnapshotError),
+}
+
+/// A snapshot that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("snapshot {} {problem}", path.display())]
+pub struct SnapshotFileError {
+    /// The file as it was given.
+    pub path: PathBuf,
+    /// What is wrong.
+    #[source]
+    pub problem: SnapshotFileProblem,
+}
+
+/// Reads what an earlier life left, on a thread that may block, and sees whether the file can be
+/// written.
+pub(crate) async fn recover<R: Runtime>(
+    runtime: &R,
+    path: &Path,
+    after_leave: AfterLeave,
+) -> Result<Recovered, SnapshotFileError> {
+    let path = path.to_owned();
+    let recover = move || match read(&path) {
+        Ok(snapshot) => match Recovered::replay(&snapshot, after_leave) {
+            Ok(recovered) => {
+                for problem in recovered.problems() {
+                    tracing::warn!(path = %path.display(), %problem, "skipped in the snapshot");
+                }
+                Ok(recovered)
+            }
+            Err(error) => Err(SnapshotFileError { path, problem: error.into() }),
+        },
+        Err(problem) => Err(SnapshotFileError { path, problem }),
+    };
+    runtime.unblock(recover).await
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, SnapshotFileProblem> {
+    match fs::metadata(path) {
+        // To open a pipe could take for ever.
+        Ok(metadata) if !metadata.is_file() => return Err(SnapshotFileProblem::NotAFile),
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            store::create(path, StoredFile::Snapshot).map_err(SnapshotFileProblem::Unwritable)?;
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(SnapshotFileProblem::Unreadable(error)),
+    }
+    let snapshot = fs::read(path).map_err(SnapshotFileProblem::Unreadable)?;
+    OpenOptions::new().append(true).open(path).map_err(SnapshotFileProblem::Unwritable)?;
+    Ok(snapshot)
+}
