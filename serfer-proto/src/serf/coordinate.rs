@@ -69,7 +69,8 @@ impl<const D: usize> Coordinate<D> {
     /// the longest round trip that counts, 10 s, and every number is one.
     ///
     /// Unlike Go's `IsValid`, which takes any numbers that are ones. A single coordinate with a
-    /// negative error then throws a node out of the solar system.
+    /// negative error then throws a node out of the solar system. A member that lies within these
+    /// bounds can still lead others astray, by seconds, until they have heard enough from the rest.
     pub fn is_plausible(&self) -> bool {
         self.check().is_ok()
     }

@@ -362,6 +362,34 @@ mod tests {
         assert_eq!(*me.coordinate(), Coordinate::ORIGIN);
     }
 
+    /// Whatever can be said, as far away as can be, as often as one likes.
+    #[test]
+    fn what_a_liar_did_wears_off() {
+        let mut rng = rng();
+        for _ in 0..20 {
+            let (mut me, mut liar) = (Vivaldi::<8>::new(), LatencyFilter::default());
+            for _ in 0..500 {
+                let vec = std::array::from_fn(|_| (rng.f64() - 0.5) * 7.0);
+                let (error, height) = (rng.f64() * ERROR_MAX, rng.f64() * REACH);
+                let adjustment = (rng.f64() - 0.5) * 2.0 * REACH;
+                let lie = Coordinate { vec, error, adjustment, height };
+                let _ = me.update(&mut liar, &lie, ms(500.0 * rng.f64()), &mut rng);
+                assert!(me.coordinate().is_plausible());
+            }
+            let honest: [Coordinate; 8] = std::array::from_fn(|axis| Coordinate {
+                vec: std::array::from_fn(|at| if at == axis { 0.005 } else { 0.0 }),
+                error: 0.2,
+                ..Coordinate::ORIGIN
+            });
+            let mut filters = [LatencyFilter::default(); 8];
+            for at in (0..200).flat_map(|_| 0..8) {
+                me.update(&mut filters[at], &honest[at], ms(10.0), &mut rng).unwrap();
+            }
+            let distance = me.coordinate().distance(&honest[0]);
+            assert!(distance.abs_diff(ms(10.0)) < ms(2.0), "{distance:?}");
+        }
+    }
+
     #[test]
     fn whoever_is_nowhere_starts_again() {
         let (mut me, mut rng) = (Vivaldi::<3>::new(), rng());
