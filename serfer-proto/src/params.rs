@@ -210,7 +210,7 @@ fn check_strictly(name: &str) -> Result<(), NameProblem> {
     }
 }
 
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 19] {
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 20] {
     let limits = &config.limits;
     let count = |count: usize| count as u64;
     [
@@ -230,6 +230,7 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 19] {
         ("user event length", count(config.user_event_len_max), 1, 9216),
         ("ring limit", count(limits.ring), 1, 1 << 20),
         ("ring slot limit", count(limits.ring_slot), 1, 1 << 20),
+        ("ring limit in bytes", count(limits.ring_bytes), 1, 1 << 30),
         ("member limit", count(limits.members), 1, 1 << 31),
         ("stream length limit", count(limits.stream_len), 1024, 1 << 31),
         ("joins at once", count(limits.joins_at_once), 1, 1 << 20),
@@ -325,7 +326,7 @@ mod tests {
             ..config.gossip
         };
         config.queries = Queries { timeout_mult: 0, len_max: 0, response_len_max: 0 };
-        let limits = Limits { ring: 0, ring_slot: 0, members: 0, ..config.limits };
+        let limits = Limits { ring: 0, ring_slot: 0, ring_bytes: 0, members: 0, ..config.limits };
         config.limits = Limits { stream_len: 0, joins_at_once: 0, ..limits };
         config.push_pull_interval = Some(Duration::ZERO);
         config.stream_timeout = Duration::ZERO;

@@ -271,6 +271,9 @@ pub struct Limits {
     pub ring: usize,
     /// How many events or queries of one Lamport time are told apart. 256.
     pub ring_slot: usize,
+    /// How much the user events that are remembered may take up, in bytes. All of them go into every
+    /// push/pull. 4 MiB.
+    pub ring_bytes: usize,
     /// How many intents about unknown members are kept, unless there are so many members that twice
     /// their number is more. 4,096.
     pub recent_intents: usize,
@@ -303,6 +306,7 @@ impl Default for Limits {
             queue_bytes: 16 << 20,
             ring: 512,
             ring_slot: 256,
+            ring_bytes: 4 << 20,
             recent_intents: 4096,
             open_queries: 1024,
             relay_factor: 10,

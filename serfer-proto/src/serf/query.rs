@@ -55,7 +55,7 @@ impl Serf {
         }
         let now = self.query_clock.time();
         let is_it = |known: &PastQuery| known.id == query.id;
-        match self.queries.seen(now, query.ltime, is_it) {
+        match self.queries.seen(now, query.ltime, 0, is_it) {
             Seen::Never => {}
             Seen::Before | Seen::TooOld => return false,
             Seen::Full => {
@@ -64,7 +64,7 @@ impl Serf {
             }
         }
         let past = PastQuery { id: query.id, answered: false };
-        self.queries.insert(query.ltime, past);
+        self.queries.insert(query.ltime, 0, past);
         if self.exprs.match_all(query.filters, &cx.params.name, &self.tags) {
             let id = QueryId { ltime: query.ltime, id: query.id };
             self.receive_query(cx, from, query, (id, name, source));

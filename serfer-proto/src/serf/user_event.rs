@@ -24,6 +24,10 @@ pub(super) struct PastEvent {
     pub(super) payload: Bytes,
 }
 
+/// What a past event takes up besides its name and payload: about as much in memory, and less in a
+/// push/pull.
+const PAST_EVENT_LEN: usize = 64;
+
 /// Whether several user events of one name may be taken for one, the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Coalesce {
@@ -90,21 +94,22 @@ impl Serf {
             return false;
         }
         let now = self.event_clock.time();
-        let seen = self.events.seen(now, event.ltime, |known| {
+        let bytes = PAST_EVENT_LEN + name.len() + event.payload.len();
+        let seen = self.events.seen(now, event.ltime, bytes, |known| {
             *known.name == *name && *known.payload == *event.payload
         });
         match seen {
             Seen::Never => {}
             Seen::Before | Seen::TooOld => return false,
             Seen::Full => {
-                cx.dropped(DropReason::Full, from, &"user events of one Lamport time");
+                cx.dropped(DropReason::Full, from, &"user events to remember");
                 return false;
             }
         }
         let name: Arc<str> = name.into();
         let payload = Bytes::copy_from_slice(event.payload);
         let past = PastEvent { name: name.clone(), payload: payload.clone() };
-        self.events.insert(event.ltime, past);
+        self.events.insert(event.ltime, bytes, past);
         self.record_user_event(cx, event.ltime);
         let coalesce = event.coalesce;
         self.emit(cx, Event::User(UserEvent { ltime: event.ltime, name, payload, coalesce }));

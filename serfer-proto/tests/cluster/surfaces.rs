@@ -2,8 +2,10 @@
 //! is bounded, and what comes of it is what should.
 //!
 //! Where a whole family of tests is about one, it is elsewhere: queries that name a stranger's
-//! address, and answers in forged names (`answering`), members made to leave (`leaving`), names that
-//! are none and tags that are too large (`limits`), bytes that do not decode (`malformed`).
+//! address, and answers in forged names (`answering`), relays to strangers (`relaying`), requests for
+//! keys without any (`keys`), coordinates that cannot be (`coordinates`), storms of name conflicts
+//! (`voting`), members pruned that live (`intents`), names that are none and tags that are
+//! too large (`limits`), bytes that do not decode (`malformed`).
 
 use allocation_counter::measure;
 use serfer_proto::wire::kind;
@@ -219,6 +221,28 @@ fn events_of_many_names_and_times() {
     let memory = memory(&mut solo, (1..20_000).map(|n| user_event(&format!("event {n}"), n)));
     // A ring of 512, and a queue of 4096.
     assert!(memory < 2 << 20, "{memory} bytes");
+    assert!(solo.is_well());
+}
+
+#[test]
+fn events_that_would_make_every_push_pull_too_large() {
+    let mut solo = Solo::among(lan(0), 1);
+    let payload = [b'x'; 1200];
+    let event = |n: u64, ltime| {
+        let name = n.to_string();
+        let (name, payload) = ((&*name).into(), &payload[..]);
+        user(&SerfMessage::UserEvent(UserEvent { coalesce: false, ltime, name, payload }))
+    };
+    let memory = memory(&mut solo, (0..8000).map(|n| event(n, 1 + n / 100)));
+    // Twice 4 MiB: they are waiting to be gossiped as well.
+    assert!(memory < 10 << 20, "{memory} bytes");
+    assert!(solo.dropped(DropReason::Full) > 4000);
+    solo.written.clear();
+    solo.accept(1, &push_pull(false, &[], None)).unwrap();
+    assert!(solo.written[0].1.len() < 5 << 20);
+    // Time goes on, and there is room again.
+    solo.hear(1, &event(0, 10_000));
+    assert!(solo.events.iter().any(|event| matches!(event, Event::User(_))));
     assert!(solo.is_well());
 }
 

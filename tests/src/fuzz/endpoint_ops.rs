@@ -205,6 +205,7 @@ fn few() -> Limits {
         queue_bytes: 1024,
         ring: 4,
         ring_slot: 2,
+        ring_bytes: 512,
         recent_intents: 2,
         open_queries: 2,
         relay_factor: 2,
