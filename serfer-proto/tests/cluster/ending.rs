@@ -206,6 +206,24 @@ fn as_in_go_it_may_wait_until_its_time_is_up() {
 }
 
 #[test]
+fn unless_it_is_told_otherwise_it_waits_as_long_as_in_go() {
+    for (size, gossip_ticks) in [(1, 16), (9, 16), (10, 32)] {
+        let mut cluster = Cluster::new(1);
+        for at in 0..size {
+            cluster.add(lan(at));
+            cluster.join(at, &[0]);
+        }
+        cluster.run(secs(10));
+        let start = cluster.elapsed();
+        let params = QueryParams::new();
+        let query = cluster.act(0, |node, now| node.query(now, "load", b"", &params)).unwrap();
+        cluster.run(secs(10));
+        let timeout = ms(200) * gossip_ticks;
+        assert_eq!(end(&cluster, query), Some((start + timeout, QueryEnd::TimedOut)));
+    }
+}
+
+#[test]
 fn a_ping_ends_when_all_have_acked() {
     let mut cluster = Cluster::joined(1, 5, lan);
     let ping = |cluster: &mut Cluster, params: QueryParams| {
