@@ -177,7 +177,7 @@ impl Endpoint {
     // ── the application wants something ──────────────────────────────────────────────────────────
 
     /// Joins a cluster through any of `peers`; all are tried.
-    /// [`Event::JoinDone`](crate::Event::JoinDone) tells how it went.
+    /// [`Event::JoinDone`] tells how it went.
     ///
     /// # Errors
     /// If there is nobody to try, or we have left.
@@ -198,7 +198,7 @@ impl Endpoint {
     }
 
     /// Leaves gracefully: others see that we left, not that we failed.
-    /// [`Event::Left`](crate::Event::Left) follows, after at most twice the broadcast timeout and the
+    /// [`Event::Left`] follows, after at most twice the broadcast timeout and the
     /// propagation delay; until then, keep going. To leave again after that does nothing.
     ///
     /// # Errors
@@ -224,7 +224,7 @@ impl Endpoint {
     }
 
     /// Asks every member that `params` does not exclude, ourselves included. Acks and replies follow
-    /// as events, until [`Event::QueryClosed`](crate::Event::QueryClosed).
+    /// as events, until [`Event::QueryClosed`].
     ///
     /// # Errors
     /// If it is too large or too many are open, the name is reserved, or we have left.
@@ -292,14 +292,14 @@ impl Endpoint {
     }
 
     /// Stores at once, and for good, what a snapshot would get within half a second. To be called
-    /// before the process ends; after [`Event::Left`](crate::Event::Left) it has been done.
+    /// before the process ends; after [`Event::Left`] it has been done.
     pub fn flush_snapshot(&mut self, now: Instant) {
         let cx = &mut self.core.cx(at(&mut self.last_now, now));
         self.serf.flush_snapshot(cx, self.memberlist.incarnation());
     }
 
     /// Asks all members to do something with their keys, ourselves included.
-    /// [`Event::KeysDone`](crate::Event::KeysDone) tells what became of it: as soon as everybody has
+    /// [`Event::KeysDone`] tells what became of it: as soon as everybody has
     /// answered, or when the time for that is up. Go: `KeyManager`.
     ///
     /// # Errors
@@ -318,9 +318,9 @@ impl Endpoint {
     /// Makes a new key the primary of all members and removes the old one, in stages, so that nobody
     /// is cut off meanwhile and no message gets lost.
     ///
-    /// [`Event::RotationStage`](crate::Event::RotationStage) tells how far it is, and then either
-    /// [`Event::RotationDone`](crate::Event::RotationDone) or
-    /// [`Event::RotationStopped`](crate::Event::RotationStopped), which names those members on whose
+    /// [`Event::RotationStage`] tells how far it is, and then either
+    /// [`Event::RotationDone`] or
+    /// [`Event::RotationStopped`], which names those members on whose
     /// account it cannot go on. It may be begun again from any member, and goes on where it was.
     /// Unlike Go, where operators take these steps by hand.
     ///
