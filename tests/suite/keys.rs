@@ -15,15 +15,16 @@ use crate::{KEY, addr, builder, plain_builder, start, start_joined, until};
 const OTHER: &str = "QW5vdGhlclNlY3JldDEyMw==";
 
 fn key(base64: &str) -> SecretKey {
-    SecretKey::from_base64(base64).unwrap()
+    SecretKey::from_base64(base64).expect("a base64 key")
 }
 
 fn keys_in(file: &Path) -> Vec<String> {
-    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+    let content = fs::read(file).expect("the file is there");
+    serde_json::from_slice(&content).expect("it is a list of keys")
 }
 
 async fn start_with_file(name: &str, file: &Path) -> Serfer {
-    builder(name).keyring_file(file).start().await.unwrap()
+    builder(name).keyring_file(file).start().await.expect("the file can be used")
 }
 
 #[tokio::test]

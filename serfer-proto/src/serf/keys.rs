@@ -47,6 +47,9 @@ pub(super) enum Asks {
     Rotation,
 }
 
+/// How many keys of one member are looked at: far more than any of ours can have.
+const LISTED_MAX: usize = 1024;
+
 // Go's words, which `serf keys` shows.
 const NOTHING_TO_MODIFY: &str = "No keyring to modify (encryption not enabled)";
 const NOTHING_TO_LIST: &str = "Keyring is empty (encryption not enabled)";
@@ -250,7 +253,7 @@ fn read_answer(node: &str, payload: &[u8]) -> KeyAnswer {
         Err(error) => return failed(format!("its answer cannot be read: {error}")),
     };
     let key = |text: Text<'_>| SecretKey::from_base64(text.to_str()?).ok();
-    let keys: Arc<[SecretKey]> = answer.keys.iter().filter_map(key).collect();
+    let keys: Arc<[SecretKey]> = answer.keys.iter().take(LISTED_MAX).filter_map(key).collect();
     let message = answer.message.to_string_lossy();
     KeyAnswer {
         done: answer.result,

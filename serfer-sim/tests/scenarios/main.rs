@@ -8,6 +8,7 @@
 
 mod crowds;
 mod fairness;
+mod keys;
 mod links;
 mod loss;
 mod partitions;
