@@ -67,7 +67,8 @@ pub enum Compression {
 }
 
 /// How a cluster gets from plain to sealed messages without a pause: every node goes through these in
-/// order, and none may take a step before all have taken the one before.
+/// order, and none may take a step before all have taken the one before. Before the last of them, keys
+/// can be neither changed nor listed while the cluster runs.
 ///
 /// Without a key all of them mean: in the clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
