@@ -1,8 +1,11 @@
 //! Starting and stopping.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
 
-use serfer_tokio::{Error, Label, SeedFailure, Tags};
+use serfer_tokio::{
+    Coalescing, Config, Delivery, Error, Event, Label, MemberChange, SeedFailure, Tags,
+};
 
 use crate::{addr, builder, own_ip, start, start_joined};
 
@@ -44,6 +47,33 @@ async fn a_node_that_is_shut_down_says_so_and_can_still_be_read() {
     assert_eq!(a.events().next().await, None);
     assert_eq!(a.members().len(), 2);
     a.wait().await;
+}
+
+#[tokio::test]
+async fn events_that_are_held_back_are_told_when_a_node_is_shut_down() {
+    let hour = Duration::from_secs(3600);
+    let hours = Some(Coalescing { period: hour, quiescent: hour });
+    let config = Config::local("a").coalesce_members(hours);
+    let bind = format!("{}:7946", own_ip());
+    let a = serfer_tokio::builder(config).bind(bind).start().await.unwrap();
+    let mut events = a.events();
+    a.shutdown().await;
+    let Some(Ok(Event::Member(event))) = events.next().await else {
+        panic!("it joined itself");
+    };
+    assert_eq!((event.change, event.members[0].name()), (MemberChange::Join, "a"));
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
+async fn who_leaves_learns_who_has_heard() {
+    let a = start("a").await;
+    let b = start_joined("b", &a).await;
+    crate::until("both are there", || [&a, &b].iter().all(|it| it.members().len() == 2)).await;
+    let report = b.leave().await.unwrap();
+    assert_eq!((report.others, report.told, report.confirmed), (1, 1, 1), "{report}");
+    assert_eq!((report.intent, report.farewell), (Delivery::Drained, Delivery::Drained));
+    assert_eq!(b.leave().await.unwrap(), report, "again is the same");
 }
 
 #[tokio::test]

@@ -173,14 +173,15 @@ impl Serf {
             self.miss_no_more(cx, name);
             return self.note_intent(cx, name, Intent::Leave, leave.ltime);
         };
-        if *name == *cx.params.name && !self.phase.is_alive() {
+        let is_us = *name == *cx.params.name;
+        if is_us && !self.phase.is_alive() && leave.ltime >= self.members[key].status_ltime {
             self.on_leave_echoed(cx, from);
         }
         let entry = &mut self.members[key];
         if leave.ltime <= entry.status_ltime {
             return false;
         }
-        if *name == *cx.params.name && self.phase.is_alive() {
+        if is_us && self.phase.is_alive() {
             // An old intent of ours, or somebody else's about us: we are here, and say so.
             self.broadcast_join(cx);
             return false;
@@ -233,7 +234,8 @@ impl Serf {
     /// Forgets a member for good, or as soon as it is gone.
     ///
     /// Unlike Go, which waits for a moment with its member lock held and then forgets even a member
-    /// that is alive, so that nobody ever sees it again.
+    /// that is alive, so that nobody ever sees it again. No time is long enough for that: a member that
+    /// says it leaves and does not, or whose objection is lost, is there for all to see until it goes.
     fn prune(&mut self, cx: &mut Cx<'_>, key: Key) {
         if self.departures.gone.contains_key(&key) {
             self.erase(cx, key);
