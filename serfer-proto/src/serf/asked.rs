@@ -266,6 +266,8 @@ impl Serf {
         self.asked.moves.forget(member);
     }
 
+    /// Unlike Go, which waits until the time is up however soon everybody has answered (hs#509,
+    /// hs#398).
     fn end_if_complete(&mut self, cx: &mut Cx<'_>, query: QueryId) {
         let tracker = self.asked.open.get(&query);
         let ends = |it: &Tracker| it.patience != Patience::Timeout && it.awaited.is_complete();
