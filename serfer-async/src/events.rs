@@ -16,8 +16,9 @@ pub struct Lagged(pub u64);
 
 /// A stream of what happens: members, user events, queries, name conflicts.
 ///
-/// It ends when the node is shut down; if that does so by itself, the last event says why. A reader that falls behind by more than the node's event
-/// buffer loses the oldest events and is told so by [`Lagged`]; it never holds the node up.
+/// It ends when the node is shut down; if that does so by itself, the last event says why. A reader
+/// that falls behind by more than the node's event buffer loses the oldest events and is told so by
+/// [`Lagged`]; it never holds the node up.
 pub struct Events {
     // Pinned because the receiver has to be while it is polled.
     receiver: Pin<Box<Receiver<Event>>>,
