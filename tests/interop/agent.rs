@@ -205,6 +205,18 @@ impl Agent {
         self.identity.is_now("failed");
     }
 
+    /// Ends without leaving, but in good order: what waits for its snapshot is written.
+    #[track_caller]
+    pub(crate) fn terminate(&self) {
+        self.identity.is_now("failed");
+        let pid = Pid::from_child(&self.process.borrow());
+        kill_process(pid, Signal::TERM).expect("it is our child");
+        until("it ends after SIGTERM", SOON, || {
+            let ended = self.process.borrow_mut().try_wait().expect("it is our child");
+            ended.ok_or("it runs")
+        });
+    }
+
     fn end(&self) {
         let mut process = self.process.borrow_mut();
         // It may have ended already, which is as well.

@@ -33,6 +33,7 @@ mod replay;
 mod rpc;
 mod scene;
 mod setting;
+mod snapshot;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
         keys::cases(),
         death::cases(),
         primary::cases(),
+        snapshot::cases(),
         large::cases(),
         refused::cases(),
         reach::cases(),
