@@ -290,3 +290,107 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     let _ = path;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use Durability::{Lazy, Synced};
+    use StoreWrite::{Append, Replace};
+    use StoredFile::{Keyring, Snapshot};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn backlog() -> Backlog {
+        Backlog::new(async_channel::bounded(1).0)
+    }
+
+    fn job(write: StoreWrite, durability: Durability, bytes: &[u8]) -> Job {
+        Job { write, durability, bytes: bytes.to_vec() }
+    }
+
+    #[test]
+    fn what_waits_for_a_file_is_one_write() {
+        let mut backlog = backlog();
+        backlog.push(Snapshot, Append, Lazy, b"a\n").unwrap();
+        backlog.push(Snapshot, Append, Synced, b"b\n").unwrap();
+        backlog.push(Snapshot, Append, Lazy, b"c\n").unwrap();
+        backlog.push(Keyring, Replace, Synced, b"[]").unwrap();
+        assert_eq!(backlog.take(), Some((Keyring, job(Replace, Synced, b"[]"))));
+        assert_eq!(backlog.take(), Some((Snapshot, job(Append, Synced, b"a\nb\nc\n"))));
+        assert_eq!(backlog.take(), None);
+    }
+
+    #[test]
+    fn a_replacement_stands_for_all_that_waits() {
+        let mut backlog = backlog();
+        backlog.push(Snapshot, Append, Lazy, b"a\n").unwrap();
+        backlog.push(Snapshot, Replace, Synced, b"all\n").unwrap();
+        backlog.push(Snapshot, Append, Lazy, b"b\n").unwrap();
+        assert_eq!(backlog.take(), Some((Snapshot, job(Replace, Synced, b"all\nb\n"))));
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_nothing_is_appended_after_a_gap() {
+        let mut backlog = backlog();
+        backlog.push(Snapshot, Append, Lazy, &vec![b'x'; BACKLOG_MAX]).unwrap();
+        assert_eq!(backlog.push(Snapshot, Append, Lazy, b"y"), Err(Overflow));
+        assert_eq!(backlog.push(Snapshot, Append, Lazy, b"z"), Ok(()));
+        assert_eq!(backlog.take().unwrap().1.bytes.len(), BACKLOG_MAX);
+        backlog.push(Snapshot, Append, Lazy, b"z").unwrap();
+        assert_eq!(backlog.take(), None);
+        backlog.push(Snapshot, Replace, Synced, b"all").unwrap();
+        backlog.push(Snapshot, Append, Lazy, b"z").unwrap();
+        assert_eq!(backlog.take(), Some((Snapshot, job(Replace, Synced, b"allz"))));
+    }
+
+    #[test]
+    fn after_a_failure_only_a_replacement_is_written() {
+        let mut backlog = backlog();
+        backlog.push(Snapshot, Append, Lazy, b"a").unwrap();
+        backlog.break_off(Snapshot);
+        backlog.push(Snapshot, Append, Lazy, b"b").unwrap();
+        assert_eq!(backlog.take(), None);
+        backlog.push(Snapshot, Replace, Synced, b"all").unwrap();
+        backlog.break_off(Snapshot);
+        assert_eq!(backlog.take(), Some((Snapshot, job(Replace, Synced, b"all"))));
+    }
+
+    #[test]
+    fn a_file_is_appended_to_only_if_it_is_there() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("file");
+        assert_eq!(append(&path, b"a", Lazy).unwrap_err().kind(), io::ErrorKind::NotFound);
+        fs::write(&path, "a\n").unwrap();
+        append(&path, b"b\n", Synced).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"a\nb\n");
+    }
+
+    #[test]
+    fn a_replacement_leaves_nothing_beside_it_and_the_old_if_it_fails() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("file");
+        fs::write(dir.path().join("file.new"), "of a crash").unwrap();
+        replace(&path, b"1", Snapshot).unwrap();
+        replace(&path, b"2", Snapshot).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"2");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        let folder = dir.path().join("folder");
+        fs::create_dir(&folder).unwrap();
+        assert!(replace(&folder, b"3", Snapshot).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn new_keys_are_for_their_owner_only_and_a_mode_is_kept() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("keys");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        replace(&path, b"[]", Keyring).unwrap();
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        replace(&path, b"[]", Keyring).unwrap();
+        assert_eq!(mode(), 0o640);
+    }
+}

@@ -6,6 +6,7 @@ mod keys;
 mod lifecycle;
 mod membership;
 mod seeds;
+mod snapshots;
 mod tags;
 mod together;
 
