@@ -16,6 +16,7 @@ use super::members::Entry;
 use crate::config::Config;
 use crate::context::Cx;
 use crate::event::MemberChange;
+use crate::incarnation::END;
 use crate::member::{Node, Status};
 use crate::snapshot::{AfterLeave, End, Fate, Record, State};
 use crate::stored::{Durability, StoreWrite, StoredFile};
@@ -116,6 +117,8 @@ impl Snapshotter {
     }
 
     fn note_incarnation(&mut self, incarnation: u32) {
+        // Higher ones are not read back: nobody could start above them.
+        let incarnation = incarnation.min(END - 2);
         if incarnation != self.known.incarnation {
             self.known.incarnation = incarnation;
             self.push(&Record::Incarnation(incarnation));

@@ -9,6 +9,7 @@ mod filter;
 mod layers;
 mod messages;
 mod packet;
+mod snapshot_replay;
 mod stream;
 mod watched;
 mod words;
@@ -17,16 +18,18 @@ pub use endpoint_ops::endpoint_ops;
 pub use filter::filter;
 pub use messages::messages;
 pub use packet::packet;
+pub use snapshot_replay::snapshot_replay;
 pub use stream::stream;
 
 /// A target: what it is called, as a file of `fuzz/fuzz_targets`, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("packet", packet),
     ("messages", messages),
     ("stream", stream),
     ("filter", filter),
+    ("snapshot_replay", snapshot_replay),
     ("endpoint_ops", endpoint_ops),
 ];

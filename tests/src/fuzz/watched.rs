@@ -18,7 +18,8 @@ use super::layers::Layers;
 const OUTPUTS_MAX: usize = 1 << 14;
 
 /// When every run begins, with room for time that goes back.
-static EPOCH: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Duration::from_secs(1 << 20));
+pub(super) static EPOCH: LazyLock<Instant> =
+    LazyLock::new(|| Instant::now() + Duration::from_secs(1 << 20));
 
 /// What a current `serf agent` announces.
 pub(super) const VERSIONS: [u8; 6] = [1, 5, 2, 2, 5, 5];
