@@ -16,6 +16,12 @@ pub enum SnapshotFileProblem {
     /// It is a directory, a pipe or a device. Name another.
     #[error("is not a regular file")]
     NotAFile,
+    /// No snapshot is so long. Name another.
+    #[error("is longer than {max} bytes")]
+    TooLong {
+        /// The most that is read.
+        max: u64,
+    },
     /// It cannot be read. See to its permissions.
     #[error("cannot be read: {0}")]
     Unreadable(io::Error),
@@ -38,6 +44,9 @@ pub struct SnapshotFileError {
     #[source]
     pub problem: SnapshotFileProblem,
 }
+
+/// More than the most members there may be, with the longest names.
+const LEN_MAX: u64 = 256 << 20;
 
 /// Reads what an earlier life left, on a thread that may block, and sees whether the file can be
 /// written.
@@ -66,6 +75,9 @@ fn read(path: &Path) -> Result<Vec<u8>, SnapshotFileProblem> {
     match fs::metadata(path) {
         // To open a pipe could take for ever.
         Ok(metadata) if !metadata.is_file() => return Err(SnapshotFileProblem::NotAFile),
+        Ok(metadata) if metadata.len() > LEN_MAX => {
+            return Err(SnapshotFileProblem::TooLong { max: LEN_MAX });
+        }
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {
             store::create(path, StoredFile::Snapshot).map_err(SnapshotFileProblem::Unwritable)?;

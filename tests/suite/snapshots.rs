@@ -130,6 +130,10 @@ async fn a_file_that_cannot_be_used_is_an_error_that_names_it() {
     assert!(matches!(place.fault().await.1, SnapshotFileProblem::Foreign(_)));
     fs::remove_file(place.path()).unwrap();
 
+    fs::File::create(place.path()).unwrap().set_len(1 << 40).unwrap();
+    assert!(matches!(place.fault().await.1, SnapshotFileProblem::TooLong { .. }));
+    fs::remove_file(place.path()).unwrap();
+
     fs::create_dir(place.path()).unwrap();
     let (text, _) = place.fault().await;
     assert_eq!(text, format!("snapshot {named} is not a regular file"));

@@ -364,6 +364,7 @@ impl Serf {
     /// Whoever has not come by now is not expected any more.
     pub(super) fn give_up_missing(&mut self, cx: &mut Cx<'_>) {
         if let Some(it) = &mut self.snapshotter
+            && !it.known.peers.is_empty()
             && u64::from(cx.uptime()) >= cx.params.members.reconnect_timeout.as_secs()
         {
             let missing: BTreeMap<_, _> = std::mem::take(&mut it.known.peers);
