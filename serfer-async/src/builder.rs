@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::events::Subscribers;
 use crate::join::{JoinPolicy, Seeds};
 use crate::keyring_file;
+use crate::options::Options;
 use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::seeds::Finder;
@@ -21,9 +22,6 @@ use crate::shared::Shared;
 use crate::snapshot;
 use crate::store::{self, Files};
 use crate::tasks::Tasks;
-
-/// How many events a reader may fall behind, unless told otherwise.
-const EVENT_BUFFER: usize = 1024;
 
 /// How many ports are tried when the default one is taken.
 const PORTS_TRIED: u16 = 1000;
@@ -34,37 +32,20 @@ const PORTS_TRIED: u16 = 1000;
 pub struct Builder<R> {
     runtime: R,
     config: Config,
-    bind: String,
-    advertise: Option<String>,
-    named_after_host: bool,
-    seeds: Vec<String>,
-    join_policy: JoinPolicy,
-    dns_servers: Vec<SocketAddr>,
-    replay: Replay,
+    options: Options,
     router: Option<Router>,
-    event_buffer: usize,
-    files: Files,
-    after_leave: AfterLeave,
 }
 
 impl<R: Runtime> Builder<R> {
     /// Starts from the settings of the core.
     pub fn new(runtime: R, config: Config) -> Self {
-        Self {
-            runtime,
-            config,
-            bind: "0.0.0.0".to_owned(),
-            advertise: None,
-            named_after_host: false,
-            seeds: Vec::new(),
-            join_policy: JoinPolicy::default(),
-            dns_servers: Vec::new(),
-            replay: Replay::default(),
-            router: None,
-            event_buffer: EVENT_BUFFER,
-            files: Files::default(),
-            after_leave: AfterLeave::default(),
-        }
+        Self { runtime, config, options: Options::default(), router: None }
+    }
+
+    /// Sets all that the functions below set, but for the router and keys.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
     }
 
     /// Listens on this address: `HOST` or `HOST:PORT`. By default on all of IPv4, at port 7946.
@@ -72,21 +53,21 @@ impl<R: Runtime> Builder<R> {
     /// Without a port, the next free one is taken if 7946 is not; a port that is given must be free,
     /// and 0 is any.
     pub fn bind(mut self, addr: impl Into<String>) -> Self {
-        self.bind = addr.into();
+        self.options.bind = addr.into();
         self
     }
 
-    /// Tells others to reach us at this address: `HOST` or `HOST:PORT`. By default at the address
-    /// that is bound or, if that is all there are, at one of this machine.
+    /// Tells others to reach us at this address: `HOST` or `HOST:PORT`. By default at the one of the
+    /// configuration, at the one that is bound or, if that is all there are, at one of this machine.
     pub fn advertise(mut self, addr: impl Into<String>) -> Self {
-        self.advertise = Some(addr.into());
+        self.options.advertise = Some(addr.into());
         self
     }
 
     /// Names the node after this machine and, unless it is 7946, its port, instead of as the
     /// configuration says.
     pub fn named_after_host(mut self) -> Self {
-        self.named_after_host = true;
+        self.options.named_after_host = true;
         self
     }
 
@@ -114,7 +95,7 @@ impl<R: Runtime> Builder<R> {
     /// As with the agent, other keys may not be given beside a file that is there: it may have newer
     /// ones. So give a first key only as long as there is no file.
     pub fn keyring_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.files.keyring = Some(path.into());
+        self.options.keyring_file = Some(path.into());
         self
     }
 
@@ -126,25 +107,25 @@ impl<R: Runtime> Builder<R> {
     ///
     /// Seeds are looked up again whenever they are tried, also later, when nobody else is left.
     pub fn join<S: Into<String>>(mut self, seeds: impl IntoIterator<Item = S>) -> Self {
-        self.seeds.extend(seeds.into_iter().map(S::into));
+        self.options.join.extend(seeds.into_iter().map(S::into));
         self
     }
 
     /// What to do if not all seeds can be reached. By default one is enough, and none is an error.
     pub fn join_policy(mut self, policy: JoinPolicy) -> Self {
-        self.join_policy = policy;
+        self.options.join_policy = policy;
         self
     }
 
     /// Asks these name servers about services, instead of those in `/etc/resolv.conf`.
     pub fn dns_servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
-        self.dns_servers = servers.into_iter().collect();
+        self.options.dns_servers = servers.into_iter().collect();
         self
     }
 
     /// Whether user events that were sent before we joined are delivered. By default they are not.
     pub fn replay(mut self, replay: Replay) -> Self {
-        self.replay = replay;
+        self.options.replay = replay;
         self
     }
 
@@ -156,7 +137,7 @@ impl<R: Runtime> Builder<R> {
 
     /// How many events a reader may fall behind before it loses the oldest. 1,024.
     pub fn event_buffer(mut self, events: usize) -> Self {
-        self.event_buffer = events;
+        self.options.event_buffer = events;
         self
     }
 
@@ -168,14 +149,14 @@ impl<R: Runtime> Builder<R> {
     /// No other process may use the file at the same time. If it cannot be written while the node
     /// runs, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) tells. Go: `SnapshotPath`.
     pub fn snapshot(mut self, path: impl Into<PathBuf>) -> Self {
-        self.files.snapshot = Some(path.into());
+        self.options.snapshot = Some(path.into());
         self
     }
 
     /// Whether a node with a [snapshot](Self::snapshot) that left comes back by itself when it is
     /// started again. By default it does not.
     pub fn after_leave(mut self, after_leave: AfterLeave) -> Self {
-        self.after_leave = after_leave;
+        self.options.after_leave = after_leave;
         self
     }
 
@@ -194,7 +175,8 @@ impl<R: Runtime> Builder<R> {
         let (udp, listener, bound) = self.bind_sockets(&resolver).await?;
         let advertise = self.advertised(&resolver, bound).await?;
         let mut config = self.config.advertise(advertise);
-        if self.named_after_host {
+        let options = self.options;
+        if options.named_after_host {
             config = config.named(host_name(bound.port())?);
         }
         let mut seed = [0; 32];
@@ -206,23 +188,25 @@ impl<R: Runtime> Builder<R> {
         }
 
         let mut subscribers = Subscribers::default();
-        let routed = self.router.map(|router| (router, subscribers.subscribe(self.event_buffer)));
+        let routed =
+            self.router.map(|router| (router, subscribers.subscribe(options.event_buffer)));
         let (clock, tasks) = (self.runtime.clone(), Tasks::new(self.runtime.clone()));
         let shared = Arc::new(Shared::new(endpoint, subscribers, tasks, move || clock.now()));
         let driver = Driver { runtime: self.runtime.clone(), udp, shared: shared.clone() };
         shared.tasks.spawn(driver.run());
-        let writer = store::write(self.runtime.clone(), shared.clone(), self.files);
+        let files = Files { snapshot: options.snapshot, keyring: options.keyring_file };
+        let writer = store::write(self.runtime.clone(), shared.clone(), files);
         shared.tasks.spawn_finishing(writer);
         shared.tasks.spawn(driver::accept(self.runtime.clone(), listener, shared.clone()));
         if let Some((router, events)) = routed {
-            shared.tasks.spawn(router.run(events, self.event_buffer, shared.clone()));
+            shared.tasks.spawn(router.run(events, options.event_buffer, shared.clone()));
         }
-        let finder = Arc::new(Finder::new(self.runtime.clone(), resolver, self.dns_servers));
-        let serfer = Serfer::new(shared.clone(), finder.clone(), self.event_buffer);
-        if !self.seeds.is_empty() {
-            let (runtime, seeds, replay) = (self.runtime, self.seeds, self.replay);
+        let finder = Arc::new(Finder::new(self.runtime.clone(), resolver, options.dns_servers));
+        let serfer = Serfer::new(shared.clone(), finder.clone(), options.event_buffer);
+        if !options.join.is_empty() {
+            let (runtime, seeds, replay) = (self.runtime, options.join, options.replay);
             let seeds = Seeds { runtime, shared: shared.clone(), finder, seeds, replay };
-            if let Err(error) = seeds.join_first(self.join_policy).await {
+            if let Err(error) = seeds.join_first(options.join_policy).await {
                 serfer.shutdown().await;
                 return Err(error);
             }
@@ -243,8 +227,9 @@ impl<R: Runtime> Builder<R> {
 
     /// Takes what the snapshot has, if one is kept.
     async fn recover(&mut self) -> Result<(), Error> {
-        if let Some(path) = &self.files.snapshot {
-            let recovered = snapshot::recover(&self.runtime, path, self.after_leave).await?;
+        if let Some(path) = &self.options.snapshot {
+            let recovered =
+                snapshot::recover(&self.runtime, path, self.options.after_leave).await?;
             self.config = self.config.clone().recovered(recovered);
         }
         Ok(())
@@ -252,7 +237,7 @@ impl<R: Runtime> Builder<R> {
 
     /// Takes the keys of the keyring file, or tells what to create it with.
     async fn load_keyring(&mut self) -> Result<Option<(PathBuf, Keyring)>, Error> {
-        let Some(path) = self.files.keyring.clone() else {
+        let Some(path) = self.options.keyring_file.clone() else {
             return Ok(None);
         };
         let given = self.config.keys().cloned();
@@ -275,7 +260,7 @@ impl<R: Runtime> Builder<R> {
         &self,
         resolver: &Resolver,
     ) -> Result<(R::Udp, R::Listener, SocketAddr), Error> {
-        let address = Address::parse(&self.bind)?;
+        let address = Address::parse(&self.options.bind)?;
         let addrs = address.resolve(resolver, DEFAULT_PORT).await?;
         let addr = addrs[0];
         let tries = match address.port {
@@ -314,9 +299,12 @@ impl<R: Runtime> Builder<R> {
         resolver: &Resolver,
         bound: SocketAddr,
     ) -> Result<SocketAddr, Error> {
-        if let Some(advertise) = &self.advertise {
+        if let Some(advertise) = &self.options.advertise {
             let addrs = Address::parse(advertise)?.resolve(resolver, bound.port()).await?;
             return Ok(addrs[0]);
+        }
+        if let Some(advertise) = self.config.advertised() {
+            return Ok(advertise);
         }
         if !bound.ip().is_unspecified() {
             return Ok(bound);

@@ -16,6 +16,7 @@ mod join;
 mod keyring_file;
 mod keys;
 mod membership;
+mod options;
 mod pattern;
 mod query;
 mod router;
@@ -38,6 +39,7 @@ pub use events::{Events, Lagged};
 pub use join::{JoinPolicy, Joined};
 pub use keyring_file::{KeyringFileError, KeyringFileProblem};
 pub use membership::{Membership, MembershipUpdate};
+pub use options::Options;
 pub use pattern::{Pattern, PatternError, PatternProblem};
 pub use query::{Answers, Replies};
 pub use router::{

@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 use serfer_tokio::{
-    Coalescing, Config, Delivery, Error, Event, Label, MemberChange, SeedFailure, Tags,
+    Coalescing, Config, Delivery, Error, Event, Label, MemberChange, Options, SeedFailure, Serfer,
+    Tags,
 };
 
 use crate::{addr, builder, own_ip, start, start_joined};
@@ -95,6 +96,20 @@ async fn a_port_that_is_taken_is_named() {
     assert!(matches!(&error, Error::Bind { addr, .. } if *addr == taken), "{error}");
     assert!(error.to_string().starts_with(&format!("cannot bind {taken}: ")), "{error}");
     drop(holder);
+}
+
+#[tokio::test]
+async fn the_address_that_is_advertised_may_be_part_of_the_configuration() {
+    let behind: SocketAddr = "192.0.2.1:7000".parse().unwrap();
+    let config = Config::local("a").advertise(behind);
+    let builder = || serfer_tokio::builder(config.clone()).bind(format!("{}:0", own_ip()));
+    let addr = |serf: Serfer| serf.local_member().unwrap().addr();
+    assert_eq!(addr(builder().start().await.unwrap()), behind);
+
+    let options = Options { advertise: Some("192.0.2.2:7000".to_owned()), ..Options::default() };
+    let bind = format!("{}:0", own_ip());
+    let builder = builder().options(Options { bind, ..options });
+    assert_eq!(addr(builder.start().await.unwrap()), "192.0.2.2:7000".parse().unwrap());
 }
 
 #[tokio::test]

@@ -228,6 +228,11 @@ impl Config {
         self
     }
 
+    /// The address to advertise, if it is set.
+    pub fn advertised(&self) -> Option<SocketAddr> {
+        self.advertise
+    }
+
     /// Starts above this incarnation: the one that an earlier life of this node ended with, see
     /// [`Endpoint::incarnation`](crate::Endpoint::incarnation). Others then believe at once that it is
     /// back, where without it they have to contradict it first. Go has no such thing. 0.

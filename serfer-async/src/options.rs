@@ -1,0 +1,66 @@
+//! What can be set about a node beyond its [`Config`](serfer_proto::Config): where it listens, whom it
+//! joins, where its files are.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serfer_proto::{AfterLeave, Replay};
+
+use crate::join::JoinPolicy;
+
+/// The plain settings of a [`Builder`](crate::Builder), whose functions of the same names set one
+/// each.
+///
+/// ```
+/// # use serfer_async::Options;
+/// let options = Options { join: vec!["seed.example".to_owned()], ..Options::default() };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Where to listen: `HOST` or `HOST:PORT`. `0.0.0.0`.
+    /// See [`Builder::bind`](crate::Builder::bind).
+    pub bind: String,
+    /// Where others reach us: `HOST` or `HOST:PORT`. None.
+    /// See [`Builder::advertise`](crate::Builder::advertise).
+    pub advertise: Option<String>,
+    /// Whether the node is named after this machine. False.
+    /// See [`Builder::named_after_host`](crate::Builder::named_after_host).
+    pub named_after_host: bool,
+    /// Where the keys are kept. Nowhere.
+    /// See [`Builder::keyring_file`](crate::Builder::keyring_file).
+    pub keyring_file: Option<PathBuf>,
+    /// Where the snapshot is kept. Nowhere. See [`Builder::snapshot`](crate::Builder::snapshot).
+    pub snapshot: Option<PathBuf>,
+    /// Whether a node that left comes back by itself. It does not.
+    /// See [`Builder::after_leave`](crate::Builder::after_leave).
+    pub after_leave: AfterLeave,
+    /// The seeds to join through. None. See [`Builder::join`](crate::Builder::join).
+    pub join: Vec<String>,
+    /// What to do if not all seeds can be reached. One must be.
+    pub join_policy: JoinPolicy,
+    /// The name servers to ask about services. Those of `/etc/resolv.conf`.
+    /// See [`Builder::dns_servers`](crate::Builder::dns_servers).
+    pub dns_servers: Vec<SocketAddr>,
+    /// Whether user events that were sent before we joined are delivered. They are not.
+    pub replay: Replay,
+    /// How many events a reader may fall behind before it loses the oldest. 1,024.
+    pub event_buffer: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            bind: "0.0.0.0".to_owned(),
+            advertise: None,
+            named_after_host: false,
+            keyring_file: None,
+            snapshot: None,
+            after_leave: AfterLeave::default(),
+            join: Vec::new(),
+            join_policy: JoinPolicy::default(),
+            dns_servers: Vec::new(),
+            replay: Replay::default(),
+            event_buffer: 1024,
+        }
+    }
+}
