@@ -23,6 +23,8 @@ mod router;
 mod runtime;
 mod seeds;
 mod serfer;
+#[cfg(feature = "serde")]
+mod settings;
 mod shared;
 mod snapshot;
 mod store;
@@ -48,6 +50,8 @@ pub use router::{
 };
 pub use runtime::Runtime;
 pub use serfer::Serfer;
+#[cfg(feature = "serde")]
+pub use settings::Settings;
 pub use snapshot::{SnapshotFileError, SnapshotFileProblem};
 pub use uri::{EventUri, Sent, TagValue, UriError, UriKind, UriProblem};
 

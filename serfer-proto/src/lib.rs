@@ -97,6 +97,9 @@ mod output;
 mod params;
 mod rng;
 mod serf;
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+pub mod settings;
 mod snapshot;
 mod stats;
 mod stored;

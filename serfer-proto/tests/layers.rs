@@ -22,6 +22,7 @@ const LAYERS: [&[&str]; 5] = [
         "table",
         "event",
         "link",
+        "settings",
     ],
     &["output", "stats", "timers", "context"],
     &["memberlist"],

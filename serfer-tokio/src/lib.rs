@@ -44,8 +44,9 @@
 //!
 //! [`builder`] starts a node, [`Serfer`] is its handle, a [`Router`] handles what happens and
 //! [`Serfer::events`] streams it, [`Serfer::subscribe`] streams the list of members. An [`EventUri`]
-//! says in one line what is sent to whom. The settings are those of [`Config`] and [`Options`].
-//! The protocol itself lives in [`serfer_proto`], which has neither sockets nor a clock.
+//! says in one line what is sent to whom. The settings are those of [`Config`] and [`Options`];
+//! with the feature `serde` both come from one file, see `Settings`. The protocol itself lives in
+//! [`serfer_proto`], which has neither sockets nor a clock.
 
 mod net;
 

@@ -55,6 +55,11 @@ const fn secs(secs: u64) -> Duration {
 ///     .tag("role", "web")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// With the feature `serde` it comes from a file as well, of TOML, JSON or whatever else serde reads:
+/// `preset = "lan"`, `"wan"` or `"local"`, and what is to be different, by the names of the functions
+/// and fields here; `tags` is a table, `keys` a list of keys in base64, which are read but never
+/// written. Functions cannot be in a file.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) name: String,
