@@ -2,48 +2,21 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::sleep;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use serfer_tokio::{
-    Builder, Config, Error, EventUri, MemberChange, QueryParams, Request, Router, Runtime, Sent,
-    Serfer, UserEvent, blocking,
+use super::adapter::{
+    Config, Error, EventUri, MemberChange, QueryParams, Request, Router, Sent, Serfer, UserEvent,
+    blocking,
 };
-
-use crate::{addr, builder, own_ip, until};
-
-/// Runs a future to its end on some runtime.
-trait BlockOn {
-    fn block_on<T>(&self, future: impl Future<Output = T>) -> T;
-}
-
-impl BlockOn for tokio::runtime::Runtime {
-    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        Self::block_on(self, future)
-    }
-}
-
-struct Smol;
-
-impl BlockOn for Smol {
-    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        smol::block_on(future)
-    }
-}
+use super::{addr, builder, configured, run, sleep, until};
 
 #[test]
-fn handlers_and_readers_that_hold_for_ten_seconds_delay_no_ack_on_tokio() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let _entered = runtime.enter();
-    hold_for_ten_seconds(&runtime, |name| serfer_tokio::builder(Config::lan(name)));
+fn handlers_and_readers_that_hold_for_ten_seconds_delay_no_ack() {
+    run(hold_for_ten_seconds());
 }
 
-#[test]
-fn handlers_and_readers_that_hold_for_ten_seconds_delay_no_ack_on_smol() {
-    hold_for_ten_seconds(&Smol, |name| serfer_smol::builder(Config::lan(name)));
-}
-
-fn hold_for_ten_seconds<R: Runtime>(on: &impl BlockOn, builder: impl Fn(&str) -> Builder<R>) {
+async fn hold_for_ten_seconds() {
     const HOLD: Duration = Duration::from_secs(10);
     let held = Arc::new(AtomicUsize::new(0));
     let hold = |held: &Arc<AtomicUsize>| {
@@ -59,7 +32,7 @@ fn hold_for_ten_seconds<R: Runtime>(on: &impl BlockOn, builder: impl Fn(&str) ->
             "block",
             blocking(move |_: UserEvent| {
                 blocks();
-                sleep(HOLD);
+                thread::sleep(HOLD);
             }),
         )
         .query("slow", move |_| {
@@ -70,17 +43,14 @@ fn hold_for_ten_seconds<R: Runtime>(on: &impl BlockOn, builder: impl Fn(&str) ->
             "block",
             blocking(move |_: Request| {
                 asked();
-                sleep(HOLD);
+                thread::sleep(HOLD);
                 "done"
             }),
         )
         .query("status", |_| "fine");
-    let start = |builder: Builder<R>| {
-        on.block_on(builder.bind(format!("{}:7946", own_ip())).start())
-            .expect("the address is free")
-    };
-    let peer = start(builder("peer"));
-    let node = start(builder("node").router(router).event_buffer(16).join([addr(&peer)]));
+    let peer = configured(Config::lan("peer")).start().await.expect("the address is free");
+    let node = configured(Config::lan("node")).router(router).event_buffer(16).join([addr(&peer)]);
+    let node = node.start().await.expect("the peer is there");
     let _never_read = [node.events(), node.events()];
     let begin = Instant::now();
     ["panic", "block"].iter().for_each(|name| peer.user_event(name, "").expect("it fits"));
@@ -89,7 +59,7 @@ fn hold_for_ten_seconds<R: Runtime>(on: &impl BlockOn, builder: impl Fn(&str) ->
         ["slow", "block", "block"].map(|name| peer.query_with(name, "", &params).expect("it fits"));
     while held.load(Ordering::Relaxed) < 4 {
         assert!(begin.elapsed() < HOLD, "handlers called: {held:?}");
-        sleep(Duration::from_millis(20));
+        sleep(Duration::from_millis(20)).await;
     }
 
     // More than handlers and readers have room for.
@@ -99,8 +69,8 @@ fn hold_for_ten_seconds<R: Runtime>(on: &impl BlockOn, builder: impl Fn(&str) ->
     let mut status = 0;
     while begin.elapsed() < HOLD {
         let mut replies = peer.query("status", "").expect("it fits");
-        status += usize::from(on.block_on(replies.next()).is_some());
-        sleep(Duration::from_millis(500));
+        status += usize::from(replies.next().await.is_some());
+        sleep(Duration::from_millis(500)).await;
     }
     assert!(status >= 5, "other queries are answered meanwhile: {status}");
     assert!(peer.stats().probes_acked >= acked + 5, "there were probes to be acked");
@@ -109,42 +79,45 @@ fn hold_for_ten_seconds<R: Runtime>(on: &impl BlockOn, builder: impl Fn(&str) ->
         assert_eq!(stats.suspicions, 0, "{name}: {stats:?}");
     }
     let [_, mut done, _] = asked;
-    let reply = on.block_on(done.next()).expect("the blocking handler answers");
+    let reply = done.next().await.expect("the blocking handler answers");
     assert_eq!(&*reply.payload, b"done");
-    on.block_on(async {
-        node.shutdown().await;
-        peer.shutdown().await;
+    node.shutdown().await;
+    peer.shutdown().await;
+}
+
+#[test]
+fn nodes_of_one_process_do_not_share_handlers() {
+    run(async {
+        let joined: Arc<Mutex<Vec<String>>> = Arc::default();
+        let router = |name: &'static str| {
+            let joined = joined.clone();
+            Router::new()
+                .member(MemberChange::Join, move |event| {
+                    let who =
+                        event.members.iter().map(|member| format!("{name}: {}", member.name()));
+                    joined.lock().unwrap().extend(who);
+                })
+                .query("who", move |_| name)
+        };
+        let a = builder("a").router(router("a")).start().await.unwrap();
+        let b = builder("b").router(router("b")).join([addr(&a)]).start().await.unwrap();
+        let who = b.query("who", "").unwrap().collect().await;
+        let who: Vec<_> = who.replies.iter().map(|(from, reply)| (&**from, &**reply)).collect();
+        assert_eq!(who, [("a", &b"a"[..]), ("b", b"b")]);
+        until("each saw both", || joined.lock().unwrap().len() == 4).await;
+        let mut joined = joined.lock().unwrap().clone();
+        joined.sort();
+        assert_eq!(joined, ["a: a", "a: b", "b: a", "b: b"]);
     });
 }
 
-#[tokio::test]
-async fn nodes_of_one_process_do_not_share_handlers() {
-    let joined: Arc<Mutex<Vec<String>>> = Arc::default();
-    let router = |name: &'static str| {
-        let joined = joined.clone();
-        Router::new()
-            .member(MemberChange::Join, move |event| {
-                let who = event.members.iter().map(|member| format!("{name}: {}", member.name()));
-                joined.lock().unwrap().extend(who);
-            })
-            .query("who", move |_| name)
-    };
-    let a = builder("a").router(router("a")).start().await.unwrap();
-    let b = builder("b").router(router("b")).join([addr(&a)]).start().await.unwrap();
-    let who = b.query("who", "").unwrap().collect().await;
-    let who: Vec<_> = who.replies.iter().map(|(from, reply)| (&**from, &**reply)).collect();
-    assert_eq!(who, [("a", &b"a"[..]), ("b", b"b")]);
-    until("each saw both", || joined.lock().unwrap().len() == 4).await;
-    let mut joined = joined.lock().unwrap().clone();
-    joined.sort();
-    assert_eq!(joined, ["a: a", "a: b", "b: a", "b: b"]);
-}
-
-#[tokio::test]
-async fn a_node_with_a_route_that_cannot_work_does_not_start() {
-    let router = Router::new().query("deploy/[", |_| ());
-    let error = builder("a").router(router).start().await.unwrap_err();
-    assert!(matches!(error, Error::Route(_)), "{error}");
+#[test]
+fn a_node_with_a_route_that_cannot_work_does_not_start() {
+    run(async {
+        let router = Router::new().query("deploy/[", |_| ());
+        let error = builder("a").router(router).start().await.unwrap_err();
+        assert!(matches!(error, Error::Route(_)), "{error}");
+    });
 }
 
 /// Who answers a query that an URI says.
@@ -158,44 +131,47 @@ async fn answers(serf: &Serfer, uri: &str) -> String {
     answers.keys().map(|name| &**name).collect::<Vec<_>>().join(" ")
 }
 
-#[tokio::test]
-async fn an_event_uri_reaches_those_whom_it_names() {
-    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
-    let node = |name: &'static str, role: &'static str| {
-        let seen = seen.clone();
-        let router = Router::new()
-            .user_event("kubekit/*", move |event: UserEvent| {
-                let payload = String::from_utf8_lossy(&event.payload);
-                seen.lock().unwrap().push(format!("{name} {} {payload}", event.name));
-            })
-            .query("kubekit-*/stats", move |_| name);
-        let config = Config::local(name).tag("role", role).unwrap();
-        serfer_tokio::builder(config).bind(format!("{}:7946", own_ip())).router(router)
-    };
-    let web1 = node("web-1", "worker").start().await.unwrap();
-    let seed = [addr(&web1)];
-    let web2 = node("web-2", "master").join(seed.clone()).start().await.unwrap();
-    let db1 = node("db-1", "worker").join(seed).start().await.unwrap();
-    let all = [&web1, &web2, &db1];
-    until("all are there", || all.iter().all(|serf| serf.members().len() == 3)).await;
+#[test]
+fn an_event_uri_reaches_those_whom_it_names() {
+    run(async {
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let node = |name: &'static str, role: &'static str| {
+            let seen = seen.clone();
+            let router = Router::new()
+                .user_event("kubekit/*", move |event: UserEvent| {
+                    let payload = String::from_utf8_lossy(&event.payload);
+                    seen.lock().unwrap().push(format!("{name} {} {payload}", event.name));
+                })
+                .query("kubekit-*/stats", move |_| name);
+            let config = Config::local(name).tag("role", role).unwrap();
+            configured(config).router(router)
+        };
+        let web1 = node("web-1", "worker").start().await.unwrap();
+        let seed = [addr(&web1)];
+        let web2 = node("web-2", "master").join(seed.clone()).start().await.unwrap();
+        let db1 = node("db-1", "worker").join(seed).start().await.unwrap();
+        let all = [&web1, &web2, &db1];
+        until("all are there", || all.iter().all(|serf| serf.members().len() == 3)).await;
 
-    let stats =
-        |filters: [&str; 2]| format!("serf://{}/query/kubekit-1/stats{}", filters[0], filters[1]);
-    assert_eq!(answers(&db1, &stats(["", ""])).await, "db-1 web-1 web-2");
-    assert_eq!(answers(&db1, &stats(["web-?", ""])).await, "web-1 web-2");
-    assert_eq!(answers(&db1, &stats(["db-1,*-2", ""])).await, "db-1 web-2");
-    assert_eq!(answers(&db1, &stats(["", "?role=worker"])).await, "db-1 web-1");
-    assert_eq!(answers(&db1, &stats(["web-*", "?role=~^w"])).await, "web-1");
+        let stats = |filters: [&str; 2]| {
+            format!("serf://{}/query/kubekit-1/stats{}", filters[0], filters[1])
+        };
+        assert_eq!(answers(&db1, &stats(["", ""])).await, "db-1 web-1 web-2");
+        assert_eq!(answers(&db1, &stats(["web-?", ""])).await, "web-1 web-2");
+        assert_eq!(answers(&db1, &stats(["db-1,*-2", ""])).await, "db-1 web-2");
+        assert_eq!(answers(&db1, &stats(["", "?role=worker"])).await, "db-1 web-1");
+        assert_eq!(answers(&db1, &stats(["web-*", "?role=~^w"])).await, "web-1");
 
-    let deploy = "serf:///event/kubekit/deploy?payload=wave".parse().unwrap();
-    assert!(matches!(db1.send(&deploy), Ok(Sent::Event)));
-    until("everybody has the event", || seen.lock().unwrap().len() == 3).await;
-    let mut seen = seen.lock().unwrap().clone();
-    seen.sort();
-    let expected = ["db-1", "web-1", "web-2"].map(|name| format!("{name} kubekit/deploy wave"));
-    assert_eq!(seen, expected);
+        let deploy = "serf:///event/kubekit/deploy?payload=wave".parse().unwrap();
+        assert!(matches!(db1.send(&deploy), Ok(Sent::Event)));
+        until("everybody has the event", || seen.lock().unwrap().len() == 3).await;
+        let mut seen = seen.lock().unwrap().clone();
+        seen.sort();
+        let expected = ["db-1", "web-1", "web-2"].map(|name| format!("{name} kubekit/deploy wave"));
+        assert_eq!(seen, expected);
 
-    let nobody = "serf://mail-*/query/kubekit-1/stats".parse().unwrap();
-    let error = db1.send(&nobody).unwrap_err().to_string();
-    assert!(error.contains("none of the 3 members alive matches host \"mail-*\""), "{error}");
+        let nobody = "serf://mail-*/query/kubekit-1/stats".parse().unwrap();
+        let error = db1.send(&nobody).unwrap_err().to_string();
+        assert!(error.contains("none of the 3 members alive matches host \"mail-*\""), "{error}");
+    });
 }

@@ -4,9 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
-use serfer_tokio::{Config, DropReason, Serfer};
-
-use crate::{KEY, addr, own_ip, plain_builder, start, start_joined, until};
+use super::adapter::{Config, DropReason, Serfer};
+use super::{KEY, addr, configured, plain_builder, run, start, start_joined, until};
 
 fn dropped(serf: &Serfer, reason: DropReason) -> u64 {
     serf.stats().dropped[reason]
@@ -19,39 +18,43 @@ async fn still_works(serf: &Serfer) {
     other.leave().await.expect("the other is still running");
 }
 
-#[tokio::test]
-async fn datagrams_that_are_no_messages_are_counted() {
-    let serf = start("a").await;
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let sent: [&[u8]; 5] = [b"", b"\x01", b"\x08hello", b"\xf4\x04blue", &[1; 9000]];
-    for datagram in sent {
-        udp.send_to(datagram, addr(&serf)).unwrap();
-    }
-    until("all are counted", || serf.stats().dropped.total() == 5).await;
-    assert_eq!(dropped(&serf, DropReason::RefusedPlaintext), 1);
-    assert_eq!(dropped(&serf, DropReason::Label), 1);
-    assert_eq!(dropped(&serf, DropReason::Undecryptable), 3);
-    still_works(&serf).await;
+#[test]
+fn datagrams_that_are_no_messages_are_counted() {
+    run(async {
+        let serf = start("a").await;
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sent: [&[u8]; 5] = [b"", b"\x01", b"\x08hello", b"\xf4\x04blue", &[1; 9000]];
+        for datagram in sent {
+            udp.send_to(datagram, addr(&serf)).unwrap();
+        }
+        until("all are counted", || serf.stats().dropped.total() == 5).await;
+        assert_eq!(dropped(&serf, DropReason::RefusedPlaintext), 1);
+        assert_eq!(dropped(&serf, DropReason::Label), 1);
+        assert_eq!(dropped(&serf, DropReason::Undecryptable), 3);
+        still_works(&serf).await;
+    });
 }
 
-#[tokio::test]
-async fn streams_that_say_nothing_or_nonsense_are_closed() {
-    let serf = start("a").await;
-    let mut nonsense = TcpStream::connect(addr(&serf)).unwrap();
-    nonsense.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
-    nonsense.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let mut silent = silent_connection(&serf);
-    let answer = tokio::task::spawn_blocking(move || {
-        let mut answer = Vec::new();
-        let _ = nonsense.read_to_end(&mut answer);
-        let _ = silent.read_to_end(&mut answer);
-        answer
+#[test]
+fn streams_that_say_nothing_or_nonsense_are_closed() {
+    run(async {
+        let serf = start("a").await;
+        let mut nonsense = TcpStream::connect(addr(&serf)).unwrap();
+        nonsense.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        nonsense.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut silent = silent_connection(&serf);
+        let answer = smol::unblock(move || {
+            let mut answer = Vec::new();
+            let _ = nonsense.read_to_end(&mut answer);
+            let _ = silent.read_to_end(&mut answer);
+            answer
+        });
+        assert_eq!(answer.await, Vec::<u8>::new());
+        // One is not a message, the other never became one.
+        assert_eq!(dropped(&serf, DropReason::UnknownType), 1);
+        assert_eq!(dropped(&serf, DropReason::Incomplete), 1);
+        still_works(&serf).await;
     });
-    assert_eq!(answer.await.unwrap(), Vec::<u8>::new());
-    // One is not a message, the other never became one.
-    assert_eq!(dropped(&serf, DropReason::UnknownType), 1);
-    assert_eq!(dropped(&serf, DropReason::Incomplete), 1);
-    still_works(&serf).await;
 }
 
 fn silent_connection(serf: &Serfer) -> TcpStream {
@@ -60,24 +63,30 @@ fn silent_connection(serf: &Serfer) -> TcpStream {
     stream
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_silent_streams_takes_a_bounded_number_of_slots_for_a_bounded_time() {
-    let patient = Config::local("a").stream_timeout(Duration::from_secs(5));
-    let patient = serfer_tokio::builder(patient).bind(own_ip().to_string()).key(KEY).unwrap();
-    let serf = patient.start().await.unwrap();
-    let flood: Vec<TcpStream> = (0..200).map(|_| silent_connection(&serf)).collect();
-    until("those too many are refused", || dropped(&serf, DropReason::Full) == 72).await;
-    assert_eq!(serf.stats().streams_accepted, 128);
-    until("the others are given up", || dropped(&serf, DropReason::Incomplete) == 128).await;
-    still_works(&serf).await;
-    drop(flood);
+#[test]
+fn a_flood_of_silent_streams_takes_a_bounded_number_of_slots_for_a_bounded_time() {
+    run(async {
+        let patient = Config::local("a").stream_timeout(Duration::from_secs(5));
+        let patient = configured(patient).key(KEY).unwrap();
+        let serf = patient.start().await.unwrap();
+        let target = serf.clone();
+        let flood = move || (0..200).map(|_| silent_connection(&target)).collect::<Vec<_>>();
+        let flood = smol::unblock(flood).await;
+        until("those too many are refused", || dropped(&serf, DropReason::Full) == 72).await;
+        assert_eq!(serf.stats().streams_accepted, 128);
+        until("the others are given up", || dropped(&serf, DropReason::Incomplete) == 128).await;
+        still_works(&serf).await;
+        drop(flood);
+    });
 }
 
-#[tokio::test]
-async fn a_plain_node_among_plain_nodes_counts_what_is_sealed() {
-    let plain = plain_builder("plain").start().await.unwrap();
-    let sealed = start("sealed").await;
-    sealed.join([addr(&plain)]).await.unwrap_err();
-    assert_eq!(dropped(&plain, DropReason::RefusedSealed), 1);
-    assert_eq!(dropped(&sealed, DropReason::RefusedPlaintext), 1);
+#[test]
+fn a_plain_node_among_plain_nodes_counts_what_is_sealed() {
+    run(async {
+        let plain = plain_builder("plain").start().await.unwrap();
+        let sealed = start("sealed").await;
+        sealed.join([addr(&plain)]).await.unwrap_err();
+        assert_eq!(dropped(&plain, DropReason::RefusedSealed), 1);
+        assert_eq!(dropped(&sealed, DropReason::RefusedPlaintext), 1);
+    });
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serfer_tokio::{
+use super::adapter::{
     Coalescing, Config, Member, Membership, MembershipUpdate, Serfer, Status, Tags,
 };
-use tokio::time::timeout;
-
-use crate::{addr, builder, own_ip, plain_builder, start, start_joined, until};
+use super::{
+    addr, builder, configured, plain_builder, run, sleep, spawn, start, start_joined, until, within,
+};
 
 /// What a reader knows, by name.
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Mirror {
 
     /// Reads until nothing comes for a while, or the stream ends.
     async fn read(&mut self, membership: &mut Membership) {
-        while let Ok(Some(update)) = timeout(Duration::from_millis(100), membership.next()).await {
+        while let Some(Some(update)) = within(Duration::from_millis(100), membership.next()).await {
             self.apply(update);
         }
     }
@@ -52,112 +52,122 @@ impl Mirror {
     }
 }
 
-#[tokio::test]
-async fn a_snapshot_and_what_changed_since_are_what_the_members_are() {
-    let a = start("a").await;
-    let b = start_joined("b", &a).await;
-    let (mut membership, mut mirror) = (a.subscribe(), Mirror::default());
-    let c = start_joined("c", &b).await;
-    mirror.read(&mut membership).await;
-    let d = start_joined("d", &c).await;
-    for version in 0..10 {
-        c.set_tag("version", &version.to_string()).unwrap();
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    until("all are there", || a.members().len() == 4).await;
-    mirror.read(&mut membership).await;
-    d.leave().await.unwrap();
-    b.shutdown().await;
-    let status = |name| a.member(name).map(|member| member.status());
-    until("d has left and b has failed", || {
-        status("d") == Some(Status::Left) && status("b") == Some(Status::Failed)
-    })
-    .await;
-    let expected = Tags::from_iter([("version", "9")]);
-    until("c's tags are known", || a.member("c").is_some_and(|c| c.tags() == expected)).await;
-
-    mirror.read(&mut membership).await;
-    assert!(mirror.is_of(&a), "{:?} instead of {:?}", mirror.members, a.members());
-    assert_eq!((mirror.snapshots, mirror.missed), (1, 0));
-}
-
-#[tokio::test]
-async fn a_slow_reader_is_told_and_starts_afresh_and_nobody_waits_for_it() {
-    let a = builder("a").event_buffer(4).start().await.unwrap();
-    let b = start_joined("b", &a).await;
-    let (mut slow, mut mirror) = (a.subscribe(), Mirror::default());
-    mirror.read(&mut slow).await;
-    let quick = a.subscribe();
-    let reading = tokio::spawn(async move {
-        let (mut quick, mut mirror) = (quick, Mirror::default());
-        while let Some(update) = quick.next().await {
-            mirror.apply(update);
+#[test]
+fn a_snapshot_and_what_changed_since_are_what_the_members_are() {
+    run(async {
+        let a = start("a").await;
+        let b = start_joined("b", &a).await;
+        let (mut membership, mut mirror) = (a.subscribe(), Mirror::default());
+        let c = start_joined("c", &b).await;
+        mirror.read(&mut membership).await;
+        let d = start_joined("d", &c).await;
+        for version in 0..10 {
+            c.set_tag("version", &version.to_string()).unwrap();
+            sleep(Duration::from_millis(20)).await;
         }
-        mirror
+        until("all are there", || a.members().len() == 4).await;
+        mirror.read(&mut membership).await;
+        d.leave().await.unwrap();
+        b.shutdown().await;
+        let status = |name| a.member(name).map(|member| member.status());
+        until("d has left and b has failed", || {
+            status("d") == Some(Status::Left) && status("b") == Some(Status::Failed)
+        })
+        .await;
+        let expected = Tags::from_iter([("version", "9")]);
+        until("c's tags are known", || a.member("c").is_some_and(|c| c.tags() == expected)).await;
+
+        mirror.read(&mut membership).await;
+        assert!(mirror.is_of(&a), "{:?} instead of {:?}", mirror.members, a.members());
+        assert_eq!((mirror.snapshots, mirror.missed), (1, 0));
     });
-
-    let mut others = Vec::new();
-    for n in 0..50 {
-        b.set_tag("version", &n.to_string()).unwrap();
-        a.set_tag("version", &n.to_string()).unwrap();
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        if n % 10 == 0 {
-            others.push(start_joined(&format!("n{n}"), &b).await);
-        }
-    }
-    others.remove(0).leave().await.unwrap();
-    until("one has left", || a.member("n0").is_some_and(|it| it.status() == Status::Left)).await;
-    let last = |serf: &Serfer, name| {
-        let tags = serf.member(name).map(|it| it.tags()).unwrap_or_default();
-        tags.get("version") == Some("49")
-    };
-    until("both tell the last", || last(&a, "b") && last(&b, "a")).await;
-
-    mirror.read(&mut slow).await;
-    assert!(mirror.missed >= 50, "{}", mirror.missed);
-    assert_eq!(mirror.snapshots, 2);
-    assert!(mirror.is_of(&a), "{:?} instead of {:?}", mirror.members, a.members());
-
-    a.shutdown().await;
-    let quick = reading.await.unwrap();
-    assert!(quick.is_of(&a), "{:?} instead of {:?}", quick.members, a.members());
 }
 
-#[tokio::test]
-async fn members_are_told_of_at_once_even_if_their_events_are_held_back() {
-    let long = Duration::from_secs(3600);
-    let coalescing = Coalescing { period: long, quiescent: long };
-    let config = Config::local("a").coalesce_members(Some(coalescing));
-    let bind = format!("{}:7946", own_ip());
-    let a = serfer_tokio::builder(config).bind(bind).start().await.unwrap();
-    let (mut events, mut membership) = (a.events(), a.subscribe());
-    assert!(matches!(membership.next().await, Some(MembershipUpdate::Snapshot(_))));
-    let b = plain_builder("b").join([addr(&a)]).start().await.unwrap();
-    b.leave().await.unwrap();
-    let mut status = None;
-    while status != Some(Status::Left) {
-        if let Some(MembershipUpdate::Changed(b)) = membership.next().await {
-            assert_eq!(b.name(), "b");
-            status = Some(b.status());
+#[test]
+fn a_slow_reader_is_told_and_starts_afresh_and_nobody_waits_for_it() {
+    run(async {
+        let a = builder("a").event_buffer(4).start().await.unwrap();
+        let b = start_joined("b", &a).await;
+        let (mut slow, mut mirror) = (a.subscribe(), Mirror::default());
+        mirror.read(&mut slow).await;
+        let quick = a.subscribe();
+        let reading = spawn(async move {
+            let (mut quick, mut mirror) = (quick, Mirror::default());
+            while let Some(update) = quick.next().await {
+                mirror.apply(update);
+            }
+            mirror
+        });
+
+        let mut others = Vec::new();
+        for n in 0..50 {
+            b.set_tag("version", &n.to_string()).unwrap();
+            a.set_tag("version", &n.to_string()).unwrap();
+            sleep(Duration::from_millis(10)).await;
+            if n % 10 == 0 {
+                others.push(start_joined(&format!("n{n}"), &b).await);
+            }
         }
-    }
-    assert!(
-        timeout(Duration::from_millis(10), events.next()).await.is_err(),
-        "nothing is told yet"
-    );
+        others.remove(0).leave().await.unwrap();
+        until("one has left", || a.member("n0").is_some_and(|it| it.status() == Status::Left))
+            .await;
+        let last = |serf: &Serfer, name| {
+            let tags = serf.member(name).map(|it| it.tags()).unwrap_or_default();
+            tags.get("version") == Some("49")
+        };
+        until("both tell the last", || last(&a, "b") && last(&b, "a")).await;
+
+        mirror.read(&mut slow).await;
+        assert!(mirror.missed >= 50, "{}", mirror.missed);
+        assert_eq!(mirror.snapshots, 2);
+        assert!(mirror.is_of(&a), "{:?} instead of {:?}", mirror.members, a.members());
+
+        a.shutdown().await;
+        let quick = reading.recv().await.unwrap();
+        assert!(quick.is_of(&a), "{:?} instead of {:?}", quick.members, a.members());
+    });
 }
 
-#[tokio::test]
-async fn the_stream_ends_with_the_node() {
-    let a = start("a").await;
-    let mut membership = a.subscribe();
-    assert!(matches!(membership.next().await, Some(MembershipUpdate::Snapshot(_))));
-    let waiting = tokio::spawn(async move { membership.next().await });
-    tokio::task::yield_now().await;
-    a.shutdown().await;
-    assert_eq!(waiting.await.unwrap(), None);
+#[test]
+fn members_are_told_of_at_once_even_if_their_events_are_held_back() {
+    run(async {
+        let long = Duration::from_secs(3600);
+        let coalescing = Coalescing { period: long, quiescent: long };
+        let config = Config::local("a").coalesce_members(Some(coalescing));
+        let a = configured(config).start().await.unwrap();
+        let (mut events, mut membership) = (a.events(), a.subscribe());
+        assert!(matches!(membership.next().await, Some(MembershipUpdate::Snapshot(_))));
+        let b = plain_builder("b").join([addr(&a)]).start().await.unwrap();
+        b.leave().await.unwrap();
+        let mut status = None;
+        while status != Some(Status::Left) {
+            if let Some(MembershipUpdate::Changed(b)) = membership.next().await {
+                assert_eq!(b.name(), "b");
+                status = Some(b.status());
+            }
+        }
+        assert!(
+            within(Duration::from_millis(10), events.next()).await.is_none(),
+            "nothing is told yet"
+        );
+    });
+}
 
-    let mut late = a.subscribe();
-    assert!(matches!(late.next().await, Some(MembershipUpdate::Snapshot(all)) if all.len() == 1));
-    assert_eq!(late.next().await, None);
+#[test]
+fn the_stream_ends_with_the_node() {
+    run(async {
+        let a = start("a").await;
+        let mut membership = a.subscribe();
+        assert!(matches!(membership.next().await, Some(MembershipUpdate::Snapshot(_))));
+        let waiting = spawn(async move { membership.next().await });
+        smol::future::yield_now().await;
+        a.shutdown().await;
+        assert_eq!(waiting.recv().await.unwrap(), None);
+
+        let mut late = a.subscribe();
+        assert!(
+            matches!(late.next().await, Some(MembershipUpdate::Snapshot(all)) if all.len() == 1)
+        );
+        assert_eq!(late.next().await, None);
+    });
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use serfer_tokio::{Error, JoinPolicy, SeedFailure};
 use simple_dns::rdata::{RData, SRV};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, ResourceRecord};
 
-use crate::{addr, builder, own_ip, start, until};
+use super::adapter::{Error, JoinPolicy, SeedFailure};
+use super::{addr, builder, own_ip, run, sleep, spawn, start, until};
 
 type Targets = Arc<Mutex<Vec<(String, u16)>>>;
 
@@ -84,49 +84,56 @@ fn answer(query: &[u8], targets: &[(String, u16)]) -> simple_dns::Result<Vec<u8>
     answer.build_bytes_vec()
 }
 
-#[tokio::test]
-async fn a_service_that_dns_knows_is_joined_at_all_its_hosts() {
-    let dns = NameServer::start();
-    let [a, b] = [builder("a").bind("127.0.0.1:0"), builder("b").bind("127.0.0.1:0")];
-    let (a, b) = (a.start().await.unwrap(), b.start().await.unwrap());
-    dns.offer([&a, &b].map(|serf| ("localhost", serf.local_member().unwrap().addr().port())));
-    let c = builder("c").dns_servers([dns.addr]).join([format!("srv+{SERVICE}")]);
-    let c = c.start().await.unwrap();
-    assert_eq!(c.members().len(), 3);
+#[test]
+fn a_service_that_dns_knows_is_joined_at_all_its_hosts() {
+    run(async {
+        let dns = NameServer::start();
+        let [a, b] = [builder("a").bind("127.0.0.1:0"), builder("b").bind("127.0.0.1:0")];
+        let (a, b) = (a.start().await.unwrap(), b.start().await.unwrap());
+        dns.offer([&a, &b].map(|serf| ("localhost", serf.local_member().unwrap().addr().port())));
+        let c = builder("c").dns_servers([dns.addr]).join([format!("srv+{SERVICE}")]);
+        let c = c.start().await.unwrap();
+        assert_eq!(c.members().len(), 3);
+    });
 }
 
-#[tokio::test]
-async fn a_seed_is_looked_up_again_at_each_try() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("seeds");
-    let seed = format!("file:{}", file.display());
-    let (first, longest) = (Duration::from_millis(50), Duration::from_millis(50));
-    let starting = builder("b").join([&seed]).join_policy(JoinPolicy::Retry { first, longest });
-    let starting = tokio::spawn(starting.start());
-    let a = start("a").await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(!starting.is_finished(), "there is no file of seeds yet");
-    std::fs::write(&file, addr(&a)).unwrap();
-    let b = starting.await.unwrap().unwrap();
-    assert_eq!(b.members().len(), 2);
+#[test]
+fn a_seed_is_looked_up_again_at_each_try() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("seeds");
+        let seed = format!("file:{}", file.display());
+        let (first, longest) = (Duration::from_millis(50), Duration::from_millis(50));
+        let starting = builder("b").join([&seed]).join_policy(JoinPolicy::Retry { first, longest });
+        let starting = spawn(starting.start());
+        let a = start("a").await;
+        sleep(Duration::from_millis(200)).await;
+        assert!(starting.is_empty(), "there is no file of seeds yet");
+        std::fs::write(&file, addr(&a)).unwrap();
+        let b = starting.recv().await.unwrap().unwrap();
+        assert_eq!(b.members().len(), 2);
+    });
 }
 
-#[tokio::test]
-async fn the_policy_says_what_a_seed_is_worth_that_is_not_there() {
-    let a = start("a").await;
-    let seeds = [addr(&a), format!("{}:7946", own_ip())];
-    let build = |name, policy| builder(name).join(&seeds).join_policy(policy);
+#[test]
+fn the_policy_says_what_a_seed_is_worth_that_is_not_there() {
+    run(async {
+        let a = start("a").await;
+        let seeds = [addr(&a), format!("{}:7946", own_ip())];
+        let build = |name, policy| builder(name).join(&seeds).join_policy(policy);
 
-    let error = build("b", JoinPolicy::Require(2)).start().await.unwrap_err();
-    let Error::TooFewReached { reached: 1, required: 2, failures } = &error else {
-        panic!("{error}");
-    };
-    assert!(matches!(&failures.0[..], [SeedFailure::Join { seed, .. }] if *seed == seeds[1]));
+        let error = build("b", JoinPolicy::Require(2)).start().await.unwrap_err();
+        let Error::TooFewReached { reached: 1, required: 2, failures } = &error else {
+            panic!("{error}");
+        };
+        assert!(matches!(&failures.0[..], [SeedFailure::Join { seed, .. }] if *seed == seeds[1]));
 
-    let nobody = [seeds[1].clone()];
-    let c = builder("c").join(&nobody).join_policy(JoinPolicy::BestEffort).start().await.unwrap();
-    assert_eq!(c.members().len(), 1);
-    let d = builder("d").bind(&seeds[1]).start().await.unwrap();
-    until("c is no longer alone", || c.members().len() == 2).await;
-    drop(d);
+        let nobody = [seeds[1].clone()];
+        let c =
+            builder("c").join(&nobody).join_policy(JoinPolicy::BestEffort).start().await.unwrap();
+        assert_eq!(c.members().len(), 1);
+        let d = builder("d").bind(&seeds[1]).start().await.unwrap();
+        until("c is no longer alone", || c.members().len() == 2).await;
+        drop(d);
+    });
 }
