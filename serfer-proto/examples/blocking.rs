@@ -51,10 +51,10 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
             Output::Event(event) => println!("{event:?}"),
             Output::Wait { until } => {
                 let wait = until.map_or(Duration::MAX, |at| at.duration_since(Instant::now()));
-                match inbox.recv_timeout(wait) {
-                    Ok(input) => input(&mut node, &mut streams, Instant::now()),
-                    Err(_) => node.handle_timeout(Instant::now()),
+                if let Ok(input) = inbox.recv_timeout(wait) {
+                    input(&mut node, &mut streams, Instant::now());
                 }
+                node.handle_timeout(Instant::now());
             }
         }
     }

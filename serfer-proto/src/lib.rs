@@ -57,8 +57,8 @@
 //! - Nothing is allocated in the steady state, and nothing costs more the more members there are,
 //!   but joining, listing and the periodic push/pull.
 //!
-//! `examples/blocking.rs` is a whole runtime on the sockets and threads of the standard library,
-//! `examples/mio.rs` one in a single thread on an event loop.
+//! The [`guide`] builds a runtime step by step. `examples/blocking.rs` is a whole one on the sockets and
+//! threads of the standard library, `examples/mio.rs` one in a single thread on an event loop.
 //!
 //! # How to read it
 //!
@@ -86,6 +86,7 @@ mod context;
 mod endpoint;
 mod error;
 mod event;
+pub mod guide;
 mod ids;
 mod incarnation;
 mod keyring;
