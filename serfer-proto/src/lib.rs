@@ -137,6 +137,6 @@ pub use memberlist::StreamEnd;
 pub use output::Output;
 pub use serf::{Coalesce, Coordinate, DIMENSIONS, Neighbor, Prune, QueryParams};
 pub use snapshot::{AfterLeave, LineFault, Recovered, SnapshotError, SnapshotProblem};
-pub use stats::{DropReason, Drops, Stats};
+pub use stats::{DropReason, Drops, Reading, ReadingKind, Stats};
 pub use stored::{Durability, StoreWrite, StoredFile};
 pub use tags::{TAGS_LEN_MAX, Tags};

@@ -1,9 +1,13 @@
 //! Plain counters: what came, what went, and what was dropped, by reason.
 
+mod readings;
+
 use std::ops::Index;
 
 use crate::link::Refusal;
 use crate::wire::msgpack::DecodeError;
+
+pub use self::readings::{Reading, ReadingKind};
 
 /// A look at the endpoint's insides. Counters only ever grow; gauges are as of the call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -163,6 +167,34 @@ impl DropReason {
         Self::TooOften,
         Self::Incomplete,
     ];
+
+    /// Its name in exports, which does not change: `refused_plaintext`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Label => "label",
+            Self::Undecryptable => "undecryptable",
+            Self::RefusedPlaintext => "refused_plaintext",
+            Self::RefusedSealed => "refused_sealed",
+            Self::Checksum => "checksum",
+            Self::Malformed => "malformed",
+            Self::Oversized => "oversized",
+            Self::UnknownType => "unknown_type",
+            Self::Name => "name",
+            Self::Address => "address",
+            Self::Versions => "versions",
+            Self::Network => "network",
+            Self::Vetoed => "vetoed",
+            Self::OutOfReach => "out_of_reach",
+            Self::Full => "full",
+            Self::NameInUse => "name_in_use",
+            Self::Misaddressed => "misaddressed",
+            Self::StrangeAnswerAddress => "strange_answer_address",
+            Self::Stranger => "stranger",
+            Self::Coordinate => "coordinate",
+            Self::TooOften => "too_often",
+            Self::Incomplete => "incomplete",
+        }
+    }
 }
 
 impl From<DecodeError> for DropReason {
