@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serfer_proto::{AfterLeave, Config, Endpoint, Keyring, Replay, SecretKey, SecretKeyError};
+use tracing::{Instrument as _, Span, field};
 
 use crate::address::{Address, DEFAULT_PORT, Resolver, to_advertise};
 use crate::driver::{self, Driver};
@@ -21,7 +22,7 @@ use crate::serfer::Serfer;
 use crate::shared::Shared;
 use crate::snapshot;
 use crate::store::{self, Files};
-use crate::tasks::Tasks;
+use crate::tasks::{self, Tasks};
 
 /// How many ports are tried when the default one is taken.
 const PORTS_TRIED: u16 = 1000;
@@ -165,7 +166,14 @@ impl<R: Runtime> Builder<R> {
     /// # Errors
     /// If a setting or a file is wrong, an address cannot be bound or none of the seeds can be joined.
     /// Nothing is left running then.
-    pub async fn start(mut self) -> Result<Serfer, Error> {
+    pub async fn start(self) -> Result<Serfer, Error> {
+        // What a node that is named after its machine is called depends on its port.
+        let name = (!self.options.named_after_host).then(|| self.config.name());
+        let span = tasks::span(name);
+        self.start_within(span.clone()).instrument(span).await
+    }
+
+    async fn start_within(mut self, span: Span) -> Result<Serfer, Error> {
         if let Some(router) = &self.router {
             router.check()?;
         }
@@ -178,6 +186,7 @@ impl<R: Runtime> Builder<R> {
         let options = self.options;
         if options.named_after_host {
             config = config.named(host_name(bound.port())?);
+            span.record("node", field::display(config.name()));
         }
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
@@ -190,7 +199,7 @@ impl<R: Runtime> Builder<R> {
         let mut subscribers = Subscribers::default();
         let routed =
             self.router.map(|router| (router, subscribers.subscribe(options.event_buffer)));
-        let (clock, tasks) = (self.runtime.clone(), Tasks::new(self.runtime.clone()));
+        let (clock, tasks) = (self.runtime.clone(), Tasks::new(self.runtime.clone(), span));
         let shared = Arc::new(Shared::new(endpoint, subscribers, tasks, move || clock.now()));
         let driver = Driver { runtime: self.runtime.clone(), udp, shared: shared.clone() };
         shared.tasks.spawn(driver.run());

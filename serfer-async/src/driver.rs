@@ -90,7 +90,7 @@ impl<R: Runtime> Driver<R> {
                     node.handle_datagram(now, from, &mut incoming[..len]);
                 }),
                 Err(error) => {
-                    tracing::debug!(%error, "cannot receive datagrams");
+                    tracing::debug!(target: "serfer::runtime", %error, "cannot receive datagrams");
                     return self.runtime.sleep_until(self.runtime.now() + PAUSE).await;
                 }
             }
@@ -105,7 +105,7 @@ impl<R: Runtime> Driver<R> {
     /// Sends one datagram. That it cannot be sent is for the endpoint to know, and no reason to stop.
     async fn send(&self, data: &[u8], to: SocketAddr) {
         if let Err(error) = self.runtime.send_to(&self.udp, data, to).await {
-            tracing::debug!(%error, %to, len = data.len(), "cannot send a datagram");
+            tracing::debug!(target: "serfer::runtime", %error, %to, len = data.len(), "cannot send a datagram");
             self.shared.drive(|node, now| node.handle_send_failed(now, to));
         }
     }
@@ -121,7 +121,7 @@ pub(crate) async fn accept<R: Runtime>(runtime: R, listener: R::Listener, shared
                 stream::serve(&runtime, &shared, stream, from);
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept streams");
+                tracing::warn!(target: "serfer::runtime", %error, "cannot accept streams");
                 runtime.sleep_until(runtime.now() + pause).await;
                 pause = (2 * pause).min(PAUSE_MAX);
             }
@@ -255,7 +255,7 @@ mod tests {
         let accepts = Arc::new(Mutex::new(accepts.into_iter().collect()));
         let runtime = Scripted { start, accepts, sleeps: Arc::default() };
         let endpoint = Endpoint::new(Config::lan("a").advertise(HERE), [0; 32], start).unwrap();
-        let tasks = Tasks::new(runtime.clone());
+        let tasks = Tasks::new(runtime.clone(), tracing::Span::none());
         let shared = Shared::new(endpoint, Subscribers::default(), tasks, move || start);
         let accepting = accept(runtime.clone(), (), Arc::new(shared));
         assert!(future::block_on(future::poll_once(accepting)).is_none(), "it never gives up");

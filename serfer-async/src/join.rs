@@ -98,7 +98,7 @@ impl<R: Runtime> Seeds<R> {
         match policy {
             JoinPolicy::BestEffort => match self.join().await {
                 Err(Error::NobodyReached(failures)) => {
-                    tracing::warn!(%failures, "no seed can be joined yet");
+                    tracing::warn!(target: "serfer::join", %failures, "no seed can be joined yet");
                     Ok(())
                 }
                 joined => joined.map(drop),
@@ -119,7 +119,7 @@ impl<R: Runtime> Seeds<R> {
                         return Err(error);
                     };
                     let pause = backoff.pause();
-                    tracing::info!(%failures, ?pause, "no seed can be joined yet");
+                    tracing::warn!(target: "serfer::join", %failures, ?pause, "no seed can be joined yet");
                     self.runtime.sleep_until(self.runtime.now() + pause).await;
                 }
                 Ok(())
@@ -143,7 +143,7 @@ impl<R: Runtime> Seeds<R> {
             }
             match self.join().await {
                 Err(Error::NobodyReached(failures)) => {
-                    tracing::debug!(%failures, "still alone");
+                    tracing::debug!(target: "serfer::join", %failures, "still alone");
                 }
                 // We left, or are shut down.
                 Err(_) => return,

@@ -97,6 +97,7 @@ impl Shared {
         if self.tasks.is_stopped() {
             return Err(Closed);
         }
+        let _within = self.tasks.span.enter();
         let now = (self.clock)();
         let result = self.with(|state| f(state, now))?;
         // A full channel means that it will wake up anyway.
@@ -123,6 +124,7 @@ impl Shared {
 
     /// Ends everything. Handles stay readable.
     pub(crate) fn close(&self) {
+        let _within = self.tasks.span.enter();
         self.tasks.stop();
         let now = (self.clock)();
         let readers = self.with(|state| {

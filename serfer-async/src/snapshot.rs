@@ -56,11 +56,12 @@ pub(crate) async fn recover<R: Runtime>(
     after_leave: AfterLeave,
 ) -> Result<Recovered, SnapshotFileError> {
     let path = path.to_owned();
+    let span = tracing::Span::current();
     let recover = move || match read(&path) {
         Ok(snapshot) => match Recovered::replay(&snapshot, after_leave) {
             Ok(recovered) => {
                 for problem in recovered.problems() {
-                    tracing::warn!(path = %path.display(), %problem, "skipped in the snapshot");
+                    tracing::warn!(target: "serfer::store", path = %path.display(), %problem, "skipped in the snapshot");
                 }
                 Ok(recovered)
             }
@@ -68,7 +69,7 @@ pub(crate) async fn recover<R: Runtime>(
         },
         Err(problem) => Err(SnapshotFileError { path, problem }),
     };
-    runtime.unblock(recover).await
+    runtime.unblock(move || span.in_scope(recover)).await
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SnapshotFileProblem> {

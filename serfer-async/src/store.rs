@@ -193,7 +193,7 @@ pub(crate) async fn write<R: Runtime>(runtime: R, shared: Arc<Shared>, files: Fi
             let told =
                 shared.input(|state, now| state.endpoint.handle_store_failed(now, file, &reason));
             if told.is_err() {
-                tracing::warn!(%file, reason, "cannot store");
+                tracing::warn!(target: "serfer::store", %file, reason, "cannot store");
             }
         }
     }

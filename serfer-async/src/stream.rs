@@ -55,7 +55,9 @@ pub(crate) fn dial<R: Runtime>(runtime: &R, shared: &Arc<Shared>, id: StreamId, 
                     task.tell(|state, now| state.endpoint.handle_connected(now, id));
                     converse(&runtime, &task, id, stream, &orders.commands).await;
                 }
-                Err(error) => tracing::debug!(%error, %to, "cannot dial"),
+                Err(error) => {
+                    tracing::debug!(target: "serfer::runtime", %error, %to, "cannot dial");
+                }
             }
         };
         attend(&task, id, dialled, &orders.alive).await;

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
 use futures_lite::future;
+use tracing::Instrument as _;
+use tracing::{Span, field};
 
 use crate::runtime::Runtime;
 
@@ -26,13 +28,28 @@ pub(crate) struct Tasks {
     spawn: Box<dyn Fn(BoxFuture<()>) + Send + Sync>,
     sleep: Box<dyn Fn(Instant) -> BoxFuture<()> + Send + Sync>,
     unblock: Box<dyn Fn(Job) -> BoxFuture<()> + Send + Sync>,
+    /// The node's, in which everything happens.
+    pub(crate) span: Span,
 }
 
 /// Something that may block for long.
 type Job = Box<dyn FnOnce() + Send>;
 
+/// What all that a node traces is within: `serfer{node=web-1}`. A name that is not known yet can be
+/// recorded.
+///
+/// It is an error's span so that whoever listens to errors only is told whose they are, and nobody's
+/// child: a node outlives whoever starts it.
+pub(crate) fn span(name: Option<&str>) -> Span {
+    let span = tracing::error_span!(target: "serfer", parent: None, "serfer", node = field::Empty);
+    if let Some(name) = name {
+        span.record("node", field::display(name));
+    }
+    span
+}
+
 impl Tasks {
-    pub(crate) fn new<R: Runtime>(runtime: R) -> Self {
+    pub(crate) fn new<R: Runtime>(runtime: R, span: Span) -> Self {
         let (stop, stopping) = async_channel::bounded(1);
         let (running, ended) = async_channel::bounded(1);
         let running = Mutex::new(Some(running));
@@ -51,6 +68,7 @@ impl Tasks {
                 let runtime = unblocker.clone();
                 Box::pin(async move { runtime.unblock(job).await })
             }),
+            span,
         }
     }
 
@@ -61,11 +79,11 @@ impl Tasks {
             return;
         };
         let stopping = self.stopping.clone();
-        (self.spawn)(Box::pin(async move {
+        self.spawn_within(async move {
             let stopped = async { drop(stopping.recv().await) };
             future::or(stopped, task).await;
             drop(running);
-        }));
+        });
     }
 
     /// Starts a task that ends by itself some time after [`stop`](Self::stop) is called.
@@ -74,10 +92,14 @@ impl Tasks {
         let Some(running) = running else {
             return;
         };
-        (self.spawn)(Box::pin(async move {
+        self.spawn_within(async move {
             task.await;
             drop(running);
-        }));
+        });
+    }
+
+    fn spawn_within(&self, task: impl Future<Output = ()> + Send + 'static) {
+        (self.spawn)(Box::pin(task.instrument(self.span.clone())));
     }
 
     /// Waits.
@@ -91,7 +113,8 @@ impl Tasks {
         f: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let (sender, result) = async_channel::bounded(1);
-        let job = move || drop(sender.try_send(f()));
+        let span = self.span.clone();
+        let job = move || span.in_scope(|| drop(sender.try_send(f())));
         (self.unblock)(Box::new(job)).await;
         result.recv().await.ok()
     }
@@ -109,5 +132,35 @@ impl Tasks {
     /// Waits until all tasks have ended and dropped what they held.
     pub(crate) async fn ended(&self) {
         drop(self.ended.recv().await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::router::{Router, blocking};
+    use crate::testing::{Alone, traced};
+
+    #[test]
+    fn whatever_a_node_traces_is_in_its_span() {
+        let log = traced(|| {
+            let router = Router::new()
+                .user_event("task", |_| async { Err::<(), _>("failed in a task") })
+                .user_event(
+                    "thread",
+                    blocking(|_| tracing::warn!(target: "program", "on a thread")),
+                );
+            let node = Alone::with(router);
+            node.event("task");
+            node.event("thread");
+            node.call();
+            node.serf.set_tag("role", "web").unwrap();
+            node.settle();
+        });
+        for part in ["user event received", "failed in a task", "on a thread", "member changed"] {
+            assert!(log.contains(part), "{part}: {log}");
+        }
+        for line in log.lines() {
+            assert!(line.contains(" serfer{node=alone}: "), "{line}");
+        }
     }
 }

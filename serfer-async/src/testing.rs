@@ -17,7 +17,7 @@ use crate::runtime::Runtime;
 use crate::seeds::Finder;
 use crate::serfer::Serfer;
 use crate::shared::{Shared, Todo};
-use crate::tasks::Tasks;
+use crate::tasks::{self, Tasks};
 
 const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7946);
 
@@ -119,8 +119,8 @@ impl Runtime for ByHand {
 /// A node alone, with a router; what it sends comes back to it.
 pub(crate) struct Alone {
     pub(crate) serf: Serfer,
-    runtime: ByHand,
-    shared: Arc<Shared>,
+    pub(crate) runtime: ByHand,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Alone {
@@ -132,16 +132,17 @@ impl Alone {
     pub(crate) fn with_buffer(router: Router, buffer: usize) -> Self {
         let runtime = ByHand::new();
         let config = Config::lan("alone").advertise(HERE);
-        let endpoint = Endpoint::new(config, [0; 32], runtime.now()).unwrap();
+        let span = tasks::span(Some("alone"));
+        let start = || Endpoint::new(config, [0; 32], runtime.now()).unwrap();
+        let endpoint = span.in_scope(start);
         let mut subscribers = Subscribers::default();
         let events = subscribers.subscribe(buffer);
         let clock = runtime.clone();
-        let tasks = Tasks::new(runtime.clone());
+        let tasks = Tasks::new(runtime.clone(), span);
         let shared = Arc::new(Shared::new(endpoint, subscribers, tasks, move || clock.now()));
         shared.tasks.spawn(router.run(events, buffer, shared.clone()));
-        let nobody = Box::new(|_: String, _| -> crate::tasks::BoxFuture<_> {
-            Box::pin(async { Ok(Vec::new()) })
-        });
+        let nobody =
+            Box::new(|_: String, _| -> tasks::BoxFuture<_> { Box::pin(async { Ok(Vec::new()) }) });
         let finder = Arc::new(Finder::new(runtime.clone(), nobody, Vec::new()));
         let serf = Serfer::new(shared.clone(), finder, 16);
         Self { serf, runtime, shared }

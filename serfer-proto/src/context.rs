@@ -115,6 +115,6 @@ impl Cx<'_> {
         why: &dyn std::fmt::Display,
     ) {
         self.stats.dropped.count(reason);
-        tracing::debug!(?reason, %from, %why, "dropped");
+        tracing::debug!(target: "serfer::wire", ?reason, %from, %why, "dropped");
     }
 }

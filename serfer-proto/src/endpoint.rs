@@ -129,7 +129,7 @@ impl Endpoint {
     pub fn handle_store_failed(&mut self, now: Instant, file: StoredFile, reason: &str) {
         let cx = &mut self.core.cx(at(&mut self.last_now, now));
         cx.stats.stores_failed += 1;
-        tracing::warn!(%file, reason, "cannot store");
+        tracing::warn!(target: "serfer::store", %file, reason, "cannot store");
         cx.emit(Event::StoreFailed(StoreFailure { file, reason: reason.into() }));
         match file {
             StoredFile::Snapshot => self.serf.on_snapshot_failed(cx),

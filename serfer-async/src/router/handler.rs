@@ -73,12 +73,14 @@ impl<T, A: Send + 'static> Handler<T, A> {
         };
         let name = call.name;
         match failure {
-            Failure::Panicked(_) => tracing::error!(event = name, "handler {failure}"),
+            Failure::Panicked(_) => {
+                tracing::error!(target: "serfer::router", event = name, %failure, "handler failed");
+            }
             // Whoever floods us with queries must not flood the log.
             Failure::Full(_) if self.gate.refused.swap(true, Ordering::Relaxed) => {
-                tracing::debug!(event = name, "handler {failure}");
+                tracing::debug!(target: "serfer::router", event = name, %failure, "handler failed");
             }
-            _ => tracing::warn!(event = name, "handler {failure}"),
+            _ => tracing::warn!(target: "serfer::router", event = name, %failure, "handler failed"),
         }
         None
     }

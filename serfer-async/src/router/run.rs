@@ -26,7 +26,7 @@ impl Router {
             let event = match event {
                 Ok(event) => event,
                 Err(lagged) => {
-                    tracing::warn!(%lagged, "the router is too slow");
+                    tracing::warn!(target: "serfer::router", %lagged, "the router is too slow");
                     continue;
                 }
             };
@@ -45,7 +45,9 @@ impl Router {
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => self.on_event(event, &shared).await,
-                Err(lagged) => tracing::warn!(%lagged, "handlers are too slow"),
+                Err(lagged) => {
+                    tracing::warn!(target: "serfer::router", %lagged, "handlers are too slow");
+                }
             }
         }
     }
@@ -87,7 +89,7 @@ impl Router {
                 continue;
             };
             if let Err(error) = request.respond(answer) {
-                tracing::debug!(event = &*name, %error, "answer not sent");
+                tracing::debug!(target: "serfer::router", event = &*name, %error, "answer not sent");
             }
         }
     }

@@ -185,7 +185,7 @@ fn a_handler_that_fails_is_traced_and_answers_nothing() {
         assert_eq!(node.answer("status"), None);
     });
     assert_eq!(log.matches("WARN").count(), 2, "{log}");
-    assert!(log.contains("handler out of disk event=\"deploy\""), "{log}");
+    assert!(log.contains("event=\"deploy\" failure=out of disk"), "{log}");
     assert!(log.contains("event=\"status\""), "{log}");
 }
 
@@ -219,9 +219,9 @@ fn a_panic_hurts_only_the_handler_it_happens_in() {
     });
     assert_eq!(notes.take(), ["the next: e"]);
     for panic in ["at once", "in a future", "on a thread", "in drop"] {
-        assert!(log.contains(&format!("handler panicked: {panic} event=\"e\"")), "{panic}: {log}");
+        assert!(log.contains(&format!("event=\"e\" failure=panicked: {panic}")), "{panic}: {log}");
     }
-    assert!(log.contains("handler panicked: in a query event=\"q\""), "{log}");
+    assert!(log.contains("event=\"q\" failure=panicked: in a query"), "{log}");
 }
 
 #[test]
@@ -256,8 +256,8 @@ fn a_handler_that_takes_too_long_is_dropped_and_the_next_event_has_its_turn() {
         node.settle();
     });
     assert_eq!(notes.take(), ["end third"]);
-    assert!(log.contains("handler took longer than 1s and was dropped event=\"own\""), "{log}");
-    assert!(log.contains("handler took longer than 3s and was dropped event=\"default\""), "{log}");
+    assert!(log.contains("event=\"own\" failure=took longer than 1s and was dropped"), "{log}");
+    assert!(log.contains("event=\"default\" failure=took longer than 3s and was dropped"), "{log}");
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn only_so_many_queries_are_handled_at_a_time_and_only_so_many_wait() {
         assert_eq!(notes.take().len(), 1);
         assert!(node.answer("q").is_some(), "there is room again");
     });
-    let full = "handler not called: 3 others are being handled or wait already event=\"q\"";
+    let full = "event=\"q\" failure=not called: 3 others are being handled or wait already";
     assert_eq!(log.matches(full).count(), 2, "{log}");
     assert_eq!(log.matches("WARN").count(), 1, "a flood of queries is no flood of warnings: {log}");
 }
@@ -350,7 +350,7 @@ fn a_query_waits_for_its_turn_until_its_deadline_and_no_longer() {
         node.settle();
     });
     assert_eq!(notes.take(), ["begin"]);
-    assert!(log.contains("it was not its turn in time event=\"q\""), "{log}");
+    assert!(log.contains("event=\"q\" failure=not called: it was not its turn in time"), "{log}");
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Memberlist {
         }
         let (node, seq) = (peer.node.clone(), self.prober.next_seq());
         let claim = Claim { node: news.node(), incarnation: news.incarnation, seq };
-        tracing::debug!(name = %node.name, addr = %claim.node.addr(), "name claimed");
+        tracing::debug!(target: "serfer::swim", name = %node.name, addr = %claim.node.addr(), "name claimed");
         self.claims.insert(key, claim);
         cx.timers.set(Timer::Claim(key), cx.now + cx.params.probe.timeout);
         let me = Source::of(cx);

@@ -247,7 +247,7 @@ impl Memberlist {
                 // Others are not asked to spare us old events: that is for whoever joins to say.
                 let join = theirs.join.then_some(Replay::Deliver);
                 if let Err(failure) = self.merge(cx, up, peer, join, &theirs) {
-                    tracing::debug!(%peer, %failure, "cannot merge");
+                    tracing::debug!(target: "serfer::swim", %peer, %failure, "cannot merge");
                 }
                 return;
             }
@@ -371,7 +371,7 @@ impl Memberlist {
             PushPullReason::Recover => self.on_rejoin_attempt(cx, up, peer, result),
             PushPullReason::Periodic | PushPullReason::Reconnect | PushPullReason::Rejoin => {
                 if let Err(failure) = result {
-                    tracing::debug!(%peer, %failure, "push/pull failed");
+                    tracing::debug!(target: "serfer::swim", %peer, %failure, "push/pull failed");
                 }
             }
         }

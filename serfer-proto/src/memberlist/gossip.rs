@@ -41,7 +41,7 @@ impl Memberlist {
             let node = &self.members[key].node;
             let to = node.addr();
             let checksum = checksum_for(node.versions.protocol_max);
-            tracing::trace!(%to, messages = self.packet.len(), "gossiping");
+            tracing::trace!(target: "serfer::swim", %to, messages = self.packet.len(), "gossiping");
             self.send_packet(cx, up, to, checksum);
         }
         let somebody = !picked.is_empty();

@@ -87,7 +87,7 @@ impl Memberlist {
         match result {
             Ok(()) => join.reached.push(addr),
             Err(failure) => {
-                tracing::debug!(%addr, %failure, "cannot join");
+                tracing::debug!(target: "serfer::join", %addr, %failure, "cannot join");
                 join.failed.push((addr, failure));
             }
         }

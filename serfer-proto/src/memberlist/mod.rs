@@ -187,7 +187,7 @@ impl Memberlist {
         };
         // The layer above tells of its messages itself: they may bring keys.
         if !matches!(message, Message::User(_)) {
-            tracing::trace!(%from, ?message, "received");
+            tracing::trace!(target: "serfer::wire", %from, ?message, "received");
         }
         match message {
             Message::Ping(ping) => self.on_ping(cx, up, from, &ping),
@@ -215,7 +215,7 @@ impl Memberlist {
         to: SocketAddr,
         message: &Message<'_>,
     ) {
-        tracing::trace!(%to, ?message, "sending");
+        tracing::trace!(target: "serfer::wire", %to, ?message, "sending");
         self.packet.reset(cx.link.message_len_max());
         self.packet.push_first(|out| message.encode(out));
         self.fill_packet(cx, up);

@@ -258,7 +258,7 @@ impl Memberlist {
         if probe.stream_acked {
             if let Some(peer) = self.members.get(probe.target) {
                 let (name, addr) = (&peer.node.name, peer.node.addr());
-                tracing::warn!(%name, %addr, "answers over streams but not to datagrams");
+                tracing::warn!(target: "serfer::swim", %name, %addr, "answers over streams but not to datagrams");
             }
             let healthy = !probe.send_failed;
             return self.end_probe(cx, up, healthy);
@@ -291,7 +291,7 @@ impl Memberlist {
         }
         if self.prober.distress.is_on() && !missed_before && peer.state() == State::Alive {
             cx.stats.accusations_held += 1;
-            tracing::debug!(name = %peer.node.name, "not accusing: hardly anybody answers us");
+            tracing::debug!(target: "serfer::swim", name = %peer.node.name, "not accusing: hardly anybody answers us");
             return;
         }
         let me = &cx.params.name;

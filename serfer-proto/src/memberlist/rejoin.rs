@@ -66,7 +66,7 @@ impl Memberlist {
         match result {
             Ok(()) => self.rejoin_done(cx, up, Some(addr)),
             Err(failure) => {
-                tracing::debug!(%addr, %failure, "cannot rejoin");
+                tracing::debug!(target: "serfer::join", %addr, %failure, "cannot rejoin");
                 self.rejoin_next(cx, up);
             }
         }

@@ -137,7 +137,7 @@ impl Memberlist {
         {
             let member = Member { node: news.node(), status: Status::Alive };
             accept(&member).map_err(|why| {
-                tracing::debug!(name = news.name, why, "not accepted");
+                tracing::debug!(target: "serfer::swim", name = news.name, why, "not accepted");
                 DropReason::Vetoed
             })?;
         }
@@ -167,7 +167,7 @@ impl Memberlist {
         let key = self.members.insert(node.clone(), incarnation);
         self.broadcast_alive(cx, key);
         self.arm_for_others(cx);
-        tracing::debug!(name = %node.name, addr = %node.addr(), "node joined");
+        tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "node joined");
         up.on_join(cx, &node);
     }
 
@@ -256,7 +256,7 @@ impl Memberlist {
         let node = self.members[key].node.clone();
         if was >= State::Dead {
             self.arm_forget(cx);
-            tracing::debug!(name = %node.name, addr = %node.addr(), "node is back");
+            tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "node is back");
             up.on_join(cx, &node);
         } else if meta_changed {
             up.on_update(cx, &node);
@@ -293,7 +293,7 @@ impl Memberlist {
             return;
         }
         peer.incarnation.raise(incarnation, cx.uptime());
-        tracing::debug!(name = %peer.node.name, %accuser, "suspecting");
+        tracing::debug!(target: "serfer::swim", name = %peer.node.name, %accuser, "suspecting");
         let settings = &cx.params.suspicion;
         let min = suspicion::timeout_min(settings.mult, members, cx.params.probe.interval);
         // Nobody else can confirm it where there are too few others.
@@ -364,7 +364,7 @@ impl Memberlist {
         self.arm_forget(cx);
         let dead = Dead { from: accuser.into(), incarnation, node: Text(node.name.as_bytes()) };
         self.broadcast(cx, &Message::Dead(dead), Kind::About(key));
-        tracing::debug!(name = %node.name, ?state, %accuser, "node gone");
+        tracing::debug!(target: "serfer::swim", name = %node.name, ?state, %accuser, "node gone");
         up.on_leave(cx, &node);
         if state == State::Dead && !self.leaving {
             self.keeper.on_dead(cx, &node);
@@ -424,7 +424,7 @@ impl Memberlist {
         self.raise_me(cx, accused);
         self.awareness.worsen(1);
         cx.stats.refutations += 1;
-        tracing::debug!(incarnation = self.incarnation(), "refuting");
+        tracing::debug!(target: "serfer::swim", incarnation = self.incarnation(), "refuting");
         self.broadcast_alive_me(cx);
     }
 

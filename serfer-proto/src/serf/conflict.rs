@@ -44,10 +44,10 @@ impl Vote {
     pub(super) fn close(&self, cx: &mut Cx<'_>) {
         let Self { responses, ours } = *self;
         if !self.is_lost() {
-            tracing::info!(ours, responses, "name conflict: we stay");
+            tracing::info!(target: "serfer::members", ours, responses, "name conflict: we stay");
             return;
         }
-        tracing::warn!(ours, responses, "name conflict: the name is somebody else's");
+        tracing::warn!(target: "serfer::members", ours, responses, "name conflict: the name is somebody else's");
         cx.emit(Event::ShutdownWanted(ShutdownReason::NameTaken { ours, responses }));
     }
 
@@ -90,7 +90,7 @@ impl Serf {
         let (name, asker) = (cx.params.name.clone(), Asker::Conflict(Vote::default()));
         let params = QueryParams::new().without_acks().until_timeout();
         if let Err(error) = self.ask(cx, internal::CONFLICT, name.as_bytes(), &params, asker) {
-            tracing::debug!(%error, "cannot ask whose our name is");
+            tracing::debug!(target: "serfer::members", %error, "cannot ask whose our name is");
         }
     }
 }

@@ -32,7 +32,9 @@ impl Serf {
             query::INSTALL | query::USE | query::REMOVE | query::LIST => {
                 self.on_key_query(cx, query);
             }
-            name => tracing::debug!(%from, name, "unknown internal query"),
+            name => {
+                tracing::debug!(target: "serfer::queries", %from, name, "unknown internal query");
+            }
         }
     }
 
@@ -55,7 +57,7 @@ impl Serf {
     /// Answers an internal query. That it cannot be answered is nobody's business but a log's.
     pub(super) fn answer_internal(&mut self, cx: &mut Cx<'_>, query: &Query, answer: &[u8]) {
         if let Err(error) = self.respond(cx, query, answer) {
-            tracing::debug!(name = &*query.name, %error, "cannot answer an internal query");
+            tracing::debug!(target: "serfer::queries", name = &*query.name, %error, "cannot answer an internal query");
         }
     }
 }

@@ -123,7 +123,7 @@ impl Serf {
         let mut payload = Vec::with_capacity(64);
         SerfMessage::KeyRequest(KeyRequest { key: Text(key) }).encode(&mut payload);
         let name = op.query_name();
-        tracing::info!(%op, "asking all members");
+        tracing::info!(target: "serfer::keys", %op, "asking all members");
         let mut how = QueryParams::new().without_acks().relay_factor(params.relay_factor);
         if let Some(timeout) = params.timeout {
             how = how.timeout(timeout);
@@ -146,7 +146,7 @@ impl Serf {
         let silent = silent.map(|member| member.name().into()).collect();
         let report = KeyReport { query, op, answers: answers.into(), silent };
         let (done, asked) = (report.done(), report.asked());
-        tracing::info!(op = %report.op, done, asked, "members answered");
+        tracing::info!(target: "serfer::keys", op = %report.op, done, asked, "members answered");
         match asks {
             Asks::Application => cx.emit(Event::KeysDone(report)),
             Asks::Rotation => self.on_rotation_report(cx, report),
@@ -197,7 +197,7 @@ fn change_keys(cx: &mut Cx<'_>, query: &Query) -> Result<(), String> {
     };
     changed.map_err(|error| error.to_string())?;
     if let Some(key) = fingerprint {
-        tracing::info!(%key, what = &*query.name, by = &*query.from, "keyring changed");
+        tracing::info!(target: "serfer::keys", %key, what = &*query.name, by = &*query.from, "keyring changed");
     }
     Ok(())
 }

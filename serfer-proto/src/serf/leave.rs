@@ -125,7 +125,7 @@ impl Serf {
         }
         if phase == Phase::Left {
             let report = self.leave_report();
-            tracing::info!(%report, "left");
+            tracing::info!(target: "serfer::members", %report, "left");
             self.flush(cx);
             self.flush_snapshot(cx, memberlist.incarnation());
             cx.emit(Event::Left(report));

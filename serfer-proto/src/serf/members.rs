@@ -348,7 +348,7 @@ impl Serf {
             MemberChange::Reap => &mut cx.stats.reaps,
         };
         *count += 1;
-        tracing::info!(name = member.name(), addr = %member.addr(), "{change}");
+        tracing::info!(target: "serfer::members", %change, name = member.name(), addr = %member.addr(), "member changed");
         self.emit(cx, Event::Member(MemberEvent { change, members: [member].into() }));
     }
 

@@ -254,7 +254,7 @@ impl Serf {
         if len >= warning && !*is_deep {
             *is_deep = true;
             cx.stats.deep_queues += 1;
-            tracing::warn!(queue = ?class, len, "a broadcast queue is deep");
+            tracing::warn!(target: "serfer::swim", queue = ?class, len, "a broadcast queue is deep");
         } else if len <= warning / 2 {
             *is_deep = false;
         }
@@ -395,7 +395,7 @@ impl Delegate for Serf {
             Ok(decoded) => decoded,
             Err(error) => return cx.dropped(error.into(), from, &error),
         };
-        tracing::trace!(%from, message = ?keys::redacted(decoded), "received");
+        tracing::trace!(target: "serfer::wire", %from, message = ?keys::redacted(decoded), "received");
         let (class, is_news) = match decoded {
             SerfMessage::Leave(leave) => (Class::Intent, self.on_leave_intent(cx, from, &leave)),
             SerfMessage::Join(join) => (Class::Intent, self.on_join_intent(cx, from, &join)),
@@ -454,7 +454,7 @@ impl Delegate for Serf {
         let Some(existing) = self.member(&existing.name).cloned() else {
             return;
         };
-        tracing::warn!(name = existing.name(), addr = %existing.addr(), %other, "name conflict");
+        tracing::warn!(target: "serfer::members", name = existing.name(), addr = %existing.addr(), %other, "name conflict");
         let is_ours = *existing.name() == *cx.params.name;
         if !is_ours {
             self.contenders.note(existing.name(), other);
@@ -493,7 +493,7 @@ impl Delegate for Serf {
     }
 
     fn on_rejoin_done(&mut self, cx: &mut Cx<'_>, done: RejoinDone) {
-        tracing::info!(reached = ?done.reached, tried = done.tried, "rejoined");
+        tracing::info!(target: "serfer::join", reached = ?done.reached, tried = done.tried, "rejoined");
         cx.emit(Event::RejoinDone(done));
     }
 

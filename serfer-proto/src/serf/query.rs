@@ -105,6 +105,8 @@ impl Serf {
         if name.starts_with(internal::PREFIX) {
             self.on_internal_query(cx, from, &query);
         } else {
+            let len = query.payload.len();
+            tracing::debug!(target: "serfer::queries", %name, by = &*query.from, len, "query received");
             cx.emit(Event::Query(query));
         }
     }

@@ -58,7 +58,7 @@ impl Serf {
         let mut message = Vec::with_capacity(96 + response.len());
         SerfMessage::Relay(header, response).encode(&mut message);
         if message.len() > self.response_len_max(cx) {
-            tracing::debug!(len = message.len(), "answer too long to be relayed");
+            tracing::debug!(target: "serfer::queries", len = message.len(), "answer too long to be relayed");
             return;
         }
         for helper in self.relay_helpers(cx, usize::from(count), to) {

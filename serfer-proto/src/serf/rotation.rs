@@ -61,7 +61,7 @@ impl Serf {
         params: RotationParams,
     ) -> Result<(), KeyError> {
         self.check_key_change(cx)?;
-        tracing::info!(key = %new.fingerprint(), "rotating keys");
+        tracing::info!(target: "serfer::keys", key = %new.fingerprint(), "rotating keys");
         self.keys.former.remove(&new);
         // Before anybody is asked: a node without company has answered at once.
         self.keys.rotation = Some(Rotation::new(new, params));
@@ -117,7 +117,7 @@ impl Serf {
         if stage > rotation.stage {
             (rotation.stage, rotation.attempts) = (stage, 0);
             rotation.complaints.clear();
-            tracing::info!(%stage, "rotating keys");
+            tracing::info!(target: "serfer::keys", %stage, "rotating keys");
             cx.emit(Event::RotationStage(stage));
             if stage == RotationStage::Remove {
                 // What was sealed with the old key may still be on its way. Everybody is asked again
@@ -162,7 +162,7 @@ impl Serf {
         };
         self.keys.former.clear();
         let key = rotation.new.fingerprint();
-        tracing::info!(%key, "keys are rotated");
+        tracing::info!(target: "serfer::keys", %key, "keys are rotated");
         let failed = self.members().filter(|member| member.status == Status::Failed);
         cx.emit(Event::RotationDone(RotationReport {
             key,
@@ -185,7 +185,7 @@ impl Serf {
         let laggards = laggards.into_iter().map(|laggard| rotation.with_complaint(laggard));
         let (key, laggards) = (rotation.new.fingerprint(), laggards.collect());
         let stopped = RotationStopped { key, stage, laggards, error };
-        tracing::warn!("{stopped}");
+        tracing::warn!(target: "serfer::keys", %stopped, "rotation stopped");
         cx.emit(Event::RotationStopped(stopped));
     }
 }

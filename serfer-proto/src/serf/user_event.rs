@@ -111,6 +111,8 @@ impl Serf {
         let past = PastEvent { name: name.clone(), payload: payload.clone() };
         self.events.insert(event.ltime, bytes, past);
         self.record_user_event(cx, event.ltime);
+        let len = payload.len();
+        tracing::debug!(target: "serfer::events", %name, len, ltime = event.ltime, "user event received");
         let coalesce = event.coalesce;
         self.emit(cx, Event::User(UserEvent { ltime: event.ltime, name, payload, coalesce }));
         true

@@ -81,7 +81,7 @@ fn describe(members: &[Member]) -> String {
     members.iter().map(describe).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs a program, with what the library traces on standard error (`RUST_LOG=serfer_proto=debug`),
+/// Runs a program, with what the library traces on standard error (`RUST_LOG=serfer=debug`),
 /// and says in plain words what went wrong.
 pub(crate) async fn run(program: impl Future<Output = Result<(), Box<dyn Error>>>) -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
