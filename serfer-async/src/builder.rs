@@ -161,6 +161,13 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// The names of user events and queries that become labels of metrics; all others are `other`
+    /// there. None. Without the feature `metrics` this has no effect.
+    pub fn metric_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.options.metric_names.extend(names.into_iter().map(S::into));
+        self
+    }
+
     /// Starts the node, and joins if there are seeds.
     ///
     /// # Errors
@@ -205,6 +212,8 @@ impl<R: Runtime> Builder<R> {
         shared.tasks.spawn(driver.run());
         let files = Files { snapshot: options.snapshot, keyring: options.keyring_file };
         let writer = store::write(self.runtime.clone(), shared.clone(), files);
+        #[cfg(feature = "metrics")]
+        let writer = crate::metrics::export_besides(&shared, options.metric_names, writer);
         shared.tasks.spawn_finishing(writer);
         shared.tasks.spawn(driver::accept(self.runtime.clone(), listener, shared.clone()));
         if let Some((router, events)) = routed {

@@ -16,6 +16,8 @@ mod join;
 mod keyring_file;
 mod keys;
 mod membership;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod options;
 mod pattern;
 mod query;
@@ -61,10 +63,10 @@ pub use serfer_proto::{
     Coordinates, Delivery, DropReason, Encryption, Event, EventError, ExprProblem, ForceLeaveError,
     Gossip, InboundLabel, IpNet, JoinError, JoinFailure, Keyring, Label, Leave, LeaveReport,
     Limits, Member, MemberChange, MemberEvent, Members, NameConflicts, Neighbor, Probe, Prune,
-    Queries, Query, QueryEnd, QueryError, QueryId, QueryParams, Reclaim, Recovered, RejoinDone,
-    Replay, Reply, RespondError, SecretKey, SecretKeyError, SeedKeeper, ShutdownReason,
-    SnapshotError, SnapshotProblem, Stats, Status, StoreFailure, StoredFile, Suspicion, Tags,
-    TagsError, UserEvent, Versions,
+    Queries, Query, QueryEnd, QueryError, QueryId, QueryParams, Reading, ReadingKind, Reclaim,
+    Recovered, RejoinDone, Replay, Reply, RespondError, SecretKey, SecretKeyError, SeedKeeper,
+    ShutdownReason, SnapshotError, SnapshotProblem, Stats, Status, StoreFailure, StoredFile,
+    Suspicion, Tags, TagsError, UserEvent, Versions,
 };
 pub use serfer_proto::{
     Fingerprint, KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, KeyringError, Lag, Laggard,

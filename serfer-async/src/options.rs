@@ -45,6 +45,9 @@ pub struct Options {
     pub replay: Replay,
     /// How many events a reader may fall behind before it loses the oldest. 1,024.
     pub event_buffer: usize,
+    /// Which names of user events and queries become labels of metrics. None.
+    /// See [`Builder::metric_names`](crate::Builder::metric_names).
+    pub metric_names: Vec<String>,
 }
 
 impl Default for Options {
@@ -61,6 +64,7 @@ impl Default for Options {
             dns_servers: Vec::new(),
             replay: Replay::default(),
             event_buffer: 1024,
+            metric_names: Vec::new(),
         }
     }
 }

@@ -94,9 +94,12 @@ impl Serfer {
     ) -> Result<(), Error> {
         let payload = payload.as_ref();
         let send = |state: &mut crate::shared::State, now| {
-            state.endpoint.user_event(now, name, payload, coalesce)
+            state.endpoint.user_event(now, name, payload, coalesce)?;
+            #[cfg(feature = "metrics")]
+            state.names.count(crate::metrics::Way::EventSent, name);
+            Ok::<_, Error>(())
         };
-        Ok(self.inner.shared.input(send)??)
+        self.inner.shared.input(send)?
     }
 
     /// Asks every member, ourselves included, with acks.
@@ -123,6 +126,8 @@ impl Serfer {
             // The endpoint bounds how many answers there can be.
             let (answers, replies) = async_channel::unbounded();
             state.queries.insert(query, answers);
+            #[cfg(feature = "metrics")]
+            state.names.count(crate::metrics::Way::QuerySent, name);
             Ok(Replies::new(query, replies))
         })?
     }

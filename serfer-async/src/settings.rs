@@ -64,7 +64,7 @@ pub struct Settings {
 settings! {
     Options {
         bind, advertise, named_after_host, keyring_file, snapshot, after_leave, join, join_policy,
-        dns_servers, replay, event_buffer
+        dns_servers, replay, event_buffer, metric_names
     }
     Backoff { first, longest }
 }

@@ -59,6 +59,9 @@ pub(crate) struct State {
     pub(crate) subscribers: Subscribers,
     pub(crate) backlog: Backlog,
     pub(crate) watchers: Watchers,
+    /// What came and went, by name.
+    #[cfg(feature = "metrics")]
+    pub(crate) names: crate::metrics::Names,
 }
 
 impl Shared {
@@ -82,6 +85,8 @@ impl Shared {
             subscribers,
             backlog: Backlog::new(store),
             watchers: Watchers::default(),
+            #[cfg(feature = "metrics")]
+            names: crate::metrics::Names::default(),
         };
         Self { state: Mutex::new(state), tasks, clock: Box::new(clock), wake, woken, stored }
     }
@@ -218,6 +223,8 @@ impl State {
 
     /// Gives an event to whoever waits for it. Nobody can make the driver wait.
     fn dispatch(&mut self, event: Event) {
+        #[cfg(feature = "metrics")]
+        self.names.count_received(&event);
         match event {
             Event::JoinDone(done) => {
                 if let Some(waiting) = self.joins.remove(&done.join) {

@@ -64,6 +64,7 @@ fn options_are_read_and_written() {
         dns_servers: vec!["127.0.0.1:53".parse().unwrap()],
         replay: Replay::Deliver,
         event_buffer: 7,
+        metric_names: vec!["deploy".to_owned()],
     };
     let (first, longest) = (Duration::from_millis(500), Duration::from_secs(90));
     let policies = [JoinPolicy::Require(3), JoinPolicy::Retry { first, longest }];

@@ -1,0 +1,126 @@
+//! `docs/observability.md` held to: every number, reason and target is there, and every trace has one of
+//! those targets.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serfer_proto::{DropReason, ReadingKind, Stats};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The rows of the table whose first column has this heading, without backticks.
+fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
+    let start = format!("| {heading} |");
+    let lines = text.lines().skip_while(|line| !line.starts_with(&start)).skip(2);
+    let rows = lines.take_while(|line| line.starts_with('|'));
+    let cells = |row: &str| {
+        let cells = row.trim_matches('|').split(" | ");
+        cells.map(|cell| cell.trim().replace('`', "")).collect()
+    };
+    rows.map(cells).collect()
+}
+
+/// Each source file of a crate, without its tests.
+fn sources(crate_name: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(crate_name).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder of the crate can be listed") {
+            let path = entry.expect("its entries too").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                let text = fs::read_to_string(&path).expect("sources are text");
+                let code = text.split("#[cfg(test)]\nmod").next().unwrap_or_default().to_owned();
+                found.push((path, code));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_number_has_a_row() {
+    let text = read("docs/observability.md");
+    let rows = table(&text, "field");
+    let documented: Vec<_> = rows.iter().map(|row| (&*row[0], &*row[1])).collect();
+    let metric = |name: &str, kind| match kind {
+        ReadingKind::Counter => format!("serfer_{name}_total"),
+        ReadingKind::Gauge => format!("serfer_{name}"),
+    };
+    let stats = Stats::default();
+    let mut there: BTreeSet<(&str, String)> = stats
+        .readings()
+        .map(|reading| (reading.name, metric(reading.name, reading.kind)))
+        .collect();
+    there.insert(("dropped", "serfer_dropped_total".to_owned()));
+    there.insert(("next_wake", "none".to_owned()));
+    let expected: BTreeSet<_> = there.iter().map(|(name, metric)| (*name, &**metric)).collect();
+    assert_eq!(documented.iter().copied().collect::<BTreeSet<_>>(), expected);
+    assert_eq!(documented.len(), expected.len(), "a row for each");
+    for row in &rows {
+        assert!(row.len() == 4 && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+        let gauge = stats.readings().any(|r| r.name == row[0] && r.kind == ReadingKind::Gauge);
+        assert_eq!(row[2].starts_with("gauge"), gauge, "{row:?}");
+    }
+}
+
+#[test]
+fn every_reason_has_a_row() {
+    let rows = table(&read("docs/observability.md"), "reason");
+    let documented: Vec<&str> = rows.iter().map(|row| &*row[0]).collect();
+    assert_eq!(documented, DropReason::ALL.map(DropReason::name));
+}
+
+#[test]
+fn every_metric_of_ours_has_a_row() {
+    let code = read("serfer-async/src/metrics.rs");
+    let metrics: BTreeSet<&str> =
+        code.split('"').filter(|word| word.starts_with("serfer_") && !word.contains('{')).collect();
+    let text = read("docs/observability.md");
+    let rows = table(&text, "metric");
+    let mut documented: BTreeSet<&str> = rows.iter().map(|row| &*row[0]).collect();
+    documented.insert("serfer_dropped_total");
+    assert_eq!(metrics, documented);
+}
+
+#[test]
+fn every_trace_has_a_documented_target() {
+    let rows = table(&read("docs/observability.md"), "target");
+    let targets: BTreeSet<&str> = rows.iter().map(|row| &*row[0]).collect();
+    let mut used = BTreeSet::new();
+    for (path, code) in ["serfer-proto", "serfer-async", "serfer-tokio", "serfer-smol"]
+        .into_iter()
+        .flat_map(sources)
+    {
+        let imports =
+            ["use tracing::{debug", "use tracing::{info", "use tracing::warn", "use tracing::*"];
+        assert!(!imports.iter().any(|import| code.contains(import)), "{}", path.display());
+        for trace in code.split("tracing::").skip(1) {
+            let Some((name, arguments)) = trace.split_once("!(") else { continue };
+            let is_event = ["trace", "debug", "info", "warn", "error", "event"].contains(&name);
+            if !is_event && !name.ends_with("span") {
+                continue;
+            }
+            let target = arguments.trim_start().strip_prefix("target: \"");
+            let target = target.and_then(|rest| rest.split_once('"')).map(|(target, _)| target);
+            let Some(target) = target else { panic!("{}: {name}!({arguments}", path.display()) };
+            if is_event {
+                assert!(targets.contains(target), "{}: {target} is not documented", path.display());
+                used.insert(target.to_owned());
+            } else {
+                assert_eq!(target, "serfer", "{}", path.display());
+            }
+        }
+    }
+    let used: BTreeSet<&str> = used.iter().map(String::as_str).collect();
+    assert_eq!(used, targets, "each is used");
+}
