@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serfer_proto::{AfterLeave, Config, Endpoint, Keyring, Replay, SecretKey, SecretKeyError};
+use serfer_proto::{
+    AfterLeave, Config, Endpoint, Keyring, Replay, SecretKey, SecretKeyError, TagsError,
+};
 use tracing::{Instrument as _, Span, field};
 
 use crate::address::{Address, DEFAULT_PORT, Resolver, to_advertise};
@@ -70,6 +72,30 @@ impl<R: Runtime> Builder<R> {
     pub fn named_after_host(mut self) -> Self {
         self.options.named_after_host = true;
         self
+    }
+
+    /// The settings of the core, as they are so far.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Changes the settings of the core, for whoever is given a builder that somebody else made.
+    pub fn configure(mut self, change: impl FnOnce(Config) -> Config) -> Self {
+        self.config = change(self.config);
+        self
+    }
+
+    /// Adds a tag to the configuration's, or replaces it.
+    ///
+    /// # Errors
+    /// If the tags would take up more than 512 encoded bytes.
+    pub fn tag(
+        mut self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, TagsError> {
+        self.config = self.config.tag(key, value)?;
+        Ok(self)
     }
 
     /// Adds a key, in base64, to the configuration's. The first is the primary, which seals all that
@@ -220,7 +246,7 @@ impl<R: Runtime> Builder<R> {
             shared.tasks.spawn(router.run(events, options.event_buffer, shared.clone()));
         }
         let finder = Arc::new(Finder::new(self.runtime.clone(), resolver, options.dns_servers));
-        let serfer = Serfer::new(shared.clone(), finder.clone(), options.event_buffer);
+        let serfer = Serfer::new(shared.clone(), finder.clone(), bound, options.event_buffer);
         if !options.join.is_empty() {
             let (runtime, seeds, replay) = (self.runtime, options.join, options.replay);
             let seeds = Seeds { runtime, shared: shared.clone(), finder, seeds, replay };

@@ -15,6 +15,7 @@ mod events;
 mod join;
 mod keyring_file;
 mod keys;
+mod member_filter;
 mod membership;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -42,6 +43,7 @@ pub use error::{AddressError, AddressProblem, Closed, Error, SeedFailure, SeedFa
 pub use events::{Events, Lagged};
 pub use join::{JoinPolicy, Joined};
 pub use keyring_file::{KeyringFileError, KeyringFileProblem};
+pub use member_filter::MemberFilter;
 pub use membership::{Membership, MembershipUpdate};
 pub use options::Options;
 pub use pattern::{Pattern, PatternError, PatternProblem};

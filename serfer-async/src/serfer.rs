@@ -1,17 +1,19 @@
 //! The handle of a node.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_lite::future;
 use serfer_proto::{
-    Coalesce, Coordinate, LeaveReport, Member, Neighbor, Prune, Query, QueryParams, Replay, Stats,
-    Tags,
+    Coalesce, Coordinate, Keyring, LeaveReport, Member, Neighbor, Prune, Query, QueryParams,
+    Replay, Stats, Tags,
 };
 
 use crate::error::{Closed, Error};
 use crate::events::Events;
 use crate::join::{self, Joined};
+use crate::member_filter::MemberFilter;
 use crate::membership::Membership;
 use crate::query::Replies;
 use crate::seeds::Finder;
@@ -29,6 +31,7 @@ pub struct Serfer {
 struct Inner {
     shared: Arc<Shared>,
     finder: Arc<Finder>,
+    bound: SocketAddr,
     event_buffer: usize,
 }
 
@@ -39,8 +42,13 @@ impl Drop for Inner {
 }
 
 impl Serfer {
-    pub(crate) fn new(shared: Arc<Shared>, finder: Arc<Finder>, event_buffer: usize) -> Self {
-        Self { inner: Arc::new(Inner { shared, finder, event_buffer }) }
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        finder: Arc<Finder>,
+        bound: SocketAddr,
+        event_buffer: usize,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { shared, finder, bound, event_buffer }) }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -169,6 +177,13 @@ impl Serfer {
         self.inner.shared.with(members).unwrap_or_default()
     }
 
+    /// Those members that `filter` means.
+    pub fn members_where(&self, filter: &MemberFilter) -> Vec<Member> {
+        let mut members = self.members();
+        members.retain(|member| filter.matches(member));
+        members
+    }
+
     /// The member of a name.
     pub fn member(&self, name: &str) -> Option<Member> {
         self.inner.shared.with(|state| state.endpoint.member(name).cloned()).ok().flatten()
@@ -180,6 +195,18 @@ impl Serfer {
     /// Only if the node is broken by a bug.
     pub fn local_member(&self) -> Result<Member, Closed> {
         self.inner.shared.with(|state| state.endpoint.local_member().clone())
+    }
+
+    /// The address that is bound, with the port that was found free if none was asked for. Where
+    /// others reach us says [`local_member`](Self::local_member).
+    pub fn local_addr(&self) -> SocketAddr {
+        self.inner.bound
+    }
+
+    /// A copy of our keys, the primary first; `None` without encryption, or if the node is broken by
+    /// a bug. What keys the others have says [`list_keys`](Self::list_keys).
+    pub fn keyring(&self) -> Option<Keyring> {
+        self.inner.shared.with(|state| state.endpoint.keyring().cloned()).ok().flatten()
     }
 
     /// Our tags.

@@ -144,7 +144,7 @@ impl Alone {
         let nobody =
             Box::new(|_: String, _| -> tasks::BoxFuture<_> { Box::pin(async { Ok(Vec::new()) }) });
         let finder = Arc::new(Finder::new(runtime.clone(), nobody, Vec::new()));
-        let serf = Serfer::new(shared.clone(), finder, 16);
+        let serf = Serfer::new(shared.clone(), finder, HERE, 16);
         Self { serf, runtime, shared }
     }
 

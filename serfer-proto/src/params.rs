@@ -389,5 +389,10 @@ mod tests {
     fn tags_that_do_not_fit_are_refused_where_they_are_set() {
         let error = config().tag("k", "v".repeat(600)).unwrap_err();
         assert_eq!(error.to_string(), "tags of 607 encoded bytes exceed 512 bytes");
+        let tags = crate::Tags::from_iter([("k", "v".repeat(600))]);
+        assert_eq!(config().tagged(tags).unwrap_err(), error);
+        let tags = crate::Tags::from_iter([("k", "v")]);
+        let config = config().tag("role", "web").unwrap().tagged(tags.clone()).unwrap();
+        assert_eq!(*config.tags(), tags, "the others are replaced");
     }
 }

@@ -114,6 +114,18 @@ fn several_handlers_of_one_name_run_in_the_order_in_which_they_were_added() {
 }
 
 #[test]
+fn what_is_added_to_a_copy_is_not_in_the_router() {
+    let notes = Notes::default();
+    let router = Router::new().user_event("a", user(&notes, "first"));
+    let node = Alone::with(router.clone());
+    let other = Alone::with(router.user_event("a", user(&notes, "second")));
+    node.event("a");
+    assert_eq!(notes.take(), ["first: a"]);
+    other.event("a");
+    assert_eq!(notes.take(), ["first: a", "second: a"]);
+}
+
+#[test]
 fn a_query_is_answered_by_whatever_a_handler_may_be_and_return() {
     async fn named(request: Request) -> String {
         format!("async fn {}", request.name)

@@ -278,6 +278,21 @@ impl Config {
         Ok(self)
     }
 
+    /// Sets all tags at once.
+    ///
+    /// # Errors
+    /// If they take up more than [`TAGS_LEN_MAX`](crate::TAGS_LEN_MAX) encoded bytes.
+    pub fn tagged(mut self, tags: Tags) -> Result<Self, TagsError> {
+        TagsError::check(&tags)?;
+        self.tags = tags;
+        Ok(self)
+    }
+
+    /// The tags set so far.
+    pub fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
     /// Seals what we send and refuses what is not sealed, unless [`encryption`](Self::encryption) says
     /// otherwise.
     #[must_use]
