@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::adapter::{
-    Coalescing, Config, Member, Membership, MembershipUpdate, Serfer, Status, Tags,
+    Coalescing, Config, Member, MemberFilter, Membership, MembershipUpdate, Serfer, Status, Tags,
 };
 use super::{
     addr, builder, configured, plain_builder, run, sleep, spawn, start, start_joined, until, within,
@@ -169,5 +169,34 @@ fn the_stream_ends_with_the_node() {
             matches!(late.next().await, Some(MembershipUpdate::Snapshot(all)) if all.len() == 1)
         );
         assert_eq!(late.next().await, None);
+    });
+}
+
+#[test]
+fn members_are_found_by_status_name_and_tags() {
+    run(async {
+        let a = builder("web-1").tag("role", "front").unwrap().start().await.unwrap();
+        let b = builder("web-2").tag("role", "front").unwrap().join([addr(&a)]).start();
+        let b = b.await.unwrap();
+        let c = start_joined("db-1", &a).await;
+        c.leave().await.unwrap();
+        let status = |name| a.member(name).map(|member| member.status());
+        until("all are known", || {
+            status("db-1") == Some(Status::Left) && status("web-2") == Some(Status::Alive)
+        })
+        .await;
+        let named = |filter: MemberFilter| {
+            let found = a.members_where(&filter);
+            let mut names: Vec<_> = found.iter().map(|it| it.name().to_owned()).collect();
+            names.sort();
+            names.join(" ")
+        };
+        let all = MemberFilter::new;
+        assert_eq!(named(all()), "db-1 web-1 web-2");
+        assert_eq!(named(all().status(Status::Alive)), "web-1 web-2");
+        assert_eq!(named(all().name("*-1").unwrap()), "db-1 web-1");
+        assert_eq!(named(all().tag("role", "f*").unwrap().name("*-2").unwrap()), "web-2");
+        assert_eq!(named(all().status(Status::Failed)), "");
+        drop(b);
     });
 }

@@ -1,0 +1,114 @@
+//! What texts say about the project, held to.
+//!
+//! That the code in them compiles, doctests show: see `src/lib.rs`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FROM_GO: &str = "docs/from-go.md";
+
+/// All that the Go module exports, by name; what two of its items are called stands once.
+const EXPORTED: &str = "
+    MaxLeaders Serfer BindAddr BindPort AdvAddr AdvPort LeadersAddr Keys EventHandler Conf Logger
+    Event UserEvent Query MemberEvent QueryResponse Response KeyResponse EventHandlerFunc Handler
+    DefaultHandler
+    New NewDefault NewSecure Start StartSecure StartAndWait StartSecureAndWait Create Join Wait Close
+    Leave ForceLeave Serf SetBindAddr SetAdvertiseAddr
+    GetResponse Event2UserEvent Event2Query Event2MemberEvent
+    EventHandle EventHandleFunc UserEventHandle UserEventHandleFunc QueryEventHandle
+    QueryEventHandleFunc MemberEventHandle MemberEventHandleFunc NewHandler Handler.EventHandler
+    HandleEvent NotFound NotFoundEventHandler
+    Keyring GetKeys InstallKey UseKey RemoveKey ListKeys
+    BindTags SetTag Tags Tag
+";
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    let read = fs::read_to_string(project().join(path));
+    read.unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The cells of each row of each table.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix('|')?.strip_suffix('|'));
+    rows.map(|row| row.split('|').map(str::trim).collect())
+}
+
+/// What stands in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_item_of_the_go_module_has_a_row() {
+    let text = read(FROM_GO);
+    let named: BTreeSet<&str> = rows(&text).flat_map(|row| quoted(row[0])).collect();
+    let missing = EXPORTED.split_whitespace().filter(|item| !named.contains(item));
+    assert_eq!(missing.collect::<Vec<_>>(), [""; 0], "have no row in {FROM_GO}");
+}
+
+#[test]
+fn every_defect_of_the_go_module_has_a_test() {
+    let text = read(FROM_GO);
+    let defects: Vec<_> = rows(&text).filter(|row| row.len() == 4 && is_defect(row[0])).collect();
+    let numbers: Vec<&str> = defects.iter().map(|row| row[0]).collect();
+    let expected: Vec<String> = (1..=25).map(|number| format!("B{number}")).collect();
+    assert_eq!(numbers, expected);
+    for row in defects {
+        let tests: Vec<&str> = quoted(row[3]).collect();
+        assert!(!tests.is_empty(), "{} has no test", row[0]);
+        for test in tests {
+            let (path, name) = test.split_once("::").expect("path::name");
+            let is_there = read(path).contains(&format!("#[test]\nfn {name}("))
+                || read(path).contains(&format!("#[test]\n    fn {name}("));
+            assert!(is_there, "{}: there is no test {name} in {path}", row[0]);
+        }
+    }
+}
+
+fn is_defect(cell: &str) -> bool {
+    let number = cell.strip_prefix('B');
+    number.is_some_and(|number| number.parse::<u8>().is_ok())
+}
+
+/// The lines of code in blocks of Rust, as they are when indented by nothing.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_code = false;
+    text.lines().map(str::trim).filter(move |line| {
+        if line.starts_with("```") {
+            is_code = line.starts_with("```rust");
+            return false;
+        }
+        is_code && !line.is_empty()
+    })
+}
+
+/// What documents some source, as text whose blocks say that they are Rust.
+fn docs_of(path: &str) -> String {
+    let source = read(path);
+    let docs = source.lines().filter_map(|line| line.trim_start().strip_prefix("//"));
+    let docs = docs.filter_map(|line| line.strip_prefix(['!', '/']));
+    let mut is_open = false;
+    let docs = docs.map(|line| {
+        let line = line.trim();
+        if line.starts_with("```") {
+            is_open = !is_open;
+        }
+        if is_open && ["```", "```no_run"].contains(&line) { "```rust" } else { line }
+    });
+    docs.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_code_of_the_readme_is_compiled_elsewhere() {
+    let documented = ["serfer-tokio/src/lib.rs", "serfer-async/src/settings.rs"].map(docs_of);
+    let texts = documented.into_iter().chain([read(FROM_GO)]).collect::<Vec<_>>();
+    let compiled: BTreeSet<&str> = texts.iter().flat_map(|text| code(text)).collect();
+    let readme = read("README.md");
+    let not_compiled = code(&readme).filter(|line| !compiled.contains(line));
+    assert_eq!(not_compiled.collect::<Vec<_>>(), [""; 0], "stand in README.md and nowhere else");
+}
