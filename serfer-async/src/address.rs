@@ -92,6 +92,25 @@ pub(crate) fn to_advertise(bound: IpAddr, interfaces: &[IpAddr]) -> Option<IpAdd
     ranked.min_by_key(|(rank, _)| *rank).map(|(_, ip)| ip)
 }
 
+/// How a socket that is bound to IPv6 names an address: it can reach those of IPv4 as well.
+pub(crate) fn reachable(to: SocketAddr, bound: SocketAddr) -> SocketAddr {
+    match to {
+        SocketAddr::V4(v4) if bound.is_ipv6() => {
+            SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
+        }
+        to => to,
+    }
+}
+
+/// The address that such a socket means.
+pub(crate) fn unmapped(from: SocketAddr) -> SocketAddr {
+    match from.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.into(), from.port()),
+        // With its scope.
+        IpAddr::V6(_) => from,
+    }
+}
+
 fn is_link_local(ip: Ipv6Addr) -> bool {
     ip.is_unicast_link_local()
 }
@@ -105,6 +124,16 @@ mod tests {
     fn parsed(text: &str) -> Result<(String, Option<u16>), String> {
         let address = Address::parse(text).map_err(|error| error.to_string())?;
         Ok((address.host, address.port))
+    }
+
+    #[test]
+    fn a_socket_of_ipv6_reaches_ipv4_and_both_ends_are_told_apart() {
+        let [v4, mapped, v6] = ["10.0.0.1:7946", "[::ffff:10.0.0.1]:7946", "[fe80::1%3]:7946"]
+            .map(|it| it.parse::<SocketAddr>().unwrap());
+        for (to, bound, through) in [(v4, v4, v4), (v4, v6, mapped), (v6, v6, v6)] {
+            assert_eq!(reachable(to, bound), through);
+            assert_eq!(unmapped(through), to);
+        }
     }
 
     #[test]

@@ -234,7 +234,7 @@ impl<R: Runtime> Builder<R> {
             self.router.map(|router| (router, subscribers.subscribe(options.event_buffer)));
         let (clock, tasks) = (self.runtime.clone(), Tasks::new(self.runtime.clone(), span));
         let shared = Arc::new(Shared::new(endpoint, subscribers, tasks, move || clock.now()));
-        let driver = Driver { runtime: self.runtime.clone(), udp, shared: shared.clone() };
+        let driver = Driver { runtime: self.runtime.clone(), udp, bound, shared: shared.clone() };
         shared.tasks.spawn(driver.run());
         let files = Files { snapshot: options.snapshot, keyring: options.keyring_file };
         let writer = store::write(self.runtime.clone(), shared.clone(), files);

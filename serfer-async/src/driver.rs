@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_lite::future;
 
+use crate::address;
 use crate::runtime::Runtime;
 use crate::shared::{Shared, Todo};
 use crate::stream;
@@ -26,6 +27,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 pub(crate) struct Driver<R: Runtime> {
     pub(crate) runtime: R,
     pub(crate) udp: R::Udp,
+    /// Where the sockets are bound.
+    pub(crate) bound: SocketAddr,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -87,7 +90,7 @@ impl<R: Runtime> Driver<R> {
         for _ in 0..BATCH {
             match received {
                 Ok((len, from)) => self.shared.drive(|node, now| {
-                    node.handle_datagram(now, from, &mut incoming[..len]);
+                    node.handle_datagram(now, address::unmapped(from), &mut incoming[..len]);
                 }),
                 Err(error) => {
                     tracing::debug!(target: "serfer::runtime", %error, "cannot receive datagrams");
@@ -104,7 +107,8 @@ impl<R: Runtime> Driver<R> {
 
     /// Sends one datagram. That it cannot be sent is for the endpoint to know, and no reason to stop.
     async fn send(&self, data: &[u8], to: SocketAddr) {
-        if let Err(error) = self.runtime.send_to(&self.udp, data, to).await {
+        let through = address::reachable(to, self.bound);
+        if let Err(error) = self.runtime.send_to(&self.udp, data, through).await {
             tracing::debug!(target: "serfer::runtime", %error, %to, len = data.len(), "cannot send a datagram");
             self.shared.drive(|node, now| node.handle_send_failed(now, to));
         }
@@ -118,7 +122,7 @@ pub(crate) async fn accept<R: Runtime>(runtime: R, listener: R::Listener, shared
         match runtime.accept(&listener).await {
             Ok((stream, from)) => {
                 pause = PAUSE;
-                stream::serve(&runtime, &shared, stream, from);
+                stream::serve(&runtime, &shared, stream, address::unmapped(from));
             }
             Err(error) => {
                 tracing::warn!(target: "serfer::runtime", %error, "cannot accept streams");

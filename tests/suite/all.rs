@@ -1,5 +1,6 @@
 //! All tests, and what they have in common.
 
+mod addresses;
 mod go_defects;
 mod handlers;
 mod hostile;

@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::adapter::{
-    Config, Error, Event, MemberChange, QueryEnd, QueryParams, Router, Serfer, Status, Tags,
-    UserEvent,
+    Error, Event, MemberChange, QueryEnd, QueryParams, Router, Serfer, Status, Tags, UserEvent,
 };
-use super::{adapter, addr, builder, plain_builder, run, spawn, start, start_joined, until};
+use super::{addr, builder, plain_builder, run, spawn, start, start_joined, until};
 
 fn status_of(serf: &Serfer, name: &str) -> Option<Status> {
     serf.member(name).map(|member| member.status())
@@ -171,17 +170,6 @@ fn who_leaves_has_left_and_who_is_cut_off_has_failed() {
         }
         let expected = [(MemberChange::Failed, "b"), (MemberChange::Leave, "c")];
         assert_eq!(changes, expected.map(|(change, name)| (change, name.to_owned())));
-    });
-}
-
-#[test]
-fn ipv6_works_as_ipv4_does() {
-    run(async {
-        let [a, b] = ["a", "b"].map(|name| adapter::builder(Config::local(name)).bind("[::1]:0"));
-        let a = a.start().await.unwrap();
-        assert!(addr(&a).starts_with("[::1]:"));
-        let b = b.join([addr(&a)]).start().await.unwrap();
-        until("both are there", || a.members().len() == 2 && b.members().len() == 2).await;
     });
 }
 
