@@ -32,6 +32,13 @@ pub(crate) struct Driver<R: Runtime> {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// A node without its driver is shut down, whatever ended it: most likely its runtime was.
+impl<R: Runtime> Drop for Driver<R> {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
 /// Why the driver goes on.
 enum Wake {
     Deadline,
@@ -62,7 +69,7 @@ impl<R: Runtime> Driver<R> {
                         Wake::Input => {}
                     }
                 }
-                Ok(Todo::Close) | Err(_) => return self.shared.close(),
+                Ok(Todo::Close) | Err(_) => return,
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use std::net::SocketAddr;
 
+use futures_lite::future;
 use serfer_proto::Replay;
 
 use crate::error::{Closed, Error, SeedFailure, SeedFailures};
@@ -56,7 +57,12 @@ pub(crate) async fn join(
     seeds: &[String],
     replay: Replay,
 ) -> Result<Joined, Error> {
-    let mut found = finder.find(seeds).await;
+    let find = async { Some(finder.find(seeds).await) };
+    let stopped = async {
+        shared.tasks.stopped().await;
+        None
+    };
+    let mut found = future::or(stopped, find).await.ok_or(Closed)?;
     if found.addrs.is_empty() && !found.failed.is_empty() {
         return Err(Error::NobodyReached(SeedFailures(found.failed)));
     }

@@ -22,7 +22,8 @@ use crate::shared::Shared;
 /// A running node. Cheap to clone; all clones are the same node.
 ///
 /// When the last clone is dropped, the node is shut down without leaving, which others see as a
-/// failure: call [`leave`](Self::leave) first to go in good order.
+/// failure: call [`leave`](Self::leave) first to go in good order. When its runtime is shut down
+/// under it, the node is shut down likewise, and its handles are as after [`shutdown`](Self::shutdown).
 #[derive(Clone)]
 pub struct Serfer {
     inner: Arc<Inner>,
@@ -294,7 +295,7 @@ impl Serfer {
         })?;
         let report = left.wait().await?;
         let written = self.inner.shared.with(|state| state.backlog.written())?;
-        written.wait().await;
+        future::or(written.wait(), self.inner.shared.tasks.ended()).await;
         Ok(report)
     }
 

@@ -129,6 +129,11 @@ impl Tasks {
         self.stop.is_closed()
     }
 
+    /// Waits until tasks are told to end.
+    pub(crate) async fn stopped(&self) {
+        drop(self.stopping.recv().await);
+    }
+
     /// Waits until all tasks have ended and dropped what they held.
     pub(crate) async fn ended(&self) {
         drop(self.ended.recv().await);

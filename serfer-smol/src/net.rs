@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use serfer_async::Runtime;
@@ -13,7 +13,7 @@ use smol::{Executor, Timer};
 /// Where the tasks of a node run: smol's global executor, or one of the application's own.
 #[derive(Clone, Debug, Default)]
 pub struct Smol {
-    executor: Option<Arc<Executor<'static>>>,
+    executor: Option<Weak<Executor<'static>>>,
 }
 
 impl Smol {
@@ -23,9 +23,10 @@ impl Smol {
         Self::default()
     }
 
-    /// An executor that the application runs, and on which the node then depends.
+    /// An executor that the application runs, for as long as the node is to live: dropping it shuts
+    /// the node down.
     pub fn on(executor: Arc<Executor<'static>>) -> Self {
-        Self { executor: Some(executor) }
+        Self { executor: Some(Arc::downgrade(&executor)) }
     }
 }
 
@@ -39,11 +40,14 @@ impl Runtime for Smol {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let task = match &self.executor {
-            Some(executor) => executor.spawn(task),
-            None => smol::spawn(task),
-        };
-        task.detach();
+        match &self.executor {
+            None => smol::spawn(task).detach(),
+            Some(executor) => match executor.upgrade() {
+                Some(executor) => executor.spawn(task).detach(),
+                // The task ends as all others have.
+                None => drop(task),
+            },
+        }
     }
 
     async fn unblock<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> T {

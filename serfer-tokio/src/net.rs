@@ -54,7 +54,11 @@ impl Runtime for Tokio {
     }
 
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        Ok(tokio::net::lookup_host((host, port)).await?.collect())
+        let host = host.to_owned();
+        // A task of the runtime's, since whoever joins may not be one.
+        let look_up =
+            async move { Ok(tokio::net::lookup_host((host, port)).await?.collect::<Vec<_>>()) };
+        self.handle.spawn(look_up).await?
     }
 
     async fn bind_udp(&self, addr: SocketAddr) -> io::Result<UdpSocket> {

@@ -1,6 +1,7 @@
 //! All tests, and what they have in common.
 
 mod addresses;
+mod ends;
 mod go_defects;
 mod handlers;
 mod hostile;
@@ -18,7 +19,7 @@ use smol::channel::{Receiver, bounded};
 use smol::future;
 
 use super::adapter::{Builder, Config, Runtime, Serfer};
-use super::{Adapter, adapter, run, runtime};
+use super::{Adapter, adapter, outlive, run, runtime};
 use crate::own_ip;
 
 /// base64 of `SuperSecureToken`
