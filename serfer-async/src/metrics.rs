@@ -1,6 +1,6 @@
 //! A node's numbers for the `metrics` facade.
 //!
-//! All of [`Stats`](serfer_proto::Stats), and how often which user event and query came and went.
+//! All of [`Stats`], and how often which user event and query came and went.
 //! Whoever installs a recorder gets them every few seconds, and once more when the node is shut down.
 //! Names of events come from the network, so that they are labels only if the application says so;
 //! all others are one, `other`.

@@ -347,7 +347,8 @@ impl Serfer {
         self.inner.shared.with(|state| state.endpoint.within(rtt)).unwrap_or_default()
     }
 
-    /// Counters and gauges.
+    /// Counters and gauges. With the feature `metrics` they also go, every five seconds and when the node
+    /// is shut down, to whatever recorder of the `metrics` facade is installed.
     pub fn stats(&self) -> Stats {
         self.inner.shared.with(|state| state.endpoint.stats()).unwrap_or_default()
     }

@@ -44,6 +44,10 @@
 //! with the feature `serde` both come from one file, see `Settings`. The protocol itself lives in
 //! [`serfer_proto`], which has neither sockets nor a clock.
 //!
+//! A node traces in a span of its own, `serfer{node=web-1}`, so that `RUST_LOG=serfer=info` tells who comes
+//! and goes. [`Serfer::stats`] has its numbers; with the feature `metrics` they go to the recorder that
+//! is installed.
+//!
 //! Tasks run on smol's global executor. For an executor of your own, start from
 //! `Builder::new(Smol::on(executor), config)`.
 

@@ -47,6 +47,10 @@
 //! says in one line what is sent to whom. The settings are those of [`Config`] and [`Options`];
 //! with the feature `serde` both come from one file, see `Settings`. The protocol itself lives in
 //! [`serfer_proto`], which has neither sockets nor a clock.
+//!
+//! A node traces in a span of its own, `serfer{node=web-1}`, so that `RUST_LOG=serfer=info` tells who comes
+//! and goes. [`Serfer::stats`] has its numbers; with the feature `metrics` they go to the recorder that
+//! is installed.
 
 mod net;
 
