@@ -4,7 +4,8 @@
 //! what happens, [`EventUri`] says in one line what is sent to whom. Underneath, one loop moves
 //! what the [core](serfer_proto) says through the sockets of a [`Runtime`]. An adapter crate,
 //! like `serfer-tokio`, implements that trait for its runtime and re-exports everything here: use
-//! the adapter, not this crate.
+//! the adapter, not this crate. The [`guide`] is for both. `examples/third_runtime.rs` shows what an
+//! adapter for another runtime takes.
 
 mod address;
 mod builder;
@@ -12,6 +13,7 @@ mod dns;
 mod driver;
 mod error;
 mod events;
+pub mod guide;
 mod join;
 mod keyring_file;
 mod keys;

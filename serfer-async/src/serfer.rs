@@ -280,9 +280,12 @@ impl Serfer {
     /// The handle stays readable; nothing more can be sent. The report says whether the others know:
     /// nobody has to, and a node that nobody hears leaves all the same.
     ///
-    /// ```ignore
+    /// ```
+    /// # async fn example(serf: serfer_async::Serfer) -> Result<(), serfer_async::Error> {
     /// let report = serf.leave().await?;
     /// println!("{report}"); // told 2 of 2 others, of whom 2 confirmed it; intent drained, …
+    /// # Ok(())
+    /// # }
     /// ```
     ///
     /// # Errors

@@ -38,6 +38,9 @@
 //! # }
 //! ```
 //!
+//! The [`guide`] goes through all of it, from the start of a node to its end; a cookbook of ten recipes
+//! is among the examples of `serfer-tokio`.
+//!
 //! [`builder`] starts a node, [`Serfer`] is its handle, a [`Router`] handles what happens and
 //! [`Serfer::events`] streams it, [`Serfer::subscribe`] streams the list of members. An [`EventUri`]
 //! says in one line what is sent to whom. The settings are those of [`Config`] and [`Options`];

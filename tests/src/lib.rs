@@ -7,3 +7,8 @@ pub mod fuzz;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/from-go.md")]
 pub struct FromGo;
+
+/// Likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
