@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serfer_proto::{
-    AfterLeave, Config, Endpoint, Keyring, Replay, SecretKey, SecretKeyError, TagsError,
+    AfterLeave, Config, ConfigError, ConfigFault, Endpoint, Keyring, Replay, SecretKey,
+    SecretKeyError, TagsError,
 };
 use tracing::{Instrument as _, Span, field};
 
@@ -25,6 +26,9 @@ use crate::shared::Shared;
 use crate::snapshot;
 use crate::store::{self, Files};
 use crate::tasks::{self, Tasks};
+
+/// How many events a reader may fall behind at most.
+const EVENT_BUFFER_MAX: usize = 65_536;
 
 /// How many ports are tried when the default one is taken.
 const PORTS_TRIED: u16 = 1000;
@@ -162,7 +166,7 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// How many events a reader may fall behind before it loses the oldest. 1,024.
+    /// How many events a reader may fall behind before it loses the oldest: 1 to 65,536. 1,024.
     pub fn event_buffer(mut self, events: usize) -> Self {
         self.options.event_buffer = events;
         self
@@ -210,6 +214,7 @@ impl<R: Runtime> Builder<R> {
         if let Some(router) = &self.router {
             router.check()?;
         }
+        check_event_buffer(self.options.event_buffer)?;
         self.recover().await?;
         let to_create = self.load_keyring().await?;
         let resolver = resolver(self.runtime.clone());
@@ -360,6 +365,16 @@ impl<R: Runtime> Builder<R> {
             to_advertise(bound.ip(), &interfaces).ok_or(Error::NoAddressToAdvertise { bound })?;
         Ok(SocketAddr::new(ip, bound.port()))
     }
+}
+
+/// Each reader gets room for so many at once.
+fn check_event_buffer(events: usize) -> Result<(), ConfigError> {
+    if (1..=EVENT_BUFFER_MAX).contains(&events) {
+        return Ok(());
+    }
+    let [value, max] = [events as u64, EVENT_BUFFER_MAX as u64];
+    let fault = ConfigFault::Range { setting: "event buffer", value, min: 1, max };
+    Err(ConfigError { faults: vec![fault] })
 }
 
 fn resolver<R: Runtime>(runtime: R) -> Resolver {

@@ -36,7 +36,7 @@ pub enum JoinPolicy {
     Retry {
         /// How long to wait after the first try.
         first: Duration,
-        /// How long to wait at most.
+        /// How long to wait at most. No pause is longer than a day.
         longest: Duration,
     },
 }
@@ -163,6 +163,9 @@ impl<R: Runtime> Seeds<R> {
     }
 }
 
+/// Longer than anybody wants to wait, and short enough to be reckoned with.
+const PAUSE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A pause that doubles.
 #[derive(Clone, Copy, Debug)]
 struct Backoff {
@@ -174,7 +177,7 @@ impl Backoff {
     /// How long to wait now: somewhere in the upper half of what it may be, so that nodes that were
     /// started together do not try together.
     fn pause(&mut self) -> Duration {
-        let pause = self.next.min(self.longest);
+        let pause = self.next.min(self.longest).min(PAUSE_MAX);
         self.next = pause.saturating_mul(2);
         let mut byte = [0];
         // Without randomness, the middle will do.

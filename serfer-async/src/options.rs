@@ -43,7 +43,7 @@ pub struct Options {
     pub dns_servers: Vec<SocketAddr>,
     /// Whether user events that were sent before we joined are delivered. They are not.
     pub replay: Replay,
-    /// How many events a reader may fall behind before it loses the oldest. 1,024.
+    /// How many events a reader may fall behind before it loses the oldest, 1 to 65,536. 1,024.
     pub event_buffer: usize,
     /// Which names of user events and queries become labels of metrics. None.
     /// See [`Builder::metric_names`](crate::Builder::metric_names).

@@ -1,6 +1,7 @@
 //! All tests, and what they have in common.
 
 mod addresses;
+mod calls;
 mod ends;
 mod go_defects;
 mod handlers;
