@@ -1,0 +1,83 @@
+//! Nodes that are shut down leave nothing behind. A program of its own, since files, threads and
+//! allocations are counted, and others would make some, too.
+//!
+//! All tasks of a node run in the thread that starts it here, so what is allocated there and not
+//! freed is what nodes keep.
+
+use std::sync::Arc;
+use std::{fs, process};
+
+use allocation_counter::measure;
+use serfer_tokio::{Builder, Config, Router, Runtime, Serfer, Tokio};
+use smol::Executor;
+
+/// How many times two nodes start, talk and shut down.
+const TIMES: usize = 100;
+
+/// What all of these may keep that is not theirs: on tokio nothing is kept, and 1,248 bytes on smol.
+const BYTES_MAX: i64 = 8 * 1024;
+
+fn entries(dir: &str) -> usize {
+    fs::read_dir(dir).expect("this is Linux").count()
+}
+
+fn node<R: Runtime>(runtime: R, name: &str, host: u8) -> Builder<R> {
+    let [high, low] = (process::id() as u16).to_be_bytes();
+    let router = Router::new().query("status", |_| "fine").user_event("e", |_| ());
+    let builder = Builder::new(runtime, Config::local(name));
+    builder.bind(format!("127.{host}.{high}.{low}:7946")).router(router)
+}
+
+async fn start<R: Runtime>(builder: Builder<R>) -> Serfer {
+    let key = builder.key("U3VwZXJTZWN1cmVUb2tlbg==").expect("a base64 key");
+    key.start().await.expect("the ports are free again")
+}
+
+/// Two nodes live at the same addresses each time; `tasks` counts those that there are.
+async fn live<R: Runtime>(runtime: R, times: usize, tasks: impl Fn() -> usize) {
+    let mut files = None;
+    for _ in 0..times {
+        let a = start(node(runtime.clone(), "a", 81)).await;
+        let (mut events, mut members) = (a.events(), a.subscribe());
+        members.next().await.expect("the members that there are");
+        let seed = a.local_addr().to_string();
+        let b = start(node(runtime.clone(), "b", 82).join([seed])).await;
+        events.next().await.expect("somebody joins").expect("it is read in time");
+        b.user_event("e", "").expect("it is small");
+        b.query("status", "").expect("it is small").next().await.expect("somebody answers");
+        a.shutdown().await;
+        b.shutdown().await;
+        assert_eq!(tasks(), 0, "tasks have ended by now");
+        // The runtime has opened its own by now.
+        let open = entries("/proc/self/fd");
+        assert_eq!(*files.get_or_insert(open), open, "sockets are closed by now");
+    }
+}
+
+fn leak_nothing(name: &str, mut live: impl FnMut(usize)) {
+    // What is kept by whoever comes first.
+    live(TIMES / 4);
+    let threads = entries("/proc/self/task");
+    let kept = measure(|| live(TIMES));
+    assert!(kept.bytes_current <= BYTES_MAX, "{name}: {kept:?}");
+    // Idle ones come and go.
+    assert!(entries("/proc/self/task") <= threads + 2, "{name}: threads");
+}
+
+/// One test, so that nothing else happens meanwhile.
+#[test]
+fn a_hundred_starts_and_shutdowns_leak_no_task_thread_socket_or_memory() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("nothing hinders it");
+    let tasks = || runtime.metrics().num_alive_tasks();
+    leak_nothing("tokio", |times| {
+        runtime.block_on(async { live(Tokio::current(), times, tasks).await });
+    });
+
+    let executor = Arc::new(Executor::new());
+    let tasks = || usize::from(!executor.is_empty());
+    leak_nothing("smol", |times| {
+        let runtime = serfer_smol::Smol::on(executor.clone());
+        smol::block_on(executor.run(live(runtime, times, tasks)));
+    });
+}
