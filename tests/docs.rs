@@ -113,3 +113,19 @@ fn the_code_of_the_readme_is_compiled() {
     let not_compiled = code(&readme, "```rust,ignore").filter(|line| !compiled.contains(line));
     assert_eq!(not_compiled.collect::<Vec<_>>(), [""; 0], "stand in README.md and nowhere else");
 }
+
+/// An adapter implements one trait; what adapters share stands once, in `serfer-async`.
+#[test]
+fn an_adapter_is_at_most_250_lines_of_code() {
+    for adapter in ["serfer-tokio", "serfer-smol"] {
+        let src = project().join(adapter).join("src");
+        let files = fs::read_dir(src).expect("a crate has sources");
+        let code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+        let lines = files.map(|file| {
+            let text = fs::read_to_string(file.expect("it can be listed").path());
+            text.expect("sources are text, in one folder").lines().filter(code).count()
+        });
+        let lines: usize = lines.sum();
+        assert!((1..=250).contains(&lines), "{adapter} has {lines} lines of code");
+    }
+}
