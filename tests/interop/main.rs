@@ -12,6 +12,7 @@
 
 mod agent;
 mod asking;
+mod by_hand;
 mod cluster;
 mod coordinates;
 mod death;
@@ -21,6 +22,7 @@ mod filter;
 mod go_regex;
 mod keys;
 mod large;
+mod mixed;
 mod network;
 mod node;
 mod pair;
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         partition::cases(),
         cluster::cases(),
         keys::cases(),
+        mixed::cases(),
         death::cases(),
         primary::cases(),
         snapshot::cases(),

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use serfer_smol::Smol;
 use serfer_tokio::{
     Builder, Coalesce, Coordinate, Event, Member, MemberChange, Prune, QueryParams, Request,
     Router, Serfer, Stats, Tokio, UserEvent,
@@ -43,23 +44,27 @@ impl Node {
         host: Option<Rc<Host>>,
         build: impl FnOnce(Builder<Tokio>) -> Builder<Tokio>,
     ) -> Self {
-        let Entry { name, addr, tags, .. } = identity.entry();
-        let config = setting.preset.config(&name).compression(setting.compression);
-        let mut config = config.coordinates(setting.coordinates);
-        for (key, value) in tags {
-            config = config.tag(key, value).expect("the tags fit");
-        }
         let runtime = runtime_at(host.as_deref());
         let _there = host.as_deref().map(Host::enter);
         let _inside = runtime.enter();
         let notes = Notes::default();
-        let mut builder = serfer_tokio::builder(config).bind(addr).router(notes.router(&name));
-        for key in setting.node_keys {
-            builder = builder.key(key).expect("a base64 key");
-        }
-        let serf = runtime.block_on(build(builder).start());
-        let serf = serf.unwrap_or_else(|error| panic!("{name} cannot start: {error}"));
+        let builder = build(builder(Tokio::current(), &identity, setting, &notes));
+        let serf = runtime.block_on(builder.start());
+        let serf = serf.unwrap_or_else(|error| panic!("{identity:?} cannot start: {error}"));
         Self { identity, serf, notes, host }
+    }
+
+    /// Starts a node on smol that joins through another.
+    ///
+    /// # Panics
+    /// If it cannot start or join.
+    #[track_caller]
+    pub(crate) fn start_on_smol(identity: Identity, setting: &Setting, seed: &str) -> Self {
+        let notes = Notes::default();
+        let builder = builder(Smol::global(), &identity, setting, &notes).join([seed]);
+        let serf = smol::block_on(builder.start());
+        let serf = serf.unwrap_or_else(|error| panic!("{identity:?} cannot start: {error}"));
+        Self { identity, serf, notes, host: None }
     }
 
     /// Joins whoever is at that address.
@@ -118,13 +123,6 @@ impl Peer for Node {
     }
 
     fn roster(&self) -> Roster {
-        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
-        let entry = |member: &Member| Entry {
-            name: member.name().to_owned(),
-            addr: member.addr().to_string(),
-            status: member.status().to_string(),
-            tags: member.tags().iter().map(owned).collect(),
-        };
         Roster::of(self.serf.members().iter().map(entry))
     }
 
@@ -139,14 +137,7 @@ impl Peer for Node {
 
     #[track_caller]
     fn ask(&self, question: &Question<'_>) -> Answers {
-        let mut params = QueryParams::new().relay_factor(question.relay_factor);
-        if let Some(node) = question.node {
-            params = params.node(node);
-        }
-        if let Some((tag, expr)) = question.tag {
-            params = params.tag(tag, expr);
-        }
-        let replies = self.serf.query_with(question.name, question.payload, &params);
+        let replies = self.serf.query_with(question.name, question.payload, &params(question));
         let answers =
             runtime_at(self.host.as_deref()).block_on(replies.expect("a small query").collect());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -186,6 +177,47 @@ impl Peer for Node {
     fn prune(&self, name: &str) {
         self.serf.force_leave(name, Prune::Yes).expect("it is not shut down");
     }
+}
+
+/// A node as all of ours are.
+fn builder<R: serfer_tokio::Runtime>(
+    runtime: R,
+    identity: &Identity,
+    setting: &Setting,
+    notes: &Notes,
+) -> Builder<R> {
+    let Entry { name, addr, tags, .. } = identity.entry();
+    let config = setting.preset.config(&name).compression(setting.compression);
+    let mut config = config.coordinates(setting.coordinates);
+    for (key, value) in tags {
+        config = config.tag(key, value).expect("the tags fit");
+    }
+    let builder = Builder::new(runtime, config).bind(addr).router(notes.router(&name));
+    let keys = setting.node_keys.iter();
+    keys.fold(builder, |builder, key| builder.key(key).expect("a base64 key"))
+}
+
+/// How a node of ours lists a member.
+pub(crate) fn entry(member: &Member) -> Entry {
+    let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    Entry {
+        name: member.name().to_owned(),
+        addr: member.addr().to_string(),
+        status: member.status().to_string(),
+        tags: member.tags().iter().map(owned).collect(),
+    }
+}
+
+/// How a node of ours asks.
+pub(crate) fn params(question: &Question<'_>) -> QueryParams {
+    let mut params = QueryParams::new().relay_factor(question.relay_factor);
+    if let Some(node) = question.node {
+        params = params.node(node);
+    }
+    if let Some((tag, expr)) = question.tag {
+        params = params.tag(tag, expr);
+    }
+    params
 }
 
 /// What a node at a host lives on.

@@ -122,6 +122,15 @@ impl Scene {
         node
     }
 
+    /// Starts a node of ours on smol, on this machine.
+    #[track_caller]
+    pub(crate) fn smol_node(&self, setting: &Setting, name: &str, seed: &str) -> Rc<Node> {
+        let identity = Identity::new(name, self.ip(name), &[("role", "node")]);
+        let node = Rc::new(Node::start_on_smol(identity, setting, seed));
+        self.nodes.borrow_mut().push(node.clone());
+        node
+    }
+
     /// Starts an agent or a node of ours, as the name says, that joins through another unless that
     /// is itself.
     #[track_caller]
