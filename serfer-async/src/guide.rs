@@ -102,7 +102,7 @@
 //! |---|---|---|
 //! | goes to | everybody | everybody, or those whose name or tags match |
 //! | comes back | nothing | acks and replies, until all have replied or its time is up |
-//! | holds | 512 bytes, name included | 1,024 bytes, a reply too |
+//! | holds | 512 encoded bytes, name included | 1,024 encoded bytes, and each reply |
 //! | those who were away | never hear of it, unless they join with [`Replay::Deliver`](crate::Replay::Deliver) | never hear of it |
 //!
 //! Everybody who is alive hears of both, once, mostly within a second; but not at the same moment, and not

@@ -36,19 +36,20 @@ async fn follow(serf: Serfer, mut events: Events) -> Result {
         if let Ok(Event::User(event)) = event
             && &*event.name == "deploy"
         {
-            // If this fails, the tag stays as it is, and whoever is behind waits.
+            // If this fails, the tag stays as it is, and nobody behind us begins.
             deploy(&serf, &text(&event.payload)).await?;
         }
     }
     Ok(())
 }
 
-/// Everybody has the same list, so everybody knows its turn: when all before it are done.
+/// Everybody has the same list, so everybody knows its turn: when all before it are done. One that has
+/// failed holds it up, until it is back or made to leave.
 async fn deploy(serf: &Serfer, version: &str) -> Result {
     let me = serf.local_member()?.name().to_owned();
     let is_before = |member: &Member| {
         let is_web = member.tags().get("role") == Some("web");
-        is_web && member.status() == Status::Alive && member.name() < &*me
+        is_web && member.status() != Status::Left && member.name() < &*me
     };
     let mine = || serf.members().iter().filter(|it| is_before(it)).all(|it| has(it, version));
     until("it is my turn", mine).await?;
