@@ -160,9 +160,7 @@ fn a_call_with_a_wrong_value_names_it_and_the_limit() {
 #[test]
 fn a_builder_with_a_wrong_value_names_it_and_the_limit() {
     run(async {
-        let build = |config: Config| configured(config);
-        let a = || build(Config::local("a"));
-        let hour = Duration::from_secs(3600);
+        let a = || configured(Config::local("a"));
         let retry = |first, longest| JoinPolicy::Retry { first, longest };
         assert_eq!(
             said(Config::local("a").tag("k", "x".repeat(600))),
@@ -179,7 +177,7 @@ fn a_builder_with_a_wrong_value_names_it_and_the_limit() {
             (a().router(Router::new().user_event("[", |_| ())), "["),
             (a().keyring_file("/nowhere/keys"), "keyring file /nowhere/keys"),
             (a().snapshot("/nowhere/snapshot"), "/nowhere/snapshot"),
-            (build(Config::local("a/b")), "name \"a/b\" contains a slash"),
+            (configured(Config::local("a/b")), "name \"a/b\" contains a slash"),
         ];
         for (builder, part) in refused {
             let said = said(builder.start().await);
@@ -187,7 +185,7 @@ fn a_builder_with_a_wrong_value_names_it_and_the_limit() {
         }
         let forever =
             a().join([own_ip().to_string()]).join_policy(retry(Duration::MAX, Duration::MAX));
-        assert!(within(hour / 3600, forever.start()).await.is_none(), "it is patient");
+        assert!(within(Duration::from_secs(1), forever.start()).await.is_none(), "it is patient");
     });
 }
 
