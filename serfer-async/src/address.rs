@@ -93,6 +93,7 @@ pub(crate) fn to_advertise(bound: IpAddr, interfaces: &[IpAddr]) -> Option<IpAdd
 }
 
 /// How a socket that is bound to IPv6 names an address: it can reach those of IPv4 as well.
+/// Linux takes them as they are, other systems only so.
 pub(crate) fn reachable(to: SocketAddr, bound: SocketAddr) -> SocketAddr {
     match to {
         SocketAddr::V4(v4) if bound.is_ipv6() => {
