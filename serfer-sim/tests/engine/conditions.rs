@@ -83,8 +83,8 @@ fn datagrams_longer_than_the_mtu_are_lost() {
 
 #[test]
 fn what_exceeds_the_bandwidth_waits_and_then_is_lost() {
-    // An ack has 18 bytes, so this is about half of what is sent.
-    let half = Bandwidth { bytes_per_sec: 9_000, queue_bytes: 1_100 };
+    // An ack has 149 bytes, so this is about half of what is sent.
+    let half = Bandwidth { bytes_per_sec: 74_500, queue_bytes: 9_100 };
     let arrived = arrived(|sim, _, _| {
         sim.network().bandwidth(half);
     });
