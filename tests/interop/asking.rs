@@ -68,7 +68,7 @@ fn is_relayed(scene: &Scene, names: [&str; 3]) {
 
 /// `serf reachability` asks `_serf_ping`.
 fn all_are_reachable(scene: &Scene, setting: &Setting) {
-    let (agent, all) = four(scene, setting);
+    let (agent, all) = four(scene, &setting.for_many());
     let all: Vec<&dyn Peer> = all.iter().map(|peer| &**peer).collect();
     settle(&all);
     let printed = agent.run(&["reachability"]);

@@ -20,7 +20,7 @@ const KEYED: Setting = Setting {
     name: "keyring_files",
     node_keys: &[KEY_A],
     agent_keys: AgentKeys::File(&[KEY_A]),
-    ..PLAIN
+    ..PLAIN.for_many()
 };
 
 /// How often somebody says something while keys are changed.

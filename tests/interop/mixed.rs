@@ -12,7 +12,7 @@ use crate::wait::SOON;
 use crate::{Case, case};
 
 pub(crate) fn cases() -> Vec<Case> {
-    let settings = [PLAIN, AES_256].into_iter();
+    let settings = [PLAIN, AES_256].map(Setting::for_many).into_iter();
     let name =
         |setting: &Setting| format!("mixed/all_kinds_of_nodes_are_one_cluster/{}", setting.name);
     let cases = settings.map(|setting| case(name(&setting), move |scene| are_one(scene, &setting)));
