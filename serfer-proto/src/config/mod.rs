@@ -13,6 +13,8 @@
 //! [`Label`]); what can only be wrong together is found by `Endpoint::new`, all at once.
 
 mod groups;
+mod label;
+mod presets;
 mod questions;
 
 use std::net::SocketAddr;
@@ -22,6 +24,7 @@ pub use groups::{
     Coalescing, Compression, Coordinates, Encryption, Gossip, InboundLabel, Leave, Limits, Members,
     NameConflicts, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
+pub use label::Label;
 
 pub(crate) use questions::Questions;
 
@@ -29,19 +32,11 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::error::{ConfigFault, TagsError};
+use crate::error::TagsError;
 use crate::keyring::Keyring;
 use crate::member::Member;
 use crate::snapshot::Recovered;
 use crate::tags::Tags;
-
-const fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-const fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
 
 /// The settings of one node. Start from a preset and change what you must.
 ///
@@ -96,113 +91,7 @@ pub struct Config {
     pub(crate) limits: Limits,
 }
 
-/// Keeps clusters that share a network apart: 1 to 255 bytes, sent in the clear. `serf agent` has
-/// none, so a node with a label cannot join one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Label(Box<[u8]>);
-
-impl Label {
-    /// Takes a label of 1 to 255 bytes.
-    ///
-    /// # Errors
-    /// If it is shorter or longer.
-    pub fn new(label: impl AsRef<[u8]>) -> Result<Self, ConfigFault> {
-        let label = label.as_ref();
-        match label.len() {
-            1..=255 => Ok(Self(label.into())),
-            len => Err(ConfigFault::LabelLen { len }),
-        }
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
 impl Config {
-    /// For one data centre: Go's `DefaultLANConfig`.
-    ///
-    /// `name` must be unique in the cluster: 1 to 128 bytes, without control characters and `/`.
-    pub fn lan(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            strict_names: false,
-            advertise: None,
-            incarnation: 0,
-            recovered: None,
-            tags: Tags::new(),
-            label: None,
-            inbound_label: InboundLabel::default(),
-            keyring: None,
-            encryption: Encryption::default(),
-            stores_keyring: false,
-            networks: Vec::new(),
-            questions: Questions::default(),
-            memberlist_protocol: 2,
-            serf_protocol: 5,
-            probe: Probe {
-                interval: secs(1),
-                timeout: ms(500),
-                indirect_checks: 3,
-                stream_fallback: true,
-            },
-            suspicion: Suspicion { mult: 4, max_timeout_mult: 6, awareness_max: 8 },
-            gossip: Gossip {
-                interval: ms(200),
-                nodes: 3,
-                retransmit_mult: 4,
-                to_the_dead: secs(30),
-                packet_len_max: 1400,
-            },
-            push_pull_interval: Some(secs(30)),
-            stream_timeout: secs(10),
-            compression: Compression::default(),
-            reclaim: Reclaim::default(),
-            seed_keeper: Some(SeedKeeper::default()),
-            members: Members::default(),
-            leave: Leave::default(),
-            queries: Queries::default(),
-            name_conflicts: NameConflicts::default(),
-            coalesce_members: None,
-            coalesce_user_events: None,
-            coordinates: Coordinates::default(),
-            user_event_len_max: 512,
-            limits: Limits::default(),
-        }
-    }
-
-    /// For data centres far apart: Go's `DefaultWANConfig`. Slower and more patient.
-    pub fn wan(name: impl Into<String>) -> Self {
-        let lan = Self::lan(name);
-        Self {
-            probe: Probe { interval: secs(5), timeout: secs(3), ..lan.probe },
-            suspicion: Suspicion { mult: 6, ..lan.suspicion },
-            gossip: Gossip { interval: ms(500), nodes: 4, to_the_dead: secs(60), ..lan.gossip },
-            push_pull_interval: Some(secs(60)),
-            stream_timeout: secs(30),
-            ..lan
-        }
-    }
-
-    /// For one machine: Go's `DefaultLocalConfig`. Finds failures sooner.
-    pub fn local(name: impl Into<String>) -> Self {
-        let lan = Self::lan(name);
-        Self {
-            probe: Probe { timeout: ms(200), indirect_checks: 1, ..lan.probe },
-            suspicion: Suspicion { mult: 3, ..lan.suspicion },
-            gossip: Gossip {
-                interval: ms(100),
-                retransmit_mult: 2,
-                to_the_dead: secs(15),
-                ..lan.gossip
-            },
-            push_pull_interval: Some(secs(15)),
-            stream_timeout: secs(1),
-            seed_keeper: Some(SeedKeeper { retry_max: secs(15), ..SeedKeeper::default() }),
-            ..lan
-        }
-    }
-
     /// The node's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -566,38 +455,5 @@ impl Config {
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What Go's `DefaultLANConfig`, `DefaultWANConfig` and `DefaultLocalConfig` have, in this order.
-    #[test]
-    fn the_presets_are_gos() {
-        let presets = [Config::lan("a"), Config::wan("a"), Config::local("a")];
-        let times = |of: fn(&Config) -> Duration| presets.each_ref().map(of);
-        let numbers = |of: fn(&Config) -> usize| presets.each_ref().map(of);
-        let same = |all: usize| [all; 3];
-
-        assert_eq!(times(|it| it.probe.interval), [secs(1), secs(5), secs(1)]);
-        assert_eq!(times(|it| it.probe.timeout), [ms(500), secs(3), ms(200)]);
-        assert_eq!(times(|it| it.gossip.interval), [ms(200), ms(500), ms(100)]);
-        assert_eq!(times(|it| it.gossip.to_the_dead), [secs(30), secs(60), secs(15)]);
-        assert_eq!(times(|it| it.push_pull_interval.unwrap()), [secs(30), secs(60), secs(15)]);
-        assert_eq!(times(|it| it.stream_timeout), [secs(10), secs(30), secs(1)]);
-        assert_eq!(numbers(|it| it.probe.indirect_checks), [3, 3, 1]);
-        assert_eq!(numbers(|it| it.suspicion.mult as usize), [4, 6, 3]);
-        assert_eq!(numbers(|it| it.suspicion.max_timeout_mult as usize), same(6));
-        assert_eq!(numbers(|it| it.suspicion.awareness_max as usize), same(8));
-        assert_eq!(numbers(|it| it.gossip.nodes), [3, 4, 3]);
-        assert_eq!(numbers(|it| it.gossip.retransmit_mult as usize), [4, 4, 2]);
-        assert_eq!(numbers(|it| it.gossip.packet_len_max), same(1400));
-        assert_eq!(numbers(|it| it.memberlist_protocol.into()), same(2));
-        assert!(presets.iter().all(|it| it.probe.stream_fallback));
-        assert!(presets.iter().all(|it| it.reclaim.dead_after.is_none()));
-        assert!(presets.iter().all(|it| it.encryption == Encryption::Require));
-        assert!(presets.iter().all(|it| it.networks.is_empty() && it.label.is_none()));
     }
 }
