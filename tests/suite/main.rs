@@ -4,8 +4,7 @@
 //! adapter and the node's clock through `super`, and never the name of a runtime. To add a runtime,
 //! add such a module.
 
-// Each file of tests is compiled once for each runtime.
-#![allow(clippy::duplicate_mod)]
+#![expect(clippy::duplicate_mod, reason = "each file of tests is compiled once for each runtime")]
 
 mod logged;
 mod on_smol;
