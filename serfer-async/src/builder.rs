@@ -136,7 +136,8 @@ impl<R: Runtime> Builder<R> {
     /// - `srv+NAME`, the hosts and ports that DNS has for a service: `srv+_serf._tcp.example.com`;
     /// - `file:PATH`, a seed of these kinds in each line, `#` starts a comment.
     ///
-    /// Seeds are looked up again whenever they are tried, also later, when nobody else is left.
+    /// Seeds are looked up again whenever they are tried, also later, when nobody else is left: that is
+    /// done whether the node has a [seed keeper](Config::seed_keeper) or not, which only knows addresses.
     pub fn join<S: Into<String>>(mut self, seeds: impl IntoIterator<Item = S>) -> Self {
         self.options.join.extend(seeds.into_iter().map(S::into));
         self

@@ -1,9 +1,8 @@
 //! Joining through seeds: once, as often as it takes, or again when everybody is lost.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-use std::net::SocketAddr;
 
 use futures_lite::future;
 use serfer_proto::Replay;
