@@ -17,7 +17,7 @@
 //! - `unblock` is for files: it must go on when its future is dropped.
 //! - `finish` ends our direction of a stream and leaves the other one open.
 //!
-//! Then run the suite of real sockets on it: `tests/suite` takes any runtime.
+//! Then run the suite of real sockets on it: `tests/suite/main.rs` says how.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::io;

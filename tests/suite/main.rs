@@ -1,17 +1,38 @@
 //! Nodes on real sockets of this machine, through the adapters as their users have them.
 //!
-//! There is one suite, `all`, and a module for each runtime that includes it: so a test sees the
+//! There is one suite, `all`, and [`suite!`] makes it the tests of each runtime: so a test sees the
 //! adapter and the node's clock through `super`, and never the name of a runtime. To add a runtime,
-//! add such a module.
+//! say in `runtimes.rs` how tests run on it, and name it below.
 
 #![expect(clippy::duplicate_mod, reason = "each file of tests is compiled once for each runtime")]
 
 mod logged;
-mod on_smol;
-mod on_tokio;
+mod runtimes;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The suite on each of these modules of `runtimes`: `suite! { on_tokio }` makes tests whose names
+/// begin with `on_tokio::all`.
+macro_rules! suite {
+    ($($runtime:ident),+) => {$(
+        // The folder of this file, not one of the module's name.
+        #[path = "."]
+        mod $runtime {
+            use crate::runtimes::$runtime::{Adapter, adapter, outlive, run, runtime};
+
+            #[path = "all.rs"]
+            mod all;
+        }
+    )+};
+}
+
+suite! { on_tokio, on_smol }
+
+// Never compiled, but it is how rustfmt finds the files of the suite: it does not look into macros.
+#[cfg(rustfmt)]
+#[path = "all.rs"]
+mod all;
 
 /// An address of this machine that no other test uses, nor another process that runs this suite, so
 /// that a port is free if it was freed.

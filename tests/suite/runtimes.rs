@@ -1,0 +1,44 @@
+//! What the suite takes of each runtime: the adapter as its users have it, and how tests run on it.
+
+pub(crate) mod on_tokio {
+    pub(crate) use serfer_tokio as adapter;
+    pub(crate) use serfer_tokio::Tokio as Adapter;
+
+    pub(crate) fn runtime() -> Adapter {
+        Adapter::current()
+    }
+
+    /// Runs a test.
+    pub(crate) fn run(test: impl Future<Output = ()>) {
+        outlive(async |_| test.await);
+    }
+
+    /// What something comes to on a runtime that is then shut down.
+    pub(crate) fn outlive<T>(life: impl AsyncFnOnce(Adapter) -> T) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("nothing hinders it").block_on(async { life(Adapter::current()).await })
+    }
+}
+
+/// Its global executor runs all nodes of all tests in one thread.
+pub(crate) mod on_smol {
+    use std::sync::Arc;
+
+    pub(crate) use serfer_smol as adapter;
+    pub(crate) use serfer_smol::Smol as Adapter;
+
+    pub(crate) fn runtime() -> Adapter {
+        Adapter::global()
+    }
+
+    /// Runs a test.
+    pub(crate) fn run(test: impl Future<Output = ()>) {
+        smol::block_on(test);
+    }
+
+    /// What something comes to on an executor that is then dropped.
+    pub(crate) fn outlive<T>(life: impl AsyncFnOnce(Adapter) -> T) -> T {
+        let executor = Arc::new(smol::Executor::new());
+        smol::block_on(executor.run(life(Adapter::on(executor.clone()))))
+    }
+}
