@@ -25,6 +25,8 @@ mod large;
 mod mixed;
 mod network;
 mod node;
+#[path = "../obstacles.rs"]
+mod obstacles;
 mod pair;
 mod partition;
 mod peer;
@@ -38,11 +40,11 @@ mod setting;
 mod snapshot;
 mod wait;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
 
+use crate::obstacles::Case;
 use crate::scene::Scene;
 
 const NO_SERF: &str =
@@ -51,17 +53,11 @@ const NO_SERF: &str =
 /// Tests mostly wait, so there may be more of them at a time than there are processors.
 const TESTS_AT_ONCE: usize = 12;
 
-/// A test and its name.
-pub(crate) struct Case {
-    name: String,
-    test: Box<dyn FnOnce(&Scene) + Send>,
-    /// Why it cannot be played here, if so.
-    obstacle: Option<&'static str>,
-}
-
 pub(crate) fn case(name: impl Into<String>, test: impl FnOnce(&Scene) + Send + 'static) -> Case {
+    let name = name.into();
+    let title = name.clone();
     let obstacle = agent::SERF.is_none().then_some(NO_SERF);
-    Case { name: name.into(), test: Box::new(test), obstacle }
+    Case { name, play: Box::new(move || Scene::play(&title, test)), obstacle }
 }
 
 /// A test on a [`network`] of its own.
@@ -96,29 +92,5 @@ fn main() -> ExitCode {
         pair::cases(),
         asking::cases(),
     ];
-    let cases: Vec<Case> = cases.into_iter().flatten().collect();
-    if !args.list && !all_can_be_played(&cases) {
-        return ExitCode::FAILURE;
-    }
-    let trials = cases.into_iter().map(|Case { name, test, obstacle }| {
-        let title = name.clone();
-        let play = move || {
-            Scene::play(&title, test);
-            Ok(())
-        };
-        Trial::test(name, play).with_ignored_flag(obstacle.is_some())
-    });
-    libtest_mimic::run(&args, trials.collect()).exit_code()
-}
-
-/// Says what has to be ignored and why, and whether that is in order.
-fn all_can_be_played(cases: &[Case]) -> bool {
-    let mut ignored = BTreeMap::<&str, usize>::new();
-    for obstacle in cases.iter().filter_map(|case| case.obstacle) {
-        *ignored.entry(obstacle).or_default() += 1;
-    }
-    for (obstacle, count) in &ignored {
-        eprintln!("{count} interop tests are ignored: {obstacle}");
-    }
-    ignored.is_empty() || std::env::var("CI").as_deref() != Ok("true")
+    obstacles::run(&args, cases.into_iter().flatten().collect())
 }
