@@ -227,7 +227,8 @@ impl Endpoint {
     /// as events, until [`Event::QueryClosed`].
     ///
     /// # Errors
-    /// If it is too large or too many are open, the name is reserved, or we have left.
+    /// If it is too large or too many are open, a filter is wrong or all take too long, the name is
+    /// reserved, or we have left.
     pub fn query(
         &mut self,
         now: Instant,

@@ -203,6 +203,15 @@ pub enum QueryError {
         /// What is wrong with it.
         problem: ExprProblem,
     },
+    /// Filter by fewer tags, or by expressions that repeat less: no member would answer. See
+    /// [`Limits::filter_steps`](crate::Limits::filter_steps).
+    #[error("filters that take {steps} steps to compile exceed {max} steps")]
+    FilterSteps {
+        /// How many they take.
+        steps: usize,
+        /// How many they may.
+        max: usize,
+    },
     /// Wait until some have closed.
     #[error("{open} queries are open, the most there may be")]
     TooMany {
@@ -224,8 +233,8 @@ pub enum QueryError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExprProblem {
-    /// It is longer than 2,048 bytes, nests deeper than 100 levels, or repeats large classes too
-    /// often: it would compile to more than 512 KiB.
+    /// It is longer than 2,048 bytes, nests deeper than 100 levels, or has or repeats large classes too
+    /// often: they have more than 16,384 ranges, or it would compile to more than 512 KiB.
     #[error("is too large")]
     TooLarge,
     /// Close what is opened; write `\(` and `\)` if they are meant.

@@ -133,7 +133,7 @@ pub enum DropReason {
     Stranger,
     /// A coordinate where no member can be, or of a version or with dimensions that we do not know.
     Coordinate,
-    /// More answers to relay than we do in a second.
+    /// More than we do in a second: answers to relay, or filters of queries to match.
     TooOften,
     /// A stream that ended or stalled before its message was complete.
     Incomplete,

@@ -105,6 +105,7 @@ relayed_pings = 16
 joins_at_once = 17
 ring_bytes = 18
 snapshot_len = 19
+filter_steps = 20
 "#;
 
 const KEY: &str = "U3VwZXJTZWN1cmVUb2tlbg==";

@@ -280,6 +280,12 @@ pub struct Limits {
     pub recent_intents: usize,
     /// How many queries we can have open at once. 1,024.
     pub open_queries: usize,
+    /// How many steps the filters of others' queries may take in a second; a query with more gets no
+    /// answer from us, and our own with more is refused. A step is some 10 ns. To compile an expression
+    /// takes one for each byte that comes of it (`^web$` 1,000, `.{0,1000}` 450,000) and none while it
+    /// is remembered; to match it, one for each of its states and each byte of the tag. Names take none.
+    /// 4 Mi.
+    pub filter_steps: usize,
     /// Through how many members our answers to a query are relayed, however many it asks for. 10.
     pub relay_factor: u8,
     /// How many answers we relay for others in a second. 1,024.
@@ -310,6 +316,7 @@ impl Default for Limits {
             ring_bytes: 4 << 20,
             recent_intents: 4096,
             open_queries: 1024,
+            filter_steps: 4 << 20,
             relay_factor: 10,
             relayed_answers: 1024,
             relayed_pings: 1024,

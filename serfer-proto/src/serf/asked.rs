@@ -5,7 +5,7 @@
 //! [`Asker`] and gets the answers. Counterpart of `Query` and `handleQueryResponse` in Go's
 //! `serf.go` and of `QueryResponse` in `query.go`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use super::awaited::{Awaited, Counts, Moves};
 use super::conflict::Vote;
+use super::filter::Steps;
 use super::keys::Collected;
 use super::query_params::{Patience, QueryParams};
 use super::{Class, Serf, TIMEOUT_MAX, USER_MESSAGE, filter, internal};
@@ -25,10 +26,11 @@ use crate::member::received_name;
 use crate::memberlist::broadcast::{Kind, scaled};
 use crate::stats::DropReason;
 use crate::table::Key;
+use crate::tags::Tags;
 use crate::timers::Timer;
 use crate::wire::message::ip_bytes;
 use crate::wire::msgpack::{Text, raw_len};
-use crate::wire::seq::{Seq, SeqBuf};
+use crate::wire::seq::SeqBuf;
 use crate::wire::serf_message::{self, FLAG_ACK, QueryResponse, SerfMessage};
 
 /// Our own open queries.
@@ -105,7 +107,7 @@ impl Serf {
     ) -> Result<QueryId, QueryError> {
         self.check_query(cx)?;
         let tags = params.tags.iter().map(|(tag, expr)| (&**tag, &**expr));
-        self.exprs.check(tags.clone())?;
+        self.exprs.check(tags.clone(), cx.params.limits.filter_steps)?;
         let filters = filter::encode(&params.nodes, tags);
         let filters = SeqBuf::of(filters.iter().map(|filter| &**filter));
         let timeout = params.timeout.unwrap_or_else(|| self.default_timeout(cx)).min(TIMEOUT_MAX);
@@ -126,7 +128,7 @@ impl Serf {
         let message = encode_query(cx, &query)?;
         let id = QueryId { ltime: query.ltime, id: query.id };
         let counts = if name == internal::PING { Counts::Acks } else { Counts::Replies };
-        let awaited = self.awaited(cx, params, filters.as_seq(), counts);
+        let awaited = self.awaited(cx, params, counts);
         let (acks, patience) = (params.ack, params.patience);
         self.asked.open.insert(id, Tracker { asker, awaited, acks, patience });
         cx.timers.set(Timer::Query(id), cx.now + timeout);
@@ -157,33 +159,33 @@ impl Serf {
     }
 
     /// The live members that match. It takes a look at each only if tags are asked for.
-    fn awaited(
-        &mut self,
-        cx: &Cx<'_>,
-        params: &QueryParams,
-        filters: Seq<'_, &[u8]>,
-        counts: Counts,
-    ) -> Awaited {
+    fn awaited(&mut self, cx: &Cx<'_>, params: &QueryParams, counts: Counts) -> Awaited {
         if params.nodes.is_empty() && params.tags.is_empty() {
             return Awaited::everybody(self.live_members(), &self.asked.moves, counts);
         }
-        let mut exprs = std::mem::take(&mut self.exprs);
-        let is_asked = |key: &Key| {
-            let member = &self.members[*key].member;
-            let is_us = *member.name() == *cx.params.name;
-            let mut matches = || match is_us {
-                true => exprs.match_all(filters, member.name(), &self.tags),
-                false => exprs.match_all(filters, member.name(), &member.tags()),
-            };
-            self.is_live(*key) && (params.tags.is_empty() || matches())
-        };
+        let is_live = |key: &Key| self.is_live(*key);
         let named = params.nodes.iter().filter_map(|name| self.members.find(name));
-        let these: BTreeSet<Key> = match params.nodes.is_empty() {
-            true => self.members.iter().map(|(key, _)| key).filter(is_asked).collect(),
-            false => named.filter(is_asked).collect(),
+        let mut these: Vec<Key> = match params.nodes.is_empty() {
+            true => self.members.iter().map(|(key, _)| key).filter(is_live).collect(),
+            false => named.filter(is_live).collect(),
         };
-        self.exprs = exprs;
-        Awaited::these(these, counts)
+        for (tag, expr) in &params.tags {
+            self.retain_matching(cx, &mut these, tag, expr);
+        }
+        Awaited::these(these.into_iter().collect(), counts)
+    }
+
+    fn retain_matching(&mut self, cx: &Cx<'_>, members: &mut Vec<Key>, tag: &str, expr: &str) {
+        let mut expr = self.exprs.compiled(expr, &mut Steps::unlimited());
+        let mut matches =
+            |tags: &Tags| expr.as_mut().is_ok_and(|it| it.is_match(tags.get(tag).unwrap_or("")));
+        members.retain(|key| {
+            let member = &self.members[*key].member;
+            match *member.name() == *cx.params.name {
+                true => matches(&self.tags),
+                false => matches(&member.tags()),
+            }
+        });
     }
 
     /// An ack of, or an answer to, a query of ours.

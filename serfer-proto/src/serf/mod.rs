@@ -28,6 +28,7 @@ mod relay;
 mod ring;
 mod rotation;
 mod snapshotter;
+mod this_second;
 mod user_event;
 mod vivaldi;
 mod watch;
@@ -47,9 +48,9 @@ use keys::Keys;
 use leave::{Goodbye, Phase};
 use members::{Departures, Entry};
 use query::PastQuery;
-use relay::Relayed;
 use ring::Ring;
 use snapshotter::Snapshotter;
+use this_second::ThisSecond;
 use user_event::PastEvent;
 use watch::Watch;
 
@@ -96,10 +97,13 @@ pub(crate) struct Serf {
     events: Ring<PastEvent>,
     queries: Ring<PastQuery>,
     asked: Asked,
-    relayed: Relayed,
+    /// What was relayed for others lately, in answers.
+    relayed: ThisSecond,
     contenders: Contenders,
     held: Held,
     exprs: Exprs,
+    /// What the filters of queries took lately, in steps.
+    filtered: ThisSecond,
     /// None if coordinates are turned off.
     distances: Option<Distances>,
     keys: Keys,
@@ -156,10 +160,11 @@ impl Serf {
             events: Ring::new(limits.ring, limits.ring_slot, limits.ring_bytes),
             queries: Ring::new(limits.ring, limits.ring_slot, usize::MAX),
             asked: Asked::default(),
-            relayed: Relayed::default(),
+            relayed: ThisSecond::default(),
             contenders: Contenders::default(),
             held: Held::default(),
             exprs: Exprs::default(),
+            filtered: ThisSecond::default(),
             distances: Distances::new(config.coordinates, rng),
             keys: Keys::default(),
             queues: Queues {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::filter::{Steps, TooManySteps};
 use super::ring::Seen;
 use super::{Serf, TIMEOUT_MAX, USER_MESSAGE, internal};
 use crate::context::Cx;
@@ -65,11 +66,37 @@ impl Serf {
         }
         let past = PastQuery { id: query.id, answered: false };
         self.queries.insert(query.ltime, 0, past);
-        if self.exprs.match_all(query.filters, &cx.params.name, &self.tags) {
-            let id = QueryId { ltime: query.ltime, id: query.id };
+        let id = QueryId { ltime: query.ltime, id: query.id };
+        if self.is_for_us(cx, from, id, query) {
             self.receive_query(cx, from, query, (id, name, source));
         }
         query.flags & FLAG_NO_BROADCAST == 0
+    }
+
+    /// Whether all filters of a query match us. Those of others can take only so many steps in a second;
+    /// it is passed on all the same.
+    fn is_for_us(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        id: QueryId,
+        query: &serf_message::Query<'_>,
+    ) -> bool {
+        let is_ours = self.asked.is_open(id);
+        let left = match is_ours {
+            true => usize::MAX,
+            false => self.filtered.left(cx.now, cx.params.limits.filter_steps),
+        };
+        let mut steps = Steps { left };
+        let node = (&*cx.params.name, &self.tags);
+        let matches = self.exprs.match_all(query.filters, node, &mut steps);
+        if !is_ours {
+            self.filtered.add(left - steps.left);
+        }
+        matches.unwrap_or_else(|TooManySteps| {
+            cx.dropped(DropReason::TooOften, from, &"filters of query");
+            false
+        })
     }
 
     /// A query is for us: ack it if that is wanted, and tell the application.

@@ -8,7 +8,6 @@
 //! answers to queries, to nobody but members, and so many in a second.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use super::{Serf, USER_MESSAGE};
 use crate::context::Cx;
@@ -22,25 +21,6 @@ use crate::wire::serf_message::{RelayHeader, SerfMessage, UdpAddr};
 
 /// The first memberlist protocol whose nodes know relays.
 const PROTOCOL_MIN: u8 = 5;
-
-/// What was passed on for others lately.
-#[derive(Debug, Default)]
-pub(super) struct Relayed {
-    /// When the second that is counted began.
-    since: Option<Instant>,
-    count: usize,
-}
-
-impl Relayed {
-    /// Whether one more may be passed on now.
-    fn admits(&mut self, now: Instant, max: usize) -> bool {
-        if self.since.is_none_or(|since| now >= since + Duration::from_secs(1)) {
-            *self = Self { since: Some(now), count: 0 };
-        }
-        self.count += 1;
-        self.count <= max
-    }
-}
 
 impl Serf {
     /// Sends an answer, which has gone straight `to` the one who asked, through others as well.
@@ -106,9 +86,10 @@ impl Serf {
         if message.len() > cx.link.message_len_max() - USER_MESSAGE.len() {
             return cx.dropped(DropReason::Oversized, from, &"relay");
         }
-        if !self.relayed.admits(cx.now, cx.params.limits.relayed_answers) {
+        if self.relayed.left(cx.now, cx.params.limits.relayed_answers) == 0 {
             return cx.dropped(DropReason::TooOften, from, &"relay");
         }
+        self.relayed.add(1);
         cx.send(to, Checksum::Omit, |out| {
             out.extend_from_slice(USER_MESSAGE);
             out.extend_from_slice(message);
@@ -120,21 +101,4 @@ fn relay_target(header: &RelayHeader<'_>) -> Option<SocketAddr> {
     let ip = ip_from_bytes(header.dest_addr.ip)?.to_canonical();
     let port = u16::try_from(header.dest_addr.port).ok()?;
     Some(SocketAddr::new(ip, port))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_so_much_is_passed_on_in_a_second() {
-        let mut relayed = Relayed::default();
-        let start = crate::testing::epoch();
-        let admits =
-            |relayed: &mut Relayed, ms| relayed.admits(start + Duration::from_millis(ms), 2);
-        assert!(admits(&mut relayed, 0));
-        assert!(admits(&mut relayed, 999));
-        assert!(!admits(&mut relayed, 999));
-        assert!(admits(&mut relayed, 1000));
-    }
 }

@@ -44,7 +44,8 @@ settings! {
     Limits {
         inflated_packet_len, inflated_stream_len, stream_len, inbound_streams, members,
         received_meta_len, queue, queue_warning, queue_bytes, ring, ring_slot, ring_bytes, recent_intents,
-        open_queries, relay_factor, relayed_answers, relayed_pings, snapshot_len, joins_at_once
+        open_queries, filter_steps, relay_factor, relayed_answers, relayed_pings, snapshot_len,
+        joins_at_once
     }
 }
 

@@ -208,6 +208,7 @@ fn few() -> Limits {
         ring_bytes: 512,
         recent_intents: 2,
         open_queries: 2,
+        filter_steps: 10_000,
         relay_factor: 2,
         relayed_answers: 2,
         relayed_pings: 2,

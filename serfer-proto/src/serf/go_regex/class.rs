@@ -1,34 +1,76 @@
 //! Sets of characters, and single ones that are escaped.
 //!
-//! Each function takes what it reads from the front of `rest`. Those that take a [`Folding`] are given
-//! one if `(?i)` is set.
+//! Each function takes what it reads from the front of `rest`.
 
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
 
 use crate::error::ExprProblem;
 
-/// Adds to a set what differs from it only in case.
+/// Makes the sets of one expression, and counts what that takes.
 #[derive(Default)]
-pub(super) struct Folding {
+pub(super) struct Sets {
+    /// Whether `(?i)` is set: what differs from a set only in case is added to it.
+    pub(super) folds_case: bool,
     /// All that have a counterpart.
     cased: Option<ClassUnicode>,
+    /// Of how many ranges they are, all together. Folding counts as some more.
+    pub(super) ranges: usize,
 }
+
+/// Of how many ranges the sets of an expression may be. `\pL`, the largest that is in use, has 660;
+/// twenty of them compile to more than an expression may.
+const RANGES_MAX: usize = 1 << 14;
 
 /// A set of more characters is first reduced to those that have a counterpart, which are few.
 const FOLDED_AT_ONCE: usize = 256;
 
-impl Folding {
-    pub(super) fn fold(&mut self, class: &mut ClassUnicode) {
-        let len: usize = class.ranges().iter().map(ClassUnicodeRange::len).sum();
+/// To fold so many characters takes as long as one range does otherwise.
+const FOLDED_PER_RANGE: usize = 4;
+
+impl Sets {
+    /// All between two characters, surrogates left out.
+    pub(super) fn range(&mut self, first: u32, last: u32) -> Result<ClassUnicode, ExprProblem> {
+        self.finish(range(first, last), false)
+    }
+
+    fn of(&mut self, ranges: Ranges, negated: bool) -> Result<ClassUnicode, ExprProblem> {
+        let ranges = ranges.iter().map(|&(first, last)| ClassUnicodeRange::new(first, last));
+        self.finish(ClassUnicode::new(ranges), negated)
+    }
+
+    fn finish(
+        &mut self,
+        mut class: ClassUnicode,
+        negated: bool,
+    ) -> Result<ClassUnicode, ExprProblem> {
+        if self.folds_case {
+            self.fold(&mut class);
+        }
+        if negated {
+            class.negate();
+        }
+        self.ranges += class.ranges().len();
+        if self.ranges > RANGES_MAX { Err(ExprProblem::TooLarge) } else { Ok(class) }
+    }
+
+    fn fold(&mut self, class: &mut ClassUnicode) {
+        let len = len(class);
         if len <= FOLDED_AT_ONCE {
+            self.ranges += len / FOLDED_PER_RANGE;
             return class.case_fold_simple();
         }
         let cased = self.cased.get_or_insert_with(|| known(r"\p{Changes_When_Casemapped}"));
         let mut folded = class.clone();
         folded.intersect(cased);
+        self.ranges += self::len(&folded) / FOLDED_PER_RANGE;
         folded.case_fold_simple();
         class.union(&folded);
     }
+}
+
+/// How many characters are in a set.
+fn len(class: &ClassUnicode) -> usize {
+    class.ranges().iter().map(ClassUnicodeRange::len).sum()
 }
 
 type Ranges = &'static [(char, char)];
@@ -79,69 +121,47 @@ const SCRIPTS: &str = "\
     Tangsa Tangut Telugu Thaana Thai Tibetan Tifinagh Tirhuta Toto Ugaritic Vai Vithkuqi Wancho \
     Warang_Citi Yezidi Yi Zanabazar_Square";
 
-/// All between two characters, surrogates left out.
-pub(super) fn range(first: u32, last: u32) -> ClassUnicode {
+fn range(first: u32, last: u32) -> ClassUnicode {
     let first = char::from_u32(first).unwrap_or('\u{e000}');
     let last = char::from_u32(last).unwrap_or('\u{d7ff}');
     ClassUnicode::new((first <= last).then(|| ClassUnicodeRange::new(first, last)))
 }
 
-fn of(ranges: Ranges, negated: bool, folding: Option<&mut Folding>) -> ClassUnicode {
-    let ranges = ranges.iter().map(|&(first, last)| ClassUnicodeRange::new(first, last));
-    finish(ClassUnicode::new(ranges), negated, folding)
-}
-
-fn finish(mut class: ClassUnicode, negated: bool, folding: Option<&mut Folding>) -> ClassUnicode {
-    if let Some(folding) = folding {
-        folding.fold(&mut class);
-    }
-    if negated {
-        class.negate();
-    }
-    class
-}
-
 /// What follows `[`.
-pub(super) fn bracketed(
-    rest: &mut &str,
-    mut folding: Option<&mut Folding>,
-) -> Result<ClassUnicode, ExprProblem> {
+pub(super) fn bracketed(rest: &mut &str, sets: &mut Sets) -> Result<ClassUnicode, ExprProblem> {
     let negated = eat(rest, "^");
-    let mut class = ClassUnicode::empty();
+    let mut ranges = Vec::new();
     let mut first = true;
     // At the first place it is a bracket like any other character.
     while first || !eat(rest, "]") {
         first = false;
-        class.union(&element(rest, folding.as_deref_mut())?);
+        ranges.extend_from_slice(element(rest, sets)?.ranges());
     }
-    Ok(finish(class, negated, None))
+    let mut class = ClassUnicode::new(ranges);
+    if negated {
+        class.negate();
+    }
+    Ok(class)
 }
 
-fn element(
-    rest: &mut &str,
-    mut folding: Option<&mut Folding>,
-) -> Result<ClassUnicode, ExprProblem> {
+fn element(rest: &mut &str, sets: &mut Sets) -> Result<ClassUnicode, ExprProblem> {
     if let Some((name, behind)) = rest.strip_prefix("[:").and_then(|rest| rest.split_once(":]")) {
         *rest = behind;
-        return posix(name, folding);
+        return posix(name, sets);
     }
     if eat(rest, "\\") {
-        if let Some(class) = escaped(rest, folding.as_deref_mut())? {
+        if let Some(class) = escaped(rest, sets)? {
             return Ok(class);
         }
         let first = escaped_char(rest)?;
-        return range_from(first, rest, folding);
+        return range_from(first, rest, sets);
     }
     let first = next(rest).ok_or(ExprProblem::Class)?;
-    range_from(first.into(), rest, folding)
+    range_from(first.into(), rest, sets)
 }
 
 /// A range, or only its first character.
-fn range_from(
-    first: u32,
-    rest: &mut &str,
-    folding: Option<&mut Folding>,
-) -> Result<ClassUnicode, ExprProblem> {
+fn range_from(first: u32, rest: &mut &str, sets: &mut Sets) -> Result<ClassUnicode, ExprProblem> {
     let mut last = first;
     if rest.len() >= 2 && !rest.starts_with("-]") && eat(rest, "-") {
         last = match next(rest).ok_or(ExprProblem::Class)? {
@@ -152,21 +172,21 @@ fn range_from(
     if last < first {
         return Err(ExprProblem::Class);
     }
-    Ok(finish(range(first, last), false, folding))
+    sets.range(first, last)
 }
 
 /// `[:name:]` or `[:^name:]`
-fn posix(name: &str, folding: Option<&mut Folding>) -> Result<ClassUnicode, ExprProblem> {
+fn posix(name: &str, sets: &mut Sets) -> Result<ClassUnicode, ExprProblem> {
     let positive = name.strip_prefix('^');
     let found = POSIX.iter().find(|(known, _)| *known == positive.unwrap_or(name));
     let (_, ranges) = found.ok_or(ExprProblem::Class)?;
-    Ok(of(ranges, positive.is_some(), folding))
+    sets.of(ranges, positive.is_some())
 }
 
 /// What follows `\` if that is a set of characters; if it is not, nothing is taken.
 pub(super) fn escaped(
     rest: &mut &str,
-    folding: Option<&mut Folding>,
+    sets: &mut Sets,
 ) -> Result<Option<ClassUnicode>, ExprProblem> {
     let Some(c) = rest.chars().next() else {
         return Ok(None);
@@ -177,19 +197,19 @@ pub(super) fn escaped(
         'w' => WORD,
         'p' => {
             *rest = &rest[1..];
-            return unicode(rest, c == 'P', folding).map(Some);
+            return unicode(rest, c == 'P', sets).map(Some);
         }
         _ => return Ok(None),
     };
     *rest = &rest[1..];
-    Ok(Some(of(ranges, c.is_ascii_uppercase(), folding)))
+    sets.of(ranges, c.is_ascii_uppercase()).map(Some)
 }
 
 /// What follows `\p`: a letter, or a name in braces.
 fn unicode(
     rest: &mut &str,
     mut negated: bool,
-    folding: Option<&mut Folding>,
+    sets: &mut Sets,
 ) -> Result<ClassUnicode, ExprProblem> {
     let mut name = if eat(rest, "{") {
         let (name, behind) = rest.split_once('}').ok_or(ExprProblem::Class)?;
@@ -203,7 +223,7 @@ fn unicode(
     if let Some(positive) = name.strip_prefix('^') {
         (name, negated) = (positive, !negated);
     }
-    Ok(finish(named(name)?, negated, folding))
+    sets.finish(named(name)?, negated)
 }
 
 /// Names are exact. Rust's tables know many more.

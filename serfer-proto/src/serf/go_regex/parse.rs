@@ -2,7 +2,7 @@
 
 use regex_syntax::hir::{Class, ClassUnicode, Dot, Hir, Look, Repetition};
 
-use super::class::{self, Folding};
+use super::class::{self, Sets};
 use crate::error::ExprProblem;
 
 /// How often a part may be repeated, all repetitions around it multiplied.
@@ -11,14 +11,15 @@ const REPEATS_MAX: u32 = 1000;
 /// How deep groups and repetitions may nest. Unlike Go, where it is 1000: the engine recurses.
 const DEPTH_MAX: u32 = 100;
 
-pub(super) fn parse(expr: &str) -> Result<Hir, ExprProblem> {
+/// What an expression means; `sets` then tells how much work it was to find out.
+pub(super) fn parse(expr: &str, sets: &mut Sets) -> Result<Hir, ExprProblem> {
     let mut parser = Parser {
         rest: expr,
         flags: Flags::default(),
         group: Group::default(),
         around: Vec::new(),
         after_repeat: false,
-        folding: Folding::default(),
+        sets,
     };
     while let Some(c) = parser.next() {
         let after_repeat = std::mem::take(&mut parser.after_repeat);
@@ -40,7 +41,7 @@ struct Parser<'e> {
     around: Vec<Group>,
     /// Whether what came just before is a repetition.
     after_repeat: bool,
-    folding: Folding,
+    sets: &'e mut Sets,
 }
 
 /// What `(?i)`, `(?m)` and `(?s)` set.
@@ -106,6 +107,7 @@ impl Parser<'_> {
 
     fn step(&mut self, c: char, after_repeat: bool) -> Result<(), ExprProblem> {
         let Flags { folds_case, multi_line, dot_is_any } = self.flags;
+        self.sets.folds_case = folds_case;
         let dot = if dot_is_any { Dot::AnyChar } else { Dot::AnyCharExceptLF };
         match c {
             '(' if self.eat("?") => return self.special_group(),
@@ -116,8 +118,7 @@ impl Parser<'_> {
             '$' => self.push(Hir::look(if multi_line { Look::EndLF } else { Look::End })),
             '.' => self.push(Hir::dot(dot)),
             '[' => {
-                let folding = folds_case.then_some(&mut self.folding);
-                let class = class::bracketed(&mut self.rest, folding)?;
+                let class = class::bracketed(&mut self.rest, self.sets)?;
                 self.push_class(class);
             }
             '*' => return self.repeat(0, None, after_repeat),
@@ -125,10 +126,10 @@ impl Parser<'_> {
             '?' => return self.repeat(0, Some(1), after_repeat),
             '{' => match bounds(&mut self.rest)? {
                 Some((min, max)) => return self.repeat(min, max, after_repeat),
-                None => self.literal('{'.into()),
+                None => return self.literal('{'.into()),
             },
             '\\' => return self.escape(),
-            c => self.literal(c.into()),
+            c => return self.literal(c.into()),
         }
         Ok(())
     }
@@ -142,12 +143,10 @@ impl Parser<'_> {
     }
 
     /// One character; a surrogate is one that no text has.
-    fn literal(&mut self, c: u32) {
-        let mut class = class::range(c, c);
-        if self.flags.folds_case {
-            self.folding.fold(&mut class);
-        }
+    fn literal(&mut self, c: u32) -> Result<(), ExprProblem> {
+        let class = self.sets.range(c, c)?;
         self.push_class(class);
+        Ok(())
     }
 
     fn open(&mut self, flags: Flags) {
@@ -241,19 +240,14 @@ impl Parser<'_> {
             Some('z') => Look::End,
             Some('b') => Look::WordAscii,
             Some('B') => Look::WordAsciiNegate,
-            Some('Q') => {
-                self.quoted();
-                return Ok(());
-            }
+            Some('Q') => return self.quoted(),
             _ => {
-                let folding = self.flags.folds_case.then_some(&mut self.folding);
-                if let Some(class) = class::escaped(&mut self.rest, folding)? {
+                if let Some(class) = class::escaped(&mut self.rest, self.sets)? {
                     self.push_class(class);
                     return Ok(());
                 }
                 let c = class::escaped_char(&mut self.rest)?;
-                self.literal(c);
-                return Ok(());
+                return self.literal(c);
             }
         };
         self.next();
@@ -262,11 +256,11 @@ impl Parser<'_> {
     }
 
     /// `\Q…\E`, or up to the end.
-    fn quoted(&mut self) {
+    fn quoted(&mut self) -> Result<(), ExprProblem> {
         let text = &self.rest[1..];
         let (text, rest) = text.split_once(r"\E").unwrap_or((text, ""));
         self.rest = rest;
-        text.chars().for_each(|c| self.literal(c.into()));
+        text.chars().try_for_each(|c| self.literal(c.into()))
     }
 }
 
