@@ -13,6 +13,8 @@
 //! - Dropping the future of `recv_from`, `accept` or `read` must lose nothing. Readiness-based
 //!   sockets are so by nature; completion-based ones (io_uring) need a task of their own that reads
 //!   and a channel.
+//! - `run_apart` makes a runtime that only the calling thread runs: a node calls it on a new thread,
+//!   and nothing that the application does there, or forgets to do, delays its acks.
 //! - `now` is the clock by which `sleep_until` sleeps. Leave it alone unless yours can be paused.
 //! - `unblock` is for files: it must go on when its future is dropped.
 //! - `finish` ends our direction of a stream and leaves the other one open.
@@ -37,6 +39,12 @@ impl Runtime for Threads {
     type Udp = Async<UdpSocket>;
     type Listener = Async<TcpListener>;
     type Stream = Async<TcpStream>;
+
+    fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()> {
+        // Here each task has a thread to itself anyway.
+        block_on(life(self.clone()));
+        Ok(())
+    }
 
     async fn sleep_until(&self, at: Instant) {
         Timer::at(at).await;

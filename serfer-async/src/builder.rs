@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_lite::future;
 use serfer_proto::{
     AfterLeave, Config, ConfigError, ConfigFault, Endpoint, Keyring, Replay, SecretKey,
     SecretKeyError, TagsError,
 };
-use tracing::{Instrument as _, Span, field};
+use tracing::field;
 
 use crate::address::{Address, DEFAULT_PORT, Resolver, to_advertise};
 use crate::driver::{self, Driver};
@@ -22,10 +23,11 @@ use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::seeds::Finder;
 use crate::serfer::Serfer;
-use crate::shared::Shared;
+use crate::shared::{Shared, Vital};
 use crate::snapshot;
 use crate::store::{self, Files};
 use crate::tasks::{self, Tasks};
+use crate::thread::{self, Over};
 
 /// How many events a reader may fall behind at most.
 const EVENT_BUFFER_MAX: usize = 65_536;
@@ -199,7 +201,8 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Starts the node, and joins if there are seeds.
+    /// Starts the node, on a thread of its own, and joins if there are seeds. Whoever drops the future takes
+    /// the node back.
     ///
     /// # Errors
     /// If a setting or a file is wrong, an address cannot be bound or none of the seeds can be joined.
@@ -208,10 +211,15 @@ impl<R: Runtime> Builder<R> {
         // What a node that is named after its machine is called depends on its port.
         let name = (!self.options.named_after_host).then(|| self.config.name());
         let span = tasks::span(name);
-        self.start_within(span.clone()).instrument(span).await
+        let application = self.runtime.clone();
+        thread::start(application, span, move |own, tasks, over| {
+            Self { runtime: own, ..self }.start_on(tasks, over)
+        })
+        .await
     }
 
-    async fn start_within(mut self, span: Span) -> Result<Serfer, Error> {
+    /// Starts the node on the thread that is its own, as the runtime is by now.
+    async fn start_on(mut self, tasks: Tasks, over: Over) -> Result<Serfer, Error> {
         if let Some(router) = &self.router {
             router.check()?;
         }
@@ -225,7 +233,7 @@ impl<R: Runtime> Builder<R> {
         let options = self.options;
         if options.named_after_host {
             config = config.named(host_name(bound.port())?);
-            span.record("node", field::display(config.name()));
+            tasks.span.record("node", field::display(config.name()));
         }
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
@@ -238,10 +246,11 @@ impl<R: Runtime> Builder<R> {
         let mut subscribers = Subscribers::default();
         let routed =
             self.router.map(|router| (router, subscribers.subscribe(options.event_buffer)));
-        let (clock, tasks) = (self.runtime.clone(), Tasks::new(self.runtime.clone(), span));
+        let clock = self.runtime.clone();
         let shared = Arc::new(Shared::new(endpoint, subscribers, tasks, move || clock.now()));
         let driver = Driver { runtime: self.runtime.clone(), udp, bound, shared: shared.clone() };
-        shared.tasks.spawn(driver.run());
+        shared.tasks.spawn(Vital(shared.clone()).during(driver.run()));
+        shared.tasks.spawn_handler(Vital(shared.clone()).during(future::pending()));
         let files = Files { snapshot: options.snapshot, keyring: options.keyring_file };
         let writer = store::write(self.runtime.clone(), shared.clone(), files);
         #[cfg(feature = "metrics")]
@@ -249,17 +258,14 @@ impl<R: Runtime> Builder<R> {
         shared.tasks.spawn_finishing(writer);
         shared.tasks.spawn(driver::accept(self.runtime.clone(), listener, shared.clone()));
         if let Some((router, events)) = routed {
-            shared.tasks.spawn(router.run(events, options.event_buffer, shared.clone()));
+            shared.tasks.spawn_handler(router.run(events, options.event_buffer, shared.clone()));
         }
         let finder = Arc::new(Finder::new(self.runtime.clone(), resolver, options.dns_servers));
-        let serfer = Serfer::new(shared.clone(), finder.clone(), bound, options.event_buffer);
+        let serfer = Serfer::new(shared.clone(), finder.clone(), over, bound, options.event_buffer);
         if !options.join.is_empty() {
             let (runtime, seeds, replay) = (self.runtime, options.join, options.replay);
             let seeds = Seeds { runtime, shared: shared.clone(), finder, seeds, replay };
-            if let Err(error) = seeds.join_first(options.join_policy).await {
-                serfer.shutdown().await;
-                return Err(error);
-            }
+            seeds.join_first(options.join_policy).await?;
             shared.tasks.spawn(seeds.watch());
         }
         Ok(serfer)

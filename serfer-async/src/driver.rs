@@ -32,13 +32,6 @@ pub(crate) struct Driver<R: Runtime> {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// A node without its driver is shut down, whatever ended it: most likely its runtime was.
-impl<R: Runtime> Drop for Driver<R> {
-    fn drop(&mut self) {
-        self.shared.close();
-    }
-}
-
 /// Why the driver goes on.
 enum Wake {
     Deadline,
@@ -200,6 +193,14 @@ mod tests {
         type Listener = ();
         type Stream = ();
 
+        fn run_apart<F: Future<Output = ()>>(
+            &self,
+            life: impl FnOnce(Self) -> F,
+        ) -> io::Result<()> {
+            future::block_on(life(self.clone()));
+            Ok(())
+        }
+
         fn now(&self) -> Instant {
             self.start
         }
@@ -266,7 +267,7 @@ mod tests {
         let accepts = Arc::new(Mutex::new(accepts.into_iter().collect()));
         let runtime = Scripted { start, accepts, sleeps: Arc::default() };
         let endpoint = Endpoint::new(Config::lan("a").advertise(HERE), [0; 32], start).unwrap();
-        let tasks = Tasks::new(runtime.clone(), tracing::Span::none());
+        let tasks = Tasks::new(runtime.clone(), runtime.clone(), tracing::Span::none());
         let shared = Shared::new(endpoint, Subscribers::default(), tasks, move || start);
         let accepting = accept(runtime.clone(), (), Arc::new(shared));
         assert!(future::block_on(future::poll_once(accepting)).is_none(), "it never gives up");

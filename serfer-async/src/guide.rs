@@ -68,8 +68,10 @@
 //!     .query("load", blocking(|_: Request| std::fs::read_to_string("/proc/loadavg")));
 //! ```
 //!
-//! Pass it to [`Builder::router`]. A handler that is slow, fails or panics hurts no other, and never the
-//! node; only one that blocks its thread has to say so, by [`blocking`](crate::blocking).
+//! Pass it to [`Builder::router`]. A handler that is slow, fails or panics hurts no other; one that blocks
+//! its thread says so by [`blocking`](crate::blocking), or others may have to wait. Nothing that a handler
+//! does delays the node itself, which has a thread of its own. So others see a node as alive while its
+//! process is; whether the program does what it should, they find out by a query.
 //!
 //! Instead, or besides, a program may read:
 //!
@@ -165,8 +167,8 @@
 //! - What comes from the network and is wrong is counted, by reason, in
 //!   [`Stats::dropped`](crate::Stats::dropped), and traced at debug level with `tracing`. Two nodes that do not see
 //!   each other mostly have different keys or labels, and it says so there.
-//! - A node among others that are overloaded sees many suspicions, in [`Stats`](crate::Stats) too: its own
-//!   [runtime](crate::blocking) may be blocked, or the machine too busy.
+//! - A node that is overloaded itself, or that others cannot reach, sees many suspicions, in
+//!   [`Stats`](crate::Stats) too: the machine may be too busy, or UDP be blocked.
 
 #[cfg(doc)]
 use crate::{Builder, Config, Serfer};

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_lite::future;
 use serfer_proto::Replay;
 
 use crate::error::{Closed, Error, SeedFailure, SeedFailures};
@@ -52,16 +51,14 @@ const ALONE: Backoff = Backoff { next: Duration::from_secs(5), longest: Duration
 /// Tries all seeds once, each at all addresses that it has now.
 pub(crate) async fn join(
     shared: &Shared,
-    finder: &Finder,
+    finder: &Arc<Finder>,
     seeds: &[String],
     replay: Replay,
 ) -> Result<Joined, Error> {
-    let find = async { Some(finder.find(seeds).await) };
-    let stopped = async {
-        shared.tasks.stopped().await;
-        None
-    };
-    let mut found = future::or(stopped, find).await.ok_or(Closed)?;
+    let (finder, seeds) = (finder.clone(), seeds.to_vec());
+    // In a task of the node's: whoever joins may be anywhere.
+    let find = async move { finder.find(&seeds).await };
+    let mut found = shared.tasks.run(find).await.ok_or(Closed)?;
     if found.addrs.is_empty() && !found.failed.is_empty() {
         return Err(Error::NobodyReached(SeedFailures(found.failed)));
     }

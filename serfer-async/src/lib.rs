@@ -1,8 +1,8 @@
 //! What serfer's async runtimes have in common.
 //!
 //! [`Serfer`] is the handle of a node, [`Builder`] starts one, [`Router`] and [`Events`] tell
-//! what happens, [`EventUri`] says in one line what is sent to whom. Underneath, one loop moves
-//! what the [core](serfer_proto) says through the sockets of a [`Runtime`]. An adapter crate,
+//! what happens, [`EventUri`] says in one line what is sent to whom. Underneath, one loop, on a thread of
+//! its own, moves what the [core](serfer_proto) says through the sockets of a [`Runtime`]. An adapter crate,
 //! like `serfer-tokio`, implements that trait for its runtime and re-exports everything here: use
 //! the adapter, not this crate. The [`guide`] is for both. `examples/third_runtime.rs` shows what an
 //! adapter for another runtime takes.
@@ -37,6 +37,7 @@ mod stream;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod thread;
 mod uri;
 
 pub use address::DEFAULT_PORT;

@@ -84,10 +84,9 @@ pub use self::route::{Route, RouteError};
 /// **When a handler goes wrong**, by an error, a panic or by taking longer than its
 /// [timeout](Route::timeout), that is traced with the event's name, and nothing else is affected.
 ///
-/// **A handler that blocks its thread** without saying so, with `std::thread::sleep` in an `async fn`
-/// say, can keep its whole runtime from noticing that anything has come, on tokio even one of many
-/// threads. Then the node cannot answer either, and others suspect it. Wrap such handlers in
-/// [`blocking`]; then nothing waits for them.
+/// **A handler that blocks its thread**, with `std::thread::sleep` in an `async fn` say, belongs into
+/// [`blocking`]; then nothing waits for it. Otherwise it may hold up whatever else runs on the runtime of the
+/// application, other handlers included. The node it cannot hold up: that has a thread to itself.
 #[derive(Clone, Default)]
 pub struct Router {
     members: Table<MemberEvent, ()>,

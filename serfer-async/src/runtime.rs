@@ -1,6 +1,6 @@
 //! What an async runtime has to offer: sockets, a clock to sleep by, and somewhere to put tasks.
 //!
-//! An adapter crate implements this one trait and nothing else; each method is a line or two.
+//! An adapter crate implements this one trait and nothing else; each method is a few lines.
 //! `examples/third_runtime.rs` is a guide to a runtime of your own.
 
 use std::future::Future;
@@ -9,6 +9,11 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 /// An async runtime.
+///
+/// A node has two: the one that it is given runs handlers, and one that is made of it by
+/// [`run_apart`](Self::run_apart) has a thread to itself and runs everything else. So nothing that an
+/// application does can hold up the node. Of the methods below only `spawn`, `sleep_until` and `unblock`
+/// are called where the runtime itself does not run.
 ///
 /// Dropping the future of [`recv_from`](Self::recv_from), [`accept`](Self::accept) or
 /// [`read`](Self::read) before it is done must lose nothing.
@@ -19,6 +24,13 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     type Listener: Send + Sync + 'static;
     /// A stream. Dropping it closes it.
     type Stream: Send + 'static;
+
+    /// Makes a runtime of the same kind that nothing else uses, and runs on it, in this thread, what
+    /// `life` makes of it, to its end. Then everything that is left on it is dropped.
+    ///
+    /// # Errors
+    /// If the operating system does not have what it takes.
+    fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()>;
 
     /// What time it is. A runtime whose clock can be paused or faked says so here.
     fn now(&self) -> Instant {

@@ -18,12 +18,16 @@ use crate::membership::Membership;
 use crate::query::Replies;
 use crate::seeds::Finder;
 use crate::shared::Shared;
+use crate::thread::Over;
 
 /// A running node. Cheap to clone; all clones are the same node.
 ///
 /// When the last clone is dropped, the node is shut down without leaving, which others see as a
-/// failure: call [`leave`](Self::leave) first to go in good order. When its runtime is shut down
-/// under it, the node is shut down likewise, and its handles are as after [`shutdown`](Self::shutdown).
+/// failure: call [`leave`](Self::leave) first to go in good order. When the runtime of its handlers is shut
+/// down, the node is shut down likewise, and its handles are as after [`shutdown`](Self::shutdown).
+///
+/// A node has a thread of its own, which the last of its tasks ends. A handle may be used from any thread and
+/// any runtime.
 #[derive(Clone)]
 pub struct Serfer {
     inner: Arc<Inner>,
@@ -32,6 +36,7 @@ pub struct Serfer {
 struct Inner {
     shared: Arc<Shared>,
     finder: Arc<Finder>,
+    over: Over,
     bound: SocketAddr,
     event_buffer: usize,
 }
@@ -46,10 +51,11 @@ impl Serfer {
     pub(crate) fn new(
         shared: Arc<Shared>,
         finder: Arc<Finder>,
+        over: Over,
         bound: SocketAddr,
         event_buffer: usize,
     ) -> Self {
-        Self { inner: Arc::new(Inner { shared, finder, bound, event_buffer }) }
+        Self { inner: Arc::new(Inner { shared, finder, over, bound, event_buffer }) }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -298,7 +304,7 @@ impl Serfer {
         })?;
         let report = left.wait().await?;
         let written = self.inner.shared.with(|state| state.backlog.written())?;
-        future::or(written.wait(), self.inner.shared.tasks.ended()).await;
+        future::or(written.wait(), self.inner.over.wait()).await;
         Ok(report)
     }
 
@@ -311,14 +317,14 @@ impl Serfer {
         let left = async {
             let _ = left.wait().await;
         };
-        future::or(shared.tasks.ended(), left).await;
+        future::or(self.inner.over.wait(), left).await;
     }
 
-    /// Stops the node, without leaving, and waits until its tasks have ended, its sockets are closed
-    /// and all that was to be stored is on the disk, however long that takes. To shut down again does nothing.
+    /// Stops the node, without leaving, and waits until its tasks and its thread have ended, its sockets are
+    /// closed and all that was to be stored is on the disk, however long that takes. To shut down again does nothing.
     pub async fn shutdown(&self) {
         self.inner.shared.close();
-        self.inner.shared.tasks.ended().await;
+        self.inner.over.wait().await;
     }
 
     /// Where we are in the space of round trip times, by the pings so far; `None` if coordinates are

@@ -12,7 +12,7 @@
 //! A poisoned lock means a bug in the core: every call then says [`Closed`](crate::Error::Closed).
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
@@ -156,6 +156,23 @@ impl Shared {
         });
         self.stored.close();
         readers.unwrap_or_default().wake();
+    }
+}
+
+/// What a node cannot live without: it is shut down when this is dropped, for whatever reason. Mostly that is
+/// the end of a runtime.
+pub(crate) struct Vital(pub(crate) Arc<Shared>);
+
+impl Vital {
+    /// Does something that the node cannot live without.
+    pub(crate) async fn during(self, task: impl Future<Output = ()>) {
+        task.await;
+    }
+}
+
+impl Drop for Vital {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Nothing is ever sent over these channels: that they close is the message.
 #[derive(Debug)]
-enum Never {}
+pub(crate) enum Never {}
 
 pub(crate) struct Tasks {
     stop: Sender<Never>,
@@ -25,12 +25,15 @@ pub(crate) struct Tasks {
     /// Every task holds a copy; `None` once no task may start.
     running: Mutex<Option<Sender<Never>>>,
     ended: Receiver<Never>,
-    spawn: Box<dyn Fn(BoxFuture<()>) + Send + Sync>,
+    spawn: Spawn,
+    spawn_handler: Spawn,
     sleep: Box<dyn Fn(Instant) -> BoxFuture<()> + Send + Sync>,
     unblock: Box<dyn Fn(Job) -> BoxFuture<()> + Send + Sync>,
     /// The node's, in which everything happens.
     pub(crate) span: Span,
 }
+
+type Spawn = Box<dyn Fn(BoxFuture<()>) + Send + Sync>;
 
 /// Something that may block for long.
 type Job = Box<dyn FnOnce() + Send>;
@@ -49,17 +52,19 @@ pub(crate) fn span(name: Option<&str>) -> Span {
 }
 
 impl Tasks {
-    pub(crate) fn new<R: Runtime>(runtime: R, span: Span) -> Self {
+    /// `own` is the node's own runtime; on the `application`'s are handlers.
+    pub(crate) fn new<R: Runtime>(own: R, application: R, span: Span) -> Self {
         let (stop, stopping) = async_channel::bounded(1);
         let (running, ended) = async_channel::bounded(1);
         let running = Mutex::new(Some(running));
-        let (sleeper, unblocker) = (runtime.clone(), runtime.clone());
+        let (sleeper, unblocker) = (own.clone(), application.clone());
         Self {
             stop,
             stopping,
             running,
             ended,
-            spawn: Box::new(move |task| runtime.spawn(task)),
+            spawn: Box::new(move |task| own.spawn(task)),
+            spawn_handler: Box::new(move |task| application.spawn(task)),
             sleep: Box::new(move |at| {
                 let runtime = sleeper.clone();
                 Box::pin(async move { runtime.sleep_until(at).await })
@@ -74,40 +79,50 @@ impl Tasks {
 
     /// Starts a task that ends, wherever it is, when [`stop`](Self::stop) is called.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(running) = running else {
-            return;
-        };
-        let stopping = self.stopping.clone();
-        self.spawn_within(async move {
-            let stopped = async { drop(stopping.recv().await) };
-            future::or(stopped, task).await;
-            drop(running);
-        });
+        let stopped = self.stopped();
+        self.spawn_on(&self.spawn, future::or(stopped, task));
+    }
+
+    /// Starts a task where it may do as it likes; it ends when [`stop`](Self::stop) is called.
+    pub(crate) fn spawn_handler(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopped = self.stopped();
+        self.spawn_on(&self.spawn_handler, future::or(stopped, task));
     }
 
     /// Starts a task that ends by itself some time after [`stop`](Self::stop) is called.
     pub(crate) fn spawn_finishing(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_on(&self.spawn, task);
+    }
+
+    /// What a task of the node comes to; `None` if [`stop`](Self::stop) is called before.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (sender, result) = async_channel::bounded(1);
+        self.spawn(async move { drop(sender.try_send(task.await)) });
+        result.recv().await.ok()
+    }
+
+    fn spawn_on(&self, spawn: &Spawn, task: impl Future<Output = ()> + Send + 'static) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(running) = running else {
             return;
         };
-        self.spawn_within(async move {
+        let task = async move {
             task.await;
             drop(running);
-        });
+        };
+        spawn(Box::pin(task.instrument(self.span.clone())));
     }
 
-    fn spawn_within(&self, task: impl Future<Output = ()> + Send + 'static) {
-        (self.spawn)(Box::pin(task.instrument(self.span.clone())));
-    }
-
-    /// Waits.
+    /// Waits, in any task.
     pub(crate) async fn sleep_until(&self, at: Instant) {
         (self.sleep)(at).await;
     }
 
-    /// Calls something that may block for long; `None` if the runtime ends before that does.
+    /// Calls something of the application that may block for long; `None` if its runtime ends before
+    /// that does.
     pub(crate) async fn unblock<T: Send + 'static>(
         &self,
         f: impl FnOnce() -> T + Send + 'static,
@@ -130,13 +145,15 @@ impl Tasks {
     }
 
     /// Waits until tasks are told to end.
-    pub(crate) async fn stopped(&self) {
-        drop(self.stopping.recv().await);
+    fn stopped(&self) -> impl Future<Output = ()> + use<> {
+        let stopping = self.stopping.clone();
+        async move { drop(stopping.recv().await) }
     }
 
-    /// Waits until all tasks have ended and dropped what they held.
-    pub(crate) async fn ended(&self) {
-        drop(self.ended.recv().await);
+    /// Waits until all tasks have ended and dropped what they held, or none can start any more.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let ended = self.ended.clone();
+        async move { drop(ended.recv().await) }
     }
 }
 

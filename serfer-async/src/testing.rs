@@ -18,6 +18,7 @@ use crate::seeds::Finder;
 use crate::serfer::Serfer;
 use crate::shared::{Shared, Todo};
 use crate::tasks::{self, Tasks};
+use crate::thread::Over;
 
 const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7946);
 
@@ -48,6 +49,11 @@ impl Runtime for ByHand {
     type Udp = ();
     type Listener = ();
     type Stream = ();
+
+    fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()> {
+        future::block_on(life(self.clone()));
+        Ok(())
+    }
 
     fn now(&self) -> Instant {
         self.clock.lock().unwrap().now
@@ -138,13 +144,13 @@ impl Alone {
         let mut subscribers = Subscribers::default();
         let events = subscribers.subscribe(buffer);
         let clock = runtime.clone();
-        let tasks = Tasks::new(runtime.clone(), span);
+        let tasks = Tasks::new(runtime.clone(), runtime.clone(), span);
         let shared = Arc::new(Shared::new(endpoint, subscribers, tasks, move || clock.now()));
-        shared.tasks.spawn(router.run(events, buffer, shared.clone()));
+        shared.tasks.spawn_handler(router.run(events, buffer, shared.clone()));
         let nobody =
             Box::new(|_: String, _| -> tasks::BoxFuture<_> { Box::pin(async { Ok(Vec::new()) }) });
         let finder = Arc::new(Finder::new(runtime.clone(), nobody, Vec::new()));
-        let serf = Serfer::new(shared.clone(), finder, HERE, 16);
+        let serf = Serfer::new(shared.clone(), finder, Over::already(), HERE, 16);
         Self { serf, runtime, shared }
     }
 

@@ -10,7 +10,8 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream, UdpSocket};
 use smol::{Executor, Timer};
 
-/// Where the tasks of a node run: smol's global executor, or one of the application's own.
+/// Where a node's handlers run: smol's global executor, or one of the application's own. The node itself
+/// has an executor, and a thread, of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Smol {
     executor: Option<Weak<Executor<'static>>>,
@@ -34,6 +35,12 @@ impl Runtime for Smol {
     type Udp = UdpSocket;
     type Listener = TcpListener;
     type Stream = TcpStream;
+
+    fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()> {
+        let executor = Arc::new(Executor::new());
+        smol::block_on(executor.run(life(Self::on(executor.clone()))));
+        Ok(())
+    }
 
     async fn sleep_until(&self, at: Instant) {
         Timer::at(at).await;

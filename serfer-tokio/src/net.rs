@@ -7,9 +7,9 @@ use std::time::Instant;
 use serfer_async::Runtime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
 
-/// The tokio runtime that a node lives on.
+/// The tokio runtime that a node's handlers run on. The node itself has a small one of its own.
 #[derive(Clone, Debug)]
 pub struct Tokio {
     handle: Handle,
@@ -30,12 +30,20 @@ impl Runtime for Tokio {
     type Listener = TcpListener;
     type Stream = TcpStream;
 
-    fn now(&self) -> Instant {
-        tokio::time::Instant::now().into_std()
+    fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        runtime.block_on(life(Self { handle: runtime.handle().clone() }));
+        // A name server that does not answer holds nobody up.
+        runtime.shutdown_background();
+        Ok(())
     }
 
     async fn sleep_until(&self, at: Instant) {
-        tokio::time::sleep_until(at.into()).await;
+        let sleep = {
+            let _on = self.handle.enter();
+            tokio::time::sleep_until(at.into())
+        };
+        sleep.await;
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -54,11 +62,7 @@ impl Runtime for Tokio {
     }
 
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        let host = host.to_owned();
-        // A task of the runtime's, since whoever joins may not be one.
-        let look_up =
-            async move { Ok(tokio::net::lookup_host((host, port)).await?.collect::<Vec<_>>()) };
-        self.handle.spawn(look_up).await?
+        Ok(tokio::net::lookup_host((host, port)).await?.collect())
     }
 
     async fn bind_udp(&self, addr: SocketAddr) -> io::Result<UdpSocket> {

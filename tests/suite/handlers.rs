@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::adapter::{
-    Config, Error, EventUri, MemberChange, QueryParams, Request, Router, Sent, Serfer, UserEvent,
-    blocking,
+    Builder, Config, Error, EventUri, MemberChange, QueryParams, Request, Router, Sent, Serfer,
+    UserEvent, blocking,
 };
-use super::{addr, builder, configured, run, sleep, until};
+use super::{Adapter, addr, builder, configured, outlive, own_ip, run, sleep, until};
 
 #[test]
 fn handlers_and_readers_that_hold_for_ten_seconds_delay_no_ack() {
@@ -83,6 +83,36 @@ async fn hold_for_ten_seconds() {
     assert_eq!(&*reply.payload, b"done");
     node.shutdown().await;
     peer.shutdown().await;
+}
+
+/// The handler holds the thread itself, as none should, and with it all that the program does.
+#[test]
+fn a_program_whose_only_thread_is_held_for_ten_seconds_delays_no_ack() {
+    const HOLD: Duration = Duration::from_secs(10);
+    let [before, after] = outlive(async |runtime: Adapter| {
+        let on = |name| {
+            let builder = Builder::new(runtime.clone(), Config::lan(name));
+            builder.bind(format!("{}:7946", own_ip()))
+        };
+        let peer = on("peer").start().await.expect("the address is free");
+        let watched = peer.clone();
+        let (done, stats) = smol::channel::bounded(1);
+        let router = Router::new().user_event("hold", move |_| {
+            let before = watched.stats();
+            thread::sleep(HOLD);
+            drop(done.try_send([before, watched.stats()]));
+        });
+        let node = on("node").router(router).join([addr(&peer)]).start().await;
+        let node = node.expect("the peer is there");
+        node.user_event("hold", "").expect("it fits");
+        let stats = stats.recv().await.expect("the handler is called");
+        node.shutdown().await;
+        peer.shutdown().await;
+        stats
+    });
+    let probed = after.probes_acked - before.probes_acked;
+    assert!(probed >= 8, "the node acks one probe a second: {probed}");
+    assert_eq!((after.probes_failed, after.suspicions), (0, 0), "{after:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use simple_dns::rdata::{RData, SRV};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, ResourceRecord};
 
 use super::adapter::{Error, JoinPolicy, SeedFailure};
-use super::{addr, builder, own_ip, run, sleep, spawn, start, until};
+use super::{addr, builder, own_ip, run, sleep, spawn, start, until, within};
 
 type Targets = Arc<Mutex<Vec<(String, u16)>>>;
 
@@ -112,6 +112,18 @@ fn a_seed_is_looked_up_again_at_each_try() {
         std::fs::write(&file, addr(&a)).unwrap();
         let b = starting.recv().await.unwrap().unwrap();
         assert_eq!(b.members().len(), 2);
+    });
+}
+
+#[test]
+fn a_start_that_nobody_waits_for_any_more_is_taken_back() {
+    run(async {
+        let bound = format!("{}:7946", own_ip());
+        let (first, longest) = (Duration::from_millis(50), Duration::from_millis(50));
+        let starting = builder("a").bind(&bound).join([format!("{}:7946", own_ip())]);
+        let starting = starting.join_policy(JoinPolicy::Retry { first, longest }).start();
+        assert!(within(Duration::from_millis(300), starting).await.is_none(), "nobody is there");
+        until("the port is free", || UdpSocket::bind(&bound).is_ok()).await;
     });
 }
 

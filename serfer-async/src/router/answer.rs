@@ -139,7 +139,7 @@ impl<T> std::fmt::Debug for Blocking<T> {
 }
 
 /// A handler that blocks: reads files, computes for long, sleeps. It is called on a thread that the
-/// runtime keeps for such things, where it holds nobody up.
+/// runtime keeps for such things, where it holds no other handler up.
 ///
 /// ```
 /// use serfer_async::{Request, Router, blocking};

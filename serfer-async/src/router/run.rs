@@ -21,7 +21,7 @@ impl Router {
         let router = Arc::new(self);
         let mut in_order = Subscribers::default();
         let ordered = in_order.subscribe(buffer);
-        shared.tasks.spawn(router.clone().run_in_order(ordered, shared.clone()));
+        shared.tasks.spawn_handler(router.clone().run_in_order(ordered, shared.clone()));
         while let Some(event) = events.next().await {
             let event = match event {
                 Ok(event) => event,
@@ -32,7 +32,7 @@ impl Router {
             };
             if let Event::Query(query) = &event {
                 let answering = router.clone().on_query(query.clone(), shared.clone());
-                shared.tasks.spawn(answering);
+                shared.tasks.spawn_handler(answering);
                 if router.every.is_empty() {
                     continue;
                 }

@@ -1,0 +1,38 @@
+//! A node does not depend on what the runtime of its handlers can do, nor on its clock.
+
+use std::time::{Duration, Instant};
+
+use serfer_tokio::{Config, Error, Request, Route, Router};
+
+/// Two nodes on this runtime; what one answers when the other asks.
+async fn ask(router: Router) -> Result<Vec<u8>, Error> {
+    let a = serfer_tokio::builder(Config::local("a")).bind("127.0.0.1:0").router(router);
+    let a = a.start().await?;
+    let b = serfer_tokio::builder(Config::local("b")).bind("127.0.0.1:0");
+    let b = b.join([a.local_addr().to_string()]).start().await?;
+    let answers = b.query("q", "")?.collect().await;
+    b.leave().await?;
+    a.shutdown().await;
+    b.shutdown().await;
+    Ok(answers.replies.get("a").map(|answer| answer.to_vec()).unwrap_or_default())
+}
+
+#[test]
+fn a_runtime_without_sockets_and_timers_is_enough() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("it is possible");
+    let hour = Route::new("q").timeout(Duration::from_secs(3600));
+    let router = Router::new().query(hour, |_: Request| async { "fine" });
+    assert_eq!(runtime.block_on(ask(router)).expect("all goes well"), b"fine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_paused_does_not_concern_a_node() {
+    let begin = Instant::now();
+    let slow = Route::new("q").timeout(Duration::from_secs(60));
+    let router = Router::new().query(slow, |_: Request| async {
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        "an hour has passed at once"
+    });
+    assert_eq!(ask(router).await.expect("all goes well"), b"an hour has passed at once");
+    assert!(begin.elapsed() < Duration::from_secs(60));
+}
