@@ -1,20 +1,20 @@
 //! A node's life: whatever comes, in any order, at any time.
 //!
 //! An input is a list of steps. Most of what the others say is put together in [`words`](super::words),
-//! so that it is understood and does something.
+//! so that it is understood and does something. What is about keys and places is in
+//! [`keys_and_places`](super::keys_and_places), and comes in only if the first byte says so: what
+//! was found before there was such a thing still means what it did.
 
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
-use serfer_proto::wire::compound::Parts;
-use serfer_proto::wire::message::{Ack, Message};
-use serfer_proto::wire::{checksum, kind};
 use serfer_proto::{
-    Coalesce, Config, Limits, Output, Prune, QueryParams, Replay, StreamEnd, StreamId, Tags,
+    Coalesce, Config, Limits, Prune, QueryParams, Replay, StreamEnd, StreamId, Tags,
 };
 
+use super::keys_and_places::{self, Others};
 use super::layers::Layers;
-use super::watched::{Stage, Watched, addr, encoded, name};
+use super::watched::{Stage, Watched, addr, name};
 use super::words::{NAMES, Saying, Word};
 
 /// How many steps are taken at most.
@@ -34,15 +34,15 @@ pub fn endpoint_ops(input: &[u8]) {
         if bytes.is_empty() {
             break;
         }
-        let Ok(step) = bytes.arbitrary::<Step>() else {
+        if life.step_of(kind, &mut bytes).is_err() {
             break;
-        };
-        life.step(step);
+        }
         keep_last(&mut life.node.said);
         keep_last(&mut life.node.queries);
     }
     life.node.wake_often(20);
     life.node.assert_well();
+    life.others.assert_ended(&mut life.node);
 }
 
 #[derive(Arbitrary, Debug)]
@@ -80,8 +80,11 @@ enum Step {
 
 struct Life {
     node: Watched,
-    layers: Layers,
+    others: Others,
 }
+
+/// The bit of the first byte that brings keys and places in.
+const KEYS_AND_PLACES: u8 = 32;
 
 impl Life {
     /// The lowest three bits are those of [`Layers`], whose packets are always as they should be;
@@ -90,7 +93,18 @@ impl Life {
         let layers = Layers::from_bits(kind).right();
         let preset = if kind & 8 > 0 { Config::lan("n0") } else { Config::local("n0") };
         let limits = if kind & 16 > 0 { Limits::default() } else { few() };
-        Self { node: Watched::new(preset, limits, layers), layers }
+        Self { node: Watched::new(preset, limits, layers), others: Others::new() }
+    }
+
+    /// Takes the next step.
+    fn step_of(&mut self, kind: u8, bytes: &mut Unstructured<'_>) -> arbitrary::Result<()> {
+        if kind & KEYS_AND_PLACES > 0 && bytes.arbitrary()? {
+            let step: keys_and_places::Step = bytes.arbitrary()?;
+            self.others.step(&mut self.node, step);
+        } else {
+            self.step(bytes.arbitrary()?);
+        }
+        Ok(())
     }
 
     fn step(&mut self, step: Step) {
@@ -102,7 +116,7 @@ impl Life {
                 node.wake();
             }
             Step::Back(secs) => node.now -= Duration::from_secs(secs.into()),
-            Step::Answer => self.answer(),
+            Step::Answer => keys_and_places::answer_ping(node, &[]),
             Step::Hear(from, word) => node.hear(addr(from % NAMES), &word.encoded()),
             Step::HearRaw(from, bytes) => node.hear(addr(from % NAMES), &bytes),
             Step::SendFailed(to) => node.act(|node, now| node.handle_send_failed(now, addr(to))),
@@ -138,20 +152,6 @@ impl Life {
         }
     }
 
-    fn answer(&mut self) {
-        if self.layers.keyed || self.layers.labelled {
-            return;
-        }
-        let mut pings = self.node.said.iter().rev().filter_map(|(output, bytes)| match output {
-            Output::Datagram { to, .. } => Some((*to, ping_in(bytes)?)),
-            _ => None,
-        });
-        let Some((from, seq)) = pings.next() else {
-            return;
-        };
-        self.node.hear(from, &encoded(&Message::Ack(Ack { payload: &[], seq })));
-    }
-
     fn connect(&mut self, which: u8) {
         let dialled = self.node.streams().filter(|(_, stage)| *stage == Stage::Dialled);
         let dialled: Vec<StreamId> = dialled.map(|(stream, _)| stream).collect();
@@ -165,9 +165,9 @@ impl Life {
             return;
         };
         let bytes = if self.node.has_accepted(stream) {
-            self.layers.labelled_frame(message)
+            self.node.layers().labelled_frame(message)
         } else {
-            self.layers.frame(message)
+            self.node.layers().frame(message)
         };
         self.node.data(stream, &bytes);
     }
@@ -237,19 +237,6 @@ fn query_params(
         Some(ms) => params.timeout(Duration::from_millis(ms.into())),
         None => params,
     }
-}
-
-/// The number of the ping in a packet that is not sealed.
-fn ping_in(packet: &[u8]) -> Option<u32> {
-    let message = checksum::strip(packet).ok()?;
-    let messages = match message.split_first()? {
-        (&kind::COMPOUND, body) => Parts::parse(body).ok()?.flatten().collect(),
-        _ => vec![message],
-    };
-    messages.into_iter().find_map(|message| match Message::decode(message) {
-        Ok(Message::Ping(ping)) => Some(ping.seq),
-        _ => None,
-    })
 }
 
 fn keep_last<T>(of: &mut Vec<T>) {

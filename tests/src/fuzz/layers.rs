@@ -3,41 +3,63 @@
 //! No fuzzer guesses a tag of AES-GCM. So an input may ask that its bytes be sealed as they should
 //! be, and what lies behind the seal is reached.
 
-use serfer_proto::wire::label;
-use serfer_proto::wire::seal::{Cipher, Nonce, Sealing, Version};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serfer_proto::wire::seal::{self, Cipher, Nonce, Sealing, Version};
 use serfer_proto::wire::stream::{self, SEALED_HEADER_LEN};
+use serfer_proto::wire::{checksum, label};
 use serfer_proto::{Config, Keyring, Label, SecretKey};
 
-const KEY: [u8; 16] = [1; 16];
 const NONCE: Nonce = [3; 12];
 const LABEL: &[u8] = b"blue";
 
 /// What a node requires, and whether an input is what it is or still to be wrapped.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Layers {
     pub(super) keyed: bool,
-    pub(super) labelled: bool,
+    labelled: bool,
     wrapped: bool,
     /// Whether what is sealed claims to end with padding, as by protocol 1. That claim is not
     /// authenticated.
     padded: bool,
+    key: SecretKey,
+}
+
+/// How many keys there are.
+const KEYS: u8 = 4;
+
+/// One of a few keys, of each length; the first is what nodes start with.
+pub(super) fn key(which: u8) -> SecretKey {
+    let which = which % KEYS;
+    let len = 16 + 8 * usize::from(which % 3);
+    SecretKey::new(&vec![which + 1; len]).expect("keys are of 16, 24 or 32 bytes")
+}
+
+/// The bytes of a key.
+pub(super) fn key_bytes(key: &SecretKey) -> Vec<u8> {
+    BASE64_STANDARD.decode(key.to_base64()).expect("a key is written in base64")
 }
 
 impl Layers {
     /// The lowest three bits of a byte, and the highest.
     pub(super) fn from_bits(bits: u8) -> Self {
         let is_set = |bit: u8| bits & bit > 0;
-        Self { keyed: is_set(1), labelled: is_set(2), wrapped: is_set(4), padded: is_set(128) }
+        let (keyed, labelled, wrapped) = (is_set(1), is_set(2), is_set(4));
+        Self { keyed, labelled, wrapped, padded: is_set(128), key: key(0) }
     }
 
     /// As the node sends.
-    pub(super) fn right(self) -> Self {
-        Self { wrapped: true, padded: false, ..self }
+    pub(super) fn right(&self) -> Self {
+        Self { wrapped: true, padded: false, ..self.clone() }
     }
 
-    pub(super) fn config(self, mut config: Config) -> Config {
+    /// The same, sealed with another key.
+    pub(super) fn with_key(&self, key: &SecretKey) -> Self {
+        Self { key: key.clone(), ..self.clone() }
+    }
+
+    pub(super) fn config(&self, mut config: Config) -> Config {
         if self.keyed {
-            config = config.keyring(Keyring::new(SecretKey::new(&KEY).expect("of 16 bytes")));
+            config = config.keyring(Keyring::new(self.key.clone())).store_keyring();
         }
         if self.labelled {
             config = config.label(Label::new(LABEL).expect("of 4 bytes"));
@@ -45,7 +67,7 @@ impl Layers {
         config
     }
 
-    pub(super) fn packet(self, message: &[u8]) -> Vec<u8> {
+    pub(super) fn packet(&self, message: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         if !self.wrapped {
             return message.to_vec();
@@ -55,25 +77,25 @@ impl Layers {
         let sealing = self.keyed.then(|| Sealing::begin(Version::Plain, NONCE, &mut out));
         out.extend_from_slice(message);
         if let Some(sealing) = sealing {
-            sealing.finish(&cipher(), self.label(), &mut out);
+            sealing.finish(&self.cipher(), self.label(), &mut out);
             self.claim_padding(&mut out[version_at..]);
         }
         out
     }
 
     /// What goes over a stream that the sender accepted; one that dialled puts its label before it.
-    pub(super) fn frame(self, message: &[u8]) -> Vec<u8> {
+    pub(super) fn frame(&self, message: &[u8]) -> Vec<u8> {
         if !(self.wrapped && self.keyed) {
             return message.to_vec();
         }
         let mut out = Vec::new();
         let how = (Version::Plain, NONCE);
-        stream::put_sealed(message, how, &cipher(), self.label(), &mut out);
+        stream::put_sealed(message, how, &self.cipher(), self.label(), &mut out);
         self.claim_padding(&mut out[SEALED_HEADER_LEN..]);
         out
     }
 
-    pub(super) fn labelled_frame(self, message: &[u8]) -> Vec<u8> {
+    pub(super) fn labelled_frame(&self, message: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         if self.wrapped {
             label::put(self.label(), &mut out);
@@ -82,17 +104,28 @@ impl Layers {
         out
     }
 
-    fn claim_padding(self, sealed: &mut [u8]) {
+    fn claim_padding(&self, sealed: &mut [u8]) {
         if self.padded {
             sealed[0] = Version::Padded as u8;
         }
     }
 
-    fn label(self) -> &'static [u8] {
+    fn label(&self) -> &'static [u8] {
         if self.labelled { LABEL } else { b"" }
     }
-}
 
-fn cipher() -> Cipher {
-    Cipher::new(&KEY).expect("of 16 bytes")
+    fn cipher(&self) -> Cipher {
+        Cipher::new(&key_bytes(&self.key)).expect("keys have the length of one")
+    }
+
+    /// What is in a packet that the node sends.
+    pub(super) fn open(&self, packet: &[u8]) -> Option<Vec<u8>> {
+        let mut packet = packet.to_vec();
+        let (label, sealed) = label::split(&mut packet).ok()?;
+        let plain = match self.keyed {
+            true => seal::open(sealed, [&self.cipher()], label).ok()?,
+            false => sealed,
+        };
+        Some(checksum::strip(plain).ok()?.to_vec())
+    }
 }

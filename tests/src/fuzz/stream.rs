@@ -35,8 +35,8 @@ pub fn stream(input: &[u8]) {
     assert_eq!(frame(side, [&*bytes]), frame(side, chunks(&bytes, sizes)));
     is_complete_when_it_can_be_decoded(&bytes);
 
-    let whole = outcome(how, layers, [&*bytes]);
-    assert!(whole == outcome(how, layers, chunks(&bytes, sizes)), "chunks make a difference");
+    let whole = outcome(how, &layers, [&*bytes]);
+    assert!(whole == outcome(how, &layers, chunks(&bytes, sizes)), "chunks make a difference");
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,11 +87,11 @@ fn is_complete_when_it_can_be_decoded(bytes: &[u8]) {
 /// All that a node says while and after the chunks come.
 fn outcome<'a>(
     how: Opened,
-    layers: Layers,
+    layers: &Layers,
     chunks: impl IntoIterator<Item = &'a [u8]>,
 ) -> Vec<(Output, Vec<u8>)> {
     let limits = Limits { stream_len: LEN_MAX, inflated_stream_len: LEN_MAX, ..Limits::default() };
-    let mut node = Watched::new(Config::lan("n0"), limits, layers);
+    let mut node = Watched::new(Config::lan("n0"), limits, layers.clone());
     let stream = open(&mut node, how);
     for chunk in chunks {
         node.data(stream, chunk);

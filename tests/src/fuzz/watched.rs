@@ -2,15 +2,20 @@
 //!
 //! After each call it is drained, and then: outputs came to an end, streams were used in order, no
 //! counter went back, every table and queue is within its bound, it is a member of its own cluster,
-//! and after a timeout it wants to be woken later than it is.
+//! it is somewhere, its keys are stored, and after a timeout it wants to be woken later than it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use serfer_proto::wire::compound::Parts;
+use serfer_proto::wire::kind;
 use serfer_proto::wire::message::{Alive, Message, Ping, ip_bytes};
-use serfer_proto::{Config, Endpoint, Event, Limits, Output, Query, Stats, StreamEnd, StreamId};
+use serfer_proto::{
+    Config, Endpoint, Event, Keyring, Limits, Output, Query, SecretKey, Stats, StoreWrite,
+    StoredFile, StreamEnd, StreamId,
+};
 
 use super::layers::Layers;
 
@@ -32,11 +37,17 @@ pub(super) struct Watched {
     pub(super) now: Instant,
     until: Option<Instant>,
     before: Stats,
+    /// Its keys, as they are stored.
+    keys: Option<String>,
     streams: BTreeMap<StreamId, Stage>,
     /// Those of them that others opened.
     accepted: BTreeSet<StreamId>,
     newest: Option<StreamId>,
+    /// How many members there were at most.
+    members_max: usize,
     pub(super) queries: Vec<Query>,
+    /// How many questions about keys, and how many rotations, came to an end.
+    pub(super) ended: [usize; 2],
     /// All that it said, with the bytes that belong to it.
     pub(super) said: Vec<(Output, Vec<u8>)>,
 }
@@ -82,6 +93,7 @@ impl Watched {
         let config = layers.config(config.advertise(addr(0)).limits(limits));
         let endpoint = Endpoint::new(config, [7; 32], now).expect("a good configuration");
         let before = endpoint.stats();
+        let keys = endpoint.keyring().map(Keyring::to_json);
         let mut watched = Self {
             endpoint,
             layers,
@@ -89,10 +101,13 @@ impl Watched {
             now,
             until: None,
             before,
+            keys,
             streams: BTreeMap::new(),
             accepted: BTreeSet::new(),
             newest: None,
+            members_max: 1,
             queries: Vec::new(),
+            ended: [0; 2],
             said: Vec::new(),
         };
         watched.drain();
@@ -116,6 +131,35 @@ impl Watched {
     pub(super) fn hear_right(&mut self, from: SocketAddr, message: &[u8]) {
         let mut packet = self.layers.right().packet(message);
         self.act(|node, now| node.handle_datagram(now, from, &mut packet));
+    }
+
+    /// A datagram that is sealed with a key, whether the node has it or not.
+    pub(super) fn hear_sealed(&mut self, from: SocketAddr, key: &SecretKey, message: &[u8]) {
+        let mut packet = self.layers.with_key(key).packet(message);
+        self.act(|node, now| node.handle_datagram(now, from, &mut packet));
+    }
+
+    /// How messages to it are wrapped; they are sealed with its primary key.
+    pub(super) fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    /// What `find` finds in the last packet in which it finds anything, and who got that.
+    pub(super) fn last_said<T>(
+        &self,
+        find: impl Fn(&[u8]) -> Option<T>,
+    ) -> Option<(SocketAddr, T)> {
+        self.said.iter().rev().find_map(|(output, bytes)| {
+            let Output::Datagram { to, .. } = output else {
+                return None;
+            };
+            let packet = self.layers.open(bytes)?;
+            let messages: Vec<&[u8]> = match packet.split_first()? {
+                (&kind::COMPOUND, body) => Parts::parse(body).ok()?.flatten().collect(),
+                _ => vec![&*packet],
+            };
+            messages.into_iter().find_map(&find).map(|found| (*to, found))
+        })
     }
 
     /// Somebody dials; `None` if there is no place for another stream.
@@ -207,13 +251,19 @@ impl Watched {
     }
 
     fn drain(&mut self) {
+        let mut stored = None;
         for _ in 0..OUTPUTS_MAX {
             let mut bytes = Vec::new();
             let output = self.endpoint.poll_output(&mut bytes);
             self.follow(&output);
             if let Output::Wait { until } = output {
                 self.until = until;
+                self.check_keys(stored.as_deref());
                 return self.check();
+            }
+            if let Output::Store { file: StoredFile::Keyring, write, .. } = output {
+                assert_eq!(write, StoreWrite::Replace);
+                stored = Some(bytes.clone());
             }
             self.said.push((output, bytes));
         }
@@ -238,7 +288,22 @@ impl Watched {
                 assert!(self.streams.remove(stream).is_some(), "{stream} is not there");
             }
             Output::Event(Event::Query(query)) => self.queries.push(query.clone()),
+            Output::Event(Event::KeysDone(_)) => self.ended[0] += 1,
+            Output::Event(Event::RotationDone(_) | Event::RotationStopped(_)) => self.ended[1] += 1,
             Output::Store { .. } | Output::Event(_) | Output::Wait { .. } => {}
+        }
+    }
+
+    /// `stored` are the keys that it had stored just now.
+    fn check_keys(&mut self, stored: Option<&[u8]>) {
+        let keys = self.endpoint.keyring().map(Keyring::to_json);
+        let is_stored =
+            stored.is_some_and(|stored| Some(stored) == keys.as_ref().map(String::as_bytes));
+        assert!(is_stored || stored.is_none() && keys == self.keys, "other keys are stored");
+        self.keys = keys;
+        if let Some(ring) = self.endpoint.keyring() {
+            assert!(ring.keys().count() <= 64);
+            self.layers = self.layers.with_key(ring.primary());
         }
     }
 
@@ -251,8 +316,13 @@ impl Watched {
         assert_eq!(self.endpoint.members().filter(|member| member.name() == "n0").count(), 1);
         assert_eq!(self.endpoint.members().count(), stats.members);
         assert!(stats.members <= limits.members && stats.members_alive <= stats.members);
-        let queue_max = limits.queue.max(2 * stats.members);
+        // A queue that grew with the cluster shrinks when something more is put into it.
+        self.members_max = self.members_max.max(stats.members);
+        let queue_max = limits.queue.max(2 * self.members_max);
         assert!(stats.queued <= 4 * queue_max, "{} messages are queued", stats.queued);
+        let place = self.endpoint.coordinate().expect("coordinates are on");
+        assert!(place.is_plausible(), "it is at {place:?}");
+        assert!(stats.coordinates < stats.members);
         self.accepted.retain(|stream| self.streams.contains_key(stream));
         assert!(self.accepted.len() <= limits.inbound_streams);
         self.before = stats;
@@ -271,6 +341,7 @@ fn counters(stats: &Stats) -> impl Iterator<Item = u64> {
         stats.suspicions,
         stats.refutations,
         stats.broadcasts_dropped,
+        stats.coordinate_resets,
     ];
     counters.into_iter().chain(stats.dropped.iter().map(|(_, count)| count))
 }
