@@ -178,7 +178,9 @@ impl<R: Runtime> Builder<R> {
     /// Keeps a snapshot in this file, and goes on from what is in it: with the clocks of the life
     /// before, without telling old user events again, and back in the cluster through the members
     /// it knew, in the background; [`Event::RejoinDone`](serfer_proto::Event::RejoinDone) tells
-    /// how that went. `serf agent` can go on from the file, and this from an agent's.
+    /// how that went. User events that it missed are told, unless there are also
+    /// [seeds](Self::join) and [`replay`](Self::replay) says to skip them. `serf agent` can go on from
+    /// the file, and this from an agent's.
     ///
     /// No other process may use the file at the same time. If it cannot be written while the node
     /// runs, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) tells. Go: `SnapshotPath`.

@@ -275,7 +275,7 @@ impl Memberlist {
             }
             (Request::Ping { .. }, _) => {}
             (Request::PushPull(reason), Ok(StreamMessage::PushPull(theirs))) => {
-                let result = self.merge(cx, up, peer, reason.replay(), &theirs);
+                let result = self.merge(cx, up, peer, self.replay(*reason), &theirs);
                 self.on_push_pull_done(cx, up, peer, *reason, result);
             }
             (Request::PushPull(reason), Ok(StreamMessage::Error(response))) => {

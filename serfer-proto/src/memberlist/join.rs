@@ -100,6 +100,11 @@ impl Memberlist {
         }
     }
 
+    /// Whether a join is under way whose user events from before are not to be delivered.
+    pub(super) fn skips_old_events(&self) -> bool {
+        self.joins.joins.values().any(|join| join.replay == Replay::Skip)
+    }
+
     fn dial_waiting(&mut self, cx: &mut Cx<'_>, id: JoinId) {
         let at_once = cx.params.limits.joins_at_once;
         while let Some(join) = self.joins.joins.get_mut(&id)

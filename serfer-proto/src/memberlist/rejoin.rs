@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use super::push_pull::PushPullReason;
 use super::{Delegate, Memberlist};
 use crate::context::Cx;
-use crate::event::{JoinFailure, RejoinDone};
+use crate::event::{JoinFailure, RejoinDone, Replay};
 
 #[derive(Debug, Default)]
 pub(super) struct Rejoin {
@@ -37,6 +37,17 @@ impl Memberlist {
             self.keep_missing(cx, up);
         } else {
             self.rejoin_next(cx, up);
+        }
+    }
+
+    /// Whether user events from before a push/pull of ours are delivered, if it is a join of some kind.
+    ///
+    /// Who starts again with both a snapshot and seeds comes back through whichever answers first, and
+    /// what seeds are joined for must not depend on that. Go: `eventJoinIgnore`.
+    pub(super) fn replay(&self, reason: PushPullReason) -> Option<Replay> {
+        match reason {
+            PushPullReason::Recover if self.skips_old_events() => Some(Replay::Skip),
+            _ => reason.replay(),
         }
     }
 

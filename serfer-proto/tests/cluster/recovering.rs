@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use serfer_proto::wire::message::{PushNodeState, ip_bytes, state};
-use serfer_proto::{Event, RejoinDone, StreamEnd};
+use serfer_proto::wire::seq::SeqBuf;
+use serfer_proto::wire::serf_message::{EventSlot, PastEvent, PushPull};
+use serfer_proto::{Event, RejoinDone, Replay, StreamEnd};
 
 use crate::craft::{VERSIONS, alive, alive_at, leave_intent, push_pull, user_event};
 use crate::network::addr;
@@ -145,4 +147,26 @@ fn a_member_may_have_moved_meanwhile() {
     solo.pass(MS);
     let it = recovered(&disk(&solo, &snapshot));
     assert!(it.alive().any(|peer| peer == (name(1).as_str(), addr(9))));
+}
+
+/// Seeds are joined for what happens from now on, whoever of all it knows answers first.
+#[test]
+fn what_was_missed_is_told_unless_it_also_joins_and_wants_only_what_is_new() {
+    let missed = SeqBuf::of([PastEvent { name: "missed".into(), payload: b"" }]);
+    let slots = SeqBuf::of([EventSlot { events: missed.as_seq(), ltime: 6 }]);
+    let theirs = PushPull { event_ltime: 7, events: slots.as_seq(), ..PushPull::default() };
+    let answer = push_pull(true, &[], Some(&theirs));
+    let snapshot = format!("alive: {} {}\nevent-clock: 5\n", name(1), addr(1));
+    for (join, told) in [(None, 1), (Some(Replay::Skip), 0), (Some(Replay::Deliver), 1)] {
+        let mut solo = Solo::new(config(&snapshot));
+        let rejoin = solo.dialled[0].0;
+        if let Some(replay) = join {
+            solo.act(|node, now| node.join(now, &[addr(2)], replay)).unwrap();
+        }
+        solo.act(|node, now| node.handle_connected(now, rejoin));
+        solo.act(|node, now| node.handle_stream_data(now, rejoin, &answer));
+        dialled(&mut solo, Some(&answer));
+        let is_told = |event: &&Event| matches!(event, Event::User(_));
+        assert_eq!(solo.events.iter().filter(is_told).count(), told, "{join:?}");
+    }
 }
