@@ -6,8 +6,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::config::{
-    Coalescing, Config, Gossip, Leave, Limits, Members, NameConflicts, Probe, Queries, Questions,
-    Reclaim, SeedKeeper, Suspicion,
+    ANSWER_LEN_MAX, Coalescing, Config, Gossip, Leave, Limits, Members, NameConflicts, Probe,
+    Queries, Questions, Reclaim, SeedKeeper, Suspicion,
 };
 use crate::error::{ConfigError, ConfigFault, NameProblem, TagsError};
 use crate::incarnation;
@@ -226,7 +226,7 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 20] {
         ("packet length", count(config.gossip.packet_len_max), 512, 65_507),
         ("query timeout mult", config.queries.timeout_mult.into(), 1, 100_000),
         ("query length", count(config.queries.len_max), 1, 65_000),
-        ("query response length", count(config.queries.response_len_max), 1, 65_000),
+        ("query response length", count(config.queries.response_len_max), 1, count(ANSWER_LEN_MAX)),
         ("user event length", count(config.user_event_len_max), 1, 9216),
         ("ring limit", count(limits.ring), 1, 1 << 20),
         ("ring slot limit", count(limits.ring_slot), 1, 1 << 20),

@@ -172,6 +172,9 @@ impl Default for Leave {
     }
 }
 
+/// The longest answer that fits into a datagram, whatever else is in there: a label, a seal.
+pub(crate) const ANSWER_LEN_MAX: usize = 65_000;
+
 /// How queries are asked and answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Queries {
@@ -180,7 +183,9 @@ pub struct Queries {
     pub timeout_mult: u32,
     /// The longest query to send, in encoded bytes. Go: `QuerySizeLimit`. 1,024.
     pub len_max: usize,
-    /// The longest answer to send, in encoded bytes. Go: `QueryResponseSizeLimit`. 1,024.
+    /// The longest answer to send, in encoded bytes. Each is one datagram; one that is longer than a
+    /// [packet](Gossip::packet_len_max) travels in fragments, and all are lost if one is. Go:
+    /// `QueryResponseSizeLimit`. 1,024.
     pub response_len_max: usize,
 }
 

@@ -26,6 +26,7 @@ pub use groups::{
 };
 pub use label::Label;
 
+pub(crate) use groups::ANSWER_LEN_MAX;
 pub(crate) use questions::Questions;
 
 use std::sync::Arc;

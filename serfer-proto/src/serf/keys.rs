@@ -63,7 +63,7 @@ impl Serf {
     /// Does what a query about keys asks for, and answers it. The answer is sealed as the change
     /// wants it to be.
     pub(super) fn on_key_query(&mut self, cx: &mut Cx<'_>, query: &Query) {
-        let max = self.response_len_max(cx);
+        let max = cx.params.queries.response_len_max;
         let answer = match &*query.name {
             query::LIST => {
                 let len = |payload: &[u8]| response_len(cx, query.id, payload);

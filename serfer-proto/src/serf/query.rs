@@ -191,18 +191,13 @@ impl Serf {
         Ok(())
     }
 
-    /// How long an answer may be: it is one message, and one datagram.
-    pub(super) fn response_len_max(&self, cx: &Cx<'_>) -> usize {
-        cx.params.queries.response_len_max.min(cx.link.message_len_max() - USER_MESSAGE.len())
-    }
-
     fn encode_answer(
         &self,
         cx: &Cx<'_>,
         id: QueryId,
         payload: &[u8],
     ) -> Result<Vec<u8>, RespondError> {
-        let max = self.response_len_max(cx);
+        let max = cx.params.queries.response_len_max;
         // What is too long already need not be copied to find that out.
         let len = response_len(cx, id, payload);
         if len > max {

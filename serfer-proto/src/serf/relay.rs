@@ -10,6 +10,7 @@
 use std::net::SocketAddr;
 
 use super::{Serf, USER_MESSAGE};
+use crate::config::ANSWER_LEN_MAX;
 use crate::context::Cx;
 use crate::event::Query;
 use crate::link::Checksum;
@@ -37,7 +38,7 @@ impl Serf {
         let header = RelayHeader { dest_addr, dest_name: Text(query.from.as_bytes()) };
         let mut message = Vec::with_capacity(96 + response.len());
         SerfMessage::Relay(header, response).encode(&mut message);
-        if message.len() > self.response_len_max(cx) {
+        if message.len() > cx.params.queries.response_len_max {
             tracing::debug!(target: "serfer::queries", len = message.len(), "answer too long to be relayed");
             return;
         }
@@ -83,7 +84,7 @@ impl Serf {
         if to == cx.params.advertise {
             return self.on_query_response(cx, from, &response);
         }
-        if message.len() > cx.link.message_len_max() - USER_MESSAGE.len() {
+        if message.len() > ANSWER_LEN_MAX {
             return cx.dropped(DropReason::Oversized, from, &"relay");
         }
         if self.relayed.left(cx.now, cx.params.limits.relayed_answers) == 0 {

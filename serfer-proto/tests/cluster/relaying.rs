@@ -143,6 +143,20 @@ fn an_answer_is_passed_on_to_a_member_as_it_is() {
     assert_eq!(solo.node.stats().dropped.total(), 0);
 }
 
+/// What an agent with another `query_response_size_limit` answers.
+#[test]
+fn a_long_answer_is_passed_on_too() {
+    let long = vec![b'x'; 8192];
+    let response = QueryResponse { from: "n2".into(), payload: &long, ..QueryResponse::default() };
+    let mut reply = Vec::new();
+    SerfMessage::QueryResponse(response).encode(&mut reply);
+    let mut solo = Solo::among(lan(0), 3);
+    solo.sent.clear();
+    solo.hear(2, &relay_to(addr(1), &reply));
+    let said = solo.said();
+    assert_eq!((said[0].0, &said[0].1[1..]), (addr(1), &*reply));
+}
+
 #[test]
 fn an_answer_to_ourselves_is_taken_like_any_other() {
     let mut solo = Solo::among(lan(0), 2);
@@ -176,7 +190,7 @@ fn nothing_but_answers_goes_through_us_and_to_nobody_but_members() {
     })
     .encode(&mut event);
     let nested = relay_to(addr(1), &reply());
-    let long = vec![b'x'; 2000];
+    let long = vec![b'x'; 65_000];
     let response = QueryResponse { from: "n2".into(), payload: &long, ..QueryResponse::default() };
     let mut long = Vec::new();
     SerfMessage::QueryResponse(response).encode(&mut long);
@@ -192,7 +206,7 @@ fn nothing_but_answers_goes_through_us_and_to_nobody_but_members() {
         ("a relay", relay_to(addr(1), &nested[1..]), DropReason::UnknownType),
         ("nothing", relay_to(addr(1), b""), DropReason::UnknownType),
         ("garbage", relay_to(addr(1), b"\x05\xc1"), DropReason::UnknownType),
-        ("more than a packet", relay_to(addr(1), &long), DropReason::Oversized),
+        ("more than a datagram", relay_to(addr(1), &long), DropReason::Oversized),
     ] {
         let mut solo = Solo::among(lan(0), 3);
         solo.sent.clear();
