@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::env;
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::rc::Rc;
@@ -79,11 +80,11 @@ impl Agent {
         write("handler.sh", HANDLER.as_bytes());
         write("heard", b"");
         let log = File::create(dir.join("log")).expect("the directory of the test is writable");
-        let Entry { name, tags, .. } = identity.entry();
+        let Entry { name, addr, tags, .. } = identity.entry();
         let mut command = Command::new(serf());
         command.arg("agent").args([setting.preset.agent_flag(), "-log-level=debug"]);
-        command.args([format!("-node={name}"), format!("-bind={}", identity.ip)]);
-        command.arg(format!("-rpc-addr={}:7373", identity.ip));
+        command.args([format!("-node={name}"), format!("-bind={addr}")]);
+        command.arg(format!("-rpc-addr={}", rpc_addr(&identity))).args(setting.agent_flags);
         command.args(tags.iter().map(|(key, value)| format!("-tag={key}={value}")));
         command.arg(format!("-event-handler=*=sh '{}'", dir.join("handler.sh").display()));
         match setting.agent_keys {
@@ -137,7 +138,7 @@ impl Agent {
     fn output(&self, command: &[&str]) -> Output {
         let (first, rest) = command.split_first().expect("a command");
         let mut serf = tokio::process::Command::new(serf());
-        serf.arg(first).arg(format!("-rpc-addr={}:7373", self.identity.ip)).args(rest);
+        serf.arg(first).arg(format!("-rpc-addr={}", rpc_addr(&self.identity))).args(rest);
         serf.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let _there = self.host.as_deref().map(Host::enter);
         let output = RUNTIME.block_on(async {
@@ -157,7 +158,7 @@ impl Agent {
     #[track_caller]
     pub(crate) fn rpc(&self) -> Rpc {
         let _there = self.host.as_deref().map(Host::enter);
-        Rpc::connect(self.identity.ip)
+        Rpc::connect(rpc_addr(&self.identity))
     }
 
     /// Waits until its log has this text in it, so many times.
@@ -322,6 +323,11 @@ impl Peer for Agent {
     fn prune(&self, name: &str) {
         self.run(&["force-leave", "-prune", name]);
     }
+}
+
+/// Where it takes commands.
+fn rpc_addr(identity: &Identity) -> SocketAddr {
+    SocketAddr::new(identity.ip, 7373)
 }
 
 fn serf() -> &'static Path {

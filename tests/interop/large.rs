@@ -3,7 +3,7 @@
 //! LZW runs out of codes, of at most 12 bits, after 3,838 of them. Go and we have different ways to
 //! go on then, so this is where one could lose the other.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -107,7 +107,7 @@ impl Random {
 
 /// Stands before a peer and notes what is said over streams.
 struct Tap {
-    ip: Ipv4Addr,
+    ip: IpAddr,
     request: Notes,
     answer: Notes,
 }

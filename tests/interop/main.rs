@@ -27,6 +27,7 @@ mod network;
 mod node;
 #[path = "../obstacles.rs"]
 mod obstacles;
+mod otherwise;
 mod pair;
 mod partition;
 mod peer;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         primary::cases(),
         snapshot::cases(),
         large::cases(),
+        otherwise::cases(),
         refused::cases(),
         reach::cases(),
         replay::cases(),

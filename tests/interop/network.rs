@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::marker::PhantomData;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
@@ -35,7 +35,7 @@ const PREFIX: &str = "serfer-test";
 pub(crate) static OBSTACLE: LazyLock<Option<String>> = LazyLock::new(|| {
     remove_leftovers();
     let lay = || {
-        let network = Network::lay()?;
+        let network = Network::lay(Family::V4)?;
         let host = network.connect("any")?;
         network.lose_at(&host, 30)
     };
@@ -43,14 +43,28 @@ pub(crate) static OBSTACLE: LazyLock<Option<String>> = LazyLock::new(|| {
     Some(format!("no networks can be made here, which takes root, `ip` and `nft`: {obstacle}"))
 });
 
+/// Why a network cannot have IPv6 addresses, if so.
+pub(crate) static V6_OBSTACLE: LazyLock<Option<String>> = LazyLock::new(|| {
+    let obstacle = Network::lay(Family::V6).and_then(|network| network.connect("any")).err()?;
+    Some(format!("no network can have IPv6 addresses here: {obstacle}"))
+});
+
 pub(crate) struct Network {
     name: String,
+    family: Family,
     hosts: RefCell<BTreeMap<String, Rc<Host>>>,
+}
+
+/// What addresses its hosts have.
+#[derive(Clone, Copy)]
+pub(crate) enum Family {
+    V4,
+    V6,
 }
 
 /// A host of a network.
 pub(crate) struct Host {
-    pub(crate) ip: Ipv4Addr,
+    pub(crate) ip: IpAddr,
     namespace: String,
     /// Its end of the cable at the switch.
     port: String,
@@ -60,12 +74,12 @@ pub(crate) struct Host {
 
 impl Network {
     /// A switch without hosts.
-    pub(crate) fn lay() -> Result<Self, String> {
+    pub(crate) fn lay(family: Family) -> Result<Self, String> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}-{}-{number}", process::id());
         run(&format!("ip netns add {name}"))?;
-        let network = Self { name, hosts: RefCell::default() };
+        let network = Self { name, family, hosts: RefCell::default() };
         let switch = &network.name;
         run(&format!("ip -n {switch} link add switch type bridge"))?;
         run(&format!("ip -n {switch} link set switch up"))?;
@@ -85,12 +99,20 @@ impl Network {
     fn connect(&self, name: &str) -> Result<Rc<Host>, String> {
         let number = self.hosts.borrow().len() as u8 + 1;
         let (switch, port) = (&self.name, format!("port{number}"));
-        let (namespace, ip) = (format!("{switch}-{name}"), Ipv4Addr::new(10, 0, 0, number));
+        let namespace = format!("{switch}-{name}");
+        // Nobody else has it, so nobody need be asked about that, which takes a second.
+        let (ip, prefix) = match self.family {
+            Family::V4 => (Ipv4Addr::new(10, 0, 0, number).into(), "24"),
+            Family::V6 => {
+                let ip = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, number.into());
+                (ip.into(), "64 nodad")
+            }
+        };
         run(&format!("ip netns add {namespace}"))?;
         run(&format!("ip -n {namespace} link set lo up"))?;
         let pair = format!("eth0 type veth peer name {port} netns {switch}");
         run(&format!("ip -n {namespace} link add {pair}"))?;
-        run(&format!("ip -n {namespace} address add {ip}/24 dev eth0"))?;
+        run(&format!("ip -n {namespace} address add {ip}/{prefix} dev eth0"))?;
         run(&format!("ip -n {namespace} link set eth0 up"))?;
         run(&format!("ip -n {switch} link set {port} master switch up"))?;
         let _there = Visit::to(&namespace)?;

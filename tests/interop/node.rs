@@ -1,6 +1,6 @@
 //! A node of ours, whose handlers write down all they are told.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -68,7 +68,7 @@ impl Node {
     }
 
     /// Joins whoever is at that address.
-    pub(crate) fn join(&self, seed: Ipv4Addr) -> Result<(), serfer_tokio::Error> {
+    pub(crate) fn join(&self, seed: IpAddr) -> Result<(), serfer_tokio::Error> {
         runtime_at(self.host.as_deref()).block_on(self.serf.join([seed.to_string()])).map(drop)
     }
 

@@ -36,7 +36,7 @@ const NOTICED: Duration = Duration::from_secs(8);
 
 /// Who joins whom.
 #[derive(Clone, Copy)]
-enum Joiner {
+pub(crate) enum Joiner {
     Node,
     Agent,
 }
@@ -55,18 +55,18 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-struct Pair<'a> {
+pub(crate) struct Pair<'a> {
     scene: &'a Scene,
     setting: Setting,
     joiner: Joiner,
-    agent: Rc<Agent>,
-    node: Rc<Node>,
+    pub(crate) agent: Rc<Agent>,
+    pub(crate) node: Rc<Node>,
 }
 
 impl<'a> Pair<'a> {
     /// Starts the two and waits until they know each other.
     #[track_caller]
-    fn start(scene: &'a Scene, setting: Setting, joiner: Joiner) -> Self {
+    pub(crate) fn start(scene: &'a Scene, setting: Setting, joiner: Joiner) -> Self {
         let (agent, node) = match joiner {
             Joiner::Node => {
                 let agent = scene.agent(&setting, "agent", &[]);
@@ -85,17 +85,17 @@ impl<'a> Pair<'a> {
     }
 
     #[track_caller]
-    fn agree(&self) {
+    pub(crate) fn agree(&self) {
         agree(&[&*self.agent, &*self.node]);
     }
 
-    fn both_ways(&self, check: fn(&dyn Peer, &dyn Peer)) {
+    pub(crate) fn both_ways(&self, check: fn(&dyn Peer, &dyn Peer)) {
         check(&*self.agent, &*self.node);
         check(&*self.node, &*self.agent);
     }
 
     /// Who joined leaves, and joins again at the same address and under the same name.
-    fn come_back(&self) {
+    pub(crate) fn come_back(&self) {
         let back: (Rc<Agent>, Rc<Node>) = match self.joiner {
             Joiner::Node => {
                 self.node.leave();
@@ -142,7 +142,7 @@ fn event_arrives(from: &dyn Peer, to: &dyn Peer, payload: &str, coalesce: Coales
 }
 
 /// A query reaches the other's handler, which acks and replies; so does the one's who asks.
-fn query_is_answered(from: &dyn Peer, to: &dyn Peer) {
+pub(crate) fn query_is_answered(from: &dyn Peer, to: &dyn Peer) {
     let payload = format!("{} asks", from.name());
     let answers = from.ask(&Question::status(&payload));
     assert_eq!(answers, Answers::of(&[from, to], &payload));
@@ -175,7 +175,7 @@ fn query_by_tag(from: &dyn Peer, to: &dyn Peer) {
     assert_eq!(answers, Answers::of(&[from, to], "all"));
 }
 
-fn tags_arrive(from: &dyn Peer, to: &dyn Peer) {
+pub(crate) fn tags_arrive(from: &dyn Peer, to: &dyn Peer) {
     from.set_tag("version", "2");
     from.set_tag("role", "changed");
     to.lists(from, SOON);
@@ -189,7 +189,7 @@ fn leave_shows(goes: &dyn Peer, stays: &dyn Peer) {
     stays.hears_change("member-leave", &goes.name());
 }
 
-fn death_shows(dies: &dyn Peer, stays: &dyn Peer) {
+pub(crate) fn death_shows(dies: &dyn Peer, stays: &dyn Peer) {
     dies.kill();
     stays.lists(dies, NOTICED);
     stays.hears_change("member-failed", &dies.name());

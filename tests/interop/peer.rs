@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serfer_tokio::Coalesce;
@@ -154,16 +154,16 @@ pub(crate) fn settle(peers: &[&dyn Peer]) {
 /// A member's name and address, and how others must list it.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    pub(crate) ip: Ipv4Addr,
+    pub(crate) ip: IpAddr,
     entry: RefCell<Entry>,
 }
 
 impl Identity {
-    pub(crate) fn new(name: &str, ip: Ipv4Addr, tags: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(name: &str, ip: IpAddr, tags: &[(&str, &str)]) -> Self {
         let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());
         let entry = Entry {
             name: name.to_owned(),
-            addr: format!("{ip}:7946"),
+            addr: SocketAddr::new(ip, 7946).to_string(),
             status: "alive".to_owned(),
             tags: tags.iter().map(owned).collect(),
         };

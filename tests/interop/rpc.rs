@@ -4,15 +4,13 @@
 //! takes one call after another.
 
 use std::io::{BufReader, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use rmpv::Value;
 use rmpv::decode::read_value;
 use rmpv::encode::write_value;
 use serfer_tokio::Coordinate;
-
-const PORT: u16 = 7373;
 
 /// How long an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
@@ -23,13 +21,13 @@ pub(crate) struct Rpc {
 }
 
 impl Rpc {
-    /// Connects to the agent at that address.
+    /// Connects to an agent whose RPC is at that address.
     ///
     /// # Panics
     /// If it does not let us.
     #[track_caller]
-    pub(crate) fn connect(ip: Ipv4Addr) -> Self {
-        let stream = TcpStream::connect((ip, PORT)).expect("an agent listens there");
+    pub(crate) fn connect(addr: SocketAddr) -> Self {
+        let stream = TcpStream::connect(addr).expect("an agent listens there");
         stream.set_read_timeout(Some(ANSWER_MAX)).expect("a time that is not zero");
         let mut rpc = Self { stream: BufReader::new(stream), seq: 0 };
         rpc.call("handshake", &[("Version", 1.into())]);

@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +13,7 @@ use serfer_tokio::{Builder, DropReason, Tokio};
 use tempfile::TempDir;
 
 use crate::agent::{Agent, FAULTS};
-use crate::network::{Host, Network};
+use crate::network::{Family, Host, Network};
 use crate::node::Node;
 use crate::peer::{Identity, Peer};
 use crate::setting::Setting;
@@ -21,7 +21,7 @@ use crate::setting::Setting;
 pub(crate) struct Scene {
     name: String,
     dir: TempDir,
-    ips: RefCell<BTreeMap<String, Ipv4Addr>>,
+    ips: RefCell<BTreeMap<String, IpAddr>>,
     agents: RefCell<Vec<Rc<Agent>>>,
     nodes: RefCell<Vec<Rc<Node>>>,
     provoked_drops: RefCell<BTreeSet<DropReason>>,
@@ -49,7 +49,13 @@ impl Scene {
 
     /// Makes a network: whoever starts from now on has a host of its own there.
     pub(crate) fn lay_network(&self) -> Rc<Network> {
-        let lay = || Rc::new(Network::lay().expect("what was possible once is possible again"));
+        self.lay_network_of(Family::V4)
+    }
+
+    /// Makes a network with addresses of this kind.
+    pub(crate) fn lay_network_of(&self, family: Family) -> Rc<Network> {
+        let lay =
+            || Rc::new(Network::lay(family).expect("what was possible once is possible again"));
         self.network.get_or_init(lay).clone()
     }
 
@@ -147,11 +153,11 @@ impl Scene {
     }
 
     /// The address of a name: each has its own, so that nobody has to look for a free port.
-    pub(crate) fn ip(&self, name: &str) -> Ipv4Addr {
+    pub(crate) fn ip(&self, name: &str) -> IpAddr {
         if let Some(host) = self.host(name) {
             return host.ip;
         }
-        *self.ips.borrow_mut().entry(name.to_owned()).or_insert_with(next_ip)
+        *self.ips.borrow_mut().entry(name.to_owned()).or_insert_with(|| next_ip().into())
     }
 
     /// A file of this name that is gone when the test ends.

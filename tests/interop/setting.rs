@@ -15,6 +15,8 @@ pub(crate) struct Setting {
     pub(crate) compression: Compression,
     /// Whether our nodes have coordinates. Agents do.
     pub(crate) coordinates: Coordinates,
+    /// What else agents are told.
+    pub(crate) agent_flags: &'static [&'static str],
 }
 
 impl Setting {
@@ -71,6 +73,7 @@ pub(crate) const PLAIN: Setting = Setting {
     agent_keys: AgentKeys::None,
     compression: Compression::Streams,
     coordinates: Coordinates::On,
+    agent_flags: &[],
 };
 
 pub(crate) const LAN: Setting = Setting { name: "lan", ..PLAIN.for_many() };
