@@ -6,8 +6,9 @@
 //! told to join is tried again for as long as nobody there is with us, and so is every member that
 //! died. Whatever the first try reaches merges the halves.
 //!
-//! An address waits longer after each try, and never the same time as elsewhere, so that a cluster
-//! does not spend itself on the dead, nor fall upon somebody who comes back.
+//! An address waits longer after each try, and never the same time as elsewhere, and most tries are
+//! left to others as long as there are many: so a cluster does not spend itself on the dead, nor fall
+//! upon somebody who comes back. Whoever is alone tries all.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,6 +22,10 @@ use crate::context::Cx;
 use crate::member::Node;
 use crate::rng::Rng;
 use crate::timers::Timer;
+
+/// How many of a cluster try an address at a time, on average. Go's `reconnect` makes it one, every
+/// 30 s.
+const TRIES: usize = 4;
 
 #[derive(Debug, Default)]
 pub(super) struct Keeper {
@@ -137,6 +142,10 @@ impl Keeper {
 impl Memberlist {
     /// Some addresses are due.
     pub(crate) fn on_keeper_tick<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &D) {
+        let Some(settings) = &cx.params.seed_keeper else {
+            return;
+        };
+        let others = self.members.live_others();
         let due = |(addr, kept): (&SocketAddr, &Kept)| (kept.due? <= cx.now).then_some(*addr);
         let due: Vec<SocketAddr> = self.keeper.kept.iter().filter_map(due).collect();
         for addr in due {
@@ -150,6 +159,9 @@ impl Memberlist {
                     self.keeper.kept.remove(&addr);
                 }
                 Who::Seed if is_with_us => {}
+                Who::Seed | Who::Dead(..) if is_for_others(cx.rng, others) => {
+                    kept.set_due(cx.rng, cx.now, settings);
+                }
                 Who::Seed | Who::Dead(..) => {
                     cx.stats.rejoins_tried += 1;
                     self.dial_push_pull(cx, addr, PushPullReason::Rejoin);
@@ -158,4 +170,9 @@ impl Memberlist {
         }
         self.keeper.arm(cx);
     }
+}
+
+/// Whether a try is left to so many others.
+fn is_for_others(rng: &mut Rng, others: usize) -> bool {
+    others > TRIES && rng.index(others) >= TRIES
 }

@@ -46,6 +46,22 @@ fn the_dead_are_tried_less_and_less_often_but_for_ever() {
     assert!(when.len() >= 60, "{}", when.len());
 }
 
+/// However large the cluster is.
+#[test]
+fn only_some_try_at_a_time() {
+    let mut cluster = Cluster::joined(3, 20, lan);
+    cluster.kill(19);
+    cluster.run(secs(60));
+    let tried = |cluster: &Cluster| -> u64 {
+        (0..19).map(|at| cluster.node(at).stats().rejoins_tried).sum()
+    };
+    let before = tried(&cluster);
+    assert!((4..=40).contains(&before), "seven rounds in a minute: {before}");
+    cluster.run(secs(300));
+    let later = tried(&cluster) - before;
+    assert!((10..=50).contains(&later), "some seven rounds in five minutes: {later}");
+}
+
 #[test]
 fn halves_that_forgot_each_other_long_ago_become_one() {
     let forgetful = |node| {
