@@ -207,7 +207,10 @@ mod tests {
         assert_eq!(of(&format!("[\n\"{RED}\",\n7]")), "line 3: it is not a list of strings");
         assert_eq!(of("[]"), "it has no keys");
         let short = format!("[\n  \"{RED}\",\n  \"c2hvcnQ=\"\n]");
-        assert_eq!(of(&short), "line 3: key 2: a key of 5 bytes is not 16, 24 or 32 bytes long");
+        assert_eq!(
+            of(&short),
+            "line 3: key 2: a key of 5 bytes is not 16, 24 or 32 bytes long; as text it is base64, see `serf keygen`"
+        );
         assert_eq!(of("[\"\\\"\",\n\"\"]"), "line 1: key 1: key is not base64: invalid byte at 0");
         let text = format!("[\"{RED}\", \"{BLUE}\",\n\n\"{BLUE}\", \"no!!\"]");
         assert_eq!(of(&text), "line 3: key 4: key is not base64: invalid byte at 2");

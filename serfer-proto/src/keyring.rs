@@ -29,7 +29,9 @@ pub struct Fingerprint([u8; 4]);
 pub enum SecretKeyError {
     /// Keys are 16, 24 or 32 bytes long. `serf keygen` and `head -c32 /dev/urandom | base64` make
     /// good ones.
-    #[error("a key of {len} bytes is not 16, 24 or 32 bytes long")]
+    #[error(
+        "a key of {len} bytes is not 16, 24 or 32 bytes long; as text it is base64, see `serf keygen`"
+    )]
     Length {
         /// The length found.
         len: usize,
@@ -245,7 +247,10 @@ mod tests {
         let error = SecretKey::from_base64("not base64!").unwrap_err().to_string();
         assert_eq!(error, "key is not base64: invalid byte at 3");
         let error = SecretKey::from_base64("c2hvcnQ=").unwrap_err().to_string();
-        assert_eq!(error, "a key of 5 bytes is not 16, 24 or 32 bytes long");
+        assert_eq!(
+            error,
+            "a key of 5 bytes is not 16, 24 or 32 bytes long; as text it is base64, see `serf keygen`"
+        );
     }
 
     #[test]

@@ -337,7 +337,10 @@ fn keys_are_read_in_order_but_never_written_or_shown() {
 fn a_wrong_key_is_not_shown() {
     for (value, reason) in [
         (format!("\"{KEY}\""), "keys: expected a list of keys in base64, found text"),
-        (format!("[\"{}\"]", &KEY[..8]), "keys: a key of 6 bytes is not 16, 24 or 32 bytes long"),
+        (
+            format!("[\"{}\"]", &KEY[..8]),
+            "keys: a key of 6 bytes is not 16, 24 or 32 bytes long; as text it is base64, see `serf keygen`",
+        ),
         (format!("[\"{KEY}=\"]"), "keys: key is not base64: invalid byte at 22"),
     ] {
         let refused = refusal(&format!("keys = {value}"));

@@ -106,7 +106,10 @@ fn parts_of_a_configuration_that_are_wrong_cannot_be_made() {
     let label = Label::new([b'x'; 256]).unwrap_err().to_string();
     assert_eq!(label, "label of 256 bytes is not 1 to 255 bytes long");
     let key = SecretKey::new(&[0; 31]).unwrap_err().to_string();
-    assert_eq!(key, "a key of 31 bytes is not 16, 24 or 32 bytes long");
+    assert_eq!(
+        key,
+        "a key of 31 bytes is not 16, 24 or 32 bytes long; as text it is base64, see `serf keygen`"
+    );
 }
 
 #[test]
