@@ -226,10 +226,13 @@ pub struct RejoinDone {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinFailure {
-    /// Nothing there accepts connections, or it closed ours without an answer. A node with another
-    /// label does that too.
-    #[error("connection refused or closed")]
+    /// Nothing there accepts connections, or there is no way to it.
+    #[error("cannot connect")]
     Unreachable,
+    /// It accepted our connection and closed it before its answer was complete. Nodes with another label
+    /// do that, nodes that already serve too many, and whatever is no serf at all.
+    #[error("closed without an answer: it has another label, no room, or is no serf node")]
+    Unanswered,
     /// There was no complete answer in time.
     #[error("no answer in time")]
     TimedOut,

@@ -312,7 +312,11 @@ impl Memberlist {
         if end == StreamEnd::Eof {
             cx.out.push(Output::Abort { stream });
         }
-        self.give_up(cx, up, exchange, JoinFailure::Unreachable);
+        let failure = match exchange.phase {
+            Phase::Dialling(_) => JoinFailure::Unreachable,
+            Phase::Awaiting(..) | Phase::Serving(_) | Phase::Closing => JoinFailure::Unanswered,
+        };
+        self.give_up(cx, up, exchange, failure);
     }
 
     /// The stream took too long.
@@ -342,8 +346,15 @@ impl Memberlist {
                 self.on_push_pull_done(cx, up, exchange.peer, reason, Err(failure));
             }
             // A connection without a word is somebody's health check.
-            Phase::Serving(reader) if !reader.is_empty() || failure == JoinFailure::TimedOut => {
-                cx.dropped(DropReason::Incomplete, exchange.peer, &failure);
+            Phase::Serving(_) if failure == JoinFailure::TimedOut => {
+                cx.dropped(DropReason::Incomplete, exchange.peer, &"the rest did not come in time");
+            }
+            Phase::Serving(reader) if !reader.is_empty() => {
+                cx.dropped(
+                    DropReason::Incomplete,
+                    exchange.peer,
+                    &"the stream ended before the rest came",
+                );
             }
             Phase::Serving(_)
             | Phase::Dialling(Request::Ping { .. })

@@ -85,7 +85,10 @@ fn an_answer_that_stops_in_the_middle_ends_a_join() {
         let state = push_pull(true, &[], None);
         data(&mut solo, stream, &state[..state.len() - 1]);
         end(&mut solo, stream, how);
-        assert_eq!(failure(&solo).as_deref(), Some("connection refused or closed"));
+        assert_eq!(
+            failure(&solo).as_deref(),
+            Some("closed without an answer: it has another label, no room, or is no serf node")
+        );
         assert_eq!(solo.aborted.len(), usize::from(how == StreamEnd::Eof));
     }
 }

@@ -173,7 +173,8 @@ fn a_node_with_another_label_is_refused_without_a_word() {
         |label: &'static str| move |config: Config| config.label(Label::new(label).unwrap());
     let unlabelled = |config: Config| config;
     let expected = Refused {
-        why: "connection refused or closed".to_owned(),
+        why: "closed without an answer: it has another label, no room, or is no serf node"
+            .to_owned(),
         there: vec![(DropReason::Label, 1)],
         here: vec![],
     };
@@ -188,7 +189,8 @@ fn a_node_with_our_key_and_another_label_is_refused_without_a_word() {
         move |config: Config| keyed(config.label(Label::new(label).unwrap()), &[1])
     };
     let expected = Refused {
-        why: "connection refused or closed".to_owned(),
+        why: "closed without an answer: it has another label, no room, or is no serf node"
+            .to_owned(),
         there: vec![(DropReason::Label, 1)],
         here: vec![],
     };

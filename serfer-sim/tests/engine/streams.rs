@@ -39,7 +39,7 @@ fn a_stream_that_breaks_is_gone_for_both() {
     let broken = join(|sim, _, _| {
         sim.network().streams().reset(1.0);
     });
-    assert_eq!(broken, Err(JoinFailure::Unreachable));
+    assert_eq!(broken, Err(JoinFailure::Unanswered));
 }
 
 #[test]
