@@ -9,7 +9,7 @@ use crate::link::{Checksum, Link};
 use crate::output::{Outbox, Output};
 use crate::params::Params;
 use crate::rng::Rng;
-use crate::stats::{DropReason, Stats};
+use crate::stats::{DropReason, Stats, is_notable};
 use crate::timers::{Timer, Timers};
 
 /// What both layers share. Owned by the endpoint and lent out as a [`Cx`].
@@ -107,14 +107,20 @@ impl Cx<'_> {
         }
     }
 
-    /// Counts and traces something received that is not used.
+    /// Counts and traces something received that is not used; now and then for an operator to see, if a
+    /// setting can be the reason.
     pub(crate) fn dropped(
         &mut self,
         reason: DropReason,
         from: SocketAddr,
         why: &dyn std::fmt::Display,
     ) {
-        self.stats.dropped.count(reason);
-        tracing::debug!(target: "serfer::wire", ?reason, %from, %why, "dropped");
+        let count = self.stats.dropped.count(reason);
+        match reason.advice() {
+            Some(advice) if is_notable(count) => {
+                tracing::warn!(target: "serfer::wire", ?reason, %from, %why, count, "dropped: {advice}");
+            }
+            _ => tracing::debug!(target: "serfer::wire", ?reason, %from, %why, "dropped"),
+        }
     }
 }

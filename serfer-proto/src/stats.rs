@@ -197,6 +197,50 @@ impl DropReason {
     }
 }
 
+impl DropReason {
+    /// What to do about it, where that is a matter of settings and not of the internet's noise.
+    pub(crate) const fn advice(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Label => "the sender has another label; all nodes of a cluster need the same",
+            Self::Undecryptable => {
+                "none of our keys opens it; each node's first key must be among the keys of all others"
+            }
+            Self::RefusedPlaintext => {
+                "it is not sealed, but we have a key; give the sender one, too"
+            }
+            Self::RefusedSealed => "it is sealed, but we have no key; give us the sender's",
+            Self::Versions => "its protocol versions do not fit ours",
+            Self::Network => "the address is outside the networks that we allow",
+            Self::Full => "it exceeds one of our `Limits`; raise it if the cluster needs that",
+            Self::NameInUse => "two nodes have the same name; give each its own",
+            Self::Misaddressed => {
+                "it is meant for another node; one of us advertises a wrong address"
+            }
+            Self::StrangeAnswerAddress => {
+                "no member has the address to answer to; the sender may advertise a wrong one"
+            }
+            Self::Checksum
+            | Self::Malformed
+            | Self::Oversized
+            | Self::UnknownType
+            | Self::Name
+            | Self::Address
+            | Self::Vetoed
+            | Self::OutOfReach
+            | Self::Stranger
+            | Self::Coordinate
+            | Self::TooOften
+            | Self::Incomplete => return None,
+        })
+    }
+}
+
+/// Whether what happens for the `count`th time is worth the attention of an operator: the first,
+/// tenth, hundredth time and so on, so that a flood of it does not flood a log.
+pub(crate) fn is_notable(count: u64) -> bool {
+    count.checked_ilog10().is_some_and(|zeros| 10_u64.pow(zeros) == count)
+}
+
 impl From<DecodeError> for DropReason {
     fn from(error: DecodeError) -> Self {
         match error {
@@ -240,8 +284,11 @@ impl Drops {
         self.0.iter().sum()
     }
 
-    pub(crate) fn count(&mut self, reason: DropReason) {
-        self.0[reason as usize] += 1;
+    /// Counts one more, and says how many that makes.
+    pub(crate) fn count(&mut self, reason: DropReason) -> u64 {
+        let count = &mut self.0[reason as usize];
+        *count += 1;
+        *count
     }
 }
 
@@ -274,5 +321,12 @@ mod tests {
         }
         assert!(drops.iter().zip(1..).all(|((_, count), n)| count == n));
         assert_eq!(drops[DropReason::Undecryptable], 2);
+    }
+
+    #[test]
+    fn the_first_the_tenth_and_the_hundredth_time_are_notable() {
+        let notable: Vec<u64> = (0..=1000).filter(|count| is_notable(*count)).collect();
+        assert_eq!(notable, [1, 10, 100, 1000]);
+        assert!(!is_notable(u64::MAX));
     }
 }

@@ -18,7 +18,7 @@ use crate::config::Probe as Settings;
 use crate::context::Cx;
 use crate::member::{Member, Node, Status};
 use crate::rng::Rng;
-use crate::stats::DropReason;
+use crate::stats::{DropReason, is_notable};
 use crate::table::Key;
 use crate::timers::Timer;
 use crate::wire::message::{
@@ -41,6 +41,8 @@ pub(super) struct Prober {
     distress: Distress,
     /// Pings for others, by our number.
     relayed: BTreeMap<u32, Relayed>,
+    /// How often a member has answered a probe over a stream only.
+    deaf: u64,
 }
 
 /// The probe going on.
@@ -74,6 +76,7 @@ impl Prober {
             distress: Distress::default(),
             last_seq: rng.u32(),
             relayed: BTreeMap::new(),
+            deaf: 0,
         }
     }
 
@@ -256,11 +259,11 @@ impl Memberlist {
             return;
         };
         if probe.stream_acked {
-            if let Some(peer) = self.members.get(probe.target) {
-                let (name, addr) = (&peer.node.name, peer.node.addr());
-                tracing::warn!(target: "serfer::swim", %name, %addr, "answers over streams but not to datagrams");
+            let (target, healthy) = (probe.target, !probe.send_failed);
+            self.prober.deaf += 1;
+            if let Some(peer) = self.members.get(target) {
+                trace_deaf(&peer.node, self.prober.deaf, cx.params.advertise);
             }
-            let healthy = !probe.send_failed;
             return self.end_probe(cx, up, healthy);
         }
         cx.stats.probes_failed += 1;
@@ -405,6 +408,16 @@ fn may_ping_by_stream(cx: &Cx<'_>, node: &Arc<Node>) -> bool {
         |may: &dyn Fn(&Member) -> bool| may(&Member { node: node.clone(), status: Status::Alive });
     let may = cx.params.questions.ping_by_stream.as_deref();
     cx.params.probe.stream_fallback && may.is_none_or(|may| ask(may))
+}
+
+/// A member answers over streams only, for the `count`th time that one does.
+fn trace_deaf(node: &Node, count: u64, advertised: SocketAddr) {
+    let (name, addr) = (&node.name, node.addr());
+    if is_notable(count) {
+        tracing::warn!(target: "serfer::swim", %name, %addr, %advertised, count, "answers over streams but not to datagrams: UDP is blocked, or what we advertise is not our address");
+    } else {
+        tracing::debug!(target: "serfer::swim", %name, %addr, "answers over streams but not to datagrams");
+    }
 }
 
 /// Whether a ping means us: it names us or, from very old nodes, nobody.

@@ -44,10 +44,10 @@ impl Vote {
     pub(super) fn close(&self, cx: &mut Cx<'_>) {
         let Self { responses, ours } = *self;
         if !self.is_lost() {
-            tracing::info!(target: "serfer::members", ours, responses, "name conflict: we stay");
+            tracing::info!(target: "serfer::members", ours, responses, "name conflict: we keep our name");
             return;
         }
-        tracing::warn!(target: "serfer::members", ours, responses, "name conflict: the name is somebody else's");
+        tracing::warn!(target: "serfer::members", ours, responses, "name conflict: we lose our name and are to shut down; give each node a name of its own");
         cx.emit(Event::ShutdownWanted(ShutdownReason::NameTaken { ours, responses }));
     }
 

@@ -459,7 +459,7 @@ impl Delegate for Serf {
         let Some(existing) = self.member(&existing.name).cloned() else {
             return;
         };
-        tracing::warn!(target: "serfer::members", name = existing.name(), addr = %existing.addr(), %other, "name conflict");
+        tracing::warn!(target: "serfer::members", name = existing.name(), addr = %existing.addr(), %other, "name conflict: two nodes have this name");
         let is_ours = *existing.name() == *cx.params.name;
         if !is_ours {
             self.contenders.note(existing.name(), other);
