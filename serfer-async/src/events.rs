@@ -26,6 +26,11 @@ pub struct Events {
 }
 
 impl Events {
+    /// How many events were dropped since the last one was read.
+    pub(crate) fn lag(&self) -> Arc<AtomicU64> {
+        self.lagged.clone()
+    }
+
     /// The next event; `None` once the node is shut down.
     pub async fn next(&mut self) -> Option<Result<Event, Lagged>> {
         StreamExt::next(self).await

@@ -14,6 +14,9 @@ use super::route::{CONCURRENCY, Route, WAITING};
 use crate::shared::Shared;
 use crate::tasks::Tasks;
 
+/// A handler that has no timeout and takes longer than this may have got stuck.
+const LONG: Duration = Duration::from_secs(30);
+
 /// A handler with what its route says.
 pub(super) struct Handler<T, A> {
     call: Box<dyn Fn(T) -> Work<A> + Send + Sync>,
@@ -77,7 +80,7 @@ impl<T, A: Send + 'static> Handler<T, A> {
                 tracing::error!(target: "serfer::router", event = name, %failure, "handler failed");
             }
             // Whoever floods us with queries must not flood the log.
-            Failure::Full(_) if self.gate.refused.swap(true, Ordering::Relaxed) => {
+            Failure::Full(_) | Failure::Late if self.gate.refused.swap(true, Ordering::Relaxed) => {
                 tracing::debug!(target: "serfer::router", event = name, %failure, "handler failed");
             }
             _ => tracing::warn!(target: "serfer::router", event = name, %failure, "handler failed"),
@@ -113,7 +116,7 @@ impl<T, A: Send + 'static> Handler<T, A> {
         let limited = async {
             let until = timeout.and_then(|timeout| shared.now().checked_add(timeout));
             let (Some(timeout), Some(until)) = (timeout, until) else {
-                return work.await;
+                return future::or(work, watch(call)).await;
             };
             let time_is_up = async {
                 tasks.sleep_until(until).await;
@@ -126,6 +129,15 @@ impl<T, A: Send + 'static> Handler<T, A> {
             Err(panic) => Err(Failure::Panicked(message(&*panic))),
         }
     }
+}
+
+/// Says so if a handler that may take as long as it likes takes very long; never ends.
+async fn watch<T>(call: &Call<'_>) -> T {
+    if let Some(until) = call.shared.now().checked_add(LONG) {
+        call.shared.tasks.sleep_until(until).await;
+        tracing::warn!(target: "serfer::router", event = call.name, after = ?LONG, "a handler is still running; if it may hang, give its route a timeout");
+    }
+    future::pending().await
 }
 
 /// What a panic said.

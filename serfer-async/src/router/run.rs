@@ -6,6 +6,7 @@
 //! goes on.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serfer_proto::{Event, Query};
 
@@ -21,6 +22,7 @@ impl Router {
         let router = Arc::new(self);
         let mut in_order = Subscribers::default();
         let ordered = in_order.subscribe(buffer);
+        let (lag, mut was_behind) = (ordered.lag(), false);
         shared.tasks.spawn_handler(router.clone().run_in_order(ordered, shared.clone()));
         while let Some(event) = events.next().await {
             let event = match event {
@@ -38,6 +40,12 @@ impl Router {
                 }
             }
             in_order.publish(&event);
+            // It may never come to read how many it has lost.
+            let is_behind = lag.load(Ordering::Relaxed) > 0;
+            if is_behind && !was_behind {
+                tracing::warn!(target: "serfer::router", event = &*name_of(&event), waiting = buffer, "a handler takes so long that the oldest of the events behind it are lost");
+            }
+            was_behind = is_behind;
         }
     }
 

@@ -415,6 +415,33 @@ fn handlers_that_do_not_keep_up_lose_the_oldest_events() {
 }
 
 #[test]
+fn a_handler_that_never_ends_is_told_of() {
+    let never = |_| std::future::pending::<()>();
+    let router = Router::new()
+        .user_event("stuck", never)
+        .query(Route::new("q").concurrency(1), |_| std::future::pending::<()>());
+    let node = Alone::with_buffer(router, 2);
+    let log = traced(|| {
+        node.event("stuck");
+        node.pass(29 * SECOND);
+    });
+    assert!(!log.contains("WARN"), "{log}");
+    let log = traced(|| {
+        node.pass(SECOND);
+        node.pass(SECOND);
+    });
+    assert_eq!(log.matches("still running").count(), 1, "{log}");
+    let log = traced(|| ["1", "2", "3", "4", "5"].iter().for_each(|name| node.event(name)));
+    assert_eq!(log.matches("WARN").count(), 1, "that events are lost, once: {log}");
+    let log = traced(|| {
+        let _asked = [(); 5].map(|()| node.ask("q"));
+        node.pass(11 * SECOND);
+    });
+    assert_eq!(log.matches("not its turn").count(), 4, "{log}");
+    assert_eq!(log.matches("WARN").count(), 1, "four late queries are no four warnings: {log}");
+}
+
+#[test]
 fn a_route_that_cannot_work_is_told_of_before_anything_starts() {
     let fault = |router: Router| router.check().unwrap_err().to_string();
     assert_eq!(Router::new().query("a*", |_| ()).check(), Ok(()));
