@@ -21,6 +21,13 @@ pub type MaybeAnswer = Option<Bytes>;
 /// | `&'static str`, `String`, `Vec<u8>`, `Bytes`, … | | the answer |
 /// | `Option` of one of these | | the answer, or none |
 /// | `Result` of one of these | done, or failed, which is traced | the same, or failed: traced, no answer |
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot return `{Self}`",
+    note = "a handler of events returns `()`, a handler of queries `()`, a `&'static str`, a `String`, \
+            `Vec<u8>` or `Bytes`, or an `Option` of one of them",
+    note = "either may return a `Result` of those whose error is `Display`, or be async and return any \
+            of this in the end"
+)]
 pub trait IntoAnswer<A = MaybeAnswer> {
     /// The answer, or why there is none.
     ///
@@ -72,6 +79,14 @@ bytes_answer!(String, Vec<u8>, Bytes, &'static [u8]);
 
 /// What a handler returns at once: a future that ends in an answer, the answer itself, or something
 /// that is yet to be called.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot return `{Self}`",
+    label = "this handler",
+    note = "a handler of events returns `()`; a handler of queries returns `()`, a `&'static str`, `String`, \
+            `Vec<u8>` or `Bytes`, or an `Option` of one of these",
+    note = "either may return a `Result` of these with an error that is `Display`, and either may be async: \
+            then its future has to be `Send + 'static`"
+)]
 pub trait Reaction<A, Way> {
     /// What is to be done for the answer.
     fn into_work(self) -> Work<A>;
