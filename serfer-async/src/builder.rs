@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_lite::future;
@@ -240,7 +241,10 @@ impl<R: Runtime> Builder<R> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
             .map_err(|error| Error::System { what: "randomness", source: error.into() })?;
+        let keys = config.keys().map_or(0, |ring| ring.keys().count());
         let endpoint = Endpoint::new(config, seed, self.runtime.now())?;
+        let seeds = options.join.len();
+        tracing::info!(target: "serfer::runtime", %bound, %advertise, keys, seeds, "node starts");
         if let Some((path, ring)) = to_create {
             self.runtime.unblock(move || keyring_file::create(&path, &ring)).await?;
         }
@@ -273,14 +277,46 @@ impl<R: Runtime> Builder<R> {
         Ok(serfer)
     }
 
-    /// Starts the node and waits until it has left or is shut down.
+    /// Starts the node and waits until it is shut down. As nobody has a handle then, it only does that by
+    /// itself, when it loses its name to another node. To leave in good order when the program ends, use
+    /// [`run_until`](Self::run_until).
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// As [`start`](Self::start), and [`Error::ShutDown`] with the reason.
     pub async fn run(self) -> Result<(), Error> {
-        let serfer = self.start().await?;
-        serfer.wait().await;
-        Ok(())
+        self.run_until(future::pending::<()>()).await
+    }
+
+    /// Starts the node, waits for `until`, whatever that comes to, and then leaves in good order and shuts
+    /// down. If `until` is over before the node has started, nothing is left running either.
+    ///
+    /// ```no_run
+    /// # mod tokio { pub mod signal { pub async fn ctrl_c() {} } }
+    /// # async fn example<R: serfer_async::Runtime>(
+    /// #     builder: serfer_async::Builder<R>,
+    /// # ) -> Result<(), serfer_async::Error> {
+    /// builder.join(["seed.example"]).run_until(tokio::signal::ctrl_c()).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and [`Error::ShutDown`] if the node shuts itself down meanwhile.
+    pub async fn run_until(self, until: impl Future) -> Result<(), Error> {
+        let mut until = pin!(async { drop(until.await) });
+        let in_vain = async {
+            until.as_mut().await;
+            None
+        };
+        let starting = async { Some(self.start().await) };
+        let Some(started) = future::or(in_vain, starting).await else {
+            return Ok(());
+        };
+        let serfer = started?;
+        future::or(until, serfer.wait()).await;
+        // That it cannot leave means that it is shut down; why, is said in the end.
+        let _ = serfer.leave().await;
+        serfer.shutdown().await;
+        serfer.ending()
     }
 
     /// Takes what the snapshot has, if one is kept.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serfer_proto::{
     ConfigError, EventError, ForceLeaveError, JoinError, JoinFailure, KeyError, QueryError,
-    RespondError, RotationStopped, SecretKeyError, TagsError,
+    RespondError, RotationStopped, SecretKeyError, ShutdownReason, TagsError,
 };
 
 use crate::keyring_file::KeyringFileError;
@@ -29,7 +29,7 @@ pub enum Error {
     #[error(transparent)]
     Address(#[from] AddressError),
     /// Somebody else has the address or port, or this machine does not have the address.
-    #[error("cannot bind {addr}: {source}")]
+    #[error("cannot bind {addr}: {source}{}", advice(source))]
     Bind {
         /// What was to be bound.
         addr: SocketAddr,
@@ -60,7 +60,7 @@ pub enum Error {
     #[error("cannot join: {0}")]
     NobodyReached(SeedFailures),
     /// Fewer seeds were joined than [`JoinPolicy::Require`](crate::JoinPolicy::Require) asks for.
-    #[error("joined at {reached} addresses, {required} are required: {failures}")]
+    #[error("joined at {reached} addresses, but {required} are required{}", because(failures))]
     TooFewReached {
         /// How many addresses were reached.
         reached: usize,
@@ -99,9 +99,31 @@ pub enum Error {
     /// What an event URI says cannot be sent.
     #[error(transparent)]
     Uri(#[from] UriError),
+    /// The node shut itself down: give it a name of its own.
+    #[error("the node shut itself down: {0}")]
+    ShutDown(ShutdownReason),
     /// Start another node.
     #[error(transparent)]
     Closed(#[from] Closed),
+}
+
+/// What to do if an address cannot be bound.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; choose another port, or leave it out to get the next that is free"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "; bind to an address of this machine, and advertise the one that others are to use"
+        }
+        io::ErrorKind::PermissionDenied => "; choose a port above 1023",
+        _ => "",
+    }
+}
+
+/// What there is to say about seeds that failed, if any did.
+fn because(failures: &SeedFailures) -> String {
+    if failures.0.is_empty() { String::new() } else { format!(": {failures}") }
 }
 
 /// An address that does not parse or resolve.

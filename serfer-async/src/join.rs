@@ -95,8 +95,21 @@ pub(crate) struct Seeds<R> {
 }
 
 impl<R: Runtime> Seeds<R> {
-    /// Joins as the policy says.
+    /// Joins as the policy says. A seed may also be reached that is ourselves: that is how the first node of
+    /// many that have the same seeds starts.
     pub(crate) async fn join_first(&self, policy: JoinPolicy) -> Result<(), Error> {
+        self.join_as(policy).await?;
+        if self.is_alone()? {
+            tracing::info!(target: "serfer::join", seeds = ?self.seeds, "nobody else is there yet; the seeds are tried again");
+        }
+        Ok(())
+    }
+
+    fn is_alone(&self) -> Result<bool, Closed> {
+        self.shared.with(|state| state.endpoint.stats().members_alive <= 1)
+    }
+
+    async fn join_as(&self, policy: JoinPolicy) -> Result<(), Error> {
         match policy {
             JoinPolicy::BestEffort => match self.join().await {
                 Err(Error::NobodyReached(failures)) => {
@@ -134,8 +147,7 @@ impl<R: Runtime> Seeds<R> {
         let mut backoff = ALONE;
         loop {
             self.runtime.sleep_until(self.runtime.now() + backoff.pause()).await;
-            let is_alone = self.shared.with(|state| state.endpoint.stats().members_alive <= 1);
-            match is_alone {
+            match self.is_alone() {
                 Ok(true) => {}
                 Ok(false) => {
                     backoff = ALONE;

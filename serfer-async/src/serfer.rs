@@ -43,7 +43,7 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.shared.close();
+        self.shared.close("its last handle was dropped");
     }
 }
 
@@ -308,7 +308,14 @@ impl Serfer {
         Ok(report)
     }
 
-    /// Waits until the node has left or is shut down.
+    /// Whether the node has not shut itself down.
+    pub(crate) fn ending(&self) -> Result<(), Error> {
+        let reason = self.inner.shared.with(|state| state.shutdown_reason)?;
+        reason.map_or(Ok(()), |reason| Err(Error::ShutDown(reason)))
+    }
+
+    /// Waits until the node has left or is shut down, by whomever. If it shut itself down, the last event of
+    /// [`events`](Self::events), [`Event::ShutdownWanted`](serfer_proto::Event::ShutdownWanted), says why.
     pub async fn wait(&self) {
         let shared = &self.inner.shared;
         let Ok(left) = shared.with(crate::shared::State::wait_until_left) else {
@@ -323,7 +330,7 @@ impl Serfer {
     /// Stops the node, without leaving, and waits until its tasks and its thread have ended, its sockets are
     /// closed and all that was to be stored is on the disk, however long that takes. To shut down again does nothing.
     pub async fn shutdown(&self) {
-        self.inner.shared.close();
+        self.inner.shared.close("it was told to");
         self.inner.over.wait().await;
     }
 

@@ -17,8 +17,8 @@ use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
 use serfer_proto::{
-    Endpoint, Event, JoinDone, JoinId, KeyReport, LeaveReport, Output, QueryId, StoredFile,
-    StreamEnd, StreamId,
+    Endpoint, Event, JoinDone, JoinId, KeyReport, LeaveReport, Output, QueryId, ShutdownReason,
+    StoredFile, StreamEnd, StreamId,
 };
 
 use crate::events::Subscribers;
@@ -56,6 +56,8 @@ pub(crate) struct State {
     /// How we left, if we have, and who waits for that.
     left: Option<LeaveReport>,
     leaving: Vec<Sender<LeaveReport>>,
+    /// Why we shut ourselves down, if we have.
+    pub(crate) shutdown_reason: Option<ShutdownReason>,
     pub(crate) subscribers: Subscribers,
     pub(crate) backlog: Backlog,
     pub(crate) watchers: Watchers,
@@ -82,6 +84,7 @@ impl Shared {
             rotation: None,
             left: None,
             leaving: Vec::new(),
+            shutdown_reason: None,
             subscribers,
             backlog: Backlog::new(store),
             watchers: Watchers::default(),
@@ -127,10 +130,13 @@ impl Shared {
         let _ = self.with(|state| f(&mut state.endpoint, now));
     }
 
-    /// Ends everything. Handles stay readable.
-    pub(crate) fn close(&self) {
+    /// Ends everything, for whatever reason. Handles stay readable.
+    pub(crate) fn close(&self, why: &str) {
         let _within = self.tasks.span.enter();
-        self.tasks.stop();
+        if self.tasks.stop() {
+            let left = self.with(|state| state.left.is_some()).unwrap_or_default();
+            tracing::info!(target: "serfer::runtime", why, left, "node shuts down");
+        }
         let now = (self.clock)();
         let readers = self.with(|state| {
             // Events that were held back are the last ones, and so is what goes into the snapshot;
@@ -172,7 +178,7 @@ impl Vital {
 
 impl Drop for Vital {
     fn drop(&mut self) {
-        self.0.close();
+        self.0.close("it lost its name, or a runtime that it needs has ended");
     }
 }
 
@@ -199,8 +205,9 @@ impl State {
                         return Todo::TellOfOverflow(file, overflow);
                     }
                 }
-                Output::Event(event @ Event::ShutdownWanted(_)) => {
-                    self.subscribers.publish(&event);
+                Output::Event(Event::ShutdownWanted(reason)) => {
+                    self.shutdown_reason = Some(reason);
+                    self.subscribers.publish(&Event::ShutdownWanted(reason));
                     return Todo::Close;
                 }
                 Output::Event(event) => self.dispatch(event),

@@ -134,10 +134,11 @@ impl Tasks {
         result.recv().await.ok()
     }
 
-    /// Ends all tasks at their next step.
-    pub(crate) fn stop(&self) {
-        self.stop.close();
+    /// Ends all tasks at their next step; says whether nobody has done so before.
+    pub(crate) fn stop(&self) -> bool {
+        let is_first = self.stop.close();
         self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        is_first
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -161,6 +162,7 @@ impl Tasks {
 mod tests {
     use crate::router::{Router, blocking};
     use crate::testing::{Alone, traced};
+    use std::net::SocketAddr;
 
     #[test]
     fn whatever_a_node_traces_is_in_its_span() {
@@ -183,6 +185,23 @@ mod tests {
         }
         for line in log.lines() {
             assert!(line.contains(" serfer{node=alone}: "), "{line}");
+        }
+    }
+
+    #[test]
+    fn that_others_have_other_settings_is_a_warning_now_and_then() {
+        let node = Alone::with(Router::new());
+        let from = SocketAddr::from(([127, 0, 0, 1], 7947));
+        let log = traced(|| {
+            for _ in 0..20 {
+                let mut labelled = *b"\xf4\x04blue\x00";
+                node.shared.drive(|node, now| node.handle_datagram(now, from, &mut labelled));
+            }
+        });
+        let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+        assert_eq!(warnings.len(), 2, "the first and the tenth: {log}");
+        for part in ["has another label", "from=127.0.0.1:7947"] {
+            assert!(warnings.iter().all(|line| line.contains(part)), "{part}: {log}");
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
+use smol::channel::bounded;
+
 use super::adapter::{
-    Coalescing, Config, Delivery, Error, Event, Label, MemberChange, Options, SeedFailure, Serfer,
-    Tags,
+    Coalescing, Config, Delivery, Error, Event, JoinPolicy, Label, MemberChange, Options,
+    SeedFailure, Serfer, Tags,
 };
-use super::{addr, builder, configured, own_ip, run, start, start_joined, until};
+use super::{addr, builder, configured, own_ip, run, spawn, start, start_joined, until};
 
 #[test]
 fn a_node_shut_down_leaves_its_port_free_at_once() {
@@ -34,6 +36,41 @@ fn a_node_whose_last_handle_is_dropped_is_shut_down() {
         assert!(UdpSocket::bind(&addr).is_err(), "a clone keeps it going");
         drop(clone);
         until("the port is free", || UdpSocket::bind(&addr).is_ok()).await;
+    });
+}
+
+#[test]
+fn a_node_that_runs_until_it_is_told_to_stop_leaves_in_good_order() {
+    run(async {
+        let a = start("a").await;
+        let (stop, stopped) = bounded::<()>(1);
+        let b = builder("b").join([addr(&a)]);
+        let running = spawn(b.run_until(async move { stopped.recv().await }));
+        until("b is there", || a.members().len() == 2).await;
+        let mut events = a.events();
+        stop.close();
+        loop {
+            let Some(Ok(Event::Member(event))) = events.next().await else {
+                panic!("a goes on");
+            };
+            assert_ne!(event.change, MemberChange::Failed);
+            if event.change == MemberChange::Leave {
+                break;
+            }
+        }
+        running.recv().await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_node_that_is_told_to_stop_before_it_has_joined_leaves_nothing_running() {
+    run(async {
+        let [nobody, own] = [own_ip(), own_ip()].map(|ip| SocketAddr::new(ip, 7946));
+        let patience = JoinPolicy::Retry { first: Duration::from_secs(9), longest: Duration::MAX };
+        let node = builder("a").bind(own.to_string()).join([nobody.to_string()]);
+        let stop = async { until("it has started", || UdpSocket::bind(own).is_err()).await };
+        node.join_policy(patience).run_until(stop).await.unwrap();
+        until("the port is free", || UdpSocket::bind(own).is_ok()).await;
     });
 }
 
@@ -137,6 +174,12 @@ fn wrong_settings_are_named() {
         assert!(error.contains("\"no-such-host.invalid\" does not resolve"), "{error}");
         let error = builder("a").bind("192.0.2.1:7946").start().await.unwrap_err().to_string();
         assert!(error.starts_with("cannot bind 192.0.2.1:7946: "), "{error}");
+        assert!(
+            error.ends_with(
+                "; bind to an address of this machine, and advertise the one that others are to use"
+            ),
+            "{error}"
+        );
         let error = builder("a").advertise("0.0.0.0").start().await.unwrap_err().to_string();
         assert!(error.contains("is not an address that others can reach"), "{error}");
         let error = builder("").start().await.unwrap_err().to_string();
@@ -144,7 +187,10 @@ fn wrong_settings_are_named() {
         let error = builder(&"x".repeat(129)).start().await.unwrap_err().to_string();
         assert!(error.ends_with("of 129 bytes is longer than 128 bytes"), "{error}");
         let error = builder("a").key("c2hvcnQ=").unwrap_err().to_string();
-        assert_eq!(error, "a key of 5 bytes is not 16, 24 or 32 bytes long");
+        assert_eq!(
+            error,
+            "a key of 5 bytes is not 16, 24 or 32 bytes long; as text it is base64, see `serf keygen`"
+        );
         let error = Label::new("x".repeat(256)).unwrap_err().to_string();
         assert_eq!(error, "label of 256 bytes is not 1 to 255 bytes long");
     });

@@ -117,6 +117,9 @@ fn of_two_nodes_of_one_name_the_newcomer_says_so_and_shuts_down() {
         assert!(matches!(twin.user_event("e", ""), Err(Error::Closed(_))));
         twin.wait().await;
         a.user_event("e", "").unwrap();
+
+        let ended = builder("a").join([addr(&b)]).run().await.unwrap_err();
+        assert_eq!(ended.to_string(), format!("the node shut itself down: {why}"));
     });
 }
 

@@ -135,7 +135,7 @@ fn the_last_numbers_are_handed_out_when_all_is_stored_after_the_shutdown() {
         assert_eq!(sent(), 0);
         node.event("deploy");
         assert_eq!(sent(), 0);
-        node.shared.close();
+        node.shared.close("the test is over");
         node.settle();
         assert_eq!(sent(), 1);
     });
