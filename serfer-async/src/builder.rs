@@ -242,9 +242,9 @@ impl<R: Runtime> Builder<R> {
         getrandom::fill(&mut seed)
             .map_err(|error| Error::System { what: "randomness", source: error.into() })?;
         let keys = config.keys().map_or(0, |ring| ring.keys().count());
-        let endpoint = Endpoint::new(config, seed, self.runtime.now())?;
         let seeds = options.join.len();
         tracing::info!(target: "serfer::runtime", %bound, %advertise, keys, seeds, "node starts");
+        let endpoint = Endpoint::new(config, seed, self.runtime.now())?;
         if let Some((path, ring)) = to_create {
             self.runtime.unblock(move || keyring_file::create(&path, &ring)).await?;
         }
@@ -271,7 +271,10 @@ impl<R: Runtime> Builder<R> {
         if !options.join.is_empty() {
             let (runtime, seeds, replay) = (self.runtime, options.join, options.replay);
             let seeds = Seeds { runtime, shared: shared.clone(), finder, seeds, replay };
-            seeds.join_first(options.join_policy).await?;
+            if let Err(error) = seeds.join_first(options.join_policy).await {
+                shared.close("it could not join");
+                return Err(error);
+            }
             shared.tasks.spawn(seeds.watch());
         }
         Ok(serfer)

@@ -14,21 +14,23 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use async_signal::{Signal, Signals};
-use clap::Parser;
-use common::{Flags, join, run};
+use common::{Flags, members, run};
 use handlers::report;
-use serfer_smol::{MemberChange, Router, Serfer};
+use serfer_smol::{Router, Serfer};
 use smol::Timer;
 use smol::future::or;
 use smol::stream::StreamExt;
+
+const ABOUT: &str =
+    "A node that sends the user event `useless` every two seconds, and asks every five how all are";
 
 fn main() -> ExitCode {
     smol::block_on(run(guardian()))
 }
 
 async fn guardian() -> Result<(), Box<dyn Error>> {
-    let router = Router::new().member(MemberChange::Join, join);
-    let serf = Flags::parse().apply(serfer_smol::builder)?.router(router).start().await?;
+    let router = Router::new().members(members);
+    let serf = Flags::parse_for(ABOUT).apply(serfer_smol::builder)?.router(router).start().await?;
     println!("Starting guardian on {}", serf.local_member()?.addr());
 
     let mut signals = Signals::new([Signal::Int])?;
@@ -37,7 +39,7 @@ async fn guardian() -> Result<(), Box<dyn Error>> {
         Ok(())
     };
     or(stopped, or(send(&serf), ask(&serf))).await?;
-    serf.leave().await?;
+    println!("Left: {}", serf.leave().await?);
     serf.shutdown().await;
     Ok(())
 }

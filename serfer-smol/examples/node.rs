@@ -1,4 +1,4 @@
-//! A node that shows who joins, prints the user event `useless` and answers the query `status`.
+//! A node that shows who comes and goes, prints the user event `useless` and answers the query `status`.
 //!
 //! ```text
 //! cargo run --release -p serfer-smol --example node -- --join 192.168.0.1:7946
@@ -13,25 +13,25 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use async_signal::{Signal, Signals};
-use clap::Parser;
-use common::{Flags, join, run};
+use common::{Flags, members, run};
 use handlers::{status, useless};
-use serfer_smol::{MemberChange, Router};
+use serfer_smol::Router;
 use smol::stream::StreamExt;
+
+const ABOUT: &str =
+    "Shows who comes and goes, prints the event `useless`, answers the query `status`";
 
 fn main() -> ExitCode {
     smol::block_on(run(node()))
 }
 
 async fn node() -> Result<(), Box<dyn Error>> {
-    let router = Router::new()
-        .member(MemberChange::Join, join)
-        .user_event("useless", useless)
-        .query("status", status);
-    let serf = Flags::parse().apply(serfer_smol::builder)?.router(router).start().await?;
+    let router =
+        Router::new().members(members).user_event("useless", useless).query("status", status);
+    let serf = Flags::parse_for(ABOUT).apply(serfer_smol::builder)?.router(router).start().await?;
     println!("Starting serfer node on {}", serf.local_member()?.addr());
     Signals::new([Signal::Int])?.next().await;
-    serf.leave().await?;
+    println!("Left: {}", serf.leave().await?);
     serf.shutdown().await;
     Ok(())
 }

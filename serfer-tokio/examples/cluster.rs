@@ -1,4 +1,4 @@
-//! A whole cluster in one process, from its first join to its last leave, in half a minute.
+//! A whole cluster in one process, from its first join to its last leave, in some seconds.
 //!
 //! ```text
 //! cargo run --release -p serfer-tokio --example cluster

@@ -13,11 +13,13 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
-use common::{Flags, join, run};
+use common::{Flags, members, run};
 use handlers::report;
-use serfer_tokio::{MemberChange, Router};
+use serfer_tokio::Router;
 use tokio::time::interval;
+
+const ABOUT: &str =
+    "A node that sends the user event `useless` every two seconds, and asks every five how all are";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -25,8 +27,8 @@ async fn main() -> ExitCode {
 }
 
 async fn guardian() -> Result<(), Box<dyn Error>> {
-    let router = Router::new().member(MemberChange::Join, join);
-    let serf = Flags::parse().apply(serfer_tokio::builder)?.router(router).start().await?;
+    let router = Router::new().members(members);
+    let serf = Flags::parse_for(ABOUT).apply(serfer_tokio::builder)?.router(router).start().await?;
     println!("Starting guardian on {}", serf.local_member()?.addr());
 
     let mut events = interval(Duration::from_secs(2));
@@ -47,7 +49,7 @@ async fn guardian() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    serf.leave().await?;
+    println!("Left: {}", serf.leave().await?);
     serf.shutdown().await;
     Ok(())
 }

@@ -41,7 +41,7 @@ async fn main() -> Result {
     // At most 512 bytes with the name: of something larger, send where it can be fetched.
     a.user_event("config/limits", "7 requests=100")?;
     until("b has it", || at_b.show().is_some()).await?;
-    println!("b has {:?}", at_b.show());
+    println!("b has {:?}", at_b.show().unwrap_or_default());
 
     // Who was not there has not heard it, and asks.
     let (c, at_c) = start("c", Some(&seed)).await?;
@@ -51,7 +51,7 @@ async fn main() -> Result {
         println!("{from} says {:?}", text(answer));
         at_c.offer(&text(answer));
     }
-    println!("c has {:?}", at_c.show());
+    println!("c has {:?}", at_c.show().unwrap_or_default());
     if at_c.show().as_deref() != Some("7 requests=100") {
         return Err("c should have it".into());
     }

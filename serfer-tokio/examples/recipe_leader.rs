@@ -18,13 +18,21 @@ async fn main() -> Result {
     // Whoever is elected, by Raft, a lock or a person, says so, with the number of its term.
     first.set_tag("leader", "1")?;
     until("the client knows", || leads(&client, "db-1")).await?;
-    println!("the client asks {:?}", leader(&client));
+    show(&client);
 
     first.shutdown().await;
     second.set_tag("leader", "2")?;
     until("the client knows of the next", || leads(&client, "db-2")).await?;
-    println!("db-1 is gone; the client asks {:?}", leader(&client));
+    println!("db-1 is gone");
+    show(&client);
     Ok(())
+}
+
+fn show(serf: &Serfer) {
+    match leader(serf) {
+        Some(leader) => println!("the client asks {} at {}", leader.name(), leader.addr()),
+        None => println!("nobody says that it leads"),
+    }
 }
 
 /// The member that says that it leads, and the one of the latest term if several do.

@@ -33,7 +33,9 @@ async fn main() -> Result {
     for who in answers.acks.iter().filter(|who| !answers.replies.contains_key(*who)) {
         println!("{who}: got the question, and does not answer");
     }
-    println!("the query is {:?}", answers.end);
+    if let Some(end) = answers.end {
+        println!("the query is {end}");
+    }
     match (answers.acks.len(), answers.replies.len()) {
         (3, 2) => Ok(()),
         (acks, replies) => Err(format!("{acks} acks and {replies} replies").into()),

@@ -3,15 +3,24 @@
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::error::Error;
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use serfer_async::{Builder, Config, Member, MemberEvent, Runtime};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// base64 of `SuperSecureToken`
 const DEFAULT_KEY: &str = "U3VwZXJTZWN1cmVUb2tlbg==";
 
+/// What `--help` says in the end.
+const HELP: &str = "Ctrl-C leaves the cluster. Warnings are on standard error; RUST_LOG=serfer=info also tells who \
+comes and goes, RUST_LOG=serfer=debug what is dropped and why.";
+
 #[derive(Parser)]
+#[command(version, after_help = HELP)]
 pub(crate) struct Flags {
     /// Where to listen. Without a port: 7946, or the next that is free
     #[arg(long, value_name = "ADDR[:PORT]", default_value = "0.0.0.0")]
@@ -22,7 +31,7 @@ pub(crate) struct Flags {
     /// What others call us. By default the host name, with the port unless it is 7946
     #[arg(long)]
     name: Option<String>,
-    /// A member to join through: address or host name. May be repeated
+    /// Whom to join: an address or host name, srv+NAME or file:PATH. May be repeated
     #[arg(long, value_name = "ADDR[:PORT]")]
     join: Vec<String>,
     /// What others are to know of us. May be repeated
@@ -34,6 +43,9 @@ pub(crate) struct Flags {
     /// No encryption
     #[arg(long, conflicts_with = "key")]
     plain: bool,
+    /// Where to remember the cluster, to come back to it without --join
+    #[arg(long, value_name = "FILE")]
+    snapshot: Option<PathBuf>,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -42,6 +54,12 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Flags {
+    /// What the command line says; `about` is what the program is for.
+    pub(crate) fn parse_for(about: &'static str) -> Self {
+        let matches = Self::command().about(about).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// A node that is as the flags say, on the runtime that `builder` is for.
     pub(crate) fn apply<R: Runtime>(
         self,
@@ -58,6 +76,9 @@ impl Flags {
         if let Some(advertise) = self.advertise {
             builder = builder.advertise(advertise);
         }
+        if let Some(snapshot) = self.snapshot {
+            builder = builder.snapshot(snapshot);
+        }
         if !self.plain {
             for key in &self.key {
                 builder = builder.key(key)?;
@@ -67,9 +88,9 @@ impl Flags {
     }
 }
 
-/// Tells who joined.
-pub(crate) async fn join(event: MemberEvent) {
-    println!("members: {}", describe(&event.members));
+/// Tells who comes, goes or changes.
+pub(crate) fn members(event: MemberEvent) {
+    println!("{}: {}", event.change, describe(&event.members));
 }
 
 /// One line about each member.
@@ -81,11 +102,13 @@ fn describe(members: &[Member]) -> String {
     members.iter().map(describe).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs a program, with what the library traces on standard error (`RUST_LOG=serfer=debug`),
-/// and says in plain words what went wrong.
+/// Runs a program, with what the library traces on standard error, warnings unless `RUST_LOG` says
+/// otherwise, and says in plain words what went wrong.
 pub(crate) async fn run(program: impl Future<Output = Result<(), Box<dyn Error>>>) -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
+    let filter = filter.from_env_lossy();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.with_ansi(std::io::stderr().is_terminal()).init();
     match program.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
