@@ -229,9 +229,9 @@ impl Default for Reclaim {
 /// nobody there is with us, and those of members that died.
 ///
 /// It is what merges a cluster again that was torn apart for longer than the dead are remembered.
-/// Go has no such thing. After a partition has healed it takes `retry_max` at most, and however long
-/// an exchange takes, until both sides are one. In a cluster of more than five, a node tries only as
-/// often as makes it four tries at a time, on average, of all nodes together.
+/// Go has no such thing. After a partition has healed it takes `retry_max` and however long an exchange
+/// takes until both sides are one, and more only if chance has it: in a cluster of more than five, a node
+/// tries the dead only as often as makes it four tries at a time, on average, of all nodes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeedKeeper {
     /// How long to wait before the first retry, at most; half of it at least. 1 s.

@@ -6,9 +6,9 @@
 //! told to join is tried again for as long as nobody there is with us, and so is every member that
 //! died. Whatever the first try reaches merges the halves.
 //!
-//! An address waits longer after each try, and never the same time as elsewhere, and most tries are
-//! left to others as long as there are many: so a cluster does not spend itself on the dead, nor fall
-//! upon somebody who comes back. Whoever is alone tries all.
+//! An address waits longer after each try, and never the same time as elsewhere, and most tries of the
+//! dead, whom all know, are left to others as long as there are many: so a cluster does not spend
+//! itself on them, nor fall upon somebody who comes back. Whoever is alone tries all.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ use crate::member::Node;
 use crate::rng::Rng;
 use crate::timers::Timer;
 
-/// How many of a cluster try an address at a time, on average. Go's `reconnect` makes it one, every
+/// How many of a cluster try a dead member at a time, on average. Go's `reconnect` makes it one, every
 /// 30 s.
 const TRIES: usize = 4;
 
@@ -159,7 +159,7 @@ impl Memberlist {
                     self.keeper.kept.remove(&addr);
                 }
                 Who::Seed if is_with_us => {}
-                Who::Seed | Who::Dead(..) if is_for_others(cx.rng, others) => {
+                Who::Dead(..) if is_for_others(cx.rng, others) => {
                     kept.set_due(cx.rng, cx.now, settings);
                 }
                 Who::Seed | Who::Dead(..) => {

@@ -62,6 +62,16 @@ fn only_some_try_at_a_time() {
     assert!((10..=50).contains(&later), "some seven rounds in five minutes: {later}");
 }
 
+/// Nobody else may know of it.
+#[test]
+fn a_seed_is_tried_as_often_in_a_large_cluster() {
+    let mut cluster = Cluster::joined(3, 20, lan);
+    cluster.join(0, &[20]);
+    cluster.run(secs(300));
+    let tried = cluster.node(0).stats().rejoins_tried;
+    assert!((8..=12).contains(&tried), "less and less often, then each minute: {tried}");
+}
+
 #[test]
 fn halves_that_forgot_each_other_long_ago_become_one() {
     let forgetful = |node| {
