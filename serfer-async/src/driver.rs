@@ -13,7 +13,8 @@ use crate::shared::{Shared, Todo};
 use crate::stream;
 use crate::tasks::BoxFuture;
 
-/// How many datagrams are taken in before what follows from them is sent.
+/// How many datagrams are taken in before what follows from them is sent, and how much may be done before
+/// other tasks of the node have their turn.
 const BATCH: usize = 64;
 
 /// The largest datagram there is.
@@ -44,6 +45,7 @@ impl<R: Runtime> Driver<R> {
         let mut outgoing = Vec::with_capacity(2048);
         let mut incoming = vec![0; DATAGRAM_MAX];
         let mut alarm = Alarm::new(self.runtime.clone());
+        let mut done = 0;
         loop {
             outgoing.clear();
             match self.shared.with(|state| state.poll(&mut outgoing)) {
@@ -56,10 +58,18 @@ impl<R: Runtime> Driver<R> {
                 Ok(Todo::Wait(until, readers)) => {
                     readers.wake();
                     alarm.set(until);
+                    done += 1;
                     match self.wake(&mut alarm, &mut incoming).await {
                         Wake::Deadline => self.shared.drive(|node, now| node.handle_timeout(now)),
-                        Wake::Datagram(received) => self.receive(received, &mut incoming).await,
+                        Wake::Datagram(received) => {
+                            done += self.receive(received, &mut incoming).await;
+                        }
                         Wake::Input => {}
+                    }
+                    // A flood might let us go on for ever.
+                    if done > BATCH {
+                        done = 0;
+                        future::yield_now().await;
                     }
                 }
                 Ok(Todo::Close) | Err(_) => return,
@@ -85,21 +95,31 @@ impl<R: Runtime> Driver<R> {
         future::or(deadline, future::or(datagram, input)).await
     }
 
-    /// Takes in a datagram, and those that have come meanwhile.
-    async fn receive(&self, mut received: io::Result<(usize, SocketAddr)>, incoming: &mut [u8]) {
-        for _ in 0..BATCH {
+    /// Takes in a datagram, and those that have come meanwhile: how many.
+    async fn receive(
+        &self,
+        mut received: io::Result<(usize, SocketAddr)>,
+        incoming: &mut [u8],
+    ) -> usize {
+        let mut taken = 0;
+        loop {
             match received {
                 Ok((len, from)) => self.shared.drive(|node, now| {
                     node.handle_datagram(now, address::unmapped(from), &mut incoming[..len]);
                 }),
                 Err(error) => {
                     tracing::debug!(target: "serfer::runtime", %error, "cannot receive datagrams");
-                    return self.runtime.sleep_until(self.runtime.now() + PAUSE).await;
+                    self.runtime.sleep_until(self.runtime.now() + PAUSE).await;
+                    return taken;
                 }
+            }
+            taken += 1;
+            if taken == BATCH {
+                return taken;
             }
             let more = self.runtime.recv_from(&self.udp, incoming);
             let Some(more) = future::poll_once(more).await else {
-                return;
+                return taken;
             };
             received = more;
         }
@@ -123,6 +143,8 @@ pub(crate) async fn accept<R: Runtime>(runtime: R, listener: R::Listener, shared
             Ok((stream, from)) => {
                 pause = PAUSE;
                 stream::serve(&runtime, &shared, stream, address::unmapped(from));
+                // A flood might let us go on for ever.
+                future::yield_now().await;
             }
             Err(error) => {
                 tracing::warn!(target: "serfer::runtime", %error, "cannot accept streams");
@@ -167,117 +189,61 @@ impl<R: Runtime> Alarm<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-    use std::sync::Mutex;
-
-    use serfer_proto::{Config, Endpoint};
-
     use super::*;
-    use crate::events::Subscribers;
-    use crate::tasks::Tasks;
-
-    const HERE: SocketAddr =
-        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
-
-    /// A runtime whose sleeps are noted and cost no time, and whose listener does as it is told.
-    #[derive(Clone)]
-    struct Scripted {
-        start: Instant,
-        /// Whether each stream is accepted; then nothing more happens.
-        accepts: Arc<Mutex<VecDeque<bool>>>,
-        sleeps: Arc<Mutex<Vec<Duration>>>,
-    }
-
-    impl Runtime for Scripted {
-        type Udp = ();
-        type Listener = ();
-        type Stream = ();
-
-        fn run_apart<F: Future<Output = ()>>(
-            &self,
-            life: impl FnOnce(Self) -> F,
-        ) -> io::Result<()> {
-            future::block_on(life(self.clone()));
-            Ok(())
-        }
-
-        fn now(&self) -> Instant {
-            self.start
-        }
-
-        async fn sleep_until(&self, at: Instant) {
-            self.sleeps.lock().unwrap().push(at - self.start);
-        }
-
-        fn spawn(&self, _task: impl Future<Output = ()> + Send + 'static) {}
-
-        async fn unblock<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> T {
-            f()
-        }
-
-        async fn resolve(&self, _host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
-            Ok(Vec::new())
-        }
-
-        async fn bind_udp(&self, _addr: SocketAddr) -> io::Result<()> {
-            Ok(())
-        }
-
-        async fn send_to(&self, (): &(), _data: &[u8], _to: SocketAddr) -> io::Result<()> {
-            Ok(())
-        }
-
-        async fn recv_from(&self, (): &(), _buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-            future::pending().await
-        }
-
-        async fn listen(&self, addr: SocketAddr) -> io::Result<((), SocketAddr)> {
-            Ok(((), addr))
-        }
-
-        async fn accept(&self, (): &()) -> io::Result<((), SocketAddr)> {
-            let next = self.accepts.lock().unwrap().pop_front();
-            match next {
-                Some(true) => Ok(((), HERE)),
-                Some(false) => Err(io::ErrorKind::Other.into()),
-                None => future::pending().await,
-            }
-        }
-
-        async fn connect(&self, _addr: SocketAddr) -> io::Result<()> {
-            Ok(())
-        }
-
-        async fn read(&self, (): &mut (), _buf: &mut [u8]) -> io::Result<usize> {
-            Ok(0)
-        }
-
-        async fn write_all(&self, (): &mut (), _data: &[u8]) -> io::Result<()> {
-            Ok(())
-        }
-
-        async fn finish(&self, (): &mut ()) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::router::Router;
+    use crate::testing::Alone;
 
     /// How long, in milliseconds, the listener is left alone after each stream that it cannot accept.
     fn pauses(accepts: impl IntoIterator<Item = bool>) -> Vec<u128> {
-        let start = Instant::now();
-        let accepts = Arc::new(Mutex::new(accepts.into_iter().collect()));
-        let runtime = Scripted { start, accepts, sleeps: Arc::default() };
-        let endpoint = Endpoint::new(Config::lan("a").advertise(HERE), [0; 32], start).unwrap();
-        let tasks = Tasks::new(runtime.clone(), runtime.clone(), tracing::Span::none());
-        let shared = Shared::new(endpoint, Subscribers::default(), tasks, move || start);
-        let accepting = accept(runtime.clone(), (), Arc::new(shared));
-        assert!(future::block_on(future::poll_once(accepting)).is_none(), "it never gives up");
-        let sleeps = runtime.sleeps.lock().unwrap();
-        sleeps.iter().map(Duration::as_millis).collect()
+        let node = Alone::with(Router::new());
+        node.runtime.incoming().streams.extend(accepts);
+        node.shared.tasks.spawn(accept(node.runtime.clone(), (), node.shared.clone()));
+        node.settle();
+        let mut pauses = Vec::new();
+        while let Some(pause) = node.runtime.next_pause() {
+            pauses.push(pause.as_millis());
+            node.pass(pause);
+        }
+        pauses
     }
 
     #[test]
     fn a_listener_that_fails_is_left_alone_for_longer_and_longer() {
         assert_eq!(pauses([false; 10]), [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
         assert_eq!(pauses([false, false, true, false]), [5, 10, 5]);
+    }
+
+    #[test]
+    fn a_flood_of_datagrams_is_taken_in_and_leaves_other_tasks_their_turn() {
+        const FLOOD: usize = 10 * BATCH;
+        let node = Alone::with(Router::new());
+        node.settle();
+        node.runtime.incoming().datagrams = FLOOD;
+        let (runtime, shared) = (node.runtime.clone(), node.shared.clone());
+        let bound = node.serf.local_addr();
+        node.shared.tasks.spawn(Driver { runtime, udp: (), bound, shared }.run());
+        let mut turns = 0;
+        while node.runtime.step() {
+            turns += 1;
+        }
+        assert!(turns >= FLOOD / (2 * BATCH), "{turns} turns");
+        assert_eq!(node.serf.stats().datagrams_received, FLOOD as u64, "none is lost");
+    }
+
+    #[test]
+    fn a_flood_of_streams_or_on_one_of_them_leaves_other_tasks_their_turn() {
+        let node = Alone::with(Router::new());
+        node.settle();
+        node.runtime.incoming().streams.extend([true; 10]);
+        node.shared.tasks.spawn(accept(node.runtime.clone(), (), node.shared.clone()));
+        node.runtime.step();
+        assert_eq!(node.runtime.incoming().streams.len(), 9);
+
+        let node = Alone::with(Router::new());
+        node.settle();
+        node.runtime.incoming().reads = 10;
+        stream::serve(&node.runtime, &node.shared, (), node.serf.local_addr());
+        node.runtime.step();
+        assert_eq!(node.runtime.incoming().reads, 9);
     }
 }

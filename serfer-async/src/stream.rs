@@ -138,6 +138,8 @@ async fn converse<R: Runtime>(
             Next::Bytes(Ok(len)) => {
                 let data = &buf[..len];
                 shared.tell(|state, now| state.endpoint.handle_stream_data(now, id, data));
+                // Or who is quick to send would let us go on for ever.
+                future::yield_now().await;
             }
         }
     }

@@ -1,9 +1,10 @@
 //! A node without sockets and a clock that only tests move.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -29,19 +30,50 @@ pub(crate) struct ByHand {
     clock: Arc<Mutex<Clock>>,
     /// Calls that may block; they are made when a test says so.
     calls: Arc<Mutex<Vec<Call>>>,
+    incoming: Arc<Mutex<Incoming>>,
 }
 
 type Call = Box<dyn FnOnce() + Send>;
 
 struct Clock {
     now: Instant,
-    sleepers: Vec<Waker>,
+    sleepers: Vec<(Instant, Waker)>,
+}
+
+/// What the network has for a node, all of it at once.
+#[derive(Default)]
+pub(crate) struct Incoming {
+    /// Whether each stream that somebody opens can be accepted.
+    pub(crate) streams: VecDeque<bool>,
+    pub(crate) datagrams: usize,
+    /// How much can be read from streams, at 1,000 bytes a time; then they end.
+    pub(crate) reads: usize,
 }
 
 impl ByHand {
     fn new() -> Self {
         let clock = Clock { now: Instant::now(), sleepers: Vec::new() };
-        Self { executor: Arc::default(), clock: Arc::new(Mutex::new(clock)), calls: Arc::default() }
+        Self {
+            executor: Arc::default(),
+            clock: Arc::new(Mutex::new(clock)),
+            calls: Arc::default(),
+            incoming: Arc::default(),
+        }
+    }
+
+    pub(crate) fn incoming(&self) -> MutexGuard<'_, Incoming> {
+        self.incoming.lock().unwrap()
+    }
+
+    /// Lets one task go on that can: whether there was one.
+    pub(crate) fn step(&self) -> bool {
+        self.executor.try_tick()
+    }
+
+    /// How long it is until the first of those who sleep wakes up.
+    pub(crate) fn next_pause(&self) -> Option<Duration> {
+        let clock = self.clock.lock().unwrap();
+        clock.sleepers.iter().map(|(at, _)| *at - clock.now).min()
     }
 }
 
@@ -65,7 +97,7 @@ impl Runtime for ByHand {
             if clock.now >= at {
                 return Poll::Ready(());
             }
-            clock.sleepers.push(cx.waker().clone());
+            clock.sleepers.push((at, cx.waker().clone()));
             Poll::Pending
         })
         .await;
@@ -93,8 +125,13 @@ impl Runtime for ByHand {
         Ok(())
     }
 
-    async fn recv_from(&self, (): &(), _buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        future::pending().await
+    async fn recv_from(&self, (): &(), buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let Some(left) = self.incoming().datagrams.checked_sub(1) else {
+            return future::pending().await;
+        };
+        self.incoming().datagrams = left;
+        buf[0] = 99;
+        Ok((1, HERE))
     }
 
     async fn listen(&self, addr: SocketAddr) -> io::Result<((), SocketAddr)> {
@@ -102,15 +139,24 @@ impl Runtime for ByHand {
     }
 
     async fn accept(&self, (): &()) -> io::Result<((), SocketAddr)> {
-        future::pending().await
+        let next = self.incoming().streams.pop_front();
+        match next {
+            Some(true) => Ok(((), HERE)),
+            Some(false) => Err(io::ErrorKind::Other.into()),
+            None => future::pending().await,
+        }
     }
 
     async fn connect(&self, _addr: SocketAddr) -> io::Result<()> {
         Ok(())
     }
 
-    async fn read(&self, (): &mut (), _buf: &mut [u8]) -> io::Result<usize> {
-        Ok(0)
+    async fn read(&self, (): &mut (), buf: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.incoming().reads.checked_sub(1) else {
+            return Ok(0);
+        };
+        self.incoming().reads = left;
+        Ok(buf.len().min(1000))
     }
 
     async fn write_all(&self, (): &mut (), _data: &[u8]) -> io::Result<()> {
@@ -159,7 +205,7 @@ impl Alone {
         loop {
             let mut buf = Vec::new();
             let polled = self.shared.with(|state| !matches!(state.poll(&mut buf), Todo::Wait(..)));
-            let ticked = self.runtime.executor.try_tick();
+            let ticked = self.runtime.step();
             if !ticked && !polled.unwrap_or(false) {
                 return;
             }
@@ -178,7 +224,7 @@ impl Alone {
         self.settle();
         let mut clock = self.runtime.clock.lock().unwrap();
         clock.now += time;
-        clock.sleepers.drain(..).for_each(Waker::wake);
+        clock.sleepers.drain(..).for_each(|(_, waker)| waker.wake());
         drop(clock);
         self.shared.drive(|endpoint, now| endpoint.handle_timeout(now));
         self.settle();
