@@ -256,13 +256,14 @@ impl<R: Runtime> Builder<R> {
         let shared = Arc::new(Shared::new(endpoint, subscribers, tasks, move || clock.now()));
         let driver = Driver { runtime: self.runtime.clone(), udp, bound, shared: shared.clone() };
         shared.tasks.spawn(Vital(shared.clone()).during(driver.run()));
-        shared.tasks.spawn_handler(Vital(shared.clone()).during(future::pending()));
+        shared.tasks.spawn_outside(Vital(shared.clone()).during(future::pending()));
         let files = Files { snapshot: options.snapshot, keyring: options.keyring_file };
         let writer = store::write(self.runtime.clone(), shared.clone(), files);
         #[cfg(feature = "metrics")]
         let writer = crate::metrics::export_besides(&shared, options.metric_names, writer);
-        shared.tasks.spawn_finishing(writer);
-        shared.tasks.spawn(driver::accept(self.runtime.clone(), listener, shared.clone()));
+        shared.tasks.spawn_finishing(Vital(shared.clone()).during(writer));
+        let accepting = driver::accept(self.runtime.clone(), listener, shared.clone());
+        shared.tasks.spawn(Vital(shared.clone()).during(accepting));
         if let Some((router, events)) = routed {
             shared.tasks.spawn_handler(router.run(events, options.event_buffer, shared.clone()));
         }
@@ -277,6 +278,8 @@ impl<R: Runtime> Builder<R> {
             }
             shared.tasks.spawn(seeds.watch());
         }
+        // Unless the runtime of handlers has gone.
+        shared.input(|_, _| ())?;
         Ok(serfer)
     }
 

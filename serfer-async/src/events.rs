@@ -59,6 +59,7 @@ impl std::fmt::Debug for Events {
 #[derive(Debug, Default)]
 pub(crate) struct Subscribers {
     readers: Vec<Reader>,
+    is_closed: bool,
 }
 
 #[derive(Debug)]
@@ -72,8 +73,15 @@ impl Subscribers {
     pub(crate) fn subscribe(&mut self, buffer: usize) -> Events {
         let (events, receiver) = async_channel::bounded(buffer.max(1));
         let lagged = Arc::new(AtomicU64::new(0));
-        self.readers.push(Reader { events, lagged: lagged.clone() });
+        if !self.is_closed {
+            self.readers.push(Reader { events, lagged: lagged.clone() });
+        }
         Events { receiver: Box::pin(receiver), lagged }
+    }
+
+    /// Nothing happens any more: all readers come to their end, and so will new ones.
+    pub(crate) fn close(&mut self) {
+        *self = Self { readers: Vec::new(), is_closed: true };
     }
 
     /// Gives an event to all readers, and forgets those that are gone.
@@ -115,6 +123,17 @@ mod tests {
         assert_eq!(block_on(slow.next()), Some(Ok(event(4))));
         assert_eq!(block_on(slow.next()), Some(Ok(event(5))));
         assert_eq!(block_on(fast.next()), Some(Ok(event(1))));
+    }
+
+    #[test]
+    fn nothing_is_left_to_read_once_it_is_closed() {
+        let mut subscribers = Subscribers::default();
+        let mut early = subscribers.subscribe(2);
+        subscribers.publish(&event(1));
+        subscribers.close();
+        assert_eq!(block_on(early.next()), Some(Ok(event(1))));
+        assert_eq!(block_on(early.next()), None);
+        assert_eq!(block_on(subscribers.subscribe(2).next()), None);
     }
 
     #[test]

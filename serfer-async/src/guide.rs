@@ -158,7 +158,9 @@
 //! # }
 //! ```
 //!
-//! To shut down without leaving is to fail, for others; so is to drop the last [`Serfer`].
+//! To shut down without leaving is to fail, for others; so is to drop the last [`Serfer`]. A node that shuts
+//! down by itself, because another one has its name, tells its handlers and readers so, as
+//! [`Event::ShutdownWanted`](crate::Event::ShutdownWanted), and then whoever [waits](Serfer::wait) for its end.
 //!
 //! # When something is wrong
 //!

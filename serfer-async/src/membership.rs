@@ -90,9 +90,12 @@ impl Stream for Membership {
     type Item = MembershipUpdate;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<MembershipUpdate>> {
+        let mut waker = Some(cx.waker().clone());
         let polled = self
             .shared
-            .with(|state| state.watchers.poll(&mut state.endpoint, self.reader, cx.waker()));
+            .with(|state| state.watchers.poll(&mut state.endpoint, self.reader, &mut waker));
+        // What a waker drops may come here again, so the one of before not under the lock either.
+        drop(waker);
         let Ok((update, others)) = polled else {
             return Poll::Ready(None);
         };
@@ -105,7 +108,7 @@ impl Drop for Membership {
     fn drop(&mut self) {
         let removed =
             self.shared.with(|state| state.watchers.remove(&mut state.endpoint, self.reader));
-        // What a waker drops may come here again, so not under the lock.
+        // Not under the lock, as above.
         drop(removed);
     }
 }
@@ -200,11 +203,12 @@ impl Watchers {
         wakers
     }
 
+    /// What a reader is given next. If it has to wait, `waker` is exchanged for the one of before.
     fn poll(
         &mut self,
         endpoint: &mut Endpoint,
         id: ReaderId,
-        waker: &Waker,
+        waker: &mut Option<Waker>,
     ) -> (Poll<Option<MembershipUpdate>>, Wakers) {
         let others = match self.readers.get(&id).map(|reader| reader.standing) {
             None => return (Poll::Ready(None), Wakers::default()),
@@ -224,7 +228,7 @@ impl Watchers {
                 Some(MembershipUpdate::Lagged(missed))
             }
             Standing::UpToDate => reader.waiting.pop_front().or_else(|| {
-                reader.waker = Some(waker.clone());
+                std::mem::swap(&mut reader.waker, waker);
                 None
             }),
         });
@@ -290,7 +294,7 @@ mod tests {
         }
 
         fn read(&mut self, reader: ReaderId) -> Poll<Option<String>> {
-            let (update, others) = self.watchers.poll(&mut self.endpoint, reader, Waker::noop());
+            let (update, others) = self.watchers.poll(&mut self.endpoint, reader, &mut None);
             others.wake();
             let version =
                 |member: &Member| member.tags().get("version").unwrap_or("none").to_owned();
@@ -405,8 +409,8 @@ mod tests {
         assert_eq!(scene.read(reader), next("all: none"));
         let woken = |scene: &mut Scene, step: fn(&mut Scene) -> Wakers| {
             let bell = Arc::new(Bell::default());
-            let waker = Waker::from(bell.clone());
-            let (update, _) = scene.watchers.poll(&mut scene.endpoint, reader, &waker);
+            let mut waker = Some(Waker::from(bell.clone()));
+            let (update, _) = scene.watchers.poll(&mut scene.endpoint, reader, &mut waker);
             assert!(update.is_pending());
             step(scene).wake();
             bell.0.load(Ordering::Relaxed)
@@ -418,5 +422,25 @@ mod tests {
         }));
         assert_eq!(scene.read(reader), next("1"));
         assert!(woken(&mut scene, |scene| scene.watchers.close(Wakers::default())));
+    }
+
+    #[test]
+    fn what_a_waker_of_before_drops_may_call_the_node() {
+        struct Calls(crate::serfer::Serfer);
+        impl Wake for Calls {
+            fn wake(self: Arc<Self>) {}
+        }
+        impl Drop for Calls {
+            fn drop(&mut self) {
+                assert_eq!(self.0.members().len(), 1);
+            }
+        }
+        let node = crate::testing::Alone::with(crate::router::Router::new());
+        let mut membership = node.serf.subscribe();
+        let mut poll = |waker: Waker| membership.poll_next(&mut Context::from_waker(&waker));
+        assert!(poll(Waker::noop().clone()).is_ready());
+        for _ in 0..2 {
+            assert!(poll(Waker::from(Arc::new(Calls(node.serf.clone())))).is_pending());
+        }
     }
 }

@@ -92,7 +92,8 @@ pub(crate) fn export_besides<W: Future<Output = ()>>(
     writer: W,
 ) -> impl Future<Output = ()> + use<W> {
     let _ = shared.with(|state| state.names = Names::new(names));
-    shared.tasks.spawn(export_regularly(shared.clone()));
+    // A recorder is the application's, and may take its time.
+    shared.tasks.spawn_outside(export_regularly(shared.clone()));
     let shared = shared.clone();
     async move {
         writer.await;

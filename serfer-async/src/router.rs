@@ -87,6 +87,11 @@ pub use self::route::{Route, RouteError};
 /// **A handler that blocks its thread**, with `std::thread::sleep` in an `async fn` say, belongs into
 /// [`blocking`]; then nothing waits for it. Otherwise it may hold up whatever else runs on the runtime of the
 /// application, other handlers included. The node it cannot hold up: that has a thread to itself.
+///
+/// **When the node is shut down**, handlers end where they wait, and what has not been handled is dropped.
+/// When it shuts down by itself, because another node has its name, they are told of all that has happened
+/// first, of [`Event::ShutdownWanted`] last, and have five seconds for that; calls of the node are refused by
+/// then. Nobody who shuts a node down waits for a [`blocking`] handler, which goes on to its end.
 #[derive(Clone, Default)]
 pub struct Router {
     members: Table<MemberEvent, ()>,

@@ -11,7 +11,7 @@ use serfer_proto::{
 };
 
 use crate::error::{Closed, Error};
-use crate::events::Events;
+use crate::events::{Events, Subscribers};
 use crate::join::{self, Joined};
 use crate::member_filter::MemberFilter;
 use crate::membership::Membership;
@@ -136,8 +136,9 @@ impl Serfer {
         payload: impl AsRef<[u8]>,
         params: &QueryParams,
     ) -> Result<Replies, Error> {
+        let payload = payload.as_ref();
         self.inner.shared.input(|state, now| {
-            let query = state.endpoint.query(now, name, payload.as_ref(), params)?;
+            let query = state.endpoint.query(now, name, payload, params)?;
             // The endpoint bounds how many answers there can be.
             let (answers, replies) = async_channel::unbounded();
             state.queries.insert(query, answers);
@@ -161,13 +162,10 @@ impl Serfer {
     /// Everything that happens from now on. Any number of readers may read at their own pace. To keep
     /// a copy of the list of members, [`subscribe`](Self::subscribe) to it instead.
     pub fn events(&self) -> Events {
-        let (shared, buffer) = (&self.inner.shared, self.inner.event_buffer);
-        // Of a node that is shut down there is nothing more to read: the stream ends at once.
-        let nothing = || crate::events::Subscribers::default().subscribe(1);
-        if shared.tasks.is_stopped() {
-            return nothing();
-        }
-        shared.with(|state| state.subscribers.subscribe(buffer)).unwrap_or_else(|_| nothing())
+        let buffer = self.inner.event_buffer;
+        let subscribed = self.inner.shared.with(|state| state.subscribers.subscribe(buffer));
+        // Of a node that is broken there is nothing to read: the stream ends at once.
+        subscribed.unwrap_or_else(|_| Subscribers::default().subscribe(1))
     }
 
     /// All members, and then what changes about them, exactly. Any number of readers may read at
@@ -297,14 +295,12 @@ impl Serfer {
     /// # Errors
     /// If the node is shut down, before or meanwhile.
     pub async fn leave(&self) -> Result<LeaveReport, Error> {
-        let left = self.inner.shared.input(|state, now| {
-            // To leave while leaving is to wait for the same end.
-            let _ = state.endpoint.leave(now);
-            state.wait_until_left()
-        })?;
-        let report = left.wait().await?;
-        let written = self.inner.shared.with(|state| state.backlog.written())?;
-        future::or(written.wait(), self.inner.over.wait()).await;
+        let Inner { shared, over, .. } = &*self.inner;
+        // To leave while leaving is to wait for the same end.
+        let _ = shared.input(|state, now| state.endpoint.leave(now))?;
+        let report = shared.gone().await?;
+        let written = shared.with(|state| state.backlog.written())?;
+        future::or(written.wait(), over.node()).await;
         Ok(report)
     }
 
@@ -314,24 +310,25 @@ impl Serfer {
         reason.map_or(Ok(()), |reason| Err(Error::ShutDown(reason)))
     }
 
-    /// Waits until the node has left or is shut down, by whomever. If it shut itself down, the last event of
-    /// [`events`](Self::events), [`Event::ShutdownWanted`](serfer_proto::Event::ShutdownWanted), says why.
+    /// Waits until the node has left, or is shut down, by whomever, and all of it has ended as after
+    /// [`shutdown`](Self::shutdown). If it shut itself down, the last event of [`events`](Self::events),
+    /// [`Event::ShutdownWanted`](serfer_proto::Event::ShutdownWanted), says why.
     pub async fn wait(&self) {
-        let shared = &self.inner.shared;
-        let Ok(left) = shared.with(crate::shared::State::wait_until_left) else {
-            return;
-        };
-        let left = async {
-            let _ = left.wait().await;
-        };
-        future::or(self.inner.over.wait(), left).await;
+        let has_left = self.inner.shared.gone().await.is_ok();
+        if !has_left {
+            self.inner.over.thread().await;
+        }
     }
 
     /// Stops the node, without leaving, and waits until its tasks and its thread have ended, its sockets are
     /// closed and all that was to be stored is on the disk, however long that takes. To shut down again does nothing.
+    ///
+    /// Handlers end where they wait, an async one that calls this included. So the runtime that they are on
+    /// has to run meanwhile, and whoever blocks one of its threads to wait here, in a handler that is not
+    /// [`blocking`](crate::blocking) or in a destructor of what a handler owns, waits for itself.
     pub async fn shutdown(&self) {
         self.inner.shared.close("it was told to");
-        self.inner.over.wait().await;
+        self.inner.over.thread().await;
     }
 
     /// Where we are in the space of round trip times, by the pings so far; `None` if coordinates are

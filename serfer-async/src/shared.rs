@@ -9,10 +9,12 @@
 //!    the node is shut down, the last of what is to be stored is drained by whoever does that.
 //! 4. Only the writer touches files; what it is to write waits under the same lock.
 //!
-//! A poisoned lock means a bug in the core: every call then says [`Closed`](crate::Error::Closed).
+//! A poisoned lock means a bug in the core, or a panic in a function that the application gave it: every
+//! call then says [`Closed`](crate::Error::Closed), and the node is shut down.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
@@ -27,7 +29,7 @@ use crate::membership::{Wakers, Watchers};
 use crate::query::Answer;
 use crate::store::{Backlog, Overflow};
 use crate::stream::{Command, Commander, Orders};
-use crate::tasks::Tasks;
+use crate::tasks::{Once, Tasks};
 
 /// The node is shut down, or broken by a bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,11 +55,13 @@ pub(crate) struct State {
     pub(crate) queries: BTreeMap<QueryId, Sender<Answer>>,
     pub(crate) key_reports: BTreeMap<QueryId, Sender<KeyReport>>,
     pub(crate) rotation: Option<Sender<Rotated>>,
-    /// How we left, if we have, and who waits for that.
+    /// How we left, if we have.
     left: Option<LeaveReport>,
-    leaving: Vec<Sender<LeaveReport>>,
     /// Why we shut ourselves down, if we have.
     pub(crate) shutdown_reason: Option<ShutdownReason>,
+    is_closed: bool,
+    /// That it has left, or is shut down.
+    gone: Once,
     pub(crate) subscribers: Subscribers,
     pub(crate) backlog: Backlog,
     pub(crate) watchers: Watchers,
@@ -83,8 +87,9 @@ impl Shared {
             key_reports: BTreeMap::new(),
             rotation: None,
             left: None,
-            leaving: Vec::new(),
             shutdown_reason: None,
+            is_closed: false,
+            gone: Once::new(),
             subscribers,
             backlog: Backlog::new(store),
             watchers: Watchers::default(),
@@ -95,22 +100,22 @@ impl Shared {
     }
 
     /// Looks at the state, or changes it in ways that call for nothing to be done.
+    ///
+    /// # Panics
+    /// If this thread does so already: it would wait for itself.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> Result<T, Closed> {
+        let _inside = Inside::of(self);
         let mut state = self.state.lock().map_err(|_| Closed)?;
         Ok(f(&mut state))
     }
 
     /// Tells the endpoint something and wakes the driver.
     pub(crate) fn input<T>(&self, f: impl FnOnce(&mut State, Instant) -> T) -> Result<T, Closed> {
-        if self.tasks.is_stopped() {
-            return Err(Closed);
-        }
         let _within = self.tasks.span.enter();
         let now = (self.clock)();
-        let result = self.with(|state| f(state, now))?;
-        // A full channel means that it will wake up anyway.
-        let _ = self.wake.try_send(());
-        Ok(result)
+        // Even if it panics, so that the driver finds out.
+        let _wakes = Wakes(&self.wake);
+        self.with(|state| if state.is_closed { Err(Closed) } else { Ok(f(state, now)) })?
     }
 
     /// What time it is.
@@ -130,38 +135,72 @@ impl Shared {
         let _ = self.with(|state| f(&mut state.endpoint, now));
     }
 
-    /// Ends everything, for whatever reason. Handles stay readable.
+    /// Waits until the node has left, which it tells, or is shut down.
+    pub(crate) async fn gone(&self) -> Result<LeaveReport, Closed> {
+        self.with(|state| state.gone.wait())?.await;
+        self.with(|state| state.left)?.ok_or(Closed)
+    }
+
+    /// Ends everything, handlers included. Handles stay readable.
     pub(crate) fn close(&self, why: &str) {
+        self.tasks.stop_handlers();
+        self.end(why);
+    }
+
+    /// Ends everything, but gives handlers time for what they have been told of. Handles stay readable.
+    fn end(&self, why: &str) {
         let _within = self.tasks.span.enter();
         if self.tasks.stop() {
             let left = self.with(|state| state.left.is_some()).unwrap_or_default();
             tracing::info!(target: "serfer::runtime", why, left, "node shuts down");
         }
         let now = (self.clock)();
-        let readers = self.with(|state| {
-            // Events that were held back are the last ones, and so is what goes into the snapshot;
-            // nothing else is done any more.
-            state.endpoint.flush_events(now);
-            state.endpoint.flush_snapshot(now);
-            let mut unsent = Vec::new();
-            let readers = loop {
-                unsent.clear();
-                if let Todo::Wait(_, readers) = state.poll(&mut unsent) {
-                    break readers;
-                }
-            };
-            // Whoever waits for something from the driver waits no more.
-            state.streams.clear();
-            state.joins.clear();
-            state.queries.clear();
-            state.key_reports.clear();
-            state.rotation = None;
-            state.leaving.clear();
-            state.subscribers = Subscribers::default();
-            state.watchers.close(readers)
-        });
+        let readers = self.with(|state| state.flush(now)).unwrap_or_default();
+        // Whoever waits is let go of even if the rest is broken.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let readers = state.let_go(readers);
+        drop(state);
         self.stored.close();
-        readers.unwrap_or_default().wake();
+        readers.wake();
+    }
+}
+
+thread_local! {
+    /// Where the node is whose lock this thread has.
+    static INSIDE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Held by whoever has the lock of a node. Others may be called meanwhile.
+struct Inside {
+    before: usize,
+}
+
+impl Inside {
+    fn of(shared: &Shared) -> Self {
+        let here = std::ptr::from_ref(shared).addr();
+        let before = INSIDE.replace(here);
+        assert_ne!(
+            before, here,
+            "a node is called by what it calls itself: a function of its configuration, or a \
+             subscriber to its traces"
+        );
+        Self { before }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(self.before);
+    }
+}
+
+/// Wakes the driver in the end.
+struct Wakes<'a>(&'a Sender<()>);
+
+impl Drop for Wakes<'_> {
+    fn drop(&mut self) {
+        // A full channel means that it will wake up anyway.
+        let _ = self.0.try_send(());
     }
 }
 
@@ -178,7 +217,7 @@ impl Vital {
 
 impl Drop for Vital {
     fn drop(&mut self) {
-        self.0.close("it lost its name, or a runtime that it needs has ended");
+        self.0.end("it lost its name, a runtime that it needs has ended, or it panicked");
     }
 }
 
@@ -207,7 +246,6 @@ impl State {
                 }
                 Output::Event(Event::ShutdownWanted(reason)) => {
                     self.shutdown_reason = Some(reason);
-                    self.subscribers.publish(&Event::ShutdownWanted(reason));
                     return Todo::Close;
                 }
                 Output::Event(event) => self.dispatch(event),
@@ -230,13 +268,37 @@ impl State {
         self.endpoint.handle_stream_end(now, stream, end);
     }
 
-    pub(crate) fn wait_until_left(&mut self) -> Leaving {
-        let (waiting, left) = async_channel::bounded(1);
-        match self.left {
-            Some(report) => drop(waiting.try_send(report)),
-            None => self.leaving.push(waiting),
+    /// Hands out what was held back, as the last there is, and what goes into the snapshot; nothing else
+    /// is done any more.
+    fn flush(&mut self, now: Instant) -> Wakers {
+        if std::mem::replace(&mut self.is_closed, true) {
+            return Wakers::default();
         }
-        Leaving(left)
+        self.endpoint.flush_events(now);
+        self.endpoint.flush_snapshot(now);
+        let mut unsent = Vec::new();
+        let readers = loop {
+            unsent.clear();
+            if let Todo::Wait(_, readers) = self.poll(&mut unsent) {
+                break readers;
+            }
+        };
+        if let Some(reason) = self.shutdown_reason {
+            self.subscribers.publish(&Event::ShutdownWanted(reason));
+        }
+        readers
+    }
+
+    /// Whoever waits for something from the driver waits no more; `readers` are to be woken, and others.
+    fn let_go(&mut self, readers: Wakers) -> Wakers {
+        self.streams.clear();
+        self.joins.clear();
+        self.queries.clear();
+        self.key_reports.clear();
+        self.rotation = None;
+        self.subscribers.close();
+        self.gone.happen();
+        self.watchers.close(readers)
     }
 
     fn command(&self, stream: StreamId, command: Command) {
@@ -277,9 +339,7 @@ impl State {
             }
             Event::Left(report) => {
                 self.left = Some(report);
-                for waiting in self.leaving.drain(..) {
-                    let _ = waiting.try_send(report);
-                }
+                self.gone.happen();
             }
             event => self.subscribers.publish(&event),
         }
@@ -312,11 +372,60 @@ pub(crate) enum Todo {
     Close,
 }
 
-/// Waits for a node to have left.
-pub(crate) struct Leaving(Receiver<LeaveReport>);
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
-impl Leaving {
-    pub(crate) async fn wait(self) -> Result<LeaveReport, Closed> {
-        self.0.recv().await.map_err(|_| Closed)
+    use futures_lite::future::block_on;
+    use serfer_proto::Config;
+
+    use super::*;
+    use crate::router::Router;
+    use crate::testing::{Alone, HERE};
+
+    #[test]
+    fn who_calls_a_node_in_the_moment_when_it_is_shut_down_is_told() {
+        let Alone { runtime, .. } = Alone::with(Router::new());
+        let start = Instant::now();
+        let endpoint = Endpoint::new(Config::lan("a").advertise(HERE), [0; 32], start).unwrap();
+        let tasks = Tasks::new(runtime.clone(), runtime, tracing::Span::none());
+        // Somebody else shuts it down while the caller looks at the clock.
+        let closing: Arc<Mutex<Option<Arc<Shared>>>> = Arc::default();
+        let meanwhile = closing.clone();
+        let shared = Arc::new(Shared::new(endpoint, Subscribers::default(), tasks, move || {
+            let shared = meanwhile.lock().unwrap().take();
+            shared.inspect(|shared| shared.close("the test says so"));
+            start
+        }));
+        *closing.lock().unwrap() = Some(shared.clone());
+        assert_eq!(shared.input(|_, _| ()), Err(Closed));
+        assert_eq!(block_on(shared.gone()), Err(Closed));
+    }
+
+    #[test]
+    fn a_panic_in_the_core_ends_all_who_wait() {
+        let node = Alone::with(Router::new());
+        let (mut events, mut members) = (node.serf.events(), node.serf.subscribe());
+        let replies = node.serf.query("q", "").unwrap();
+        let panic = || node.shared.input(|_, _| panic!("a bug"));
+        assert!(catch_unwind(AssertUnwindSafe(panic)).is_err());
+        assert!(node.shared.woken.try_recv().is_ok(), "the driver is to find out");
+        drop(Vital(node.shared.clone()));
+        node.runtime.step();
+        block_on(async {
+            while events.next().await.is_some() {}
+            while members.next().await.is_some() {}
+            assert_eq!(replies.collect().await.end, None);
+            assert_eq!(node.shared.gone().await, Err(Closed));
+            assert_eq!(node.serf.events().next().await, None);
+        });
+        assert_eq!(node.serf.local_member(), Err(Closed));
+    }
+
+    #[test]
+    #[should_panic(expected = "a node is called by what it calls itself")]
+    fn a_function_that_calls_the_node_that_asks_it_does_not_hang() {
+        let node = Alone::with(Router::new());
+        let _ = node.shared.with(|_| node.serf.members());
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use futures_lite::future;
@@ -19,21 +19,60 @@ pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 #[derive(Debug)]
 pub(crate) enum Never {}
 
+/// Waits until a channel is closed.
+pub(crate) async fn closed(channel: Receiver<Never>) {
+    drop(channel.recv().await);
+}
+
+/// Something that happens once, and that anybody can wait for.
+pub(crate) struct Once {
+    happens: Sender<Never>,
+    happened: Receiver<Never>,
+}
+
+impl Once {
+    pub(crate) fn new() -> Self {
+        let (happens, happened) = async_channel::bounded(1);
+        Self { happens, happened }
+    }
+
+    /// Says whether it had not happened before.
+    pub(crate) fn happen(&self) -> bool {
+        self.happens.close()
+    }
+
+    /// Waits for it.
+    pub(crate) fn wait(&self) -> impl Future<Output = ()> + use<> {
+        closed(self.happened.clone())
+    }
+}
+
+/// How long handlers have for what they have been told, when a node shuts down by itself.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 pub(crate) struct Tasks {
-    stop: Sender<Never>,
-    stopping: Receiver<Never>,
-    /// Every task holds a copy; `None` once no task may start.
-    running: Mutex<Option<Sender<Never>>>,
-    ended: Receiver<Never>,
-    spawn: Spawn,
-    spawn_handler: Spawn,
+    /// The node's own runtime.
+    node: Place,
+    /// The runtime of the application.
+    application: Place,
+    /// Ends what the node does.
+    stop: Once,
+    /// Ends handlers.
+    stop_handlers: Once,
     sleep: Box<dyn Fn(Instant) -> BoxFuture<()> + Send + Sync>,
+    last_words: Box<dyn Fn() -> BoxFuture<()> + Send + Sync>,
     unblock: Box<dyn Fn(Job) -> BoxFuture<()> + Send + Sync>,
     /// The node's, in which everything happens.
     pub(crate) span: Span,
 }
 
-type Spawn = Box<dyn Fn(BoxFuture<()>) + Send + Sync>;
+/// Where tasks run.
+struct Place {
+    spawn: Box<dyn Fn(BoxFuture<()>) + Send + Sync>,
+    /// Every task holds a copy; `None` once no task may start.
+    running: Mutex<Option<Sender<Never>>>,
+    ended: Receiver<Never>,
+}
 
 /// Something that may block for long.
 type Job = Box<dyn FnOnce() + Send>;
@@ -54,20 +93,19 @@ pub(crate) fn span(name: Option<&str>) -> Span {
 impl Tasks {
     /// `own` is the node's own runtime; on the `application`'s are handlers.
     pub(crate) fn new<R: Runtime>(own: R, application: R, span: Span) -> Self {
-        let (stop, stopping) = async_channel::bounded(1);
-        let (running, ended) = async_channel::bounded(1);
-        let running = Mutex::new(Some(running));
-        let (sleeper, unblocker) = (own.clone(), application.clone());
+        let (sleeper, timer, unblocker) = (own.clone(), own.clone(), application.clone());
         Self {
-            stop,
-            stopping,
-            running,
-            ended,
-            spawn: Box::new(move |task| own.spawn(task)),
-            spawn_handler: Box::new(move |task| application.spawn(task)),
+            node: Place::new(own),
+            application: Place::new(application),
+            stop: Once::new(),
+            stop_handlers: Once::new(),
             sleep: Box::new(move |at| {
                 let runtime = sleeper.clone();
                 Box::pin(async move { runtime.sleep_until(at).await })
+            }),
+            last_words: Box::new(move || {
+                let runtime = timer.clone();
+                Box::pin(async move { runtime.sleep_until(runtime.now() + LAST_WORDS).await })
             }),
             unblock: Box::new(move |job| {
                 let runtime = unblocker.clone();
@@ -79,19 +117,32 @@ impl Tasks {
 
     /// Starts a task that ends, wherever it is, when [`stop`](Self::stop) is called.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stopped = self.stopped();
-        self.spawn_on(&self.spawn, future::or(stopped, task));
-    }
-
-    /// Starts a task where it may do as it likes; it ends when [`stop`](Self::stop) is called.
-    pub(crate) fn spawn_handler(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stopped = self.stopped();
-        self.spawn_on(&self.spawn_handler, future::or(stopped, task));
+        self.spawn_finishing(future::or(self.stop.wait(), task));
     }
 
     /// Starts a task that ends by itself some time after [`stop`](Self::stop) is called.
     pub(crate) fn spawn_finishing(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.spawn_on(&self.spawn, task);
+        self.node.spawn(task.instrument(self.span.clone()));
+    }
+
+    /// Starts a task where it may do as the application likes; it ends, wherever it is, when
+    /// [`stop`](Self::stop) is called. Nobody waits for that: perhaps the application holds it up.
+    pub(crate) fn spawn_outside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let task = future::or(self.stop.wait(), task).instrument(self.span.clone());
+        (self.application.spawn)(Box::pin(task));
+    }
+
+    /// Starts a task where it may do as the application likes. It ends by itself some time after
+    /// [`stop`](Self::stop) is called, and before long, or when
+    /// [`stop_handlers`](Self::stop_handlers) is.
+    pub(crate) fn spawn_handler(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let (stopped, last_words) = (self.stop.wait(), (self.last_words)());
+        let late = async {
+            stopped.await;
+            last_words.await;
+        };
+        let ended = future::or(self.stop_handlers.wait(), late);
+        self.application.spawn(future::or(ended, task).instrument(self.span.clone()));
     }
 
     /// What a task of the node comes to; `None` if [`stop`](Self::stop) is called before.
@@ -102,18 +153,6 @@ impl Tasks {
         let (sender, result) = async_channel::bounded(1);
         self.spawn(async move { drop(sender.try_send(task.await)) });
         result.recv().await.ok()
-    }
-
-    fn spawn_on(&self, spawn: &Spawn, task: impl Future<Output = ()> + Send + 'static) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(running) = running else {
-            return;
-        };
-        let task = async move {
-            task.await;
-            drop(running);
-        };
-        spawn(Box::pin(task.instrument(self.span.clone())));
     }
 
     /// Waits, in any task.
@@ -134,27 +173,52 @@ impl Tasks {
         result.recv().await.ok()
     }
 
-    /// Ends all tasks at their next step; says whether nobody has done so before.
+    /// Ends all tasks, but for handlers, at their next step; says whether nobody has done so before.
     pub(crate) fn stop(&self) -> bool {
-        let is_first = self.stop.close();
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let is_first = self.stop.happen();
+        self.node.close();
+        self.application.close();
         is_first
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.stop.is_closed()
+    /// Ends handlers at their next step.
+    pub(crate) fn stop_handlers(&self) {
+        self.stop_handlers.happen();
     }
 
-    /// Waits until tasks are told to end.
-    fn stopped(&self) -> impl Future<Output = ()> + use<> {
-        let stopping = self.stopping.clone();
-        async move { drop(stopping.recv().await) }
-    }
-
-    /// Waits until all tasks have ended and dropped what they held, or none can start any more.
+    /// Waits until all tasks of the node have ended and dropped what they held, or none can start any
+    /// more.
     pub(crate) fn ended(&self) -> impl Future<Output = ()> + use<> {
-        let ended = self.ended.clone();
-        async move { drop(ended.recv().await) }
+        closed(self.node.ended.clone())
+    }
+
+    /// The same for those on the runtime of the application.
+    pub(crate) fn handlers_ended(&self) -> impl Future<Output = ()> + use<> {
+        closed(self.application.ended.clone())
+    }
+}
+
+impl Place {
+    fn new<R: Runtime>(runtime: R) -> Self {
+        let (running, ended) = async_channel::bounded(1);
+        let spawn = Box::new(move |task: BoxFuture<()>| runtime.spawn(task));
+        Self { spawn, running: Mutex::new(Some(running)), ended }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(running) = running else {
+            return;
+        };
+        (self.spawn)(Box::pin(async move {
+            task.await;
+            drop(running);
+        }));
+    }
+
+    /// No task starts any more.
+    fn close(&self) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

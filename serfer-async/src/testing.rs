@@ -9,7 +9,7 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_lite::future;
-use serfer_proto::{Config, Endpoint};
+use serfer_proto::{Config, Endpoint, ShutdownReason};
 use smol::Executor;
 
 use crate::events::Subscribers;
@@ -17,11 +17,11 @@ use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::seeds::Finder;
 use crate::serfer::Serfer;
-use crate::shared::{Shared, Todo};
+use crate::shared::{Shared, Todo, Vital};
 use crate::tasks::{self, Tasks};
 use crate::thread::Over;
 
-const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7946);
+pub(crate) const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7946);
 
 /// A runtime whose tasks run when a test says so, at a time that a test says.
 #[derive(Clone)]
@@ -227,6 +227,14 @@ impl Alone {
         clock.sleepers.drain(..).for_each(|(_, waker)| waker.wake());
         drop(clock);
         self.shared.drive(|endpoint, now| endpoint.handle_timeout(now));
+        self.settle();
+    }
+
+    /// Shuts the node down by itself.
+    pub(crate) fn fall(&self) {
+        let reason = ShutdownReason::NameTaken { ours: 0, responses: 1 };
+        self.shared.with(|state| state.shutdown_reason = Some(reason)).unwrap();
+        drop(Vital(self.shared.clone()));
         self.settle();
     }
 

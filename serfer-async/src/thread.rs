@@ -13,22 +13,31 @@ use tracing::{Instrument as _, Span};
 use crate::error::{Closed, Error};
 use crate::runtime::Runtime;
 use crate::serfer::Serfer;
-use crate::tasks::{Never, Tasks};
+use crate::tasks::{Never, Tasks, closed};
 
-/// Closes when the thread has come to its end, and nothing of its runtime is left.
+/// How a node ends: first what it does, and then, when its handlers have, too, its thread.
 #[derive(Clone)]
-pub(crate) struct Over(Receiver<Never>);
+pub(crate) struct Over {
+    node: Receiver<Never>,
+    thread: Receiver<Never>,
+}
 
 impl Over {
     /// Of no thread.
     #[cfg(test)]
     pub(crate) fn already() -> Self {
-        Self(async_channel::bounded(1).1)
+        let [node, thread] = [(); 2].map(|()| async_channel::bounded(1).1);
+        Self { node, thread }
     }
 
-    /// Waits for that.
-    pub(crate) async fn wait(&self) {
-        drop(self.0.recv().await);
+    /// Waits until the node does nothing more: its sockets are closed, and all is written.
+    pub(crate) async fn node(&self) {
+        closed(self.node.clone()).await;
+    }
+
+    /// Waits until its handlers have ended as well, and nothing of it is left.
+    pub(crate) async fn thread(&self) {
+        closed(self.thread.clone()).await;
     }
 }
 
@@ -36,7 +45,7 @@ impl Over {
 /// goes on until all tasks of the node have ended.
 ///
 /// # Errors
-/// Those of `start`, once the thread is over; or if there can be no thread, or no runtime on it.
+/// Those of `start`, once the node is over; or if there can be no thread, or no runtime on it.
 pub(crate) async fn start<R, F>(
     application: R,
     span: Span,
@@ -46,17 +55,18 @@ where
     R: Runtime,
     F: Future<Output = Result<Serfer, Error>>,
 {
-    let (alive, over) = async_channel::bounded(1);
-    let over = Over(over);
+    let (node_lives, node) = async_channel::bounded(1);
+    let (thread_lives, thread) = async_channel::bounded(1);
+    let over = Over { node, thread };
     let (starter, started) = async_channel::bounded(1);
     let (refuser, refused) = async_channel::bounded(1);
     let (_waiting, given_up) = async_channel::bounded::<Never>(1);
     let (runtime, its_end) = (application.clone(), over.clone());
     let life = async move |own: R| {
         let tasks = Tasks::new(own.clone(), application, span.clone());
-        let ended = tasks.ended();
+        let (ended, handlers_ended) = (tasks.ended(), tasks.handlers_ended());
         let given_up = async {
-            let _ = given_up.recv().await;
+            closed(given_up).await;
             Err(Closed.into())
         };
         let starting = start(own, tasks, its_end).instrument(span);
@@ -64,21 +74,24 @@ where
         let _ = starter.try_send(future::or(given_up, starting).await);
         drop(starter);
         ended.await;
+        drop(node_lives);
+        handlers_ended.await;
     };
     let thread = move || {
         if let Err(source) = runtime.run_apart(life) {
             let _ = refuser.try_send(source);
         }
-        drop(alive);
+        drop(thread_lives);
     };
     let thread = Builder::new().name("serfer".to_owned()).spawn(thread);
     thread.map_err(|source| Error::System { what: "a thread", source })?;
-    let outcome = started.recv().await;
-    if !matches!(outcome, Ok(Ok(_))) {
-        over.wait().await;
+    let Ok(outcome) = started.recv().await else {
+        let source = refused.recv().await.map_err(|_| Closed)?;
+        return Err(Error::System { what: "a runtime", source });
+    };
+    if outcome.is_err() {
+        // Not for handlers: perhaps nobody runs the runtime that they are on.
+        over.node().await;
     }
-    outcome.unwrap_or_else(|_| {
-        let source = refused.try_recv().map_err(|_| Closed)?;
-        Err(Error::System { what: "a runtime", source })
-    })
+    outcome
 }

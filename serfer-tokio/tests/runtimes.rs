@@ -1,8 +1,10 @@
 //! A node does not depend on what the runtime of its handlers can do, nor on its clock.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
-use serfer_tokio::{Config, Error, Request, Route, Router};
+use futures_lite::future;
+use serfer_tokio::{Config, Error, Request, Route, Router, Runtime, Tokio};
 
 /// Two nodes on this runtime; what one answers when the other asks.
 async fn ask(router: Router) -> Result<Vec<u8>, Error> {
@@ -35,4 +37,18 @@ async fn a_clock_that_is_paused_does_not_concern_a_node() {
     });
     assert_eq!(ask(router).await.expect("all goes well"), b"an hour has passed at once");
     assert!(begin.elapsed() < Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn what_blocks_for_long_keeps_no_node_from_its_end() {
+    let begin = Instant::now();
+    let slow = || thread::sleep(Duration::from_secs(5));
+    let life = async move |own: Tokio| {
+        let begun = future::poll_once(own.unblock(slow)).await;
+        assert!(begun.is_none());
+    };
+    let runtime = Tokio::current();
+    let lived = thread::spawn(move || runtime.run_apart(life)).join().expect("nothing panics");
+    lived.expect("nothing hinders it");
+    assert!(begin.elapsed() < Duration::from_secs(4));
 }

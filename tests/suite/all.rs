@@ -20,7 +20,7 @@ use smol::channel::{Receiver, bounded};
 use smol::future;
 
 use super::adapter::{Builder, Config, Runtime, Serfer};
-use super::{Adapter, adapter, outlive, run, runtime};
+use super::{Adapter, adapter, idle, outlive, run, runtime};
 use crate::own_ip;
 
 /// base64 of `SuperSecureToken`

@@ -19,7 +19,7 @@ macro_rules! suite {
         // The folder of this file, not one of the module's name.
         #[path = "."]
         mod $runtime {
-            use crate::runtimes::$runtime::{Adapter, adapter, outlive, run, runtime};
+            use crate::runtimes::$runtime::{Adapter, adapter, idle, outlive, run, runtime};
 
             #[path = "all.rs"]
             mod all;

@@ -15,8 +15,19 @@ pub(crate) mod on_tokio {
 
     /// What something comes to on a runtime that is then shut down.
     pub(crate) fn outlive<T>(life: impl AsyncFnOnce(Adapter) -> T) -> T {
+        new().block_on(async { life(Adapter::current()).await })
+    }
+
+    /// A runtime that nobody runs, and what keeps it.
+    pub(crate) fn idle() -> (Adapter, impl Sized) {
+        let runtime = new();
+        let adapter = runtime.block_on(async { Adapter::current() });
+        (adapter, runtime)
+    }
+
+    fn new() -> tokio::runtime::Runtime {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("nothing hinders it").block_on(async { life(Adapter::current()).await })
+        runtime.expect("nothing hinders it")
     }
 }
 
@@ -40,5 +51,11 @@ pub(crate) mod on_smol {
     pub(crate) fn outlive<T>(life: impl AsyncFnOnce(Adapter) -> T) -> T {
         let executor = Arc::new(smol::Executor::new());
         smol::block_on(executor.run(life(Adapter::on(executor.clone()))))
+    }
+
+    /// An executor that nobody runs, and what keeps it.
+    pub(crate) fn idle() -> (Adapter, impl Sized) {
+        let executor = Arc::new(smol::Executor::new());
+        (Adapter::on(executor.clone()), executor)
     }
 }

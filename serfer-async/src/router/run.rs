@@ -110,6 +110,7 @@ pub(super) fn name_of(event: &Event) -> Arc<str> {
         Event::User(event) => event.name.clone(),
         Event::Query(query) => query.name.clone(),
         Event::Conflict(_) => "conflict".into(),
+        Event::ShutdownWanted(_) => "shutdown-wanted".into(),
         _ => "other".into(),
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_lite::future::{block_on, poll_once};
+
 use super::run::name_of;
 use super::*;
 use crate::testing::{Alone, Door, Notes, traced};
@@ -412,6 +414,81 @@ fn handlers_that_do_not_keep_up_lose_the_oldest_events() {
     });
     assert_eq!(notes.take(), ["1", "4", "5"]);
     assert!(log.contains("handlers are too slow lagged=2 events were dropped"), "{log}");
+}
+
+/// A handler that notes that its future is dropped, and waits for a door.
+fn held(
+    notes: &Notes,
+    door: &Door,
+) -> impl Fn(UserEvent) -> crate::tasks::BoxFuture<()> + Send + Sync + 'static {
+    struct Dropped(Notes);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.add("dropped");
+        }
+    }
+    let (notes, door) = (notes.clone(), door.clone());
+    move |_| {
+        let (dropped, door) = (Dropped(notes.clone()), door.clone());
+        Box::pin(async move {
+            door.pass().await;
+            dropped.0.add("done");
+        })
+    }
+}
+
+#[test]
+fn a_node_that_shuts_down_by_itself_tells_its_handlers_and_waits_for_them() {
+    let (notes, door) = (Notes::default(), Door::default());
+    let router = Router::new()
+        .user_event("slow", held(&notes, &door))
+        .user_event("e", user(&notes, "user"))
+        .fallback(any(&notes, "fallback"));
+    let node = Alone::with(router);
+    let mut events = node.serf.events();
+    ["slow", "e"].iter().for_each(|name| node.event(name));
+    notes.take();
+    node.fall();
+    assert!(node.serf.user_event("e", "").is_err(), "it is shut down at once");
+    node.pass(4 * SECOND);
+    assert_eq!(notes.take(), [""; 0]);
+    let mut ended = Box::pin(node.shared.tasks.handlers_ended());
+    assert!(block_on(poll_once(&mut ended)).is_none());
+    door.open();
+    node.settle();
+    assert_eq!(notes.take(), ["done", "dropped", "user: e", "fallback: shutdown-wanted"]);
+    assert!(block_on(poll_once(&mut ended)).is_some());
+    let mut last = None;
+    while let Some(event) = block_on(events.next()) {
+        last = Some(event);
+    }
+    assert!(matches!(last, Some(Ok(Event::ShutdownWanted(_)))), "{last:?}");
+}
+
+#[test]
+fn a_node_waits_for_its_handlers_for_some_seconds_only_and_not_if_it_is_shut_down() {
+    let fall_and_close = |node: &Alone| {
+        node.fall();
+        node.shared.close("the test says so");
+    };
+    for (shut_down, time) in [
+        (Alone::fall as fn(&Alone), 5 * SECOND),
+        (|node| node.shared.close("the test says so"), Duration::ZERO),
+        (fall_and_close, Duration::ZERO),
+    ] {
+        let (notes, door) = (Notes::default(), Door::default());
+        let node = Alone::with(Router::new().user_event("e", held(&notes, &door)));
+        node.event("e");
+        shut_down(&node);
+        if let Some(before) = time.checked_sub(Duration::from_millis(1)) {
+            node.pass(before);
+            assert_eq!(notes.take(), [""; 0]);
+            node.pass(Duration::from_millis(1));
+        }
+        node.settle();
+        assert_eq!(notes.take(), ["dropped"]);
+        assert!(block_on(poll_once(node.shared.tasks.handlers_ended())).is_some());
+    }
 }
 
 #[test]

@@ -56,6 +56,11 @@ use crate::tags::Tags;
 /// `preset = "lan"`, `"wan"` or `"local"`, and what is to be different, by the names of the functions
 /// and fields here; `tags` is a table, `keys` a list of keys in base64, which are read but never
 /// written. Functions cannot be in a file.
+///
+/// **Functions** that are given here, like that of [`accept_member`](Self::accept_member), are called in the
+/// middle of a message, and nothing else happens meanwhile: they must be quick and pure, so that the same
+/// question always has the same answer. They must not call the node that asks, nor panic: either shuts it
+/// down.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) name: String,
