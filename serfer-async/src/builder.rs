@@ -283,9 +283,9 @@ impl<R: Runtime> Builder<R> {
         Ok(serfer)
     }
 
-    /// Starts the node and waits until it is shut down. As nobody has a handle then, it only does that by
-    /// itself, when it loses its name to another node. To leave in good order when the program ends, use
-    /// [`run_until`](Self::run_until).
+    /// Starts the node and waits until it is shut down, and all of it has ended. As nobody has a handle then,
+    /// it only does that by itself, when it loses its name to another node, or with the runtime of its
+    /// handlers. To leave in good order when the program ends, use [`run_until`](Self::run_until).
     ///
     /// # Errors
     /// As [`start`](Self::start), and [`Error::ShutDown`] with the reason.

@@ -160,7 +160,8 @@
 //!
 //! To shut down without leaving is to fail, for others; so is to drop the last [`Serfer`]. A node that shuts
 //! down by itself, because another one has its name, tells its handlers and readers so, as
-//! [`Event::ShutdownWanted`](crate::Event::ShutdownWanted), and then whoever [waits](Serfer::wait) for its end.
+//! [`Event::ShutdownWanted`](crate::Event::ShutdownWanted), and whoever [waits](Serfer::wait) for its end;
+//! [`Builder::run`] returns it as an error.
 //!
 //! # When something is wrong
 //!

@@ -207,6 +207,38 @@ fn a_node_that_shuts_down_by_itself_tells_its_handlers_why_and_last() {
 }
 
 #[test]
+fn a_node_that_is_run_ends_when_it_shuts_down_and_says_why() {
+    run(async {
+        let (twin, _others) = doomed(Config::local("a")).await;
+        let bound = format!("{}:7946", own_ip());
+        let ran = within(SOON, twin.bind(&bound).run()).await.expect("nothing hangs");
+        assert!(matches!(ran, Err(Error::ShutDown(_))), "{ran:?}");
+        UdpSocket::bind(&bound).expect("its sockets are closed");
+        let error = plain_builder("").run().await.unwrap_err();
+        assert!(matches!(error, Error::Config(_)), "{error}");
+    });
+}
+
+#[test]
+fn a_node_that_is_run_ends_with_the_runtime_of_its_handlers() {
+    let bound = format!("{}:7946", own_ip());
+    let running = outlive(async |runtime: Adapter| {
+        let running = on(runtime, "a").bind(&bound);
+        let running = thread::spawn(|| smol::block_on(running.run()));
+        while UdpSocket::bind(&bound).is_ok() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        running
+    });
+    run(async {
+        let ran = within(SOON, smol::unblock(|| running.join())).await.expect("nothing hangs");
+        // It may not have been all there yet.
+        assert!(matches!(ran.expect("nothing panics"), Ok(()) | Err(Error::Closed(_))));
+        UdpSocket::bind(&bound).expect("its sockets are closed");
+    });
+}
+
+#[test]
 fn a_panic_in_a_function_of_the_configuration_ends_the_node_and_all_who_wait() {
     run(async {
         let config = Config::local("a").accept_member(|member| {
