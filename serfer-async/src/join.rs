@@ -55,9 +55,8 @@ pub(crate) async fn join(
     seeds: &[String],
     replay: Replay,
 ) -> Result<Joined, Error> {
-    let (finder, seeds) = (finder.clone(), seeds.to_vec());
     // In a task of the node's: whoever joins may be anywhere.
-    let find = async move { finder.find(&seeds).await };
+    let find = finder.clone().find(seeds.to_vec());
     let mut found = shared.tasks.run(find).await.ok_or(Closed)?;
     if found.addrs.is_empty() && !found.failed.is_empty() {
         return Err(Error::NobodyReached(SeedFailures(found.failed)));

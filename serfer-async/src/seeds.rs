@@ -1,11 +1,18 @@
 //! Seeds as people write them, and where they lead.
 //!
 //! A seed is looked up each time it is used, never once for all: what a name stands for changes, and
-//! files do.
+//! files do. Names are looked up side by side, so that one whose server does not answer holds up no other; what
+//! they come to is in the order of the seeds all the same.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::Poll;
+
+use async_lock::Semaphore;
+use futures_lite::future;
 
 use crate::address::{Address, DEFAULT_PORT, Resolver};
 use crate::dns::Target;
@@ -19,6 +26,9 @@ const FILE_LEN_MAX: u64 = 1 << 20;
 
 /// The most addresses that seeds are looked up to; the rest is left out.
 const ADDRS_MAX: usize = 1024;
+
+/// How many names are looked up at a time.
+const LOOKUPS: usize = 16;
 
 /// One place to look for members.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,13 +69,27 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    fn add(&mut self, seed: &str, addrs: Vec<SocketAddr>) {
-        for addr in addrs {
-            let is_new = self.addrs.iter().all(|(known, _)| *known != addr);
-            if is_new && self.addrs.len() < ADDRS_MAX {
-                self.addrs.push((addr, seed.to_owned()));
+    fn at(addrs: Vec<SocketAddr>, seed: &str) -> Self {
+        let addrs = addrs.into_iter().map(|addr| (addr, seed.to_owned()));
+        Self { addrs: addrs.collect(), failed: Vec::new() }
+    }
+
+    fn failed(failure: impl Into<SeedFailure>) -> Self {
+        Self { addrs: Vec::new(), failed: vec![failure.into()] }
+    }
+
+    /// One after another.
+    fn all(parts: Vec<Self>) -> Self {
+        let (mut all, mut known) = (Self::default(), BTreeSet::new());
+        for part in parts {
+            for (addr, seed) in part.addrs {
+                if all.addrs.len() < ADDRS_MAX && known.insert(addr) {
+                    all.addrs.push((addr, seed));
+                }
             }
+            all.failed.extend(part.failed);
         }
+        all
     }
 }
 
@@ -76,6 +100,8 @@ pub(crate) struct Finder {
     resolver: Resolver,
     services: Lookup<String, Result<Vec<Target>, String>>,
     files: Lookup<PathBuf, io::Result<String>>,
+    /// For lookups of names.
+    turns: Semaphore,
 }
 
 impl Finder {
@@ -102,80 +128,139 @@ impl Finder {
             let runtime = runtime.clone();
             Box::pin(async move { runtime.unblock(move || read_file(&path)).await })
         };
-        Self { resolver, services: Box::new(services), files: Box::new(files) }
+        Self::of(resolver, Box::new(services), Box::new(files))
+    }
+
+    fn of(
+        resolver: Resolver,
+        services: Lookup<String, Result<Vec<Target>, String>>,
+        files: Lookup<PathBuf, io::Result<String>>,
+    ) -> Self {
+        Self { resolver, services, files, turns: Semaphore::new(LOOKUPS) }
     }
 
     /// Looks all seeds up. What fails does not keep the others from being found.
-    pub(crate) async fn find(&self, seeds: &[String]) -> Found {
-        let mut found = Found::default();
-        for seed in seeds {
-            match Seed::parse(seed) {
-                Ok(Seed::File(path)) => self.find_in_file(&mut found, seed, &path).await,
-                Ok(parsed) => self.find_one(&mut found, seed, &parsed).await,
-                Err(error) => found.failed.push(error.into()),
+    pub(crate) async fn find(self: Arc<Self>, seeds: Vec<String>) -> Found {
+        let each = seeds.into_iter().map(move |seed| self.clone().find_seed(seed));
+        Found::all(side_by_side(each).await)
+    }
+
+    async fn find_seed(self: Arc<Self>, seed: String) -> Found {
+        match Seed::parse(&seed) {
+            Ok(Seed::File(path)) => self.find_in_file(seed, path).await,
+            Ok(parsed) => self.find_one(seed, parsed).await,
+            Err(error) => Found::failed(error),
+        }
+    }
+
+    async fn find_one(self: Arc<Self>, text: String, seed: Seed) -> Found {
+        match seed {
+            Seed::Address(address) => {
+                let _turn = self.turns.acquire().await;
+                match address.resolve(&self.resolver, DEFAULT_PORT).await {
+                    Ok(addrs) => Found::at(addrs, &text),
+                    Err(error) => Found::failed(error),
+                }
             }
+            Seed::Service(service) => self.find_service(text, service).await,
+            Seed::File(path) => {
+                let reason = "a file of seeds cannot name another one";
+                Found::failed(file_failure(&path, None, reason))
+            }
+        }
+    }
+
+    async fn find_service(self: Arc<Self>, text: String, service: String) -> Found {
+        let targets = {
+            let _turn = self.turns.acquire().await;
+            (self.services)(service).await
+        };
+        match targets {
+            Ok(targets) => {
+                let hosts = targets
+                    .into_iter()
+                    .map(move |target| self.clone().find_target(text.clone(), target));
+                Found::all(side_by_side(hosts).await)
+            }
+            Err(reason) => Found::failed(SeedFailure::Service { seed: text, reason }),
+        }
+    }
+
+    async fn find_target(self: Arc<Self>, text: String, Target { host, port }: Target) -> Found {
+        let _turn = self.turns.acquire().await;
+        match (self.resolver)(host.clone(), port).await {
+            Ok(addrs) => Found::at(addrs, &text),
+            Err(error) => Found::failed(SeedFailure::Service {
+                seed: text,
+                reason: format!("{host}: {error}"),
+            }),
+        }
+    }
+
+    async fn find_in_file(self: Arc<Self>, text: String, path: PathBuf) -> Found {
+        let content = match (self.files)(path.clone()).await {
+            Ok(content) => content,
+            Err(error) => return Found::failed(file_failure(&path, None, &error.to_string())),
+        };
+        let seeds = (1..).zip(content.lines()).filter_map(|(line, seed)| {
+            let seed = seed.split('#').next().unwrap_or_default().trim();
+            (!seed.is_empty()).then(|| (line, seed.to_owned()))
+        });
+        let lines = seeds.collect::<Vec<_>>().into_iter().map(move |(line, seed)| {
+            self.clone().find_line(text.clone(), path.clone(), line, seed)
+        });
+        Found::all(side_by_side(lines).await)
+    }
+
+    async fn find_line(
+        self: Arc<Self>,
+        text: String,
+        path: PathBuf,
+        line: usize,
+        seed: String,
+    ) -> Found {
+        let mut found = match Seed::parse(&seed) {
+            Ok(parsed) => self.find_one(text, parsed).await,
+            Err(error) => Found::failed(error),
+        };
+        for failure in &mut found.failed {
+            *failure = file_failure(&path, Some(line), &failure.to_string());
         }
         found
     }
+}
 
-    async fn find_one(&self, found: &mut Found, text: &str, seed: &Seed) {
-        let result = match seed {
-            Seed::Address(address) => self.resolve(address).await,
-            Seed::Service(service) => self.resolve_service(found, text, service).await,
-            Seed::File(path) => {
-                Err(file_failure(path, None, "a file of seeds cannot name another one"))
-            }
-        };
-        match result {
-            Ok(addrs) => found.add(text, addrs),
-            Err(failure) => found.failed.push(failure),
+/// What futures come to, in their order. Not more of them run at a time than can have a turn.
+async fn side_by_side<T>(futures: impl Iterator<Item: Future<Output = T>>) -> Vec<T> {
+    let mut futures = futures.map(Box::pin).fuse();
+    let mut results = Vec::new();
+    let mut running = Vec::new();
+    future::poll_fn(|cx| {
+        while running.len() < LOOKUPS
+            && let Some(future) = futures.next()
+        {
+            running.push((results.len(), future));
+            results.push(None);
         }
-    }
-
-    async fn resolve(&self, address: &Address) -> Result<Vec<SocketAddr>, SeedFailure> {
-        Ok(address.resolve(&self.resolver, DEFAULT_PORT).await?)
-    }
-
-    async fn resolve_service(
-        &self,
-        found: &mut Found,
-        text: &str,
-        service: &str,
-    ) -> Result<Vec<SocketAddr>, SeedFailure> {
-        let targets = (self.services)(service.to_owned()).await;
-        let failure = |reason| SeedFailure::Service { seed: text.to_owned(), reason };
-        let mut addrs = Vec::new();
-        for Target { host, port } in targets.map_err(failure)? {
-            match (self.resolver)(host.clone(), port).await {
-                Ok(resolved) => addrs.extend(resolved),
-                Err(error) => found.failed.push(failure(format!("{host}: {error}"))),
-            }
+        if running.is_empty() {
+            return Poll::Ready(());
         }
-        Ok(addrs)
-    }
-
-    async fn find_in_file(&self, found: &mut Found, text: &str, path: &Path) {
-        let content = match (self.files)(path.to_owned()).await {
-            Ok(content) => content,
-            Err(error) => return found.failed.push(file_failure(path, None, &error.to_string())),
-        };
-        for (line, seed) in (1..).zip(content.lines()) {
-            let seed = seed.split('#').next().unwrap_or_default().trim();
-            if seed.is_empty() {
-                continue;
+        let begun = running.len();
+        running.retain_mut(|(at, future)| match future.as_mut().poll(cx) {
+            Poll::Ready(result) => {
+                results[*at] = Some(result);
+                false
             }
-            match Seed::parse(seed) {
-                Ok(parsed) => {
-                    let failed_before = found.failed.len();
-                    self.find_one(found, text, &parsed).await;
-                    for failure in &mut found.failed[failed_before..] {
-                        *failure = file_failure(path, Some(line), &failure.to_string());
-                    }
-                }
-                Err(error) => found.failed.push(file_failure(path, Some(line), &error.to_string())),
-            }
+            Poll::Pending => true,
+        });
+        if running.len() < begun {
+            // There is room for more, or an end; other tasks have their turn first.
+            cx.waker().wake_by_ref();
         }
-    }
+        Poll::Pending
+    })
+    .await;
+    results.into_iter().flatten().collect()
 }
 
 fn file_failure(path: &Path, line: Option<usize>, reason: &str) -> SeedFailure {
@@ -196,8 +281,7 @@ fn read_file(path: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-
-    use futures_lite::future;
+    use std::sync::Mutex;
 
     use super::*;
 
@@ -229,14 +313,14 @@ mod tests {
                 let missing = io::Error::from(io::ErrorKind::NotFound);
                 Box::pin(async move { content.map(str::to_owned).ok_or(missing) })
             });
-            Finder { resolver, services, files }
+            Finder::of(resolver, services, files)
         }
     }
 
     /// The addresses and the failures, in words.
     fn found(world: World, seeds: &[&str]) -> (Vec<String>, Vec<String>) {
         let seeds: Vec<String> = seeds.iter().map(|&seed| seed.to_owned()).collect();
-        let found = future::block_on(world.finder().find(&seeds));
+        let found = future::block_on(Arc::new(world.finder()).find(seeds));
         let addrs = found.addrs.iter().map(|(addr, seed)| format!("{addr} by {seed}"));
         (addrs.collect(), found.failed.iter().map(ToString::to_string).collect())
     }
@@ -275,6 +359,48 @@ mod tests {
         );
         let (_, failed) = found(world, &["file:/etc/none"]);
         assert_eq!(failed, ["/etc/none: entity not found"]);
+    }
+
+    #[test]
+    fn names_are_looked_up_side_by_side_but_not_too_many_and_what_they_come_to_is_in_their_order() {
+        let running: Arc<Mutex<[usize; 2]>> = Arc::default();
+        let counted = running.clone();
+        // The later a name, the sooner it is found.
+        let resolver: Resolver = Box::new(move |host, port| {
+            let running = counted.clone();
+            Box::pin(async move {
+                let number: u8 = host.parse().expect("all names are numbers");
+                let [now, most] = *running.lock().unwrap();
+                *running.lock().unwrap() = [now + 1, most.max(now + 1)];
+                for _ in number..100 {
+                    future::yield_now().await;
+                }
+                running.lock().unwrap()[0] -= 1;
+                if number == 21 {
+                    return Err(io::Error::other("who?"));
+                }
+                Ok(vec![SocketAddr::from(([10, 0, 0, number], port))])
+            })
+        });
+        let services = Box::new(|_| -> BoxFuture<_> {
+            let targets = (20..60).map(|host| Target { host: host.to_string(), port: 1 });
+            Box::pin(async move { Ok(targets.collect()) })
+        });
+        let lines = (60..100).map(|host| format!("{host}:1")).collect::<Vec<_>>().join("\n");
+        let files = Box::new(move |_| -> BoxFuture<_> {
+            let lines = lines.clone();
+            Box::pin(async move { Ok(lines) })
+        });
+        let finder = Arc::new(Finder::of(resolver, services, files));
+        let mut seeds: Vec<String> = (10..20).map(|host| format!("{host}:1")).collect();
+        seeds.extend(["srv+x", "file:/x", "10.0.0.100:1"].map(str::to_owned));
+        let found = future::block_on(finder.find(seeds));
+        let addrs = found.addrs.iter().map(|(addr, _)| addr.to_string());
+        let expected = (10..=100).filter(|number| *number != 21);
+        let expected = expected.map(|number| format!("10.0.0.{number}:1"));
+        assert_eq!(addrs.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+        assert_eq!(found.failed.len(), 1);
+        assert_eq!(*running.lock().unwrap(), [0, LOOKUPS]);
     }
 
     #[test]
