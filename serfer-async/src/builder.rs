@@ -37,7 +37,6 @@ const EVENT_BUFFER_MAX: usize = 65_536;
 const PORTS_TRIED: u16 = 1000;
 
 /// A node that has not started yet. An adapter's `builder` function makes one.
-#[derive(Debug)]
 #[must_use = "a builder does nothing until it is started"]
 pub struct Builder<R> {
     runtime: R,
@@ -418,6 +417,15 @@ impl<R: Runtime> Builder<R> {
     }
 }
 
+impl<R> std::fmt::Debug for Builder<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { runtime: _, config, options, router } = self;
+        let mut shown = f.debug_struct("Builder");
+        shown.field("config", config).field("options", options).field("router", router);
+        shown.finish_non_exhaustive()
+    }
+}
+
 /// Each reader gets room for so many at once.
 fn check_event_buffer(events: usize) -> Result<(), ConfigError> {
     if (1..=EVENT_BUFFER_MAX).contains(&events) {
@@ -443,4 +451,27 @@ fn host_name(port: u16) -> Result<String, Error> {
         DEFAULT_PORT => host.into_owned(),
         port => format!("{host}-{port}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serfer_proto::Recovered;
+
+    use super::*;
+    use crate::testing::ByHand;
+
+    #[test]
+    fn no_key_is_shown_of_a_builder_nor_all_of_its_snapshot() {
+        const KEY: &str = "U3VwZXJTZWN1cmVUb2tlbg==";
+        let snapshot: String =
+            (1..=1000).map(|n| format!("alive: member-{n} 10.0.0.1:{n}\n")).collect();
+        let recovered = Recovered::replay(snapshot.as_bytes(), AfterLeave::StayAway);
+        let config = Config::lan("web-1").recovered(recovered.expect("it is one"));
+        let builder = Builder::new(ByHand::new(), config).key(KEY).expect("a base64 key");
+        let shown = format!("{builder:?} {builder:#?}");
+        for secret in [KEY, "SuperSecureToken", "[83, 117, 112", "member-1"] {
+            assert!(!shown.contains(secret), "{secret}: {shown}");
+        }
+        assert!(shown.contains("web-1") && shown.len() < 10_000, "{}: {shown}", shown.len());
+    }
 }

@@ -51,7 +51,7 @@ pub(crate) struct Incoming {
 }
 
 impl ByHand {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = Clock { now: Instant::now(), sleepers: Vec::new() };
         Self {
             executor: Arc::default(),

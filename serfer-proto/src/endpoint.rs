@@ -35,7 +35,6 @@ use crate::timers::Timer;
 ///
 /// Time is an argument and may stand still or even go back; randomness is the seed. The same calls
 /// give the same outputs.
-#[derive(Debug)]
 pub struct Endpoint {
     memberlist: Memberlist,
     serf: Serf,
@@ -442,6 +441,16 @@ impl Endpoint {
         self.serf.gauge(&mut stats);
         stats.next_wake = self.core.timers.next().map(|(_, timer)| timer.name());
         stats
+    }
+}
+
+/// Who it is; there may be more of everything else than anybody wants to see.
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("local_member", self.local_member())
+            .field("members", &self.members().count())
+            .finish_non_exhaustive()
     }
 }
 

@@ -25,7 +25,7 @@ pub enum AfterLeave {
 }
 
 /// What a snapshot knows of an earlier life of a node. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Recovered {
     pub(crate) after_leave: AfterLeave,
     pub(crate) state: Arc<State>,
@@ -109,6 +109,17 @@ pub struct SnapshotError {
 
 /// How many problems are remembered.
 const PROBLEMS_MAX: usize = 16;
+
+/// How much it knows: it may be of many members.
+impl fmt::Debug for Recovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recovered")
+            .field("len", &self.len)
+            .field("peers", &self.state.peers.len())
+            .field("problems", &self.problems.len())
+            .finish_non_exhaustive()
+    }
+}
 
 impl Recovered {
     /// What a node starts with that has no snapshot yet, but is to keep one.
@@ -364,6 +375,14 @@ mod tests {
 
     fn addr(text: &str) -> SocketAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn whatever_is_in_a_snapshot_it_is_shown_in_one_line() {
+        let alive = |n: u16| format!("alive: member-{n} 10.0.0.1:{n}\n");
+        let recovered = replay(&(1..=1000).map(alive).collect::<String>());
+        let shown = format!("{recovered:?}");
+        assert_eq!(shown, "Recovered { len: 30786, peers: 1000, problems: 0, .. }");
     }
 
     fn refusal(snapshot: &[u8]) -> String {
