@@ -51,30 +51,32 @@ impl<R: Runtime> Builder<R> {
         Self { runtime, config, options: Options::default(), router: None }
     }
 
-    /// Sets all that the functions below set, but for the router and keys.
+    /// Sets everything that the functions below set, except the router and the keys.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
         self
     }
 
-    /// Listens on this address: `HOST` or `HOST:PORT`. By default on all of IPv4, at port 7946.
+    /// Listens on this address: `HOST` or `HOST:PORT`. By default `0.0.0.0`: on all IPv4 addresses of this
+    /// machine.
     ///
-    /// Without a port, the next free one is taken if 7946 is not; a port that is given must be free,
-    /// and 0 is any.
+    /// Without a port, it is 7946 or, if that is taken, the next that is free. A port that is given must be
+    /// free; port 0 is any free one.
     pub fn bind(mut self, addr: impl Into<String>) -> Self {
         self.options.bind = addr.into();
         self
     }
 
-    /// Tells others to reach us at this address: `HOST` or `HOST:PORT`. By default at the one of the
-    /// configuration, at the one that is bound or, if that is all there are, at one of this machine.
+    /// Tells others to reach us at this address: `HOST` or `HOST:PORT`. By default it is the one of the
+    /// configuration, else the one that is bound; if that is all addresses, it is one of this machine's,
+    /// a private one if there is any.
     pub fn advertise(mut self, addr: impl Into<String>) -> Self {
         self.options.advertise = Some(addr.into());
         self
     }
 
-    /// Names the node after this machine and, unless it is 7946, its port, instead of as the
-    /// configuration says.
+    /// Names the node after this machine, whatever name the configuration has: `host`, or `host-7947` if its
+    /// port is not 7946.
     pub fn named_after_host(mut self) -> Self {
         self.options.named_after_host = true;
         self
@@ -85,7 +87,7 @@ impl<R: Runtime> Builder<R> {
         &self.config
     }
 
-    /// Changes the settings of the core, for whoever is given a builder that somebody else made.
+    /// Changes the settings of the core, where you are given a builder that somebody else made.
     pub fn configure(mut self, change: impl FnOnce(Config) -> Config) -> Self {
         self.config = change(self.config);
         self
@@ -119,14 +121,14 @@ impl<R: Runtime> Builder<R> {
         Ok(self)
     }
 
-    /// Keeps the keys in this file: a JSON list of keys in base64, the primary first, as
-    /// `serf agent -keyring-file` does. The node starts with the keys that are there; if it is not
-    /// there, it is created with the keys that are given, for its owner only. Whenever the keys change,
-    /// it is written anew; if that fails, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) says
-    /// so, and the node goes on with the keys it has.
+    /// Keeps the keys in this file, as `serf agent -keyring-file` does: a JSON list of keys in base64, the
+    /// primary first. The node starts with the keys in the file. If there is no file yet, it is created with
+    /// the keys that are given, readable by its owner only. It is rewritten whenever the keys change; if that
+    /// fails, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) says so, and the node goes on with the
+    /// keys it has.
     ///
-    /// As with the agent, other keys may not be given beside a file that is there: it may have newer
-    /// ones. So give a first key only as long as there is no file.
+    /// As with the agent, the node does not start if other keys are given beside an existing file, which may
+    /// have newer ones. So give a first key only as long as there is no file.
     pub fn keyring_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.options.keyring_file = Some(path.into());
         self
@@ -136,16 +138,19 @@ impl<R: Runtime> Builder<R> {
     ///
     /// - `HOST` or `HOST:PORT`, an address or a name;
     /// - `srv+NAME`, the hosts and ports that DNS has for a service: `srv+_serf._tcp.example.com`;
-    /// - `file:PATH`, a seed of these kinds in each line, `#` starts a comment.
+    /// - `file:PATH`, a file with one of these in each line, where `#` starts a comment.
     ///
-    /// Seeds are looked up again whenever they are tried, also later, when nobody else is left: that is
-    /// done whether the node has a [seed keeper](Config::seed_keeper) or not, which only knows addresses.
+    /// A node that is alone tries its seeds again, and looks them up again each time. It does so even
+    /// without a [seed keeper](Config::seed_keeper), which only knows addresses. A seed that is the node
+    /// itself does no harm, so all nodes may have the same seeds.
+    ///
+    /// May be called again, to add more seeds.
     pub fn join<S: Into<String>>(mut self, seeds: impl IntoIterator<Item = S>) -> Self {
         self.options.join.extend(seeds.into_iter().map(S::into));
         self
     }
 
-    /// What to do if not all seeds can be reached. By default one is enough, and none is an error.
+    /// What to do if not all seeds can be reached. By default it is an error if none can.
     pub fn join_policy(mut self, policy: JoinPolicy) -> Self {
         self.options.join_policy = policy;
         self
@@ -163,27 +168,27 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Handles events. The router sees everything from the start, our own joining included.
+    /// Handles events. The router gets everything from the start, including that we joined ourselves.
     pub fn router(mut self, router: Router) -> Self {
         self.router = Some(router);
         self
     }
 
-    /// How many events a reader may fall behind before it loses the oldest: 1 to 65,536. 1,024.
+    /// How many events a reader may fall behind before it loses the oldest: 1 to 65,536. Default 1,024.
     pub fn event_buffer(mut self, events: usize) -> Self {
         self.options.event_buffer = events;
         self
     }
 
-    /// Keeps a snapshot in this file, and goes on from what is in it: with the clocks of the life
-    /// before, without telling old user events again, and back in the cluster through the members
-    /// it knew, in the background; [`Event::RejoinDone`](serfer_proto::Event::RejoinDone) tells
-    /// how that went. User events that it missed are told, unless there are also
-    /// [seeds](Self::join) and [`replay`](Self::replay) says to skip them. `serf agent` can go on from
-    /// the file, and this from an agent's.
+    /// Keeps a snapshot in this file, and goes on from what is in it when the node is started again. The
+    /// node then rejoins its cluster in the background, through the members it knew;
+    /// [`Event::RejoinDone`](serfer_proto::Event::RejoinDone) tells how that went. User events that it had
+    /// before are not delivered a second time. Those that it missed are, unless there are also
+    /// [seeds](Self::join) and [`replay`](Self::replay) says to skip them. `serf agent` can go on from such
+    /// a file, and a node from an agent's.
     ///
     /// No other process may use the file at the same time. If it cannot be written while the node
-    /// runs, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) tells. Go: `SnapshotPath`.
+    /// runs, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) says so. Go: `SnapshotPath`.
     pub fn snapshot(mut self, path: impl Into<PathBuf>) -> Self {
         self.options.snapshot = Some(path.into());
         self
@@ -196,19 +201,19 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// The names of user events and queries that become labels of metrics; all others are `other`
-    /// there. None. Without the feature `metrics` this has no effect.
+    /// The names of user events and queries that become labels of metrics; all other names are counted as
+    /// `other`. By default there are none. Without the feature `metrics` this has no effect.
     pub fn metric_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.options.metric_names.extend(names.into_iter().map(S::into));
         self
     }
 
-    /// Starts the node, on a thread of its own, and joins if there are seeds. Whoever drops the future takes
-    /// the node back.
+    /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before
+    /// it is done, so is the node.
     ///
     /// # Errors
-    /// If a setting or a file is wrong, an address cannot be bound or none of the seeds can be joined.
-    /// Nothing is left running then.
+    /// If a setting or a file is wrong, an address cannot be bound, or the seeds cannot be joined as the
+    /// [policy](Self::join_policy) demands. Nothing is left running then.
     pub async fn start(self) -> Result<Serfer, Error> {
         // What a node that is named after its machine is called depends on its port.
         let name = (!self.options.named_after_host).then(|| self.config.name());
@@ -282,9 +287,9 @@ impl<R: Runtime> Builder<R> {
         Ok(serfer)
     }
 
-    /// Starts the node and waits until it is shut down, and all of it has ended. As nobody has a handle then,
-    /// it only does that by itself, when it loses its name to another node, or with the runtime of its
-    /// handlers. To leave in good order when the program ends, use [`run_until`](Self::run_until).
+    /// Starts the node and waits until all of it has ended. As nobody has a handle, that is only when it loses
+    /// its name to another node, or with the runtime of its handlers. To leave in good order when the program
+    /// ends, use [`run_until`](Self::run_until).
     ///
     /// # Errors
     /// As [`start`](Self::start), and [`Error::ShutDown`] with the reason.
@@ -292,8 +297,8 @@ impl<R: Runtime> Builder<R> {
         self.run_until(future::pending::<()>()).await
     }
 
-    /// Starts the node, waits for `until`, whatever that comes to, and then leaves in good order and shuts
-    /// down. If `until` is over before the node has started, nothing is left running either.
+    /// Starts the node, lets it run until `until` is done, whatever its output, and then leaves in good order
+    /// and shuts down. If `until` is done before the node has started, nothing is left running either.
     ///
     /// ```no_run
     /// # mod tokio { pub mod signal { pub async fn ctrl_c() {} } }

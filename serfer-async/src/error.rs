@@ -16,7 +16,10 @@ use crate::uri::UriError;
 pub use crate::shared::Closed;
 
 /// What a call was refused for. Unless it says otherwise, nothing has changed.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` is its `Display`, so that a `main` that returns it, like an `unwrap`, says in plain words what
+/// is wrong and what to do.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Change the configuration as it says.
@@ -105,6 +108,12 @@ pub enum Error {
     /// Start another node.
     #[error(transparent)]
     Closed(#[from] Closed),
+}
+
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 /// What to do if an address cannot be bound.
@@ -206,4 +215,28 @@ pub enum SeedFailure {
         /// Why not.
         failure: JoinFailure,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_in_plain_words_what_to_do_however_it_is_shown() {
+        let source = io::ErrorKind::AddrInUse.into();
+        let error = Error::Bind { addr: SocketAddr::from(([127, 0, 0, 1], 7946)), source };
+        let text = "cannot bind 127.0.0.1:7946: address in use; choose another port, or leave it out to get \
+                    the next that is free";
+        assert_eq!([format!("{error}"), format!("{error:?}")], [text, text]);
+    }
+
+    #[test]
+    fn a_join_that_reached_too_few_says_why_the_others_failed_if_any_did() {
+        let too_few = |failures| Error::TooFewReached { reached: 1, required: 2, failures };
+        let text = too_few(SeedFailures(Vec::new())).to_string();
+        assert_eq!(text, "joined at 1 addresses, but 2 are required");
+        let failed = AddressError { address: ":80".to_owned(), problem: AddressProblem::NoHost };
+        let text = too_few(SeedFailures(vec![failed.into()])).to_string();
+        assert_eq!(text, "joined at 1 addresses, but 2 are required: address \":80\" has no host");
+    }
 }

@@ -1,6 +1,6 @@
-//! A guide to a node, from its start to its end.
+//! A guide to the life of a node, from its start to its end.
 //!
-//! It is written for both runtimes: `builder` is [`serfer_tokio::builder`][tokio] or
+//! It is for both runtimes: `builder` is [`serfer_tokio::builder`][tokio] or
 //! [`serfer_smol::builder`][smol], and everything else comes from the same crate.
 //!
 //! [tokio]: https://docs.rs/serfer-tokio/latest/serfer_tokio/fn.builder.html
@@ -29,29 +29,36 @@
 //! # }
 //! ```
 //!
-//! - **The name** must be unique. When two nodes have one, the others vote, and the loser shuts down
-//!   ([`NameConflicts`](crate::NameConflicts)).
-//! - **The address** is where others reach it, by UDP and TCP on one port. Behind a proxy or in a container that is
-//!   not where it listens: set [`advertise`](Builder::advertise).
-//! - **Keys**: without one, all is said in the clear. The first key seals what is sent; all are tried on what
-//!   comes. So each sender's first key must be among each receiver's keys.
-//! - **Seeds** are some members, or names for some; one that answers is enough. They are looked up again whenever they
-//!   are tried, and tried again whenever nobody else is left.
-//! - [`start`](Builder::start) returns when the node has joined, or an error that says what is wrong with
-//!   each seed. Then nothing is left running.
+//! - **The name** must be unique. When two nodes have the same name, the others vote, and the loser shuts
+//!   down ([`NameConflicts`](crate::NameConflicts)).
+//! - **The address** is where others reach the node, by UDP and TCP on the same port. Behind a proxy or in a
+//!   container, that is not where it listens: set [`advertise`](Builder::advertise).
+//! - **Keys**: without one, everything is sent in the clear. A node seals what it sends with its first key,
+//!   and tries all its keys on what it receives. So each node's first key must be among the keys of all
+//!   others.
+//! - **Seeds** are some of the members, or names that lead to them. One that answers is enough. They are
+//!   looked up again whenever they are tried, and tried again whenever the node is alone.
+//! - [`start`](Builder::start) returns when the node has joined, or with an error that says what is wrong
+//!   with each seed; then nothing is left running. A node without seeds is the first of its cluster.
 //!
-//! Which preset? The three are those of Go's memberlist, and all can live in one cluster.
+//! A program that needs no handle, because its [`Router`](crate::Router) does everything, calls
+//! [`run_until`](Builder::run_until) instead: that starts the node, waits for Ctrl-C or whatever else it is
+//! given, and leaves in good order.
+//!
+//! Which preset? The three are those of Go's memberlist. Nodes with different ones understand each other,
+//! but all members of a cluster should have the same, because how fast a failure is noticed depends on
+//! everybody's.
 //!
 //! | | [`Config::lan`] | [`Config::wan`] | [`Config::local`] |
 //! |---|---|---|---|
-//! | for | one data centre | several, far apart | one machine, tests |
-//! | one member is probed each | 1 s | 5 s | 1 s |
-//! | and has to answer in | 500 ms | 3 s | 200 ms |
-//! | news are sent each | 200 ms, to 3 | 500 ms, to 4 | 100 ms, to 3 |
-//! | all state is compared each | 30 s | 60 s | 15 s |
+//! | meant for | one data centre | several, far apart | one machine, tests |
+//! | a member is probed every | 1 s | 5 s | 1 s |
+//! | and has to answer within | 500 ms | 3 s | 200 ms |
+//! | news is sent every | 200 ms, to 3 members | 500 ms, to 4 members | 100 ms, to 3 members |
+//! | all state is compared every | 30 s | 60 s | 15 s |
 //!
-//! [`Config`] has a function for each setting, with its unit, default and Go's name for it; what cannot
-//! work is refused at the start, all of it at once.
+//! [`Config`] has a function for each setting, with its unit, its default and Go's name for it. Settings
+//! that cannot work are refused at the start, all of them at once.
 //!
 //! # Handling what happens
 //!
@@ -68,17 +75,21 @@
 //!     .query("load", blocking(|_: Request| std::fs::read_to_string("/proc/loadavg")));
 //! ```
 //!
-//! Pass it to [`Builder::router`]. A handler that is slow, fails or panics hurts no other; one that blocks
-//! its thread says so by [`blocking`](crate::blocking), or others may have to wait. Nothing that a handler
-//! does delays the node itself, which has a thread of its own. So others see a node as alive while its
-//! process is; whether the program does what it should, they find out by a query.
+//! Pass it to [`Builder::router`]. A handler that fails or panics hurts no other. Handlers of members and
+//! user events run one after another, in order, so a slow one makes the next ones wait; queries are handled
+//! side by side. A handler that blocks its thread should be wrapped in [`blocking`](crate::blocking), or
+//! others may have to wait.
 //!
-//! Instead, or besides, a program may read:
+//! Handlers run on the runtime of your program. The node itself has a thread of its own, and nothing that
+//! your program does delays it. So others see a node as alive for as long as its process is; to find out
+//! whether the program still does its work, ask it with a query.
+//!
+//! Instead of a router, or besides one, a program can read:
 //!
 //! - [`Serfer::events`]: everything, as a stream. A reader that is too slow loses the oldest events, and is
 //!   told how many.
-//! - [`Serfer::subscribe`]: the list of members, exactly: a snapshot, then each change; who is too slow gets
-//!   another snapshot.
+//! - [`Serfer::subscribe`]: the exact list of members, as a snapshot followed by each change. A reader that
+//!   is too slow gets another snapshot.
 //!
 //! # Telling and asking
 //!
@@ -102,22 +113,22 @@
 //!
 //! | | user event | query |
 //! |---|---|---|
-//! | goes to | everybody | everybody, or those whose name or tags match |
-//! | comes back | nothing | acks and replies, until all have replied or its time is up |
-//! | holds | 512 encoded bytes, name included | 1,024 encoded bytes, and each reply |
+//! | who gets it | everybody | everybody, or those whose name or tags match |
+//! | what comes back | nothing | acks and replies, until all have replied or its time is up |
+//! | how large it may be | 512 encoded bytes, name included | 1,024 encoded bytes, and each reply likewise |
 //! | those who were away | never hear of it, unless they join with [`Replay::Deliver`](crate::Replay::Deliver) | never hear of it |
 //!
-//! Everybody who is alive hears of both, once, mostly within a second; but not at the same moment, and not
-//! across a partition. Serf is no consensus: build on it what may be late.
+//! Every live member hears of either once, mostly within a second, but not all at the same moment, and not
+//! across a partition. Serf gives no consensus: use it for what may come late.
 //!
 //! [`Serfer::send`] takes an [`EventUri`](crate::EventUri), one line that says what is sent to whom.
 //!
 //! # Who is there
 //!
-//! [`Serfer::members`] has everybody, also those that failed or left, for a day by default
-//! ([`Members`](crate::Members)). A member has a name, an address, a [`Status`](crate::Status) and
-//! [`Tags`](crate::Tags), which each node sets for itself and may change at any time: 512 encoded bytes at
-//! most.
+//! [`Serfer::members`] lists everybody, including those that failed or left, which are remembered for a day
+//! by default ([`Members`](crate::Members)). A member has a name, an address, a [`Status`](crate::Status)
+//! and [`Tags`](crate::Tags). Each node sets its own tags and may change them at any time; they may take up
+//! 512 encoded bytes.
 //!
 //! ```
 //! # use serfer_async::{Error, Serfer};
@@ -135,43 +146,47 @@
 //! # }
 //! ```
 //!
-//! A member that stops answering is suspected first, and has some seconds to object, the fewer the more others
-//! agree; then it is [`Failed`](crate::Status::Failed). It is tried again for as long as it is
-//! remembered, so a partition of any length heals by itself. [`Serfer::force_leave`] ends that.
+//! A member that stops answering is first suspected. It then has some seconds to object, fewer if others
+//! confirm the suspicion, before it counts as [`Failed`](crate::Status::Failed). It is tried again for as
+//! long as it is remembered, and addresses where somebody was lost for longer, so a partition of any length
+//! heals by itself. [`Serfer::force_leave`] tells everybody not to expect it any more.
 //!
 //! # Going on after a restart
 //!
 //! [`Builder::snapshot`] keeps a file of who is there and what has been heard. A node that starts with it
-//! comes back without seeds and tells no event twice. [`Builder::keyring_file`] keeps the keys, also those
-//! that came while it ran: by [`Serfer::rotate_key`], which gives the whole cluster another one, or from a
-//! `serf` agent. A file that cannot be written is told as [`Event::StoreFailed`](crate::Event::StoreFailed);
-//! the node goes on.
+//! comes back without seeds, and does not deliver any event twice. [`Builder::keyring_file`] keeps the keys,
+//! including those that came while the node ran: from [`Serfer::rotate_key`], which gives the whole cluster
+//! a new key, or from a `serf` agent. If a file cannot be written, the node goes on and reports it as
+//! [`Event::StoreFailed`](crate::Event::StoreFailed).
 //!
 //! # Ending
 //!
 //! ```
 //! # async fn example(serf: serfer_async::Serfer) -> Result<(), serfer_async::Error> {
-//! let report = serf.leave().await?; // others see that we left; a second or two
+//! let report = serf.leave().await?; // takes a second or two, so that all others hear of it
 //! println!("{report}");
 //! serf.shutdown().await; // sockets are closed, tasks have ended, files are on the disk
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! To shut down without leaving is to fail, for others; so is to drop the last [`Serfer`]. A node that shuts
-//! down by itself, because another one has its name, tells its handlers and readers so, as
-//! [`Event::ShutdownWanted`](crate::Event::ShutdownWanted), and whoever [waits](Serfer::wait) for its end;
-//! [`Builder::run`] returns it as an error.
+//! If a node shuts down without leaving, the others see it fail. Dropping the last [`Serfer`] shuts it down,
+//! too: keep a handle for as long as the node is to live. A node that shuts down by itself, because another
+//! has its name, tells its handlers and readers with
+//! [`Event::ShutdownWanted`](crate::Event::ShutdownWanted); [`Builder::run`] returns that as an error, and
+//! [`Serfer::wait`] returns.
 //!
 //! # When something is wrong
 //!
 //! - A call that cannot work returns an [`Error`](crate::Error) that names the value, the limit and what to
-//!   do; nothing has changed then. No call panics.
-//! - What comes from the network and is wrong is counted, by reason, in
-//!   [`Stats::dropped`](crate::Stats::dropped), and traced at debug level with `tracing`. Two nodes that do not see
-//!   each other mostly have different keys or labels, and it says so there.
-//! - A node that is overloaded itself, or that others cannot reach, sees many suspicions, in
-//!   [`Stats`](crate::Stats) too: the machine may be too busy, or UDP be blocked.
+//!   do, and changes nothing. No call panics.
+//! - **Two nodes do not see each other?** Mostly they have different keys or labels, or one of them
+//!   advertises a wrong address. A node warns of that with `tracing`: install a subscriber, and
+//!   `RUST_LOG=serfer=info` shows the reason. Most common of all: nobody was told to join anybody.
+//! - Everything from the network that is wrong is counted, by reason, in
+//!   [`Stats::dropped`](crate::Stats::dropped), and traced at debug level.
+//! - A node that is overloaded, or that others cannot reach, sees many suspicions, which
+//!   [`Stats`](crate::Stats) counts as well: the machine may be too busy, or UDP blocked.
 
 #[cfg(doc)]
 use crate::{Builder, Config, Serfer};

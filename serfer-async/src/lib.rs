@@ -1,11 +1,12 @@
 //! What serfer's async runtimes have in common.
 //!
-//! [`Serfer`] is the handle of a node, [`Builder`] starts one, [`Router`] and [`Events`] tell
-//! what happens, [`EventUri`] says in one line what is sent to whom. Underneath, one loop, on a thread of
-//! its own, moves what the [core](serfer_proto) says through the sockets of a [`Runtime`]. An adapter crate,
-//! like `serfer-tokio`, implements that trait for its runtime and re-exports everything here: use
-//! the adapter, not this crate. The [`guide`] is for both. `examples/third_runtime.rs` shows what an
-//! adapter for another runtime takes.
+//! Programs use an adapter crate, such as `serfer-tokio`, which re-exports everything here. It implements
+//! one trait, [`Runtime`]; `examples/third_runtime.rs` shows what that takes for another runtime.
+//!
+//! [`Builder`] starts a node, [`Serfer`] is its handle, [`Router`] and [`Events`] tell what happens, and
+//! [`EventUri`] says in one line what is sent to whom. Underneath, one loop on a thread of its own moves
+//! what the [core](serfer_proto) says through the sockets of the runtime. The [`guide`] is for users of
+//! all adapters.
 
 mod address;
 mod builder;

@@ -31,19 +31,19 @@ pub struct Options {
     pub keyring_file: Option<PathBuf>,
     /// Where the snapshot is kept. Nowhere. See [`Builder::snapshot`](crate::Builder::snapshot).
     pub snapshot: Option<PathBuf>,
-    /// Whether a node that left comes back by itself. It does not.
+    /// Whether a node that left comes back by itself when it is started again. By default it does not.
     /// See [`Builder::after_leave`](crate::Builder::after_leave).
     pub after_leave: AfterLeave,
     /// The seeds to join through. None. See [`Builder::join`](crate::Builder::join).
     pub join: Vec<String>,
-    /// What to do if not all seeds can be reached. One must be.
+    /// What to do if not all seeds can be reached. By default at least one must be.
     pub join_policy: JoinPolicy,
     /// The name servers to ask about services. Those of `/etc/resolv.conf`.
     /// See [`Builder::dns_servers`](crate::Builder::dns_servers).
     pub dns_servers: Vec<SocketAddr>,
-    /// Whether user events that were sent before we joined are delivered. They are not.
+    /// Whether user events that were sent before we joined are delivered. By default they are not.
     pub replay: Replay,
-    /// How many events a reader may fall behind before it loses the oldest, 1 to 65,536. 1,024.
+    /// How many events a reader may fall behind before it loses the oldest, 1 to 65,536. Default 1,024.
     pub event_buffer: usize,
     /// Which names of user events and queries become labels of metrics. None.
     /// See [`Builder::metric_names`](crate::Builder::metric_names).

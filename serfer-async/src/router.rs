@@ -59,39 +59,44 @@ pub use self::route::{Route, RouteError};
 /// ```
 ///
 /// **A handler** is an async closure, an `async fn`, a plain function or closure, or one that blocks,
-/// wrapped in [`blocking`]. It takes the event's own type. What it shares with the rest of the
-/// program it captures. A query handler returns the answer; `()` or `None` is none, and leaves it to
-/// whoever keeps a clone of the [`Request`] to answer later. It may return a `Result`: an error is
-/// traced, and to a query there is no answer. [`IntoAnswer`] lists all.
+/// wrapped in [`blocking`]. It takes the event's own type, and captures what it shares with the rest of
+/// the program. A query handler returns the answer. If it returns `()` or `None`, there is none, unless
+/// a clone of the [`Request`] was kept to answer later. A handler may also return a `Result`: an error is
+/// traced, and a query then gets no answer. [`IntoAnswer`] lists all possibilities.
 ///
-/// **Which handlers?** Names are [patterns](Pattern). An event goes to the handlers of the one most
-/// specific pattern that its name matches, and to no others: to those of its kind
-/// ([`user_event`](Self::user_event), [`query`](Self::query), [`member`](Self::member)) or to those
-/// [`named`](Self::named) whatever the kind; of equally specific ones to those of its kind. Handlers
-/// of [`members`](Self::members), [`user_events`](Self::user_events) and [`queries`](Self::queries)
-/// get what matches nothing more specific; those of [`fallback`](Self::fallback) what nobody else
-/// handles; those of [`every`](Self::every) everything, besides.
+/// **Which handlers are called?** Names are [patterns](Pattern). An event goes to the handlers of the
+/// most specific pattern that matches its name, and to no others. A pattern may be for one kind of event
+/// ([`user_event`](Self::user_event), [`query`](Self::query), [`member`](Self::member)) or for all of
+/// them ([`named`](Self::named)); of two that are equally specific, the one for the kind is taken.
 ///
-/// **Several** handlers of one pattern all run, one after another, in the order in which they were
-/// added. Of several that answer a query, the first answer counts.
+/// | handlers of | get |
+/// |---|---|
+/// | [`members`](Self::members), [`user_events`](Self::user_events), [`queries`](Self::queries) | what no more specific pattern matches |
+/// | [`fallback`](Self::fallback) | what nobody else handles |
+/// | [`every`](Self::every) | everything, in addition to the others |
 ///
-/// **Order.** Members and user events are handled one at a time, in the order in which they came; a
-/// handler that takes long makes the next ones wait, and when more than the node's
-/// [event buffer](crate::Builder::event_buffer) wait, the oldest are lost, which is traced. Queries
-/// are handled side by side and do not wait for anything but their own handler's
-/// [limit](Route::concurrency).
+/// **Several handlers** of one pattern all run, one after another, in the order in which they were
+/// added. If several answer a query, the first answer counts.
 ///
-/// **When a handler goes wrong**, by an error, a panic or by taking longer than its
-/// [timeout](Route::timeout), that is traced with the event's name, and nothing else is affected.
+/// **Order.** Members and user events are handled one at a time, in the order in which they came. A
+/// handler that takes long makes the next ones wait; when more of them wait than the node's
+/// [event buffer](crate::Builder::event_buffer) holds, the oldest are lost, which is traced. Queries
+/// are handled side by side. They wait for nothing but the [limit](Route::concurrency) of their own
+/// handler.
 ///
-/// **A handler that blocks its thread**, with `std::thread::sleep` in an `async fn` say, belongs into
-/// [`blocking`]; then nothing waits for it. Otherwise it may hold up whatever else runs on the runtime of the
-/// application, other handlers included. The node it cannot hold up: that has a thread to itself.
+/// **When a handler goes wrong**, by an error, a panic or by exceeding its [timeout](Route::timeout),
+/// that is traced with the event's name, and nothing else is affected. So is a handler without a timeout
+/// that still runs after 30 seconds; it goes on.
 ///
-/// **When the node is shut down**, handlers end where they wait, and what has not been handled is dropped.
-/// When it shuts down by itself, because another node has its name, they are told of all that has happened
-/// first, of [`Event::ShutdownWanted`] last, and have five seconds for that; calls of the node are refused by
-/// then. Nobody who shuts a node down waits for a [`blocking`] handler, which goes on to its end.
+/// **A handler that blocks its thread**, for example with `std::thread::sleep` in an `async fn`, should be
+/// wrapped in [`blocking`]; then nothing waits for it. Otherwise it may hold up whatever else runs on the
+/// runtime of the application, other handlers included. It cannot hold up the node, which has a thread to
+/// itself.
+///
+/// **When the node is shut down**, handlers end at their next `.await`, and what has not been handled is
+/// dropped. If the node shuts down by itself, because another has its name, its handlers first get
+/// everything that has happened, [`Event::ShutdownWanted`] last, and have five seconds for that; by then the
+/// node refuses calls. Shutting down does not wait for a [`blocking`] handler, which goes on to its end.
 #[derive(Clone, Default)]
 pub struct Router {
     members: Table<MemberEvent, ()>,
@@ -214,8 +219,8 @@ impl Router {
         self
     }
 
-    /// Sees everything, before whoever handles it does and in the order in which it came: for logs
-    /// and counters. Queries may be answered before they are seen here.
+    /// Gets everything, in the order in which it came, before the handlers that it is for: for logs
+    /// and counters. Only queries may already be answered by then.
     #[must_use]
     pub fn every<R, Way>(mut self, handler: impl Fn(Event) -> R + Send + Sync + 'static) -> Self
     where
@@ -235,8 +240,8 @@ impl Router {
         self
     }
 
-    /// How long each handler may take whose route does not say, longer than zero. By default, for
-    /// ever.
+    /// How long a handler may take if its route does not say, longer than zero. By default there is no
+    /// limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         if timeout.is_zero() {
@@ -246,10 +251,10 @@ impl Router {
         self
     }
 
-    /// Whether all routes can work. The builder asks this before a node starts.
+    /// Whether all routes can work. The builder checks this before a node starts.
     ///
     /// # Errors
-    /// The first route that cannot: its pattern is none, or a limit is out of range.
+    /// For the first route that cannot: its pattern is not valid, or a limit is out of range.
     pub fn check(&self) -> Result<(), RouteError> {
         self.fault.clone().map_or(Ok(()), Err)
     }

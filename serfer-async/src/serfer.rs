@@ -22,12 +22,13 @@ use crate::thread::Over;
 
 /// A running node. Cheap to clone; all clones are the same node.
 ///
-/// When the last clone is dropped, the node is shut down without leaving, which others see as a
-/// failure: call [`leave`](Self::leave) first to go in good order. When the runtime of its handlers is shut
-/// down, the node is shut down likewise, and its handles are as after [`shutdown`](Self::shutdown).
+/// **Keep it for as long as the node is to live.** When the last clone is dropped, the node shuts down without
+/// leaving, which others see as a failure; call [`leave`](Self::leave) first to go in good order. The same
+/// happens when the runtime of its handlers is shut down: then its handles behave as after
+/// [`shutdown`](Self::shutdown).
 ///
-/// A node has a thread of its own, which the last of its tasks ends. A handle may be used from any thread and
-/// any runtime.
+/// A node has a thread of its own, which ends with the last of the node's tasks. A handle may be used from
+/// any thread and any runtime.
 #[derive(Clone)]
 pub struct Serfer {
     inner: Arc<Inner>,
@@ -63,11 +64,11 @@ impl Serfer {
     }
 
     /// Joins a cluster through any of these seeds, which are of the kinds that
-    /// [`Builder::join`](crate::Builder::join) takes. All of them are tried, at all addresses they
-    /// have. User events from before are not delivered.
+    /// [`Builder::join`](crate::Builder::join) takes. All of them are tried, at all of their addresses.
+    /// User events that were sent before are not delivered.
     ///
     /// # Errors
-    /// If none could be joined: the reason for each.
+    /// If none could be joined, with the reason for each.
     pub async fn join<S: AsRef<str>>(
         &self,
         seeds: impl IntoIterator<Item = S>,
@@ -75,7 +76,7 @@ impl Serfer {
         self.join_with(seeds, Replay::Skip).await
     }
 
-    /// As [`join`](Self::join), and says whether user events from before are delivered.
+    /// As [`join`](Self::join), and says whether user events that were sent before are delivered.
     ///
     /// # Errors
     /// As [`join`](Self::join).
@@ -96,8 +97,8 @@ impl Serfer {
         self.user_event_with(name, payload, Coalesce::No)
     }
 
-    /// As [`user_event`](Self::user_event), and says whether several of this name may be taken for
-    /// one.
+    /// As [`user_event`](Self::user_event), and says whether receivers may take several events of this
+    /// name for one.
     ///
     /// # Errors
     /// As [`user_event`](Self::user_event).
@@ -117,16 +118,16 @@ impl Serfer {
         self.inner.shared.input(send)?
     }
 
-    /// Asks every member, ourselves included, with acks.
+    /// Asks every member, ourselves included, and has each confirm with an ack that it got the query.
     ///
     /// # Errors
-    /// If it is too large, its name is reserved, too many are open, or the node has left or is shut
-    /// down.
+    /// If the query is too large, its name is reserved, too many queries are open, or the node has left or
+    /// is shut down.
     pub fn query(&self, name: &str, payload: impl AsRef<[u8]>) -> Result<Replies, Error> {
         self.query_with(name, payload, &QueryParams::new())
     }
 
-    /// Asks those members that `params` does not exclude, and for as long as it says.
+    /// Asks only the members that `params` does not exclude, and waits for as long as it says.
     ///
     /// # Errors
     /// As [`query`](Self::query).
@@ -148,10 +149,10 @@ impl Serfer {
         })?
     }
 
-    /// Answers a query that came as an event, once, until its deadline.
+    /// Answers a query that came as an event. Each query takes one answer, until its deadline.
     ///
     /// # Errors
-    /// If the answer is too large, too late or the second, or the node is shut down.
+    /// If the answer is too large, too late or the second one, or the node is shut down.
     pub fn respond(&self, query: &Query, answer: impl AsRef<[u8]>) -> Result<(), Error> {
         let answer = answer.as_ref();
         let respond =
@@ -182,7 +183,7 @@ impl Serfer {
         self.inner.shared.with(members).unwrap_or_default()
     }
 
-    /// Those members that `filter` means.
+    /// The members that match `filter`.
     pub fn members_where(&self, filter: &MemberFilter) -> Vec<Member> {
         let mut members = self.members();
         members.retain(|member| filter.matches(member));
@@ -202,14 +203,14 @@ impl Serfer {
         self.inner.shared.with(|state| state.endpoint.local_member().clone())
     }
 
-    /// The address that is bound, with the port that was found free if none was asked for. Where
-    /// others reach us says [`local_member`](Self::local_member).
+    /// The address that is bound, with the port that was found if none was asked for. For the address
+    /// where others reach us, see [`local_member`](Self::local_member).
     pub fn local_addr(&self) -> SocketAddr {
         self.inner.bound
     }
 
     /// A copy of our keys, the primary first; `None` without encryption, or if the node is broken by
-    /// a bug. What keys the others have says [`list_keys`](Self::list_keys).
+    /// a bug. For the keys that others have, see [`list_keys`](Self::list_keys).
     pub fn keyring(&self) -> Option<Keyring> {
         self.inner.shared.with(|state| state.endpoint.keyring().cloned()).ok().flatten()
     }
@@ -247,8 +248,8 @@ impl Serfer {
         })
     }
 
-    /// Changes our tags, and tells everybody if that changes anything. If others change them at the
-    /// same time, nothing of either gets lost: `change` is called again with what they made of them.
+    /// Changes our tags, and tells everybody if that changes anything. No change is lost if another thread
+    /// changes them at the same time: `change` is then called again, with what the other made of them.
     ///
     /// # Errors
     /// As [`set_tags`](Self::set_tags); then nothing has changed.
@@ -279,10 +280,11 @@ impl Serfer {
         Ok(shared.input(|state, now| state.endpoint.force_leave(now, name, prune))??)
     }
 
-    /// Leaves the cluster in good order and waits until that is done, which takes a second or two, and
-    /// until all that is to be stored is on the disk.
-    /// The handle stays readable; nothing more can be sent. The report says whether the others know:
-    /// nobody has to, and a node that nobody hears leaves all the same.
+    /// Leaves the cluster in good order. Waits until that is done, which takes a second or two, and until
+    /// all that is to be stored is on the disk. After that the handle can still be read, but nothing more
+    /// can be sent; [`shutdown`](Self::shutdown) then closes the sockets.
+    ///
+    /// The report says whether the others know. A node that nobody hears leaves all the same.
     ///
     /// ```
     /// # async fn example(serf: serfer_async::Serfer) -> Result<(), serfer_async::Error> {
@@ -320,12 +322,14 @@ impl Serfer {
         }
     }
 
-    /// Stops the node, without leaving, and waits until its tasks and its thread have ended, its sockets are
-    /// closed and all that was to be stored is on the disk, however long that takes. To shut down again does nothing.
+    /// Stops the node without leaving. Waits until its tasks and its thread have ended, its sockets are
+    /// closed and all that was to be stored is on the disk, however long that takes. To shut down again does
+    /// nothing.
     ///
-    /// Handlers end where they wait, an async one that calls this included. So the runtime that they are on
-    /// has to run meanwhile, and whoever blocks one of its threads to wait here, in a handler that is not
-    /// [`blocking`](crate::blocking) or in a destructor of what a handler owns, waits for itself.
+    /// Handlers end at their next `.await`, an async one that calls this included. So the runtime that they are
+    /// on has to run meanwhile. Do not block one of its threads to wait here, in a handler that is not
+    /// [`blocking`](crate::blocking) or in the destructor of something that a handler owns: that waits for
+    /// itself.
     pub async fn shutdown(&self) {
         self.inner.shared.close("it was told to");
         self.inner.over.thread().await;
@@ -337,14 +341,14 @@ impl Serfer {
         self.inner.shared.with(|state| state.endpoint.coordinate().copied()).ok().flatten()
     }
 
-    /// Where the member of a name is: ourselves as of now, and others as they said with their last
-    /// ack. `None` if it has not said so yet.
+    /// Where the member of a name is, by its own account: of others, that of their last ack. `None` if it
+    /// has not said so yet.
     pub fn coordinate_of(&self, name: &str) -> Option<Coordinate> {
         self.inner.shared.with(|state| state.endpoint.coordinate_of(name).copied()).ok().flatten()
     }
 
-    /// How long a round trip between the members of two names is estimated to take, whether or not
-    /// one of them is us. `None` unless both have said where they are.
+    /// The estimated round trip between the members of two names; neither has to be us. `None` unless both
+    /// have said where they are.
     pub fn distance(&self, a: &str, b: &str) -> Option<Duration> {
         self.inner.shared.with(|state| state.endpoint.distance(a, b)).ok().flatten()
     }

@@ -13,8 +13,8 @@ use serfer_proto::{Config, documents, settings};
 use crate::join::JoinPolicy;
 use crate::options::Options;
 
-/// A [`Config`] and [`Options`] from one file, of TOML, JSON or whatever else serde reads. Needs the
-/// feature `serde`.
+/// All settings of a node from one file, of TOML, JSON or whatever else serde reads: a [`Config`] and
+/// [`Options`], whose settings stand side by side in the file. Needs the feature `serde`.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,24 +40,24 @@ use crate::options::Options;
 /// # }
 /// ```
 ///
-/// What is missing is as in the preset, `"lan"` unless there is one. A name that does not exist is
-/// refused, with the nearest that does. Durations have units: `"500ms"`, `"1m30s"`, `"1.5h"`. What can
-/// be off is off by `false`: `seed_keeper = false`. Numbers out of their range are found when the node
-/// is started, all at once.
+/// What is not in the file is as in the preset, which is `"lan"` unless the file names another. An unknown
+/// setting is refused, and the error names the most similar one. Durations have units: `"500ms"`,
+/// `"1m30s"`, `"1.5h"`. Settings that can be turned off are turned off by `false`: `seed_keeper = false`.
+/// Numbers that are out of range are found when the node is started, all at once.
 ///
-/// Keys are read but never written, nor shown by our errors. `toml`'s errors quote the line, though;
-/// their `message()` does not. Better keep keys in a keyring file.
+/// Keys are read but never written, and our errors do not show them. `toml`'s errors quote the line,
+/// though; their `message()` does not. It is better to keep keys in a keyring file.
 ///
-/// This is all there is, as it is by default; what is commented out is not set:
+/// These are all settings, with their default values; what is commented out is not set by default:
 ///
 /// ```toml
 #[doc = include_str!("settings.toml")]
 /// ```
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What the protocol needs to know.
+    /// The settings of the protocol.
     pub config: Config,
-    /// What the node needs to know beyond it. `advertise` is here if it is in the file.
+    /// All other settings of the node. An `advertise` in the file is here.
     pub options: Options,
 }
 

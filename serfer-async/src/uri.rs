@@ -49,28 +49,28 @@ const ENCODED_VALUE: &AsciiSet = &ENCODED.add(b'~');
 ///
 /// | part | what it says |
 /// |---|---|
-/// | `HOST` | Only members of this name, or whose name matches: `*` is anything, `?` one byte. Several count together; none, or `*`, is everybody. |
+/// | `HOST` | Only members with this name, or with a name that matches: `*` is anything, `?` one byte. With several hosts, a member has to match one of them; none, or `*`, is everybody. |
 /// | `event`, `query` | Whether it is a user event or a query. |
-/// | `NAME` | The name it is sent under, slashes included: `kubekit/deploy` is pool `kubekit`, event `deploy`, to those who think so; to the cluster it is one name. |
-/// | `payload=…` | The payload; without it, there is none. |
-/// | `TAG=VALUE` | Only members whose tag is just this. All tags have to match. A tag that a member has not is empty. |
-/// | `TAG=~EXPR` | Only members in whose tag this regular expression is found, in the common ground of Go's and Rust's syntax. |
+/// | `NAME` | The name it is sent under, slashes included. You may read `kubekit/deploy` as event `deploy` of pool `kubekit`; to the cluster it is one name. |
+/// | `payload=…` | The payload. Without it, the payload is empty. |
+/// | `TAG=VALUE` | Only members whose tag has exactly this value. All tags have to match. A tag that a member does not have counts as empty. |
+/// | `TAG=~EXPR` | Only members in whose tag this regular expression is found, in Go's syntax, see [`QueryParams::tag`](crate::QueryParams::tag). |
 ///
-/// Pairs are separated by `&` or `;`. Whatever is written as `%` and two hexadecimal digits stands
-/// for itself: `%2A` is a star and no glob, `%7E` a tilde at the beginning of a tag, `%70ayload` a
-/// tag of the name `payload`. A `+` is a plus.
+/// Pairs are separated by `&` or `;`. A character that is written as `%` and two hexadecimal digits
+/// stands for itself: `%2A` is a star and no glob, `%7E` a tilde at the beginning of a value, and
+/// `%70ayload` is a tag with the name `payload`. A `+` is a plus.
 ///
-/// **A user event goes to everybody**: it has no filters on the wire. One with a host or a tag is
-/// refused; send a query instead.
+/// **A user event goes to everybody**, because it has no filters on the wire. One with a host or a tag
+/// is refused; send a query instead.
 ///
-/// **Globs of hosts** are resolved when the query is sent, to those members that are alive as far as
-/// the sender knows, because a query can name nodes but not describe them. Many names make a query
-/// too large; tags do not.
+/// **Globs of hosts** are resolved when the query is sent, to the members that are alive as far as the
+/// sender knows, because a query can only list the names of nodes. Many names make a query too large;
+/// tags do not.
 ///
-/// **Globs in the name**, like `serf:///query/kubekit-*/stats`, match names but cannot be sent, as a
-/// message has one name. They are for a [`Router`](crate::Router), which takes an URI for its name,
-/// so that both sides can be configured with the same lines. To reach those of several pools at once,
-/// let members have a tag that says so: `serf:///query/stats?pool=~^kubekit-`.
+/// **Globs in the name**, like `serf:///query/kubekit-*/stats`, match names but cannot be sent, since a
+/// message has one name. They are for a [`Router`](crate::Router), which takes a URI in place of a name,
+/// so that both sides can be configured with the same lines. To reach the members of several pools at
+/// once, give them a tag that says so: `serf:///query/stats?pool=~^kubekit-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventUri {
     kind: UriKind,
@@ -161,11 +161,11 @@ impl EventUri {
         Ok(uri)
     }
 
-    /// Asks only members of this name, or whose name matches, and others named in the same way. `*`
-    /// and `?` are globs, after a `\` they are not.
+    /// Asks only members with this name, or with a name that matches. May be called again to ask others as
+    /// well. `*` and `?` are globs unless they follow a `\`.
     ///
     /// # Errors
-    /// If this is a user event, which goes to everybody, or the host is empty, too long or no such
+    /// If this is a user event, which goes to everybody, or the host is empty, too long or not such a
     /// pattern.
     pub fn host(self, pattern: impl AsRef<str>) -> Result<Self, UriError> {
         let text = pattern.as_ref();
@@ -202,7 +202,7 @@ impl EventUri {
         Ok(self)
     }
 
-    /// Asks only members with such a tag. Text is the value itself; for a regular expression there is
+    /// Asks only members with such a tag. A text is the exact value; for a regular expression, use
     /// [`TagValue::Matching`].
     ///
     /// # Errors
@@ -243,12 +243,12 @@ impl EventUri {
         self.kind
     }
 
-    /// Which members are asked, by name; all if there are none here.
+    /// Which members are asked, by name; all of them if this is empty.
     pub fn hosts(&self) -> &[Pattern] {
         &self.hosts
     }
 
-    /// The name it is sent under or, if it is a glob, those that it matches.
+    /// The name it is sent under or, if it is a glob, the names that it matches.
     pub fn name(&self) -> &Pattern {
         &self.name
     }
@@ -258,7 +258,7 @@ impl EventUri {
         &self.payload
     }
 
-    /// Which members are asked, by tag; all of these have to match.
+    /// Which members are asked, by tag. All of them have to match.
     pub fn tags(&self) -> impl Iterator<Item = (&str, &TagValue)> {
         self.tags.iter().map(|(tag, value)| (&**tag, value))
     }
@@ -268,8 +268,7 @@ impl EventUri {
     }
 }
 
-/// An URI as a route: the pattern of its name. Whether it is an event or a query, whose, and with
-/// what payload does not matter.
+/// A URI as a route: the pattern of its name. Its kind, hosts, tags and payload do not matter.
 impl From<&EventUri> for Route {
     fn from(uri: &EventUri) -> Self {
         uri.name.clone().into()

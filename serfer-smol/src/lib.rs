@@ -1,8 +1,8 @@
 //! Gossip cluster membership that speaks HashiCorp Serf's language, on smol.
 //!
 //! A node knows who else is in the cluster, notices within seconds who is gone, and can send a user
-//! event to all or ask all a question. The others may be nodes like it or real `serf` agents: nobody
-//! can tell.
+//! event to all members or ask them all a question. The others may be nodes like it or real `serf`
+//! agents: nobody can tell the difference.
 //!
 //! ```no_run
 //! use serfer_smol::{Config, MemberChange, Router, UserEvent};
@@ -38,20 +38,28 @@
 //! # }
 //! ```
 //!
-//! The [`guide`] goes through all of it, from the start of a node to its end; a cookbook of ten recipes
+//! The [`guide`] goes through all of it, from the start of a node to its end. A cookbook of ten recipes
 //! is among the examples of `serfer-tokio`.
 //!
-//! [`builder`] starts a node, [`Serfer`] is its handle, a [`Router`] handles what happens and
-//! [`Serfer::events`] streams it, [`Serfer::subscribe`] streams the list of members. An [`EventUri`]
-//! says in one line what is sent to whom. The settings are those of [`Config`] and [`Options`];
-//! with the feature `serde` both come from one file, see `Settings`. The protocol itself lives in
-//! [`serfer_proto`], which has neither sockets nor a clock.
+//! | | |
+//! |---|---|
+//! | [`builder`] | starts a node; its settings are those of [`Config`] and [`Options`] |
+//! | [`Serfer`] | is the handle of a node |
+//! | [`Router`] | calls your functions when something happens |
+//! | [`Serfer::events`], [`Serfer::subscribe`] | stream what happens, and the list of members |
+//! | [`EventUri`] | says in one line what is sent to whom |
+//! | `Settings` | reads all settings from one file, with the feature `serde` |
+//! | [`serfer_proto`] | is the protocol itself, which has neither sockets nor a clock |
 //!
-//! A node traces in a span of its own, `serfer{node=web-1}`, so that `RUST_LOG=serfer=info` tells who comes
-//! and goes. [`Serfer::stats`] has its numbers; with the feature `metrics` they go to the recorder that
-//! is installed.
+//! A node traces with `tracing`, in a span of its own, `serfer{node=web-1}`. With a subscriber installed,
+//! `RUST_LOG=serfer=info` shows who comes and goes, and why nodes do not see each other.
+//! [`Serfer::stats`] has a node's numbers; with the feature `metrics` they also go to the installed
+//! recorder.
 //!
-//! Tasks run on smol's global executor. For an executor of your own, start from
+//! Each node has a thread to itself. Handlers run on the runtime of your program, and nothing that they
+//! do can delay the node.
+//!
+//! That runtime is smol's global executor. For an executor of your own, start from
 //! `Builder::new(Smol::on(executor), config)`.
 
 mod net;
@@ -59,7 +67,7 @@ mod net;
 pub use net::Smol;
 pub use serfer_async::*;
 
-/// A node that is yet to be started on smol's global executor.
+/// A node that is yet to be started. Its handlers run on smol's global executor.
 pub fn builder(config: Config) -> Builder<Smol> {
     Builder::new(Smol::global(), config)
 }

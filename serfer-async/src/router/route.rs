@@ -32,7 +32,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Names that match a pattern. One that is none is found when the node starts.
+    /// Names that match a pattern. If it is not a valid pattern, the node does not start.
     pub fn new(pattern: impl AsRef<str>) -> Self {
         Self { pattern: Pattern::new(pattern), concurrency: None, waiting: None, timeout: None }
     }
@@ -45,16 +45,16 @@ impl Route {
         self
     }
 
-    /// How many more queries may wait until it is their turn, each until its deadline at most; what
-    /// comes then is not answered, and traced. Default 256.
+    /// How many more queries may wait for their turn, each until its deadline at most. Those that come
+    /// when there is no more room are not answered, which is traced. Default 256.
     #[must_use]
     pub fn waiting(mut self, queries: usize) -> Self {
         self.waiting = Some(queries);
         self
     }
 
-    /// How long the handler may take, from when it is called, longer than zero. Then its future is
-    /// dropped where it waits, and that is traced. Default: that of
+    /// How long the handler may take from when it is called, longer than zero. After that its future is
+    /// dropped, which is traced. Default: that of
     /// [`Router::timeout`](crate::Router::timeout).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {

@@ -189,7 +189,7 @@ impl Config {
     }
 
     /// Seals what we send and refuses what is not sealed, unless [`encryption`](Self::encryption) says
-    /// otherwise.
+    /// otherwise. Without keys, everything is sent in the clear. Go: `Keyring`. None.
     #[must_use]
     pub fn keyring(mut self, keyring: Keyring) -> Self {
         self.keyring = Some(keyring);
@@ -197,6 +197,7 @@ impl Config {
     }
 
     /// Sets how strictly the keys are used, to introduce them in a cluster that runs.
+    /// [`Encryption::Require`].
     #[must_use]
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.encryption = encryption;
@@ -216,14 +217,14 @@ impl Config {
         self.keyring.as_ref()
     }
 
-    /// Keeps to members with the same label.
+    /// Keeps to members with the same label. Go: `Label`. None.
     #[must_use]
     pub fn label(mut self, label: Label) -> Self {
         self.label = Some(label);
         self
     }
 
-    /// Sets what becomes of the label of what arrives.
+    /// Sets what becomes of the label of what arrives. [`InboundLabel::Check`].
     #[must_use]
     pub fn inbound_label(mut self, inbound_label: InboundLabel) -> Self {
         self.inbound_label = inbound_label;
@@ -231,7 +232,7 @@ impl Config {
     }
 
     /// Accepts only members with addresses in these networks, and gossip about members only from
-    /// there; none means any. Go: `CIDRsAllowed`.
+    /// there; if there are none, all are accepted. Go: `CIDRsAllowed`. None.
     #[must_use]
     pub fn allowed_networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
         self.networks = networks.into_iter().collect();
@@ -301,7 +302,7 @@ impl Config {
         self
     }
 
-    /// Speaks an older serf protocol, 2 to 5. Default 5, as `serf agent`.
+    /// Speaks an older serf protocol, 2 to 5. Default 5, as `serf agent`. Go: `ProtocolVersion` of serf.
     #[must_use]
     pub fn serf_protocol(mut self, version: u8) -> Self {
         self.serf_protocol = version;
@@ -373,7 +374,7 @@ impl Config {
         self
     }
 
-    /// Sets when to compress what we send.
+    /// Sets when to compress what we send. Go: `EnableCompression`. [`Compression::Streams`].
     #[must_use]
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
@@ -387,7 +388,8 @@ impl Config {
         self
     }
 
-    /// Sets how addresses are tried again where we lost somebody; `None` is never, as in Go. On.
+    /// Sets how addresses are tried again where we lost somebody; `None` is never, as in Go. By default they
+    /// are, see [`SeedKeeper`].
     #[must_use]
     pub fn seed_keeper(mut self, seed_keeper: Option<SeedKeeper>) -> Self {
         self.seed_keeper = seed_keeper;
@@ -423,6 +425,7 @@ impl Config {
     }
 
     /// Sets what to do about another node with our name. Go: `EnableNameConflictResolution`.
+    /// [`NameConflicts::Vote`].
     #[must_use]
     pub fn name_conflicts(mut self, name_conflicts: NameConflicts) -> Self {
         self.name_conflicts = name_conflicts;
