@@ -2,7 +2,7 @@
 //!
 //! An input is a list of steps. Most of what the others say is put together in [`words`](super::words),
 //! so that it is understood and does something. What is about keys and places is in
-//! [`keys_and_places`](super::keys_and_places), and comes in only if the first byte says so: what
+//! [`keys_and_places`], and comes in only if the first byte says so: what
 //! was found before there was such a thing still means what it did.
 
 use std::time::Duration;
