@@ -269,7 +269,7 @@ impl<R: Runtime> Builder<R> {
         let accepting = driver::accept(self.runtime.clone(), listener, shared.clone());
         shared.tasks.spawn(Vital(shared.clone()).during(accepting));
         if let Some((router, events)) = routed {
-            shared.tasks.spawn_handler(router.run(events, options.event_buffer, shared.clone()));
+            router.start(events, options.event_buffer, &shared);
         }
         let finder = Arc::new(Finder::new(self.runtime.clone(), resolver, options.dns_servers));
         let serfer = Serfer::new(shared.clone(), finder.clone(), over, bound, options.event_buffer);

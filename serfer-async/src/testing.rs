@@ -192,7 +192,7 @@ impl Alone {
         let clock = runtime.clone();
         let tasks = Tasks::new(runtime.clone(), runtime.clone(), span);
         let shared = Arc::new(Shared::new(endpoint, subscribers, tasks, move || clock.now()));
-        shared.tasks.spawn_handler(router.run(events, buffer, shared.clone()));
+        router.start(events, buffer, &shared);
         let nobody =
             Box::new(|_: String, _| -> tasks::BoxFuture<_> { Box::pin(async { Ok(Vec::new()) }) });
         let finder = Arc::new(Finder::new(runtime.clone(), nobody, Vec::new()));

@@ -128,6 +128,32 @@ fn a_start_that_nobody_waits_for_any_more_is_taken_back() {
 }
 
 #[test]
+fn a_name_server_that_does_not_answer_holds_up_no_end() {
+    const SOON: Duration = Duration::from_secs(1);
+    run(async {
+        let silent = UdpSocket::bind((own_ip(), 5353)).unwrap();
+        let server = silent.local_addr().unwrap();
+        let seed = format!("srv+{SERVICE}");
+        let a = builder("a").dns_servers([server]).start().await.unwrap();
+        let joining = {
+            let (a, seed) = (a.clone(), seed.clone());
+            spawn(async move { a.join([seed]).await })
+        };
+        let silent =
+            smol::unblock(move || silent.recv(&mut [0; 512]).map(|_| silent)).await.unwrap();
+        within(SOON, a.shutdown()).await.expect("it waits for nobody");
+        assert!(matches!(joining.recv().await.unwrap(), Err(Error::Closed(_))));
+
+        let bound = format!("{}:7946", own_ip());
+        let starting = builder("b").bind(&bound).dns_servers([server]).join([seed]).start();
+        let starting = spawn(within(SOON, starting));
+        smol::unblock(move || silent.recv(&mut [0; 512])).await.unwrap();
+        assert!(starting.recv().await.unwrap().is_none(), "nobody answers");
+        until("the port is free", || UdpSocket::bind(&bound).is_ok()).await;
+    });
+}
+
+#[test]
 fn the_policy_says_what_a_seed_is_worth_that_is_not_there() {
     run(async {
         let a = start("a").await;

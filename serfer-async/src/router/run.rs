@@ -6,7 +6,7 @@
 //! goes on.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serfer_proto::{Event, Query};
 
@@ -17,13 +17,15 @@ use crate::events::{Events, Subscribers};
 use crate::shared::Shared;
 
 impl Router {
-    /// Handles events until the node is shut down.
-    pub(crate) async fn run(self, mut events: Events, buffer: usize, shared: Arc<Shared>) {
+    /// Handles events until the node is shut down; `buffer` of them may wait for those before.
+    pub(crate) fn start(self, events: Events, buffer: usize, shared: &Arc<Shared>) {
         let router = Arc::new(self);
-        let mut in_order = Subscribers::default();
-        let ordered = in_order.subscribe(buffer);
-        let (lag, mut was_behind) = (ordered.lag(), false);
-        shared.tasks.spawn_handler(router.clone().run_in_order(ordered, shared.clone()));
+        let (line, in_order) = Line::new(buffer);
+        shared.tasks.spawn_handler(router.clone().run_in_order(in_order, shared.clone()));
+        shared.tasks.spawn_handler(router.run(events, line, shared.clone()));
+    }
+
+    async fn run(self: Arc<Self>, mut events: Events, mut line: Line, shared: Arc<Shared>) {
         while let Some(event) = events.next().await {
             let event = match event {
                 Ok(event) => event,
@@ -33,19 +35,13 @@ impl Router {
                 }
             };
             if let Event::Query(query) = &event {
-                let answering = router.clone().on_query(query.clone(), shared.clone());
+                let answering = self.clone().on_query(query.clone(), shared.clone());
                 shared.tasks.spawn_handler(answering);
-                if router.every.is_empty() {
+                if self.every.is_empty() {
                     continue;
                 }
             }
-            in_order.publish(&event);
-            // It may never come to read how many it has lost.
-            let is_behind = lag.load(Ordering::Relaxed) > 0;
-            if is_behind && !was_behind {
-                tracing::warn!(target: "serfer::router", event = &*name_of(&event), waiting = buffer, "a handler takes so long that the oldest of the events behind it are lost");
-            }
-            was_behind = is_behind;
+            line.push(&event);
         }
     }
 
@@ -100,6 +96,32 @@ impl Router {
                 tracing::debug!(target: "serfer::router", event = &*name, %error, "answer not sent");
             }
         }
+    }
+}
+
+/// Where events wait that are handled in order.
+struct Line {
+    events: Subscribers,
+    buffer: usize,
+    lag: Arc<AtomicU64>,
+    was_behind: bool,
+}
+
+impl Line {
+    fn new(buffer: usize) -> (Self, Events) {
+        let mut events = Subscribers::default();
+        let in_order = events.subscribe(buffer);
+        (Self { events, buffer, lag: in_order.lag(), was_behind: false }, in_order)
+    }
+
+    fn push(&mut self, event: &Event) {
+        self.events.publish(event);
+        // Whoever reads them may never come to read how many are lost.
+        let is_behind = self.lag.load(Ordering::Relaxed) > 0;
+        if is_behind && !self.was_behind {
+            tracing::warn!(target: "serfer::router", event = &*name_of(event), waiting = self.buffer, "a handler takes so long that the oldest of the events behind it are lost");
+        }
+        self.was_behind = is_behind;
     }
 }
 
