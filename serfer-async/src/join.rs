@@ -62,13 +62,12 @@ pub(crate) async fn join(
         return Err(Error::NobodyReached(SeedFailures(found.failed)));
     }
     let addrs: Vec<SocketAddr> = found.addrs.iter().map(|(addr, _)| *addr).collect();
-    let done = shared.input(|state, now| {
+    let joining = shared.ask(|state, now, waiting| {
         let join = state.endpoint.join(now, &addrs, replay)?;
-        let (waiting, done) = async_channel::bounded(1);
         state.joins.insert(join, waiting);
-        Ok::<_, Error>(done)
-    })??;
-    let done = done.recv().await.map_err(|_| Closed)?;
+        Ok(())
+    });
+    let done = joining.await?;
     let seed_of = |addr: &SocketAddr| {
         let seed = found.addrs.iter().find(|(found, _)| found == addr);
         seed.map(|(_, seed)| seed.clone()).unwrap_or_default()

@@ -4,7 +4,7 @@ use serfer_proto::{
     KeyOp, KeyParams, KeyReport, RotationParams, RotationReport, RotationStopped, SecretKey,
 };
 
-use crate::error::{Closed, Error};
+use crate::error::Error;
 use crate::serfer::Serfer;
 
 /// What becomes of a rotation.
@@ -53,13 +53,12 @@ impl Serfer {
     /// # Errors
     /// As [`install_key`](Self::install_key).
     pub async fn manage_key(&self, op: KeyOp, params: KeyParams) -> Result<KeyReport, Error> {
-        let done = self.shared().input(|state, now| {
+        let asking = self.shared().ask(|state, now, waiting| {
             let query = state.endpoint.manage_key(now, op, params)?;
-            let (waiting, done) = async_channel::bounded(1);
             state.key_reports.insert(query, waiting);
-            Ok::<_, Error>(done)
-        })??;
-        Ok(done.recv().await.map_err(|_| Closed)?)
+            Ok(())
+        });
+        asking.await
     }
 
     /// Makes a new key everybody's primary and removes the old one, so that no message is lost and
@@ -85,12 +84,11 @@ impl Serfer {
         new: SecretKey,
         params: RotationParams,
     ) -> Result<RotationReport, Error> {
-        let done = self.shared().input(|state, now| {
+        let rotating = self.shared().ask(|state, now, waiting| {
             state.endpoint.rotate_key(now, new, params)?;
-            let (waiting, done) = async_channel::bounded(1);
             state.rotation = Some(waiting);
-            Ok::<_, Error>(done)
-        })??;
-        Ok(done.recv().await.map_err(|_| Closed)??)
+            Ok(())
+        });
+        Ok(rotating.await??)
     }
 }

@@ -154,10 +154,7 @@ impl Serfer {
     /// # Errors
     /// If the answer is too large, too late or the second one, or the node is shut down.
     pub fn respond(&self, query: &Query, answer: impl AsRef<[u8]>) -> Result<(), Error> {
-        let answer = answer.as_ref();
-        let respond =
-            |state: &mut crate::shared::State, now| state.endpoint.respond(now, query, answer);
-        Ok(self.inner.shared.input(respond)??)
+        self.inner.shared.respond(query, answer.as_ref())
     }
 
     /// Everything that happens from now on. Any number of readers may read at their own pace. To keep
@@ -302,7 +299,7 @@ impl Serfer {
         let _ = shared.input(|state, now| state.endpoint.leave(now))?;
         let report = shared.gone().await?;
         let written = shared.with(|state| state.backlog.written())?;
-        future::or(written.wait(), over.node()).await;
+        future::or(written, over.node()).await;
         Ok(report)
     }
 

@@ -19,10 +19,11 @@ use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
 use serfer_proto::{
-    Endpoint, Event, JoinDone, JoinId, KeyReport, LeaveReport, Output, QueryId, ShutdownReason,
-    StoredFile, StreamEnd, StreamId,
+    Endpoint, Event, JoinDone, JoinId, KeyReport, LeaveReport, Output, Query, QueryId,
+    ShutdownReason, StoredFile, StreamEnd, StreamId,
 };
 
+use crate::error::Error;
 use crate::events::Subscribers;
 use crate::keys::Rotated;
 use crate::membership::{Wakers, Watchers};
@@ -116,6 +117,21 @@ impl Shared {
         // Even if it panics, so that the driver finds out.
         let _wakes = Wakes(&self.wake);
         self.with(|state| if state.is_closed { Err(Closed) } else { Ok(f(state, now)) })?
+    }
+
+    /// Asks the endpoint for something and waits for what that comes to; `ask` says where the answer is sent.
+    pub(crate) async fn ask<T>(
+        &self,
+        ask: impl FnOnce(&mut State, Instant, Sender<T>) -> Result<(), Error>,
+    ) -> Result<T, Error> {
+        let (waiting, answer) = async_channel::bounded(1);
+        self.input(|state, now| ask(state, now, waiting))??;
+        Ok(answer.recv().await.map_err(|_| Closed)?)
+    }
+
+    /// Answers a query that came.
+    pub(crate) fn respond(&self, query: &Query, answer: &[u8]) -> Result<(), Error> {
+        Ok(self.input(|state, now| state.endpoint.respond(now, query, answer))??)
     }
 
     /// What time it is.

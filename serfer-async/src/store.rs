@@ -15,6 +15,7 @@ use serfer_proto::{Durability, StoreWrite, StoredFile};
 
 use crate::runtime::Runtime;
 use crate::shared::Shared;
+use crate::tasks::Once;
 
 /// How many appended bytes may wait for a disk.
 const BACKLOG_MAX: usize = 1 << 20;
@@ -51,7 +52,8 @@ pub(crate) struct Backlog {
     /// Whether something is being written.
     busy: bool,
     wake: Sender<()>,
-    idle: Vec<Sender<()>>,
+    /// For those who wait until nothing is.
+    idle: Option<Once>,
 }
 
 /// What waits to be written to one file.
@@ -73,7 +75,7 @@ impl Backlog {
     /// `wake` wakes the [writer](write()).
     pub(crate) fn new(wake: Sender<()>) -> Self {
         let (snapshot, keyring) = (Waiting::default(), Waiting::default());
-        Self { snapshot, keyring, busy: false, wake, idle: Vec::new() }
+        Self { snapshot, keyring, busy: false, wake, idle: None }
     }
 
     /// Queues a write.
@@ -99,9 +101,7 @@ impl Backlog {
         });
         self.busy = next.is_some();
         if next.is_none() {
-            for waiting in self.idle.drain(..) {
-                let _ = waiting.try_send(());
-            }
+            self.idle = None;
         }
         next
     }
@@ -115,12 +115,12 @@ impl Backlog {
     }
 
     /// Waits until all that is queued now is written, or has failed to be.
-    pub(crate) fn written(&mut self) -> Written {
-        let (waiting, written) = async_channel::bounded(1);
-        if self.busy || self.snapshot.job.is_some() || self.keyring.job.is_some() {
-            self.idle.push(waiting);
+    pub(crate) fn written(&mut self) -> impl Future<Output = ()> + use<> {
+        let written = self.idle.get_or_insert_with(Once::new).wait();
+        if !self.busy && self.snapshot.job.is_none() && self.keyring.job.is_none() {
+            self.idle = None;
         }
-        Written(written)
+        written
     }
 
     fn waiting(&mut self, file: StoredFile) -> &mut Waiting {
@@ -159,16 +159,6 @@ impl Waiting {
             }
         }
         Ok(())
-    }
-}
-
-/// Waits for a backlog.
-pub(crate) struct Written(async_channel::Receiver<()>);
-
-impl Written {
-    pub(crate) async fn wait(self) {
-        // It was written already if the other end is gone.
-        let _ = self.0.recv().await;
     }
 }
 

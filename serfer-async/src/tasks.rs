@@ -24,7 +24,8 @@ pub(crate) async fn closed(channel: Receiver<Never>) {
     drop(channel.recv().await);
 }
 
-/// Something that happens once, and that anybody can wait for.
+/// Something that happens once, when this is dropped at the latest, and that anybody can wait for.
+#[derive(Debug)]
 pub(crate) struct Once {
     happens: Sender<Never>,
     happened: Receiver<Never>,
@@ -158,6 +159,22 @@ impl Tasks {
     /// Waits, in any task.
     pub(crate) async fn sleep_until(&self, at: Instant) {
         (self.sleep)(at).await;
+    }
+
+    /// What a task comes to, unless it takes longer than that.
+    pub(crate) async fn until<T>(
+        &self,
+        at: Option<Instant>,
+        task: impl Future<Output = T>,
+    ) -> Option<T> {
+        let late = async {
+            match at {
+                Some(at) => self.sleep_until(at).await,
+                None => future::pending().await,
+            }
+            None
+        };
+        future::or(async { Some(task.await) }, late).await
     }
 
     /// Calls something of the application that may block for long; `None` if its runtime ends before

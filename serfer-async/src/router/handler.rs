@@ -118,11 +118,7 @@ impl<T, A: Send + 'static> Handler<T, A> {
             let (Some(timeout), Some(until)) = (timeout, until) else {
                 return future::or(work, watch(call)).await;
             };
-            let time_is_up = async {
-                tasks.sleep_until(until).await;
-                Err(Failure::TimedOut(timeout))
-            };
-            future::or(work, time_is_up).await
+            tasks.until(Some(until), work).await.unwrap_or(Err(Failure::TimedOut(timeout)))
         };
         match AssertUnwindSafe(limited).catch_unwind().await {
             Ok(outcome) => outcome,
@@ -191,15 +187,7 @@ impl Gate {
             self.refused.store(false, Ordering::Relaxed);
             return Ok(Arc::new(Permit { _turn: turn, _place: place }));
         }
-        let turn = async { Ok(self.turns.acquire_arc().await) };
-        let late = async {
-            match until {
-                Some(until) => tasks.sleep_until(until).await,
-                None => future::pending().await,
-            }
-            Err(Failure::Late)
-        };
-        let turn = future::or(turn, late).await?;
+        let turn = tasks.until(until, self.turns.acquire_arc()).await.ok_or(Failure::Late)?;
         Ok(Arc::new(Permit { _turn: turn, _place: place }))
     }
 }

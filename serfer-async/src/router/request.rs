@@ -26,11 +26,7 @@ impl Request {
     /// # Errors
     /// If the answer is too large, too late or the second, or the node is shut down.
     pub fn respond(&self, answer: impl AsRef<[u8]>) -> Result<(), Error> {
-        let answer = answer.as_ref();
-        let respond = |state: &mut crate::shared::State, now| {
-            state.endpoint.respond(now, &self.query, answer)
-        };
-        Ok(self.shared.input(respond)??)
+        self.shared.respond(&self.query, answer.as_ref())
     }
 }
 
