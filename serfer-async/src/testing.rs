@@ -31,6 +31,8 @@ pub(crate) struct ByHand {
     /// Calls that may block; they are made when a test says so.
     calls: Arc<Mutex<Vec<Call>>>,
     incoming: Arc<Mutex<Incoming>>,
+    /// Whether there cannot be another one.
+    pub(crate) is_last: bool,
 }
 
 type Call = Box<dyn FnOnce() + Send>;
@@ -58,6 +60,7 @@ impl ByHand {
             clock: Arc::new(Mutex::new(clock)),
             calls: Arc::default(),
             incoming: Arc::default(),
+            is_last: false,
         }
     }
 
@@ -83,6 +86,9 @@ impl Runtime for ByHand {
     type Stream = ();
 
     fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()> {
+        if self.is_last {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         future::block_on(life(self.clone()));
         Ok(())
     }

@@ -95,3 +95,49 @@ where
     }
     outcome
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ByHand;
+
+    /// What a start comes to that cannot succeed, on a thread that is over by then.
+    fn failed(runtime: ByHand, why: impl FnOnce() -> Error + Send + 'static) -> String {
+        let (sender, over) = async_channel::bounded(1);
+        let starting = start(runtime, Span::none(), move |_, _, its_end| async move {
+            let _ = sender.try_send(its_end);
+            Err(why())
+        });
+        let error = future::block_on(starting).expect_err("it cannot").to_string();
+        if let Ok(over) = over.try_recv() {
+            future::block_on(over.thread());
+        }
+        error
+    }
+
+    #[test]
+    fn a_start_that_cannot_succeed_says_why() {
+        let closed = || Closed.into();
+        let [one, other, mut last] = [(); 3].map(|()| ByHand::new());
+        last.is_last = true;
+        assert_eq!(failed(one, closed), "the node is shut down");
+        assert_eq!(failed(other, || panic!("a bug")), "the node is shut down");
+        assert_eq!(failed(last, closed), "a runtime: out of memory");
+    }
+
+    #[test]
+    fn a_start_that_nobody_waits_for_ends() {
+        let (sender, over) = async_channel::bounded(1);
+        let starting = start(ByHand::new(), Span::none(), move |_, _, its_end| async move {
+            let _ = sender.try_send(its_end);
+            future::pending().await
+        });
+        let mut starting = Box::pin(starting);
+        future::block_on(async {
+            assert!(future::poll_once(&mut starting).await.is_none());
+            let over = over.recv().await.expect("it has begun");
+            drop(starting);
+            over.thread().await;
+        });
+    }
+}

@@ -1,10 +1,12 @@
 //! A node does not depend on what the runtime of its handlers can do, nor on its clock.
 
+use std::net::UdpSocket;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_lite::future;
-use serfer_tokio::{Config, Error, Request, Route, Router, Runtime, Tokio};
+use serfer_tokio::{Config, Error, Request, Route, Router, Runtime, Tokio, blocking};
 
 /// Two nodes on this runtime; what one answers when the other asks.
 async fn ask(router: Router) -> Result<Vec<u8>, Error> {
@@ -37,6 +39,45 @@ async fn a_clock_that_is_paused_does_not_concern_a_node() {
     });
     assert_eq!(ask(router).await.expect("all goes well"), b"an hour has passed at once");
     assert!(begin.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn a_node_ends_with_a_runtime_of_many_threads_whatever_they_do() {
+    const HOLD: Duration = Duration::from_millis(300);
+    let (begun, begins) = mpsc::channel();
+    let [waits, holds, blocks] = [(); 3].map(|()| begun.clone());
+    let begin = |begun: &mpsc::Sender<()>| begun.send(()).expect("somebody counts");
+    let router = Router::new()
+        .query("wait", move |_: Request| {
+            begin(&waits);
+            future::pending::<()>()
+        })
+        .query("hold", move |_: Request| {
+            begin(&holds);
+            thread::sleep(HOLD);
+        })
+        .query(
+            "block",
+            blocking(move |_: Request| {
+                begin(&blocks);
+                thread::sleep(HOLD);
+            }),
+        );
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
+    let runtime = runtime.expect("nothing hinders it");
+    let serf = runtime.block_on(async {
+        let node = serfer_tokio::builder(Config::local("a")).bind("127.0.0.1:0").router(router);
+        node.start().await
+    });
+    let serf = serf.expect("a port is free");
+    let _replies = ["wait", "hold", "block"].map(|name| serf.query(name, "").expect("it fits"));
+    for _ in 0..3 {
+        begins.recv_timeout(Duration::from_secs(10)).expect("all handlers begin");
+    }
+    drop(runtime);
+    future::block_on(serf.wait());
+    assert!(matches!(serf.user_event("e", ""), Err(Error::Closed(_))));
+    UdpSocket::bind(serf.local_addr()).expect("its sockets are closed");
 }
 
 #[tokio::test]
