@@ -179,7 +179,8 @@
 //! # When something is wrong
 //!
 //! - A call that cannot work returns an [`Error`](crate::Error) that names the value, the limit and what to
-//!   do, and changes nothing. No call panics.
+//!   do, and changes nothing. No call panics, but one of a node by a function that it has just called itself:
+//!   [those of its `Config`](Config), or the subscriber to its traces.
 //! - **Two nodes do not see each other?** Mostly they have different keys or labels, or one of them
 //!   advertises a wrong address. A node warns of that with `tracing`: install a subscriber, and
 //!   `RUST_LOG=serfer=info` shows the reason. Most common of all: nobody was told to join anybody.
