@@ -125,7 +125,8 @@ impl Memberlist {
         if any_fits {
             Ok(())
         } else {
-            let why = "none of its members has protocol versions that fit ours";
+            let why =
+                "none of its members has a name, an address and protocol versions that we can take";
             Err(JoinFailure::Unusable(why.to_owned()))
         }
     }

@@ -193,25 +193,31 @@ fn one_node_that_does_not_fit_does_not_spoil_a_push_pull() {
 
 #[test]
 fn a_cluster_that_does_not_fit_at_all_is_not_joined() {
-    let mut solo = Solo::new(lan(0));
-    solo.act(|node, now| node.join(now, &[addr(1)], Replay::Skip)).unwrap();
-    let stream = solo.dialled[0].0;
-    solo.act(|node, now| node.handle_connected(now, stream));
-    let node = PushNodeState {
+    let fits = PushNodeState {
         addr: &[10, 0, 0, 2],
         incarnation: 1,
         name: "n1".into(),
         port: 7946,
-        versions: &[6, 7, 7, 6, 7, 7],
+        versions: &VERSIONS,
         ..PushNodeState::default()
     };
-    let state = push_pull(false, &[node], None);
-    solo.act(|node, now| node.handle_stream_data(now, stream, &state));
-    let Some(Event::JoinDone(done)) = solo.events.last() else {
-        panic!("{:?}", solo.events);
-    };
-    let why = "none of its members has protocol versions that fit ours";
-    assert_eq!(*done.failed, [(addr(1), JoinFailure::Unusable(why.to_owned()))]);
+    for node in [
+        PushNodeState { versions: &[6, 7, 7, 6, 7, 7], ..fits },
+        PushNodeState { name: "n\t1".into(), ..fits },
+    ] {
+        let mut solo = Solo::new(lan(0));
+        solo.act(|node, now| node.join(now, &[addr(1)], Replay::Skip)).unwrap();
+        let stream = solo.dialled[0].0;
+        solo.act(|node, now| node.handle_connected(now, stream));
+        let state = push_pull(false, &[node], None);
+        solo.act(|node, now| node.handle_stream_data(now, stream, &state));
+        let Some(Event::JoinDone(done)) = solo.events.last() else {
+            panic!("{:?}", solo.events);
+        };
+        let why =
+            "none of its members has a name, an address and protocol versions that we can take";
+        assert_eq!(*done.failed, [(addr(1), JoinFailure::Unusable(why.to_owned()))]);
+    }
 }
 
 #[test]
