@@ -73,14 +73,18 @@ impl Rng {
         Duration::from_nanos(self.below(u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX)))
     }
 
-    /// Fills `picked` with up to `count` distinct indices below `len`, any set as likely as another
-    /// (Floyd's algorithm: `count` draws, whatever `len` is).
+    /// Fills `picked` with up to `count` distinct indices below `len`, any set in any order as likely
+    /// as another (Floyd's algorithm: `count` draws, whatever `len` is).
     pub(crate) fn pick(&mut self, count: usize, len: usize, picked: &mut Vec<usize>) {
         picked.clear();
         for last in len - count.min(len)..len {
             let index = self.index(last + 1);
-            let new = if picked.contains(&index) { last } else { index };
-            picked.push(new);
+            // At the end, each set would come in few orders, and who takes the first would take some
+            // never.
+            match picked.iter().position(|&it| it == index) {
+                Some(at) => picked.insert(at + 1, last),
+                None => picked.insert(0, index),
+            }
         }
     }
 }
@@ -93,6 +97,8 @@ impl std::fmt::Debug for Rng {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -152,6 +158,16 @@ mod tests {
             }
         }
         assert!(seen.iter().all(|&count| (9_500..10_500).contains(&count)), "{seen:?}");
+        for (count, len) in [(3, 3), (2, 4)] {
+            let mut orders = BTreeMap::new();
+            for _ in 0..12_000 {
+                rng.pick(count, len, &mut picked);
+                *orders.entry(picked.clone()).or_insert(0) += 1;
+            }
+            let each = 12_000 / orders.len();
+            assert_eq!(orders.len(), if len == 3 { 6 } else { 12 });
+            assert!(orders.values().all(|it| (each * 8 / 10..each * 12 / 10).contains(it)));
+        }
         rng.pick(9, 2, &mut picked);
         picked.sort_unstable();
         assert_eq!(picked, [0, 1]);

@@ -480,6 +480,21 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_passed_over_for_the_sake_of_an_exception() {
+        let (mut members, keys, mut rng) = members(6);
+        let mut times = [0; 6];
+        for _ in 0..2500 {
+            let mut picked = Vec::new();
+            members.pick(&mut rng, 2, State::Alive, Some(keys[0]), &mut picked);
+            picked.iter().for_each(|key| {
+                times[keys.iter().position(|it| it == key).expect("it is one of them")] += 1;
+            });
+        }
+        assert_eq!(times[0], 0);
+        assert!(times[1..].iter().all(|times| (850..1150).contains(times)), "{times:?}");
+    }
+
+    #[test]
     fn the_gone_are_forgotten_in_time_unless_they_are_back() {
         let (mut members, keys, _) = members(3);
         let keep = Duration::from_secs(30);

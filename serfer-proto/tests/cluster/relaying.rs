@@ -1,5 +1,6 @@
 //! Answers that go through others, and what is passed on for others.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serfer_proto::wire::message::{Alive, Message, ip_bytes};
@@ -14,11 +15,15 @@ use crate::solo::Solo;
 use crate::support::{lan, name, secs};
 
 fn query(relay_factor: u8) -> Vec<u8> {
+    query_at(5, relay_factor)
+}
+
+fn query_at(ltime: u64, relay_factor: u8) -> Vec<u8> {
     user(&SerfMessage::Query(Query {
         addr: &[10, 0, 0, 2],
         flags: FLAG_ACK,
         id: 7,
-        ltime: 5,
+        ltime,
         name: "load".into(),
         port: 7946,
         relay_factor,
@@ -79,6 +84,20 @@ fn an_answer_goes_through_as_many_different_others_as_asked_for() {
             assert!(relays.iter().all(|(_, asker)| asker == "n1"));
         }
     }
+}
+
+#[test]
+fn anybody_may_be_the_one_who_relays() {
+    let mut solo = Solo::among(lan(0), 9);
+    solo.pass(secs(10));
+    let mut times = BTreeMap::new();
+    for ltime in 0..800 {
+        solo.sent.clear();
+        solo.hear(1, &query_at(ltime, 1));
+        relays(&mut solo).iter().for_each(|(helper, _)| *times.entry(*helper).or_insert(0) += 1);
+    }
+    assert_eq!(times.len(), 8, "{times:?}");
+    assert!(times.values().all(|times| (60..140).contains(times)), "{times:?}");
 }
 
 #[test]
