@@ -24,8 +24,8 @@ pub struct Joined {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinPolicy {
-    /// The node starts, whoever is reached. Seeds are tried again in the background for as long as
-    /// nobody else is there.
+    /// The node starts even if no seed is reached. Seeds are tried again in the background for as long as
+    /// it is alone.
     BestEffort,
     /// At least this many addresses must be reached, or the node does not start. `Require(1)` is the
     /// default.

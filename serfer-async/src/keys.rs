@@ -48,7 +48,7 @@ impl Serfer {
         self.manage_key(KeyOp::List, KeyParams::default()).await
     }
 
-    /// Any of these, and says how members are asked.
+    /// Does any of the above, and says how members are asked.
     ///
     /// # Errors
     /// As [`install_key`](Self::install_key).
@@ -62,15 +62,15 @@ impl Serfer {
     }
 
     /// Makes a new key everybody's primary and removes the old one, so that no message is lost and
-    /// nobody is cut off on the way: it is installed everywhere, then used, and then the old one is
-    /// removed, and each step begins only when the one before is done by everybody who is alive.
+    /// nobody is cut off on the way: it is installed everywhere, then used everywhere, and then the old
+    /// one is removed. No step begins before all live members have done the one before.
     ///
     /// If the future is dropped, the rotation goes on.
     ///
     /// # Errors
-    /// As [`install_key`](Self::install_key), and [`Error::Rotation`] if some member holds it up. Then
-    /// the cluster works as before, with both keys in use; see to the members that are named, and
-    /// rotate to the same key again.
+    /// As [`install_key`](Self::install_key), and [`Error::Rotation`] if a member holds it up. The cluster
+    /// then works as before, with both keys in use; see to the members that the error names, and rotate to
+    /// the same key again.
     pub async fn rotate_key(&self, new: SecretKey) -> Result<RotationReport, Error> {
         self.rotate_key_with(new, RotationParams::default()).await
     }

@@ -33,12 +33,12 @@ pub enum MembershipUpdate {
 
 /// The members of the cluster, as a stream: a snapshot, and then each change.
 ///
-/// Whoever applies what comes to a map always has what
-/// [`members`](crate::Serfer::members) says or, for the moments it has not read them yet, what it
-/// said. In contrast to [`Events`](crate::Events) that is exact: there is no gap between the snapshot
-/// and the changes, nothing comes that the snapshot has, that a member is about to leave is a change
-/// too, and nothing is held back to be coalesced. If a member changes several times at once, only
-/// what it is in the end need come.
+/// A map to which all of it is applied, as below, has just what [`members`](crate::Serfer::members)
+/// returns or, as long as something is still unread, what it returned before. Unlike
+/// [`Events`](crate::Events), it is exact: there is no gap between the snapshot and the changes, and no
+/// change that the snapshot already has; it is also a change that a member is about to leave; and nothing
+/// is held back to be coalesced. If a member changes several times in a row, only its last state need
+/// come.
 ///
 /// ```no_run
 /// # async fn example(serf: &serfer_async::Serfer) {
@@ -65,9 +65,9 @@ pub enum MembershipUpdate {
 /// ```
 ///
 /// The node never waits for a reader. One that falls behind by more changes than the node's
-/// [event buffer](crate::Builder::event_buffer) holds is told so, once, and then gets another
-/// snapshot, of when it reads it: it need not do anything about it. The first snapshot, too, is of
-/// when it is read. The stream ends when the node is shut down and all is read.
+/// [event buffer](crate::Builder::event_buffer) holds is told so, once, and then gets another snapshot;
+/// it need not do anything about it. A snapshot, the first one too, is as of the moment when it is read.
+/// The stream ends when the node is shut down and everything has been read.
 pub struct Membership {
     shared: Arc<Shared>,
     reader: ReaderId,

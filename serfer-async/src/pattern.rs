@@ -35,9 +35,9 @@ const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
 /// # Ok::<_, serfer_async::PatternError>(())
 /// ```
 ///
-/// **Which is the more specific?** Where several patterns match a name, a [`Router`](crate::Router)
-/// takes the most specific one. That is, in this order: a name without any glob; the pattern with
-/// more bytes before its first glob; the one without `**`; the longer one; the one added first.
+/// **Which pattern is more specific?** If several match a name, a [`Router`](crate::Router) takes the most
+/// specific one. Of two patterns, that is a name without any glob; else the one with more bytes before its
+/// first glob; else the one without `**`; else the longer one; else the one that was added first.
 #[derive(Clone)]
 pub struct Pattern {
     text: Box<str>,

@@ -31,7 +31,7 @@ pub(crate) enum Answer {
 /// # }
 /// ```
 ///
-/// Dropping it loses what is still to come, nothing else.
+/// Dropping it only loses what is still to come.
 pub struct Replies {
     id: QueryId,
     // Pinned because the receiver has to be while it is polled.
@@ -100,7 +100,7 @@ impl std::fmt::Debug for Replies {
 /// All that was said to a query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// Who received it, in the order in which the acks came. Whoever replied may be missing: acks get
+    /// Who received it, in the order in which the acks came. Some that replied may be missing: acks get
     /// lost, and a query does not wait for them once everybody has replied.
     pub acks: Vec<Arc<str>>,
     /// Who replied what.

@@ -159,6 +159,9 @@ impl Serfer {
 
     /// Everything that happens from now on. Any number of readers may read at their own pace. To keep
     /// a copy of the list of members, [`subscribe`](Self::subscribe) to it instead.
+    ///
+    /// Only what a call of ours comes to goes to whoever made it and not here: acks and replies to our
+    /// queries and their end, the end of a join, and that we have left.
     pub fn events(&self) -> Events {
         let buffer = self.inner.event_buffer;
         let subscribed = self.inner.shared.with(|state| state.subscribers.subscribe(buffer));

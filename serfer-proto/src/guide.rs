@@ -196,7 +196,7 @@
 //!
 //! # Step 5: events
 //!
-//! An [`Event`] is for the application, not for the runtime, but for two of them: after
+//! An [`Event`] is for the application, not for the runtime. Only two concern both: after
 //! [`Event::Left`] the loop may end, and after [`Event::ShutdownWanted`] it should. A query is a plain
 //! value; it may go to another thread and be answered later, until its deadline.
 //!
@@ -227,8 +227,8 @@
 //! join ends with [`Event::JoinDone`]. What can be refused is refused at once, by a typed error that
 //! says what to do; then nothing has changed.
 //!
-//! To end a node in good order: [`leave`](Endpoint::leave), go on until [`Event::Left`], drop it. To
-//! drop it without leaving is to die: others notice, and see it as failed.
+//! To end a node in good order, call [`leave`](Endpoint::leave), go on until [`Event::Left`], and drop it. If
+//! it is dropped without leaving, the others see it fail.
 //!
 //! # Step 6: storing
 //!

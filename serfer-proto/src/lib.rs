@@ -49,13 +49,13 @@
 //! - One queue, one order: a stream is dialled before it is written before it is closed.
 //! - `Wait` comes only when the queue is empty, so no runtime can sleep on unsent data.
 //! - Inputs never fail. What is malformed, forged or oversized is counted in [`Stats::dropped`] and
-//!   traced at debug level; there is nothing for a runtime to handle.
+//!   traced; there is nothing for a runtime to handle.
 //! - A stream carries at most one message each way, of known size: bytes to write may simply be
 //!   queued. Deadlines are the endpoint's: it says [`Output::Abort`] when it has waited enough.
 //! - Only a node with a snapshot, or with keys that are kept in a file, stores anything; nothing waits
 //!   for it, so a slow disk holds nobody up.
-//! - Nothing is allocated in the steady state, and nothing costs more the more members there are,
-//!   but joining, listing and the periodic push/pull.
+//! - Nothing is allocated in the steady state, and nothing but joining, listing and the periodic
+//!   push/pull costs more the more members there are.
 //!
 //! The [`guide`] builds a runtime step by step. `examples/blocking.rs` is a whole one on the sockets and
 //! threads of the standard library, `examples/mio.rs` one in a single thread on an event loop.

@@ -15,12 +15,12 @@ pub type MaybeAnswer = Option<Bytes>;
 
 /// What a handler may return in the end: `A` is `()` for events, [`MaybeAnswer`] for queries.
 ///
-/// | returned | of an event | of a query |
+/// | returned | by a handler of events | by a handler of queries |
 /// |---|---|---|
-/// | `()` | done | no answer, or one given through [`Request::respond`](crate::Request::respond) |
-/// | `&'static str`, `String`, `Vec<u8>`, `Bytes`, … | | the answer |
-/// | `Option` of one of these | | the answer, or none |
-/// | `Result` of one of these | done, or failed, which is traced | the same, or failed: traced, no answer |
+/// | `()` | done | no answer, or one that is given by [`Request::respond`](crate::Request::respond) |
+/// | `&'static str`, `String`, `Vec<u8>`, `Bytes`, … | not allowed | the answer |
+/// | `Option` of one of these | not allowed | the answer, or none |
+/// | `Result` of one of these | done; an error is traced | the answer; an error is traced, and there is no answer |
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
     note = "a handler of events returns `()`, a handler of queries `()`, a `&'static str`, a `String`, \

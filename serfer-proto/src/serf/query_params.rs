@@ -8,9 +8,9 @@ use std::time::Duration;
 /// Who is asked, how, and for how long. By default everybody is, with acks.
 ///
 /// A query ends when every live member that matches its filters has replied, as far as this node
-/// knows members and their tags when it asks. Who joins later may reply but is not waited for; who
-/// leaves or fails is no longer waited for. [`settle`](Self::settle) ends it sooner,
-/// [`until_timeout`](Self::until_timeout) later.
+/// knows members and their tags when it asks; if none matches, it ends at once. A member that joins
+/// later may reply but is not waited for, and one that leaves or fails is no longer waited for.
+/// [`settle`](Self::settle) ends a query sooner, [`until_timeout`](Self::until_timeout) later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryParams {
     pub(super) nodes: Vec<String>,
@@ -69,8 +69,8 @@ impl QueryParams {
         self
     }
 
-    /// Does without acks: half the answers' traffic, but no telling who is silent from who is not
-    /// reached. Go: `!RequestAck`.
+    /// Does without acks. That saves half of the answers' traffic, but nobody can tell members that are
+    /// silent from members that were not reached. Go: `!RequestAck`.
     #[must_use]
     pub fn without_acks(mut self) -> Self {
         self.ack = false;
@@ -86,9 +86,9 @@ impl QueryParams {
         self
     }
 
-    /// Has every answer also sent through so many other members, picked at random by whoever answers,
-    /// for networks where some members cannot reach each other. The copies are dropped here; what it
-    /// costs is that many times the traffic of the answers. No more than
+    /// Has every answer also sent through this many other members, picked at random by the one that
+    /// answers, for networks where some members cannot reach each other. The copies are dropped here; the
+    /// traffic of the answers grows by this factor. At most
     /// [`Limits::relay_factor`](crate::Limits::relay_factor) are used. Default 0. Go: `RelayFactor`.
     #[must_use]
     pub fn relay_factor(mut self, factor: u8) -> Self {
@@ -96,16 +96,17 @@ impl QueryParams {
         self
     }
 
-    /// Ends also when everybody asked has at least acked and nothing has come for `quiet`: whether a
-    /// reply follows an ack, nobody can know. Without acks this changes nothing. Go has no such thing.
+    /// Also ends when everybody who was asked has at least acked and nothing more has come for `quiet`,
+    /// because nobody can know whether an ack will be followed by a reply. Without acks this changes
+    /// nothing. Go has no such thing.
     #[must_use]
     pub fn settle(mut self, quiet: Duration) -> Self {
         self.patience = Patience::Settle(quiet);
         self
     }
 
-    /// Ends when the time is up and not before, as in Go: for replies of members that this node does
-    /// not know yet.
+    /// Ends when the time is up and not before, as in Go: to get replies of members that this node does
+    /// not know yet, too.
     #[must_use]
     pub fn until_timeout(mut self) -> Self {
         self.patience = Patience::Timeout;
