@@ -1,10 +1,7 @@
 //! A guide to the life of a node, from its start to its end.
 //!
-//! It is for both runtimes: `builder` is [`serfer_tokio::builder`][tokio] or
-//! [`serfer_smol::builder`][smol], and everything else comes from the same crate.
-//!
-//! [tokio]: https://docs.rs/serfer-tokio/latest/serfer_tokio/fn.builder.html
-//! [smol]: https://docs.rs/serfer-smol/latest/serfer_smol/fn.builder.html
+//! It is for both runtimes: `builder` is `serfer_tokio::builder` or `serfer_smol::builder`, and everything
+//! else comes from the same crate.
 //!
 //! # Starting
 //!

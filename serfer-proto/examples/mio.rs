@@ -1,4 +1,4 @@
-//! A node in one thread, on an event loop of your own: `mio NAME ADDR:PORT JOIN:PORT [KEY]`.
+//! A node in one thread, on an event loop of your own: `mio NAME ADDR:PORT JOIN:PORT [KEY]`. The first joins itself.
 //!
 //! The same as `blocking`, without a thread for each stream: sockets are registered with a
 //! `mio::Poll`, which says what is ready and waits no longer than the endpoint's deadline.
@@ -24,7 +24,9 @@ const FIRST_STREAM: usize = 2;
 
 fn main() -> std::result::Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [name, addr, peer, key @ ..] = &args[..] else { return Err("NAME ADDR JOIN [KEY]".into()) };
+    let [name, addr, peer, key @ ..] = &args[..] else {
+        return Err("usage: NAME ADDR JOIN [KEY]".into());
+    };
     let mut config = Config::local(name).advertise(addr.parse()?);
     if let Some(key) = key.first() {
         config = config.keyring(Keyring::new(SecretKey::from_base64(key)?));
