@@ -15,9 +15,7 @@ type Input = Box<dyn FnOnce(&mut Endpoint, &mut Streams, Instant) + Send>;
 
 fn main() -> std::result::Result<(), Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();
-    let [name, addr, peer, key @ ..] = &args[..] else {
-        return Err("usage: NAME ADDR JOIN [KEY]".into());
-    };
+    let [name, addr, peer, key @ ..] = &args[..] else { return Err("NAME ADDR JOIN [KEY]".into()) };
     let (udp, listener) = (UdpSocket::bind(addr)?, TcpListener::bind(addr)?);
     let (mut config, mut seed) = (Config::local(name).advertise(udp.local_addr()?), [0; 32]);
     if let Some(key) = key.first() {
