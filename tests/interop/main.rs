@@ -13,6 +13,7 @@
 mod agent;
 mod asking;
 mod by_hand;
+mod churn;
 mod cluster;
 mod coordinates;
 mod death;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
     // The longest come first.
     let cases = [
         partition::cases(),
+        churn::cases(),
         cluster::cases(),
         keys::cases(),
         mixed::cases(),
