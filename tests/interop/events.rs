@@ -53,7 +53,7 @@ fn event(n: u32) -> String {
 }
 
 /// How often it heard each event.
-pub(crate) fn heard(peer: &dyn Peer) -> BTreeMap<String, usize> {
+fn heard(peer: &dyn Peer) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
     for heard in peer.heard() {
         if let Heard::Event(message) = heard {

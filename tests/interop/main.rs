@@ -13,7 +13,6 @@
 mod agent;
 mod asking;
 mod by_hand;
-mod churn;
 mod cluster;
 mod coordinates;
 mod death;
@@ -78,7 +77,6 @@ fn main() -> ExitCode {
     // The longest come first.
     let cases = [
         partition::cases(),
-        churn::cases(),
         cluster::cases(),
         keys::cases(),
         mixed::cases(),
