@@ -6,27 +6,27 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::config::Config;
-use crate::context::Core;
-use crate::error::{
+use crate::api::error::{
     ConfigError, EventError, ForceLeaveError, JoinError, LeaveError, QueryError, RespondError,
     TagsError,
 };
-use crate::event::{Event, MemberDelta, Query, Replay, StoreFailure};
-use crate::ids::{JoinId, QueryId, StreamId};
-use crate::keyring::{Keyring, SecretKey};
-use crate::keys::{KeyError, KeyOp, KeyParams, RotationParams};
-use crate::link::Unpacker;
-use crate::member::Member;
+use crate::api::event::{Event, MemberDelta, Query, Replay, StoreFailure};
+use crate::api::ids::{JoinId, QueryId, StreamId};
+use crate::api::keyring::{Keyring, SecretKey};
+use crate::api::keys::{KeyError, KeyOp, KeyParams, RotationParams};
+use crate::api::member::Member;
+use crate::api::stored::StoredFile;
+use crate::api::tags::Tags;
+use crate::config::Config;
+use crate::config::params::Params;
+use crate::machinery::context::Core;
+use crate::machinery::link::Unpacker;
+use crate::machinery::output::Output;
+use crate::machinery::rng::Rng;
+use crate::machinery::stats::Stats;
+use crate::machinery::timers::Timer;
 use crate::memberlist::{Memberlist, StreamEnd};
-use crate::output::Output;
-use crate::params::Params;
-use crate::rng::Rng;
 use crate::serf::{Coalesce, Coordinate, Neighbor, Prune, QueryParams, Serf};
-use crate::stats::Stats;
-use crate::stored::StoredFile;
-use crate::tags::Tags;
-use crate::timers::Timer;
 
 /// One node, as a state machine.
 ///

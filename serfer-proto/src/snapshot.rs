@@ -10,8 +10,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::incarnation;
-use crate::member::received_name;
+use crate::api::incarnation;
+use crate::api::member::received_name;
 use crate::wire::msgpack::Text;
 
 /// Whether a node that left comes back by itself when it is started again.

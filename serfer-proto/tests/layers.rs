@@ -6,25 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// Modules from the bottom up. Each may use those before it, and nothing behind it.
 const LAYERS: [&[&str]; 5] = [
-    &["wire", "rng"],
-    &[
-        "ids",
-        "incarnation",
-        "snapshot",
-        "stored",
-        "tags",
-        "keyring",
-        "keys",
-        "member",
-        "error",
-        "config",
-        "params",
-        "table",
-        "event",
-        "link",
-        "settings",
-    ],
-    &["output", "stats", "timers", "context"],
+    &["wire"],
+    &["api", "config", "settings", "snapshot"],
+    &["machinery"],
     &["memberlist"],
     &["serf"],
 ];

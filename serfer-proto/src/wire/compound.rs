@@ -8,8 +8,8 @@
 //! size of the length table in eight bits, so more than 127 parts are garbage to it, and an empty
 //! part crashes it.
 
-use super::kind;
-use super::msgpack::{DecodeError, Reader};
+use crate::wire::kind;
+use crate::wire::msgpack::{DecodeError, Reader};
 
 /// The most parts that every version of serf reads.
 pub const PARTS_MAX: usize = 127;

@@ -3,9 +3,9 @@
 //! Counterpart of the payload of Go's `pingDelegate`: a version byte and the coordinate, as a
 //! MessagePack map.
 
-use super::body::body;
-use super::msgpack::{DecodeError, Float, Reader, Value};
-use super::seq::Seq;
+use crate::wire::body::body;
+use crate::wire::msgpack::{DecodeError, Float, Reader, Value};
+use crate::wire::seq::Seq;
 
 /// The version of the payload that everybody sends: its first byte.
 pub const PING_VERSION: u8 = 1;

@@ -10,10 +10,10 @@
 
 use weezl::{BitOrder, LzwStatus, decode::Decoder, encode::Encoder};
 
-use super::body::body;
-use super::kind;
-use super::message::put;
-use super::msgpack::{DecodeError, Reader, Text, Value};
+use crate::wire::body::body;
+use crate::wire::kind;
+use crate::wire::message::put;
+use crate::wire::msgpack::{DecodeError, Reader, Text, Value};
 
 body! {
     struct Compressed<'a> {

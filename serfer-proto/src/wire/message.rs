@@ -5,9 +5,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::body::body;
-use super::kind;
-use super::msgpack::{DecodeError, Reader, Text, Value};
+use crate::wire::body::body;
+use crate::wire::kind;
+use crate::wire::msgpack::{DecodeError, Reader, Text, Value};
 
 body! {
     /// "Are you there?", answered with an [`Ack`] by the node it names.

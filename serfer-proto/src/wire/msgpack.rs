@@ -11,7 +11,7 @@
 
 use rmp::{Marker, encode};
 
-use super::scan::Scan;
+use crate::wire::scan::Scan;
 
 /// Why bytes are not the value they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

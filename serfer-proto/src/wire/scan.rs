@@ -5,7 +5,7 @@
 
 use rmp::Marker;
 
-use super::msgpack::DecodeError;
+use crate::wire::msgpack::DecodeError;
 
 /// Finds where a run of values ends, in input that may still be arriving.
 ///

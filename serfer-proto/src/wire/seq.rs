@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use super::msgpack::{DecodeError, Reader, Value, put_array, put_map, put_nil};
+use crate::wire::msgpack::{DecodeError, Reader, Value, put_array, put_map, put_nil};
 
 /// What may stand in a [`Seq`]: a value, or a pair of values in a map.
 pub trait Element<'a>: Sized {

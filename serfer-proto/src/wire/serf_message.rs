@@ -4,10 +4,10 @@
 //! and push/pulls; a message is one type byte and a MessagePack map, except that a relay has a whole
 //! second message behind its map.
 
-use super::body::body;
-use super::message::put;
-use super::msgpack::{DecodeError, Reader, Text, Value, put_nil};
-use super::seq::Seq;
+use crate::wire::body::body;
+use crate::wire::message::put;
+use crate::wire::msgpack::{DecodeError, Reader, Text, Value, put_nil};
+use crate::wire::seq::Seq;
 
 /// The first byte of a serf message.
 pub mod kind {

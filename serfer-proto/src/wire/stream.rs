@@ -9,15 +9,15 @@
 //! the other side does not half-close, the end has to be found by walking over the values as they
 //! arrive. [`FrameReader`] does so without ever looking at a byte twice.
 
-use super::kind;
-use super::label;
-use super::message::{
+use crate::wire::kind;
+use crate::wire::label;
+use crate::wire::message::{
     Ack, ErrorResponse, Ping, PushNodeState, PushPullHeader, UserMessageHeader, put,
 };
-use super::msgpack::{DecodeError, Reader, Value};
-use super::scan::Scan;
-use super::seal::{Cipher, Nonce, Sealing, Version};
-use super::seq::Seq;
+use crate::wire::msgpack::{DecodeError, Reader, Value};
+use crate::wire::scan::Scan;
+use crate::wire::seal::{Cipher, Nonce, Sealing, Version};
+use crate::wire::seq::Seq;
 
 /// The most members a push/pull may announce, as in Go since memberlist 0.6.
 pub const NODES_MAX: u64 = 1 << 20;
