@@ -20,11 +20,11 @@ use crate::api::tags::Tags;
 use crate::config::Config;
 use crate::config::params::Params;
 use crate::machinery::context::Core;
-use crate::machinery::link::Unpacker;
 use crate::machinery::output::Output;
 use crate::machinery::rng::Rng;
 use crate::machinery::stats::Stats;
 use crate::machinery::timers::Timer;
+use crate::machinery::unpacker::Unpacker;
 use crate::memberlist::{Memberlist, StreamEnd};
 use crate::serf::{Coalesce, Coordinate, Neighbor, Prune, QueryParams, Serf};
 

@@ -113,7 +113,7 @@ body! {
     }
 
     /// The head of a push/pull.
-    pub(super) struct PushPullHeader {
+    pub(in crate::wire) struct PushPullHeader {
         /// Whether the initiator is joining.
         join: bool => "Join",
         nodes: i64 => "Nodes",
@@ -121,7 +121,7 @@ body! {
     }
 
     /// The head of a user message on a stream.
-    pub(super) struct UserMessageHeader {
+    pub(in crate::wire) struct UserMessageHeader {
         len: i64 => "UserMsgLen",
     }
 
@@ -205,7 +205,7 @@ impl<'a> Message<'a> {
 }
 
 /// Appends a type byte and a body.
-pub(super) fn put<'a>(out: &mut Vec<u8>, kind: u8, body: &impl Value<'a>) {
+pub(in crate::wire) fn put<'a>(out: &mut Vec<u8>, kind: u8, body: &impl Value<'a>) {
     out.push(kind);
     body.put(out);
 }

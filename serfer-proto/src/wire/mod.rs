@@ -22,6 +22,7 @@
 pub mod checksum;
 pub mod compound;
 pub mod coordinate;
+pub mod error;
 pub mod label;
 pub mod lzw;
 pub mod message;
@@ -32,7 +33,6 @@ pub mod serf_message;
 pub mod stream;
 
 mod body;
-mod scan;
 
 /// The first byte of a memberlist message, as in Go's `messageType`.
 pub mod kind {

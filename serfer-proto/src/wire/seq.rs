@@ -52,7 +52,10 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     }
 
     /// The `len` elements at the front of `from`, without a head before them.
-    pub(super) fn headless(from: &mut Reader<'a>, len: usize) -> Result<Self, DecodeError> {
+    pub(in crate::wire) fn headless(
+        from: &mut Reader<'a>,
+        len: usize,
+    ) -> Result<Self, DecodeError> {
         let start = from.rest();
         for _ in 0..len {
             T::take_element(from)?;
@@ -64,7 +67,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
         })
     }
 
-    pub(super) fn put_headless(&self, out: &mut Vec<u8>) {
+    pub(in crate::wire) fn put_headless(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.elements);
     }
 }

@@ -1,30 +1,30 @@
 //! Where a MessagePack value ends, without looking into it.
 //!
-//! Used to step over what nobody asked for, and to find the end of a message on a stream while it is
-//! still arriving. One counter stands in for the recursion, so depth costs nothing.
+//! Used to step over unknown fields, and to find the end of a message on a stream while it is still
+//! arriving. A counter of the values still to come takes the place of recursion, so depth costs nothing.
 
 use rmp::Marker;
 
-use crate::wire::msgpack::DecodeError;
+use crate::wire::error::DecodeError;
 
 /// Finds where a run of values ends, in input that may still be arriving.
-///
-/// One counter stands in for the recursion: how many values are still to come.
 #[derive(Clone, Debug)]
-pub(crate) struct Scan {
+pub(in crate::wire) struct Scan {
+    /// Values still to come.
     values: u64,
+    /// Bytes of the current value still to come.
     payload: u64,
 }
 
 impl Scan {
     /// Looks for the end of `values` values.
-    pub(crate) fn values(values: u64) -> Self {
+    pub(in crate::wire) fn values(values: u64) -> Self {
         Self { values, payload: 0 }
     }
 
     /// Moves over `bytes` and returns how many of them were understood; the caller offers the
     /// others again, with more behind them.
-    pub(crate) fn advance(&mut self, bytes: &[u8]) -> Result<usize, DecodeError> {
+    pub(in crate::wire) fn advance(&mut self, bytes: &[u8]) -> Result<usize, DecodeError> {
         let mut at = 0;
         loop {
             let skipped = self.payload.min((bytes.len() - at) as u64);
@@ -42,12 +42,12 @@ impl Scan {
         }
     }
 
-    /// How long what is left of the value being walked over claims to be.
-    pub(crate) fn payload_left(&self) -> u64 {
+    /// How many bytes of the current value are still to come, as its head claims.
+    pub(in crate::wire) fn payload_left(&self) -> u64 {
         self.payload
     }
 
-    pub(crate) fn is_done(&self) -> bool {
+    pub(in crate::wire) fn is_done(&self) -> bool {
         self.values == 0 && self.payload == 0
     }
 }
