@@ -1,8 +1,8 @@
 //! Messages ⇄ packets and streams, with our label, keys and compression.
 //!
-//! Everything that stands between a message and the network is put on and taken off here, so no
-//! runtime ever sees a layer. What is opened is decrypted in place in the caller's buffer; what is
-//! sealed is written once, into the outbox. Counterpart of `rawSendMsgPacket`, `ingestPacket`,
+//! All layers between a message and the network are put on and taken off here, so no runtime ever
+//! sees one. A packet is decrypted in place, in the caller's buffer; a message is sealed right into the
+//! outbox. Counterpart of `rawSendMsgPacket`, `ingestPacket`,
 //! `rawSendMsgStream` and `readStream` in Go's `net.go`.
 
 use crate::api::keyring::Keyring;
@@ -36,14 +36,14 @@ pub(crate) enum Refusal {
 impl From<OpenError> for Refusal {
     fn from(error: OpenError) -> Self {
         match error {
-            // Any other first byte is that of a message in the clear.
+            // The first byte is no version of ours, so the message is in the clear.
             OpenError::Version(_) => Self::Plaintext,
             OpenError::TooShort(_) | OpenError::NoKey | OpenError::Padding => Self::Undecryptable,
         }
     }
 }
 
-/// Whether a packet carries a checksum: only towards peers who announced that they know it.
+/// Whether a packet carries a checksum. Only peers that announced that they know it get one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Checksum {
     Add,
@@ -86,7 +86,7 @@ impl Link {
         }
     }
 
-    /// The keys we have, if any. What is sealed or opened next goes by what becomes of them.
+    /// Our keys, if any, to be changed. A change is in force for the next message.
     pub(crate) fn keyring_mut(&mut self) -> Option<&mut Keyring> {
         self.keyring.as_mut()
     }
@@ -95,19 +95,19 @@ impl Link {
         self.keyring.as_ref()
     }
 
-    /// Whether nothing is said or believed in the clear.
+    /// Whether nothing is sent or accepted in the clear.
     pub(crate) fn is_private(&self) -> bool {
         self.keyring.is_some() && self.encryption == Encryption::Require
     }
 
-    /// How long the messages in one packet may be together, so that it does not exceed the limit.
+    /// The longest content of a packet that does not exceed the limit.
     pub(crate) fn message_len_max(&self) -> usize {
         let sealing =
             sealing_keys(&self.keyring, self.encryption).map_or(0, |_| self.version.overhead());
         self.packet_len_max - label::overhead(&self.label) - sealing - checksum::OVERHEAD
     }
 
-    /// The label that what arrives must have.
+    /// The label that arriving packets and streams must have.
     fn expected_label(&self) -> &[u8] {
         match self.inbound_label {
             InboundLabel::Check => &self.label,
@@ -115,7 +115,7 @@ impl Link {
         }
     }
 
-    /// How long a message may be to be queued: it has to fit into a compound with room for itself.
+    /// The longest message that can be queued: it has to fit into a compound of its own.
     pub(crate) fn queued_len_max(&self) -> usize {
         self.message_len_max() - HEADER_LEN - PART_OVERHEAD
     }
@@ -162,7 +162,7 @@ impl Link {
             (Some(keyring), Encryption::Require) => {
                 seal::open(sealed, keyring.ciphers(), &self.label)?
             }
-            // What cannot be opened is untouched, and must have been in the clear.
+            // A packet that cannot be opened is left untouched; it is taken for one in the clear.
             (Some(keyring), Encryption::Prepare | Encryption::Prefer) => {
                 let opened = seal::open(sealed, keyring.ciphers(), &self.label);
                 match opened.map(|plain| plain.len()) {
@@ -174,7 +174,7 @@ impl Link {
         Ok(checksum::strip(plain)?)
     }
 
-    /// Appends what goes over a stream: `side` says who opened it.
+    /// Appends a message for a stream. `side` says who opened the stream.
     pub(crate) fn seal_stream(
         &mut self,
         rng: &mut Rng,
@@ -207,8 +207,8 @@ impl Link {
         self.squeezed.shrink_to(KEEP_BYTES);
     }
 
-    /// Takes label, encryption and one compression off what came over a stream. `inflated` is where
-    /// the message is put if it was compressed.
+    /// Takes label, encryption and one compression off the frame of a stream. A compressed message is
+    /// inflated into `inflated`.
     pub(crate) fn open_stream<'a>(
         &mut self,
         side: Side,
@@ -244,12 +244,12 @@ impl Link {
     }
 }
 
-/// What we seal with, if we seal.
+/// The keys to seal with, if we seal.
 fn sealing_keys(keyring: &Option<Keyring>, encryption: Encryption) -> Option<&Keyring> {
     keyring.as_ref().filter(|_| encryption != Encryption::Prepare)
 }
 
-/// A scratch buffer that had to hold a whole cluster keeps at most this much memory.
+/// How much memory a scratch buffer keeps after a large message.
 const KEEP_BYTES: usize = 1 << 20;
 
 #[cfg(test)]

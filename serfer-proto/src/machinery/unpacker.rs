@@ -1,24 +1,24 @@
-//! Compounds and compressions, taken apart however they are nested.
+//! Taking packets apart: compounds and compressions, however they are nested.
 
 use crate::wire::compound::Parts;
 use crate::wire::error::DecodeError;
 use crate::wire::kind;
 use crate::wire::lzw::Lzw;
 
-/// How many compounds and compressions may stand inside each other.
+/// How deep compounds and compressions may be nested.
 const NESTING_MAX: usize = 8;
 
-/// Unlike Go: how many messages one packet may bring, whatever they are wrapped in. The most that
-/// anybody sends is 255, but a few compressed bytes could make us answer tens of thousands of pings.
+/// How many messages one packet may bring, however they are wrapped. Unlike Go, which has no such
+/// limit: nobody sends more than 255, but a few compressed bytes could hold tens of thousands of pings.
 const MESSAGES_MAX: u64 = 1024;
 const TOO_MANY: u64 = MESSAGES_MAX + 1;
 
-/// Takes compounds and compressions apart, whatever stands inside what.
+/// Takes packets apart.
 #[derive(Debug)]
 pub(crate) struct Unpacker {
     inflated_len_max: usize,
     lzw: Lzw,
-    /// Buffers for inflated messages, one for each level they were ever nested in.
+    /// Buffers for inflated messages, one for each level of nesting seen so far.
     buffers: Vec<Vec<u8>>,
 }
 
@@ -27,15 +27,15 @@ impl Unpacker {
         Self { inflated_len_max, lzw: Lzw::default(), buffers: Vec::new() }
     }
 
-    /// Calls `each` with every message in an opened packet, and with an error for whatever could not
-    /// be taken apart. One broken part does not harm the others.
+    /// Calls `each` with every message in an opened packet, and with an error for each part that is
+    /// broken. A broken part does not harm the others.
     pub(crate) fn unpack(
         &mut self,
         packet: &[u8],
         each: &mut impl FnMut(Result<&[u8], DecodeError>),
     ) {
         let mut messages = 0;
-        let mut each_of_so_many = |message: Result<&[u8], DecodeError>| {
+        let mut counted = |message: Result<&[u8], DecodeError>| {
             messages += 1;
             match messages {
                 ..=MESSAGES_MAX => each(message),
@@ -44,7 +44,7 @@ impl Unpacker {
             }
         };
         let mut budget = self.inflated_len_max;
-        self.unpack_nested(packet, NESTING_MAX, &mut budget, &mut each_of_so_many);
+        self.unpack_nested(packet, NESTING_MAX, &mut budget, &mut counted);
     }
 
     fn unpack_nested(

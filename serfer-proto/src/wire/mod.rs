@@ -1,6 +1,6 @@
-//! Bytes ⇄ values: everything that ever stands on the wire, and nothing that happens because of it.
+//! Bytes ⇄ values: everything that is sent over the network, and nothing that happens because of it.
 //!
-//! There is no time, no peer and no state in here. Decoding borrows from its input and allocates
+//! There is no time, no peer and no state in here. Every other room may use this one; it uses none. Decoding borrows from its input and allocates
 //! nothing; encoding appends to a buffer. A packet is built from the inside out and taken apart from
 //! the outside in:
 //!

@@ -69,9 +69,9 @@ enum Phase {
     Label,
     Kind,
     SealedHeader,
-    /// Values, then what is known once they are here.
+    /// MessagePack values, and what follows once they are here.
     Values(Scan, Then),
-    /// This many bytes more.
+    /// Raw bytes: how many.
     Bytes(usize),
     Complete,
     Broken(DecodeError),

@@ -18,15 +18,15 @@ pub enum StreamMessage<'a> {
     Ping(Ping<'a>),
     /// Its answer.
     Ack(Ack<'a>),
-    /// The exchange of everything.
+    /// A push/pull: everything that one side knows.
     PushPull(PushPull<'a>),
     /// A message of the layer above, serf's.
     User(&'a [u8]),
-    /// What an accepting node says to a stream it cannot read.
+    /// An accepting node's answer to a stream that it cannot read.
     Error(ErrorResponse<'a>),
 }
 
-/// All that one node knows of all members.
+/// Everything that one node knows of all members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PushPull<'a> {
     /// Whether the initiator is joining.
