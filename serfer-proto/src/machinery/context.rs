@@ -23,6 +23,8 @@ pub(crate) struct Core {
     pub(crate) stats: Stats,
     /// When the endpoint was made: gossip ticks are counted from here.
     epoch: Instant,
+    /// The latest time that was passed in.
+    last_now: Instant,
 }
 
 impl Core {
@@ -35,12 +37,19 @@ impl Core {
             out: Outbox::default(),
             stats: Stats::default(),
             epoch: now,
+            last_now: now,
         }
+    }
+
+    /// The latest time so far, `now` included: time never goes back in here.
+    pub(crate) fn latest(&mut self, now: Instant) -> Instant {
+        self.last_now = now.max(self.last_now);
+        self.last_now
     }
 
     pub(crate) fn cx(&mut self, now: Instant) -> Cx<'_> {
         Cx {
-            now,
+            now: self.latest(now),
             params: &self.params,
             rng: &mut self.rng,
             timers: &mut self.timers,

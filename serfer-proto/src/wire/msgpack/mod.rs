@@ -9,7 +9,7 @@
 //! The rule not to break: a length that was read is compared with the bytes that remain before anything
 //! is done with it, and nothing here recurses on the input.
 //!
-//! Read [`value`] first, then [`read`] and [`write`]. [`scan`] finds the end of a value.
+//! Read `value.rs` first, then `read.rs` and `write.rs`. `scan.rs` finds the end of a value.
 
 mod read;
 pub(super) mod scan;

@@ -1,6 +1,6 @@
 //! One message on a stream, each way.
 //!
-//! [`message`] says what may be in it, [`frame`] where it begins and ends.
+//! `message.rs` says what may be in it, `frame.rs` where it begins and ends.
 
 mod frame;
 mod message;
