@@ -1,30 +1,32 @@
-//! The snapshot: what a node finds back when it starts again.
+//! The snapshot: what a restarted node knows of its earlier life.
 //!
-//! A text with a record in each line, as Go's `snapshot.go` writes it, so that either can go on from
-//! what the other wrote. What Go does not record stands in comments, which Go skips: who failed and
-//! may come back (hs#333), and our incarnation. Replaying is done before a node is made; it takes what
-//! it can read, remembers what it cannot, and refuses only what is no snapshot at all.
+//! The file has a record in each line, in the format of Go's `snapshot.go`, so each can go on from the
+//! other's file. Records that Go does not have are comments, which Go skips: failed members that may come
+//! back (hs#333), and our incarnation. A snapshot is replayed before a node is made. Lines that cannot be
+//! read are skipped and reported; only a file that is no snapshot at all is refused. Read `record.rs` for
+//! the lines; the core writes them in `serf/snapshotter.rs`.
+
+mod record;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::api::incarnation;
-use crate::api::member::received_name;
-use crate::wire::msgpack::Text;
+pub use record::LineFault;
+pub(crate) use record::Record;
 
-/// Whether a node that left comes back by itself when it is started again.
+/// Whether a node that left rejoins by itself when it is restarted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum AfterLeave {
-    /// It has left for good: it starts as if it had never been a member.
+    /// It starts as if it had never been a member.
     #[default]
     StayAway,
     /// It comes back as after a crash. Go: `RejoinAfterLeave`.
     Rejoin,
 }
 
-/// What a snapshot knows of an earlier life of a node. Cheap to clone.
+/// An earlier life of a node, as its snapshot tells it. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Recovered {
     pub(crate) after_leave: AfterLeave,
@@ -36,7 +38,7 @@ pub struct Recovered {
     problems: Vec<SnapshotProblem>,
 }
 
-/// What a snapshot says, all lines taken together.
+/// What all lines of a snapshot add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) clock: u64,
@@ -46,7 +48,7 @@ pub(crate) struct State {
     pub(crate) peers: BTreeMap<Box<str>, Peer>,
 }
 
-/// A member, as a snapshot knows it.
+/// A member in a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {
     pub(crate) addr: SocketAddr,
@@ -63,7 +65,7 @@ pub(crate) enum Fate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Complete,
-    /// It was not written to its end, and the next would be appended to it.
+    /// It is cut short. The next record would be appended to it.
     Torn,
 }
 
@@ -77,40 +79,19 @@ pub struct SnapshotProblem {
     pub fault: LineFault,
 }
 
-/// What is wrong with a line of a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LineFault {
-    /// It has bytes that are not UTF-8, or zeros.
-    #[error("is not text")]
-    NotText,
-    /// It begins like none of those that a snapshot has.
-    #[error("is not a line of a snapshot")]
-    Unknown,
-    /// There is no `IP:PORT` at its end.
-    #[error("has no address at its end")]
-    Address,
-    /// There is no name, or one that no member can have.
-    #[error("has no name that a member can have")]
-    Name,
-    /// There is no number, or one that is too large.
-    #[error("has no number that can be used")]
-    Number,
-}
-
-/// A file that is no snapshot, or hardly one any more: most of its lines are wrong. Move it away, or
-/// name another.
+/// The file is not a snapshot, or a badly damaged one: most of its lines are wrong. Move it away, or name
+/// another file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a snapshot: {first}")]
 pub struct SnapshotError {
-    /// The first of the lines that are wrong.
+    /// The first wrong line.
     pub first: SnapshotProblem,
 }
 
 /// How many problems are remembered.
 const PROBLEMS_MAX: usize = 16;
 
-/// How much it knows: it may be of many members.
+/// Shows only counts: a snapshot may hold many members.
 impl fmt::Debug for Recovered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recovered")
@@ -122,7 +103,7 @@ impl fmt::Debug for Recovered {
 }
 
 impl Recovered {
-    /// What a node starts with that has no snapshot yet, but is to keep one.
+    /// For a node that keeps a snapshot and has none yet.
     pub fn nothing(after_leave: AfterLeave) -> Self {
         let (state, problems) = (Arc::default(), Vec::new());
         Self { after_leave, state, len: 0, end: End::Complete, problems }
@@ -132,7 +113,7 @@ impl Recovered {
     /// [`problems`](Self::problems); so is a last line that was not written to its end.
     ///
     /// # Errors
-    /// If more lines are wrong than right: then it is something else.
+    /// If more lines are wrong than right: then the file is not a snapshot.
     pub fn replay(snapshot: &[u8], after_leave: AfterLeave) -> Result<Self, SnapshotError> {
         let mut recovered = Self { len: snapshot.len(), ..Self::nothing(after_leave) };
         let mut state = State::default();
@@ -183,7 +164,7 @@ impl Recovered {
         peers.map(|(name, peer)| (&**name, peer.addr))
     }
 
-    /// The last time of the member clock that was seen.
+    /// The last time of the member clock.
     pub fn clock(&self) -> u64 {
         self.state.clock
     }
@@ -198,7 +179,7 @@ impl Recovered {
         self.state.query_clock
     }
 
-    /// The incarnation of this node; 0 in a snapshot of Go's.
+    /// The incarnation of this node; 0 in a snapshot that Go wrote.
     pub fn incarnation(&self) -> u32 {
         self.state.incarnation
     }
@@ -227,142 +208,13 @@ impl State {
             Record::EventClock(time) => self.event_clock = time,
             Record::QueryClock(time) => self.query_clock = time,
             Record::Incarnation(number) => self.incarnation = number,
-            // That of the next life has to be higher all the same.
+            // The incarnation of the next life still has to be higher.
             Record::Leave if after_leave == AfterLeave::StayAway => {
                 *self = Self { incarnation: self.incarnation, ..Self::default() };
             }
             Record::Leave | Record::Coordinate | Record::Comment => {}
         }
     }
-}
-
-/// One line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Record<'a> {
-    /// A member is here.
-    Alive(&'a str, SocketAddr),
-    /// A member left or failed.
-    NotAlive(&'a str),
-    /// The last time seen of the member clock.
-    Clock(u64),
-    /// The time of the last user event.
-    EventClock(u64),
-    /// The time of the last query.
-    QueryClock(u64),
-    /// We left.
-    Leave,
-    /// What Go wrote until serf 0.8.1. Of no use to anybody.
-    Coordinate,
-    /// A member failed, and may be back some time. Ours.
-    Failed(&'a str, SocketAddr),
-    /// A member that failed is expected no more. Ours.
-    Reaped(&'a str),
-    /// The number of our last word about ourselves. Ours.
-    Incarnation(u32),
-    /// What somebody wrote for people.
-    Comment,
-}
-
-/// Times above this are somebody's mischief.
-const TIME_MAX: u64 = i64::MAX as u64;
-
-/// What lines begin with.
-const KEYWORDS: [&str; 8] = [
-    "alive: ",
-    "not-alive: ",
-    "clock: ",
-    "event-clock: ",
-    "query-clock: ",
-    "coordinate: ",
-    "leave",
-    "# ",
-];
-
-impl<'a> Record<'a> {
-    fn parse(line: &'a [u8]) -> Result<Self, LineFault> {
-        let line = std::str::from_utf8(line).map_err(|_| LineFault::NotText)?;
-        if line.contains('\0') {
-            return Err(LineFault::NotText);
-        }
-        if line == "leave" {
-            return Ok(Self::Leave);
-        }
-        if let Some(comment) = line.strip_prefix('#') {
-            return Self::parse_comment(comment);
-        }
-        let (keyword, value) = line.split_once(": ").ok_or(LineFault::Unknown)?;
-        match keyword {
-            "alive" => named_addr(value).map(|(name, addr)| Self::Alive(name, addr)),
-            "not-alive" => name(value).map(Self::NotAlive),
-            "clock" => time(value).map(Self::Clock),
-            "event-clock" => time(value).map(Self::EventClock),
-            "query-clock" => time(value).map(Self::QueryClock),
-            "coordinate" => Ok(Self::Coordinate),
-            _ => Err(LineFault::Unknown),
-        }
-    }
-
-    fn parse_comment(comment: &'a str) -> Result<Self, LineFault> {
-        match comment.trim_start().split_once(": ") {
-            Some(("failed", value)) => named_addr(value).map(|(name, at)| Self::Failed(name, at)),
-            Some(("reaped", value)) => name(value).map(Self::Reaped),
-            Some(("incarnation", value)) => {
-                let number = value.parse().map_err(|_| LineFault::Number)?;
-                let usable = number <= incarnation::END - 2;
-                usable.then_some(Self::Incarnation(number)).ok_or(LineFault::Number)
-            }
-            _ => Ok(Self::Comment),
-        }
-    }
-
-    /// Whether a line that was not written to its end may be one of a snapshot.
-    fn could_be(line: &[u8]) -> bool {
-        let fits = |keyword: &str| {
-            let keyword = keyword.as_bytes();
-            line.starts_with(keyword) || keyword.starts_with(line)
-        };
-        KEYWORDS.iter().any(|keyword| fits(keyword))
-    }
-
-    /// Appends the line.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        use std::io::Write as _;
-        writeln!(out, "{self}").expect("a Vec takes everything");
-    }
-}
-
-impl fmt::Display for Record<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Alive(name, addr) => write!(f, "alive: {name} {addr}"),
-            Self::NotAlive(name) => write!(f, "not-alive: {name}"),
-            Self::Clock(time) => write!(f, "clock: {time}"),
-            Self::EventClock(time) => write!(f, "event-clock: {time}"),
-            Self::QueryClock(time) => write!(f, "query-clock: {time}"),
-            Self::Leave => f.write_str("leave"),
-            Self::Coordinate => f.write_str("coordinate: "),
-            Self::Failed(name, addr) => write!(f, "# failed: {name} {addr}"),
-            Self::Reaped(name) => write!(f, "# reaped: {name}"),
-            Self::Incarnation(number) => write!(f, "# incarnation: {number}"),
-            Self::Comment => f.write_str("#"),
-        }
-    }
-}
-
-fn name(text: &str) -> Result<&str, LineFault> {
-    received_name(Text(text.as_bytes())).ok_or(LineFault::Name)
-}
-
-/// A name may have spaces; an address has none.
-fn named_addr(text: &str) -> Result<(&str, SocketAddr), LineFault> {
-    let (text, addr) = text.rsplit_once(' ').ok_or(LineFault::Address)?;
-    let addr = addr.parse().map_err(|_| LineFault::Address)?;
-    Ok((name(text)?, addr))
-}
-
-fn time(text: &str) -> Result<u64, LineFault> {
-    let time = text.parse().map_err(|_| LineFault::Number)?;
-    if time <= TIME_MAX { Ok(time) } else { Err(LineFault::Number) }
 }
 
 #[cfg(test)]
@@ -475,26 +327,5 @@ mod tests {
     fn an_empty_file_is_a_snapshot_of_nothing() {
         let nothing = Recovered::nothing(AfterLeave::StayAway);
         assert_eq!(replay(""), nothing);
-    }
-
-    #[test]
-    fn every_line_is_read_as_it_is_written() {
-        let records = [
-            Record::Alive("web 1", addr("10.0.0.1:7946")),
-            Record::Alive("six", addr("[fd00::1]:7946")),
-            Record::NotAlive("web 1"),
-            Record::Clock(TIME_MAX),
-            Record::EventClock(0),
-            Record::QueryClock(1),
-            Record::Leave,
-            Record::Failed("web 1", addr("10.0.0.1:7946")),
-            Record::Reaped("web 1"),
-            Record::Incarnation(7),
-        ];
-        for record in records {
-            let mut line = Vec::new();
-            record.write(&mut line);
-            assert_eq!(Record::parse(line.strip_suffix(b"\n").unwrap()), Ok(record));
-        }
     }
 }
