@@ -73,23 +73,11 @@ impl Lzw {
     }
 
     fn pack(&mut self, message: &[u8]) {
-        // In the worst case every byte becomes a code of twelve bits, besides a few control codes.
-        self.packed.resize(message.len() * 3 / 2 + 16, 0);
+        self.packed.clear();
         let encoder = self.encoder.get_or_insert_with(|| Encoder::new(BitOrder::Lsb, 8));
         encoder.reset();
-        encoder.finish();
-        let (mut read, mut written) = (0, 0);
-        loop {
-            let step = encoder.encode_bytes(&message[read..], &mut self.packed[written..]);
-            read += step.consumed_in;
-            written += step.consumed_out;
-            match step.status.expect("every byte has an eight-bit code") {
-                LzwStatus::Done => break,
-                LzwStatus::Ok => {}
-                LzwStatus::NoProgress => unreachable!("the output was sized for the worst case"),
-            }
-        }
-        self.packed.truncate(written);
+        let packed = encoder.into_vec(&mut self.packed).encode_all(message);
+        packed.status.expect("every byte has an eight-bit code");
     }
 
     fn unpack(
