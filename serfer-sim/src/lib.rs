@@ -87,27 +87,13 @@
 //! Every chance is decided by a hash of the seed and of what it is about, never by a generator that
 //! all share, so a node or a fault that is added changes nothing elsewhere.
 
-mod arrivals;
-mod ask;
-mod conditions;
-mod describe;
-mod dice;
-mod disk;
+mod engine;
 mod faults;
 mod network;
-mod node;
-mod outputs;
-mod passage;
-mod pipes;
-mod queue;
-mod run;
 pub mod script;
-mod sim;
 mod trace;
 
-pub use conditions::{Bandwidth, Conditions, Latency, Traffic, Tune};
-pub use disk::Unsynced;
-pub use node::{NodeId, Recorded};
+pub use engine::{NodeId, Recorded, Sim, Unsynced};
+pub use network::{Bandwidth, Conditions, Latency, Traffic, Tune};
 pub use serfer_proto::{Config, Endpoint, Event, StoredFile};
-pub use sim::Sim;
 pub use trace::{Kind, Line, Trace};

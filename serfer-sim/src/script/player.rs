@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::line_filter::Show;
 use super::settings::Settings;
-use super::show::Show;
 use super::views;
 use super::words::{Result, Words, latency, parse, time};
-use crate::node::{NodeId, Pace};
-use crate::sim::Sim;
+use crate::engine::Sim;
+use crate::engine::{NodeId, Pace};
 
 /// How long to wait for something, unless a script says otherwise.
 const PATIENCE: Duration = Duration::from_secs(120);

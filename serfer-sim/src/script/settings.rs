@@ -10,7 +10,7 @@ use serfer_proto::{
 };
 
 use super::words::{Result, parse, switch, time};
-use crate::describe::key_named;
+use crate::trace::key_named;
 
 /// What a script has set for one node. Later settings replace earlier ones.
 #[derive(Clone, Debug, Default)]

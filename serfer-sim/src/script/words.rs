@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::conditions::{Latency, Traffic};
+use crate::network::{Latency, Traffic};
 
 #[derive(Debug)]
 pub(super) struct Words {

@@ -1,7 +1,7 @@
 //! Which lines of the trace a script wants to see.
 
 use super::words::{Result, Words};
-use crate::node::NodeId;
+use crate::engine::NodeId;
 use crate::trace::{Kind, Line};
 
 /// A choice of lines.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
 
-use crate::conditions::Latency;
+use super::conditions::Latency;
 
 /// The name of something that choices are about; each step makes it more precise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

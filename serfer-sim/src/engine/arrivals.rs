@@ -7,11 +7,11 @@ use std::net::SocketAddr;
 
 use serfer_proto::{StoredFile, StreamEnd, StreamId};
 
-use crate::conditions::STREAMS;
-use crate::node::{Held, NodeId, Pace};
-use crate::pipes::{Item, PipeEnd};
-use crate::queue::Due;
-use crate::sim::Sim;
+use super::node::{Held, NodeId, Pace};
+use super::queue::Due;
+use super::sim::Sim;
+use crate::network::STREAMS;
+use crate::network::{Item, PipeEnd};
 
 impl Sim {
     /// Hands a node a datagram, as if it had just come from `from`; sealing it is the caller's

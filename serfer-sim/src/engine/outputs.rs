@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use serfer_proto::{Durability, Endpoint, Event, Output, StoreWrite, StoredFile, StreamId};
 
-use crate::disk::describe_write;
+use super::disk::describe_write;
+use super::node::{NodeId, Recorded};
+use super::queue::Due;
+use super::sim::Sim;
 use crate::network::{ChunkFate, Fate, Plug};
-use crate::node::{NodeId, Recorded};
-use crate::pipes::{Item, PipeEnd};
-use crate::queue::Due;
-use crate::sim::Sim;
+use crate::network::{Item, PipeEnd};
 use crate::trace::Ending;
 
 impl Sim {

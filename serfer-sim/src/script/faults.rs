@@ -4,8 +4,8 @@ use serfer_proto::StoredFile;
 
 use super::player::{Player, arrow, node, nodes};
 use super::words::{Result, Words, latency, parse};
-use crate::conditions::{Bandwidth, Traffic, Tune};
-use crate::disk::Unsynced;
+use crate::engine::Unsynced;
+use crate::network::{Bandwidth, Traffic, Tune};
 
 impl Player {
     pub(super) fn conditions(&mut self, name: &str, words: &mut Words) -> Result<()> {

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use serfer_proto::StreamId;
 
-use crate::node::NodeId;
-use crate::passage::RETRANSMIT;
+use super::delay::RETRANSMIT;
+use crate::engine::NodeId;
 
 /// One end of one pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,6 @@
 //!
 //! Numbers of pings start at random and are shown as counted from the first that a node sent.
 
-mod keys;
-mod message;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -20,10 +17,10 @@ use serfer_proto::wire::stream::{FrameReader, SEALED_HEADER_LEN, Side, StreamMes
 use serfer_proto::wire::{checksum, kind, label};
 use serfer_proto::{Event, Fingerprint, Keyring, SecretKey};
 
-use crate::node::{Node, NodeId};
-use crate::trace::Kind;
+use super::lines::Kind;
+use crate::engine::{Node, NodeId};
 
-pub(crate) use keys::named as key_named;
+pub(crate) use super::keys::named as key_named;
 
 /// Puts what nodes say into words.
 #[derive(Debug, Default)]
@@ -94,7 +91,7 @@ impl Describer {
     pub(crate) fn key_name(&self, fingerprint: Fingerprint) -> String {
         let known = self.speakers.iter().flat_map(|speaker| &speaker.keys).chain(&self.keys);
         let key = known.into_iter().find(|key| key.fingerprint() == fingerprint);
-        key.map_or_else(|| fingerprint.to_string(), keys::name)
+        key.map_or_else(|| fingerprint.to_string(), super::keys::name)
     }
 
     pub(crate) fn name(&self, node: NodeId) -> &str {
@@ -230,13 +227,13 @@ impl Describer {
     // ── numbers of pings ─────────────────────────────────────────────────────────────────────────
 
     /// The number of a ping that a node sends.
-    fn own_seq(&mut self, node: NodeId, seq: u32) -> u32 {
+    pub(super) fn own_seq(&mut self, node: NodeId, seq: u32) -> u32 {
         let first = self.speakers[node.index()].first_seq.get_or_insert(seq);
         seq.wrapping_sub(*first).wrapping_add(1)
     }
 
     /// The number in an answer to a node, which may never have asked.
-    fn answered_seq(&self, node: Option<NodeId>, seq: u32) -> u32 {
+    pub(super) fn answered_seq(&self, node: Option<NodeId>, seq: u32) -> u32 {
         let first = node.and_then(|node| self.speakers[node.index()].first_seq);
         first.map_or(seq, |first| seq.wrapping_sub(first).wrapping_add(1))
     }
@@ -250,7 +247,7 @@ impl Describer {
 
 impl Describer {
     /// Remembers the number of a query, which is random and not shown.
-    fn note_query(&mut self, query: &serf_message::Query<'_>) {
+    pub(super) fn note_query(&mut self, query: &serf_message::Query<'_>) {
         let by = query.source_node.to_string_lossy();
         if let Some(speaker) = self.speakers.iter_mut().find(|speaker| speaker.name == by) {
             speaker.queries.insert(query.ltime, query.id);
@@ -296,10 +293,10 @@ impl Speaker {
 
 /// A key, ready for use.
 pub(crate) fn cipher(key: &SecretKey) -> Option<Cipher> {
-    Cipher::new(&keys::bytes(key)?)
+    Cipher::new(&super::keys::bytes(key)?)
 }
 
 /// What a node told its application.
 pub(crate) fn describe_event(event: &Event, describer: &Describer) -> String {
-    message::event(event, describer)
+    super::messages::event(event, describer)
 }

@@ -8,9 +8,10 @@ use serfer_proto::wire::serf_message::{FLAG_ACK, SerfMessage};
 use serfer_proto::wire::stream::{PushPull, StreamMessage};
 use serfer_proto::{Event, MemberEvent, Tags};
 
-use super::{Describer, keys};
-use crate::node::NodeId;
-use crate::trace::Kind;
+use super::keys;
+use super::lines::Kind;
+use super::packets::Describer;
+use crate::engine::NodeId;
 
 /// How many members of a push/pull are listed.
 const LISTED_MAX: usize = 8;

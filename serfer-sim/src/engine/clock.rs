@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serfer_proto::Endpoint;
 
-use crate::node::{NodeId, Pace};
-use crate::queue::Due;
-use crate::sim::Sim;
+use super::node::{NodeId, Pace};
+use super::queue::Due;
+use super::sim::Sim;
 
 /// How often a condition is looked at while waiting for it.
 const GLANCE: Duration = Duration::from_millis(1);

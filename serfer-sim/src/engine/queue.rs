@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use serfer_proto::StoredFile;
 
-use crate::node::NodeId;
-use crate::pipes::PipeEnd;
+use super::node::NodeId;
+use crate::network::PipeEnd;
 
 /// Something that will happen.
 #[derive(Debug)]

@@ -23,14 +23,14 @@
 //! [`play`] runs a script and gives it back with what was really printed. `scripts/README.md` in this
 //! crate's folder lists the commands.
 
+mod calls;
+mod faults;
 mod inject;
+mod line_filter;
 mod player;
 mod settings;
-mod show;
-mod tell;
 mod views;
 mod words;
-mod world;
 
 use player::Player;
 

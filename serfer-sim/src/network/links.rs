@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::conditions::{Conditions, DATAGRAMS, STREAMS, Traffic, Tune, Weather};
-use crate::dice::{Dice, Question};
-use crate::node::NodeId;
-use crate::passage::Loss;
+use super::conditions::{Conditions, DATAGRAMS, STREAMS, Traffic, Tune, Weather};
+use super::delay::Loss;
+use super::dice::{Dice, Question};
+use crate::engine::NodeId;
 
 /// Everything but the nodes.
 #[derive(Debug, Default)]

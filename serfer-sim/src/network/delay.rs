@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::conditions::{Bandwidth, Conditions, Latency};
-use crate::dice::{Dice, Question};
+use super::conditions::{Bandwidth, Conditions, Latency};
+use super::dice::{Dice, Question};
 
 /// Why a datagram does not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use serfer_proto::wire::msgpack::Text;
 use serfer_proto::wire::serf_message::{KeyRequest, KeyResponse, SerfMessage};
 use serfer_proto::{KeyOp, KeyReport, Lag, Laggard, RotationReport, RotationStopped, SecretKey};
 
-use super::Describer;
-use super::message::payload;
+use super::messages::payload;
+use super::packets::Describer;
 
 /// A key is as long as that if a script has named it: its name, and zeros behind it.
 const NAMED_LEN: usize = 16;

@@ -1,7 +1,7 @@
 //! The simulation: nodes, a network and a clock.
 //!
-//! All that a simulation does is done by one of the files beside this: [`run`](crate::run) moves the
-//! clock, [`outputs`](crate::outputs) does what endpoints want done, [`arrivals`](crate::arrivals)
+//! All that a simulation does is done by one of the files beside this: [`run`](super::clock) moves the
+//! clock, [`outputs`](super::outputs) does what endpoints want done, [`arrivals`](super::arrivals)
 //! tells them what happened, [`faults`](crate::faults) breaks things.
 
 use std::collections::HashMap;
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use serfer_proto::{Config, ConfigError, ConfigFault, Endpoint, Event, Status};
 
-use crate::dice::Dice;
+use super::node::{Node, NodeId, Recorded};
+use super::queue::Queue;
+use crate::network::Dice;
 use crate::network::Network;
-use crate::node::{Node, NodeId, Recorded};
-use crate::pipes::Pipes;
-use crate::queue::Queue;
+use crate::network::Pipes;
 use crate::trace::Trace;
 
 /// A simulated cluster: the same seed and the same calls give the same run.
@@ -171,7 +171,7 @@ impl Sim {
         let now = self.local_now(node);
         let it = &mut self.nodes[node.index()];
         let name = it.config.name();
-        assert!(it.pace == crate::node::Pace::Runs, "{name} is not running: it cannot be called");
+        assert!(it.pace == super::node::Pace::Runs, "{name} is not running: it cannot be called");
         let Some(endpoint) = &mut it.endpoint else {
             panic!("{name} is not running: it cannot be called");
         };

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use serfer_proto::{Config, Endpoint, Event, Recovered, SnapshotError, StoredFile, StreamId};
 
-use crate::dice::Dice;
-use crate::disk::{Disk, Unsynced};
-use crate::pipes::{Item, PipeEnd};
+use super::disk::{Disk, Unsynced};
+use crate::network::Dice;
+use crate::network::{Item, PipeEnd};
 
 /// Names one node of one simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serfer_proto::{Event, Keyring, SecretKey};
 
-use crate::describe::{Describer, describe_event};
-use crate::node::{Node, NodeId};
-use crate::passage::Loss;
+use super::packets::{Describer, describe_event};
+use crate::engine::{Node, NodeId};
+use crate::network::Loss;
 
 /// What was recorded, in the order in which it happened.
 ///

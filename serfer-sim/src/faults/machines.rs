@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use serfer_proto::{Config, StoredFile};
 
-use crate::conditions::{Traffic, Tune};
-use crate::disk::{Health, Unsynced};
+use crate::engine::Sim;
+use crate::engine::{Health, Unsynced};
+use crate::engine::{Held, NodeId, Pace};
+use crate::network::Item;
 use crate::network::Plug;
-use crate::node::{Held, NodeId, Pace};
-use crate::pipes::Item;
-use crate::sim::Sim;
+use crate::network::{Traffic, Tune};
 
 impl Sim {
     // ── the network ──────────────────────────────────────────────────────────────────────────────

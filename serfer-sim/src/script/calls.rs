@@ -11,8 +11,8 @@ use super::inject::{self, Context};
 use super::player::{Player, arrow, node};
 use super::settings::Settings;
 use super::words::{Result, Words, parse};
-use crate::describe::{cipher, key_named};
 use crate::trace::Ending;
+use crate::trace::{cipher, key_named};
 
 impl Player {
     pub(super) fn membership(&mut self, name: &str, words: &mut Words) -> Result<()> {

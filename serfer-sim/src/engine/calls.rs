@@ -5,8 +5,8 @@
 
 use serfer_proto::{Coalesce, Endpoint, QueryId, QueryParams, Replay};
 
-use crate::node::NodeId;
-use crate::sim::Sim;
+use super::node::NodeId;
+use super::sim::Sim;
 
 impl Sim {
     /// Makes a node join others.

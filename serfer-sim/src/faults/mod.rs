@@ -1,0 +1,3 @@
+//! What can be done to nodes and to the network between them.
+
+mod machines;
