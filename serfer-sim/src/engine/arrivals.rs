@@ -1,26 +1,27 @@
-//! Tells endpoints what has reached them.
+//! Tells endpoints what has arrived.
 //!
-//! What reaches a machine whose process is paused waits in its sockets; what reaches one that stands
-//! still, or has no such process, is lost or refused.
+//! If a process is paused, what arrives waits in its sockets. If a machine is suspended or its
+//! process does not exist, datagrams are lost and streams are refused.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
-use serfer_proto::{StoredFile, StreamEnd, StreamId};
+use serfer_proto::{Endpoint, StoredFile, StreamEnd, StreamId};
 
-use super::node::{Held, NodeId, Pace};
+use super::node::{Pause, Unread};
 use super::queue::Due;
 use super::sim::Sim;
-use crate::network::STREAMS;
-use crate::network::{Item, PipeEnd};
+use crate::network::{EndId, STREAMS, Segment};
+use crate::node_id::NodeId;
 
 impl Sim {
-    /// Hands a node a datagram, as if it had just come from `from`; sealing it is the caller's
-    /// business. For saying what no honest node would say.
+    /// Hands a datagram to a node, as if it had just come from `from`. The caller seals it. For
+    /// messages that no correct node would send.
     pub fn inject(&mut self, from: SocketAddr, to: NodeId, packet: &[u8]) {
         self.datagram_arrives(from, self.addr(to), packet.to_vec());
     }
 
-    pub(crate) fn datagram_arrives(
+    pub(super) fn datagram_arrives(
         &mut self,
         from: SocketAddr,
         to: SocketAddr,
@@ -30,83 +31,83 @@ impl Sim {
             return;
         };
         let node = &mut self.nodes[id.index()];
-        match node.pace {
-            Pace::Runs => {
+        match node.pause {
+            Pause::None => {
                 self.with(id, |endpoint, now| endpoint.handle_datagram(now, from, &mut bytes));
                 self.spare.push(bytes);
             }
-            Pace::Paused => {
-                if !node.hold_datagram(from, bytes) {
+            Pause::Process => {
+                if !node.buffer_datagram(from, bytes) {
                     self.note_fault(id, "socket buffer full: a datagram is lost");
                 }
             }
-            Pace::Suspended(_) => {}
+            Pause::Machine(_) => {}
         }
     }
 
-    pub(crate) fn send_failed(&mut self, id: NodeId, life: u32, to: SocketAddr) {
+    pub(super) fn send_failed(&mut self, id: NodeId, life: u32, to: SocketAddr) {
         let node = &self.nodes[id.index()];
-        if node.lives == life && node.pace == Pace::Runs {
+        if node.lives == life && node.is_running() {
             self.with(id, |endpoint, now| endpoint.handle_send_failed(now, to));
         }
     }
 
-    pub(crate) fn store_failed(&mut self, id: NodeId, life: u32, file: StoredFile) {
+    pub(super) fn store_failed(&mut self, id: NodeId, life: u32, file: StoredFile) {
         let node = &self.nodes[id.index()];
-        if node.lives == life && node.pace == Pace::Runs {
+        if node.lives == life && node.is_running() {
             self.with(id, |node, now| node.handle_store_failed(now, file, "the disk fails"));
         }
     }
 
-    /// The first segment on its way to an end of a pipe is due.
-    pub(crate) fn segment_arrives(&mut self, at: PipeEnd) {
-        let Some((from, to)) = self.way(at) else {
+    /// The next segment for an end of a pipe is due.
+    pub(super) fn segment_arrives(&mut self, at: EndId) {
+        let Some((from, to)) = self.nodes_of(at) else {
             return;
         };
         if self.network.is_cut(from, to, STREAMS) && from != to {
-            if let Some((again, is_first)) = self.pipes.retry(at, self.now) {
+            if let Some((again, is_first_try)) = self.pipes.retry(at, self.now) {
                 self.queue.push(again, Due::Segment(at));
-                if is_first {
+                if is_first_try {
                     self.trace_stream(from, Some(to), "stalled");
                 }
             }
             return;
         }
-        let Some((item, next)) = self.pipes.take(at) else {
+        let Some((segment, next)) = self.pipes.take(at) else {
             return;
         };
         if let Some(next) = next {
             self.queue.push(next.max(self.now), Due::Segment(at));
         }
-        self.close_if_left(at.other());
-        match self.nodes[to.index()].pace {
-            Pace::Runs | Pace::Suspended(_) => self.deliver(to, at, item),
-            Pace::Paused => {
-                // The kernel answers, whatever the process does.
-                if matches!(item, Item::Dial(_)) {
-                    self.send_item(at, Item::Connected);
+        self.close_if_flushed(at.other());
+        match self.nodes[to.index()].pause {
+            Pause::None | Pause::Machine(_) => self.deliver(to, at, segment),
+            Pause::Process => {
+                // The kernel accepts, whatever the process does.
+                if matches!(segment, Segment::Dial(_)) {
+                    self.send_segment(at, Segment::Connected);
                 }
-                self.nodes[to.index()].held.push_back(Held::Segment(at, item));
+                self.nodes[to.index()].unread.push_back(Unread::Segment(at, segment));
             }
         }
     }
 
-    /// A process reads what has come.
-    fn deliver(&mut self, id: NodeId, at: PipeEnd, item: Item) {
-        match item {
-            Item::Dial(from) => {
+    /// A process reads a segment.
+    fn deliver(&mut self, id: NodeId, at: EndId, segment: Segment) {
+        match segment {
+            Segment::Dial(from) => {
                 if self.nodes[id.index()].endpoint.is_none() {
                     return self.refuse(id, at);
                 }
-                self.send_item(at, Item::Connected);
+                self.send_segment(at, Segment::Connected);
                 self.accept(id, at, from);
             }
-            Item::Connected => {
+            Segment::Connected => {
                 self.with_stream(id, at, |endpoint, now, stream| {
                     endpoint.handle_connected(now, stream);
                 });
             }
-            Item::Bytes(bytes) => {
+            Segment::Bytes(bytes) => {
                 let is_closing = self.pipes.end(at).is_some_and(|end| end.is_closing);
                 if !is_closing {
                     self.with_stream(id, at, |endpoint, now, stream| {
@@ -114,21 +115,21 @@ impl Sim {
                     });
                 }
             }
-            Item::Fin => {
+            Segment::Fin => {
                 self.with_stream(id, at, |endpoint, now, stream| {
                     endpoint.handle_stream_end(now, stream, StreamEnd::Eof);
                 });
             }
-            Item::Reset => self.stream_closed(at),
+            Segment::Reset => self.stream_closed(at),
         }
     }
 
-    /// A process accepts a stream that was dialled.
-    pub(crate) fn accept(&mut self, id: NodeId, at: PipeEnd, from: SocketAddr) {
+    /// A process accepts a stream that another node dialled.
+    fn accept(&mut self, id: NodeId, at: EndId, from: SocketAddr) {
         if self.pipes.end(at).is_none() {
             return;
         }
-        // The stream must be known before what follows from it is done.
+        // The stream must be known before the endpoint's outputs are handled.
         let now = self.local_now(id);
         let Some(endpoint) = &mut self.nodes[id.index()].endpoint else {
             return self.refuse(id, at);
@@ -145,29 +146,29 @@ impl Sim {
         self.drain(id);
     }
 
-    /// What was held is read, in order.
-    pub(crate) fn read_held(&mut self, id: NodeId) {
-        self.nodes[id.index()].held_bytes = 0;
-        for held in std::mem::take(&mut self.nodes[id.index()].held) {
-            match held {
-                Held::Datagram(from, bytes) => self.datagram_arrives(from, self.addr(id), bytes),
-                Held::Segment(at, Item::Dial(from)) => self.accept(id, at, from),
-                Held::Segment(at, item) => self.deliver(id, at, item),
+    /// A process reads what waited in its sockets, in order.
+    pub(crate) fn read_sockets(&mut self, id: NodeId) {
+        self.nodes[id.index()].unread_bytes = 0;
+        for unread in std::mem::take(&mut self.nodes[id.index()].unread) {
+            match unread {
+                Unread::Datagram(from, bytes) => self.datagram_arrives(from, self.addr(id), bytes),
+                Unread::Segment(at, Segment::Dial(from)) => self.accept(id, at, from),
+                Unread::Segment(at, segment) => self.deliver(id, at, segment),
             }
         }
     }
 
-    /// Nobody is there for a stream.
-    pub(crate) fn refuse(&mut self, id: NodeId, at: PipeEnd) {
-        if let Some((from, _)) = self.way(at) {
+    /// Refuses a stream: no process accepts it.
+    pub(super) fn refuse(&mut self, id: NodeId, at: EndId) {
+        if let Some((from, _)) = self.nodes_of(at) {
             self.trace_stream(from, Some(id), "refused");
-            self.send_item(at, Item::Reset);
+            self.send_segment(at, Segment::Reset);
             self.pipes.finish(at);
         }
     }
 
-    /// A stream is gone, and its node is told if it did not know.
-    pub(crate) fn stream_closed(&mut self, at: PipeEnd) {
+    /// A stream is closed. Its node is told, unless it closed the stream itself.
+    pub(super) fn stream_closed(&mut self, at: EndId) {
         let Some(id) = self.pipes.end(at).map(|end| end.node) else {
             return;
         };
@@ -178,20 +179,20 @@ impl Sim {
         }
     }
 
-    /// Tells a node something about a stream, unless it is done with it.
+    /// Tells a node something about a stream, unless it has given the stream up.
     fn with_stream(
         &mut self,
         id: NodeId,
-        at: PipeEnd,
-        tell: impl FnOnce(&mut serfer_proto::Endpoint, std::time::Instant, StreamId),
+        at: EndId,
+        call: impl FnOnce(&mut Endpoint, Instant, StreamId),
     ) {
         if let Some(stream) = self.pipes.end(at).and_then(|end| end.stream) {
-            self.with(id, |endpoint, now| tell(endpoint, now, stream));
+            self.with(id, |endpoint, now| call(endpoint, now, stream));
         }
     }
 
-    /// From where to where what reaches this end has come.
-    fn way(&mut self, at: PipeEnd) -> Option<(NodeId, NodeId)> {
+    /// The node that sends to this end, and the node of this end.
+    fn nodes_of(&mut self, at: EndId) -> Option<(NodeId, NodeId)> {
         Some((self.pipes.end(at.other())?.node, self.pipes.end(at)?.node))
     }
 }

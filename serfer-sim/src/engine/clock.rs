@@ -1,71 +1,73 @@
-//! The clock: from one thing that is due to the next.
+//! The clock: how time passes, from one entry of the queue to the next.
 
 use std::time::Duration;
 
 use serfer_proto::Endpoint;
 
-use super::node::{NodeId, Pace};
 use super::queue::Due;
 use super::sim::Sim;
+use crate::node_id::NodeId;
 
-/// How often a condition is looked at while waiting for it.
-const GLANCE: Duration = Duration::from_millis(1);
+/// How often a condition is checked while a test waits for it.
+const CHECK_EVERY: Duration = Duration::from_millis(1);
 
-/// How long nothing may happen for it to be quiet: longer than a node in bad health, with the presets
-/// for one place, takes from one probe to the next.
+/// How long nothing may happen until it counts as quiet. This is longer than the time between two
+/// probes of a node in bad health, with the presets `local` and `lan`.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// How often a node may want to be woken at one instant.
 const WAKES_MAX: u32 = 10_000;
 
 impl Sim {
-    /// Lets this much time pass.
+    /// Lets time pass.
     pub fn run_for(&mut self, time: Duration) {
         let end = self.now + time;
         while self.step(end) {}
         self.now = end;
     }
 
-    /// Lets time pass until something is so, at most `max`, and says how long that took; `None` if it
-    /// did not become so. It is looked at before, and then at most once in a millisecond.
+    /// Lets time pass until a condition holds, at most `max`. Returns how long that took, or `None`
+    /// if it did not happen. The condition is checked at once, and then at most once in a
+    /// millisecond.
     pub fn run_until(
         &mut self,
         max: Duration,
-        mut is_so: impl FnMut(&Self) -> bool,
+        mut holds: impl FnMut(&Self) -> bool,
     ) -> Option<Duration> {
         let start = self.now;
         let end = start + max;
         loop {
-            if is_so(self) {
+            if holds(self) {
                 return Some(self.now - start);
             }
-            // Until something happens, nothing changes.
+            // Nothing changes before the next entry of the queue.
             if !self.step(end) {
                 self.now = end;
                 return None;
             }
-            let glance = (self.now + GLANCE).min(end);
-            while self.step(glance) {}
+            let next_check = (self.now + CHECK_EVERY).min(end);
+            while self.step(next_check) {}
         }
     }
 
-    /// Lets time pass until [`converged`](Self::converged), at most `max`.
+    /// Lets time pass until the nodes have [`converged`](Self::converged), at most `max`. Returns how
+    /// long that took.
     pub fn run_until_converged(&mut self, max: Duration) -> Option<Duration> {
         self.run_until(max, Self::converged)
     }
 
-    /// Lets time pass until for ten seconds nothing has happened but that members were probed and
-    /// answered, at most `max`: no event, no news under way, no suspicion, no stream. Returns when
-    /// the last thing happened.
+    /// Lets time pass until nothing has happened for ten seconds, at most `max`: no event, no queued
+    /// broadcast, no suspicion, no stream. Probes that are acked do not count. Returns when the last
+    /// thing happened.
     pub fn run_until_quiet(&mut self, max: Duration) -> Option<Duration> {
         let start = self.now;
         let end = start + max;
-        let (mut last_change, mut before) = (self.now, self.commotion());
+        let (mut last_change, mut before) = (self.now, self.activity());
         while self.now < end {
             self.run_for((QUIET / 50).min(end - self.now));
-            let commotion = self.commotion();
-            if commotion != before || commotion.unsettled > 0 {
-                (last_change, before) = (self.now, commotion);
+            let activity = self.activity();
+            if activity != before || activity.unsettled > 0 {
+                (last_change, before) = (self.now, activity);
             } else if self.now - last_change >= QUIET {
                 return Some(last_change - start);
             }
@@ -73,7 +75,7 @@ impl Sim {
         None
     }
 
-    /// Does the next thing that is due until `end`; says whether there was one.
+    /// Does the next thing that is due until `end`. Returns whether there was one.
     fn step(&mut self, end: Duration) -> bool {
         let Some((at, due)) = self.queue.pop_until(end) else {
             return false;
@@ -90,7 +92,7 @@ impl Sim {
         true
     }
 
-    /// A wake-up has come: it counts only if the node's deadline has come too.
+    /// A wake-up is due. It counts only if the node's deadline has come.
     fn wake(&mut self, id: NodeId) {
         let now = self.now;
         let node = &mut self.nodes[id.index()];
@@ -98,39 +100,42 @@ impl Sim {
             return;
         }
         node.wake = None;
-        if node.pace != Pace::Runs || node.until.is_none() {
+        let Some(deadline) = node.deadline.filter(|_| node.is_running()) else {
             return;
-        }
-        if node.until.is_some_and(|until| until > now) {
+        };
+        if deadline > now {
             return self.schedule(id);
         }
         node.wakes_in_a_row += 1;
         let name = node.config.name();
-        assert!(node.wakes_in_a_row < WAKES_MAX, "{name} wants to be woken for ever at {now:?}");
+        assert!(
+            node.wakes_in_a_row < WAKES_MAX,
+            "{name} wants to be woken again and again at {now:?}"
+        );
         self.with(id, Endpoint::handle_timeout);
     }
 
-    /// Makes sure that a node is woken when its deadline comes.
+    /// Makes sure that a node is woken at its deadline.
     pub(crate) fn schedule(&mut self, id: NodeId) {
         let now = self.now;
         let node = &mut self.nodes[id.index()];
-        let Some(until) = node.until else {
+        let Some(deadline) = node.deadline else {
             return;
         };
-        if until > now {
+        if deadline > now {
             node.wakes_in_a_row = 0;
         }
-        let at = until.max(now);
-        if node.pace == Pace::Runs && node.wake.is_none_or(|wake| at < wake) {
+        let at = deadline.max(now);
+        if node.is_running() && node.wake.is_none_or(|wake| at < wake) {
             node.wake = Some(at);
             self.queue.push(at, Due::Wake(id));
         }
     }
 
-    /// What changes only when something happens.
-    fn commotion(&self) -> Commotion {
-        let mut sum = Commotion { told: self.told, ..Commotion::default() };
-        sum.unsettled = self.pipes.conversations() as u64;
+    /// Numbers that change only when something happens.
+    fn activity(&self) -> Activity {
+        let mut sum = Activity { events: self.events_told, ..Activity::default() };
+        sum.unsettled = self.pipes.established() as u64;
         for id in self.running() {
             if let Some(endpoint) = self.endpoint(id) {
                 let stats = endpoint.stats();
@@ -143,9 +148,9 @@ impl Sim {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Commotion {
-    told: u64,
+struct Activity {
+    events: u64,
     accusations: u64,
-    /// News and streams that are under way.
+    /// Queued broadcasts and open streams.
     unsettled: u64,
 }

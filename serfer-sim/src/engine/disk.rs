@@ -1,46 +1,46 @@
-//! A node's disk: what it stored, how much of that would outlive its machine, and whether it works.
+//! A node's disk: its files, how much of them is synced, and whether it works.
 
 use std::collections::BTreeMap;
 
 use serfer_proto::{Durability, StoreWrite, StoredFile};
 
-/// The files of one node. They outlive its process.
+/// The files of one node. They stay when its process ends.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
-    files: BTreeMap<StoredFile, File>,
-    pub(crate) health: Health,
+    files: BTreeMap<StoredFile, DiskFile>,
+    pub(crate) state: DiskState,
 }
 
-/// Whether a disk takes what is written.
+/// Whether a disk accepts writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) enum Health {
+pub(crate) enum DiskState {
     #[default]
     Works,
     Fails,
 }
 
-/// What becomes of bytes that were written but not synced when a node crashes.
+/// What becomes of unsynced bytes when a node crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Unsynced {
-    /// They are there: only the process died.
+    /// They stay: only the process died.
     #[default]
     Kept,
-    /// They are gone: the machine lost power.
+    /// They are lost: the machine lost power.
     Lost,
-    /// Only the first half of them is there, which may end within a line.
+    /// Only the first half of them stays. It may end within a line.
     Torn,
 }
 
 #[derive(Debug, Default)]
-struct File {
+struct DiskFile {
     bytes: Vec<u8>,
-    /// How many of the bytes outlive the machine.
+    /// How many of the bytes are synced.
     synced: usize,
-    /// A write failed, so what comes after it does not fit.
+    /// A write failed, so nothing can be appended.
     broken: bool,
 }
 
-/// A disk that fails takes nothing.
+/// The disk does not work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WriteFailed;
 
@@ -54,10 +54,10 @@ impl Disk {
     ) -> Result<(), WriteFailed> {
         let it = self.files.entry(file).or_default();
         if write == StoreWrite::Append && it.broken {
-            // That was told already.
+            // This failure was reported already.
             return Ok(());
         }
-        it.broken = self.health == Health::Fails;
+        it.broken = self.state == DiskState::Fails;
         if it.broken {
             return Err(WriteFailed);
         }
@@ -75,13 +75,13 @@ impl Disk {
         self.files.get(&file).map(|it| &*it.bytes)
     }
 
-    /// Puts a file there, as somebody else would.
+    /// Replaces a file, as another program would.
     pub(crate) fn put(&mut self, file: StoredFile, bytes: &[u8]) {
-        let it = File { bytes: bytes.to_vec(), synced: bytes.len(), broken: false };
+        let it = DiskFile { bytes: bytes.to_vec(), synced: bytes.len(), broken: false };
         self.files.insert(file, it);
     }
 
-    /// What a crash does.
+    /// The machine crashes.
     pub(crate) fn crash(&mut self, unsynced: Unsynced) {
         for it in self.files.values_mut() {
             let kept = match unsynced {
@@ -96,7 +96,7 @@ impl Disk {
     }
 }
 
-/// What is written, line by line: `+` is appended, `=` stands in a new file.
+/// A write, line by line. `+` marks appended lines, `=` the lines of a new file.
 pub(crate) fn describe_write(
     file: StoredFile,
     write: StoreWrite,

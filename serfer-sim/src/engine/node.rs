@@ -8,58 +8,45 @@ use serfer_proto::{Config, Endpoint, Event, Recovered, SnapshotError, StoredFile
 
 use super::disk::{Disk, Unsynced};
 use crate::network::Dice;
-use crate::network::{Item, PipeEnd};
+use crate::network::{EndId, Segment};
 
-/// Names one node of one simulation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(u32);
-
-impl NodeId {
-    pub(crate) fn new(index: usize) -> Self {
-        Self(index as u32)
-    }
-
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// An event that a node told its application.
+/// An event that a node had for its application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// When, since the simulation began.
+    /// When it happened, since the simulation began.
     pub at: Duration,
-    /// What.
+    /// The event.
     pub event: Event,
 }
 
-/// What a node does with events as they come.
+/// What a node does with events as they happen.
 pub(crate) type App = Box<dyn FnMut(&mut Endpoint, Instant, &Event)>;
 
 pub(crate) struct Node {
     pub(crate) config: Config,
     pub(crate) addr: SocketAddr,
     pub(crate) dice: Dice,
-    /// How often it was started.
+    /// How often its process was started.
     pub(crate) lives: u32,
-    /// What its last life ended with.
+    /// The incarnation at the end of its last life.
     pub(crate) incarnation: u32,
-    /// `None` while its process is not running.
+    /// `None` while its process does not exist.
     pub(crate) endpoint: Option<Endpoint>,
-    /// By the simulation's clock.
-    pub(crate) until: Option<Duration>,
-    /// The earliest wake-up for it that is queued.
+    /// When its endpoint wants to be woken, by the simulation's clock.
+    pub(crate) deadline: Option<Duration>,
+    /// The earliest wake-up for it in the queue.
     pub(crate) wake: Option<Duration>,
     /// How often in a row it was woken at one instant.
     pub(crate) wakes_in_a_row: u32,
-    /// How far its clock is behind the simulation's.
+    /// How far its clock is behind the simulation's clock.
     pub(crate) behind: Duration,
-    pub(crate) pace: Pace,
-    /// What its sockets hold while it does not read.
-    pub(crate) held: VecDeque<Held>,
-    pub(crate) held_bytes: usize,
-    pub(crate) streams: BTreeMap<StreamId, PipeEnd>,
-    pub(crate) dials: u16,
+    pub(crate) pause: Pause,
+    /// What waits in its sockets while its process is paused.
+    pub(crate) unread: VecDeque<Unread>,
+    pub(crate) unread_bytes: usize,
+    pub(crate) streams: BTreeMap<StreamId, EndId>,
+    /// How many streams it dialled, modulo the number of its ports.
+    dials: u16,
     pub(crate) events: Vec<Recorded>,
     pub(crate) app: Option<App>,
     pub(crate) disk: Disk,
@@ -67,25 +54,25 @@ pub(crate) struct Node {
     pub(crate) unsynced: Unsynced,
 }
 
-/// How a node's time passes.
+/// What of a node is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    Runs,
-    /// Its process is stopped; its machine goes on.
-    Paused,
-    /// Its machine stands still, since then.
-    Suspended(Duration),
+pub(crate) enum Pause {
+    None,
+    /// Its process stands still, while its machine goes on.
+    Process,
+    /// Its whole machine stands still, since this time.
+    Machine(Duration),
 }
 
-/// Something that waits in a socket.
+/// What waits in a socket.
 #[derive(Debug)]
-pub(crate) enum Held {
+pub(crate) enum Unread {
     Datagram(SocketAddr, Vec<u8>),
-    Segment(PipeEnd, Item),
+    Segment(EndId, Segment),
 }
 
 /// How many bytes of datagrams a socket holds: Linux's default.
-pub(crate) const SOCKET_BUFFER: usize = 212_992;
+const SOCKET_BUFFER: usize = 212_992;
 
 impl Node {
     pub(crate) fn new(config: Config, addr: SocketAddr, dice: Dice) -> Self {
@@ -96,13 +83,13 @@ impl Node {
             lives: 0,
             incarnation: 0,
             endpoint: None,
-            until: None,
+            deadline: None,
             wake: None,
             wakes_in_a_row: 0,
             behind: Duration::ZERO,
-            pace: Pace::Runs,
-            held: VecDeque::new(),
-            held_bytes: 0,
+            pause: Pause::None,
+            unread: VecDeque::new(),
+            unread_bytes: 0,
             streams: BTreeMap::new(),
             dials: 0,
             events: Vec::new(),
@@ -112,24 +99,29 @@ impl Node {
         }
     }
 
-    /// What it finds on its disk, if it keeps a snapshot and has one.
+    /// Whether its process exists and is not paused.
+    pub(crate) fn is_running(&self) -> bool {
+        self.endpoint.is_some() && self.pause == Pause::None
+    }
+
+    /// The snapshot on its disk, if it keeps one and has one.
     pub(crate) fn recovered(&self) -> Option<Result<Recovered, SnapshotError>> {
         let after_leave = self.config.recovery()?.after_leave();
         Some(Recovered::replay(self.disk.read(StoredFile::Snapshot)?, after_leave))
     }
 
-    /// The address of another stream that it dials.
-    pub(crate) fn dialling_addr(&mut self) -> SocketAddr {
+    /// The address from which it dials its next stream.
+    pub(crate) fn next_dial_addr(&mut self) -> SocketAddr {
         self.dials = (self.dials + 1) % 10_000;
         SocketAddr::new(self.addr.ip(), 50_000 + self.dials)
     }
 
-    /// Keeps a datagram until it is read, if there is room.
-    pub(crate) fn hold_datagram(&mut self, from: SocketAddr, bytes: Vec<u8>) -> bool {
-        let fits = self.held_bytes + bytes.len() <= SOCKET_BUFFER;
+    /// Keeps a datagram until the process reads it. Returns whether there was room.
+    pub(crate) fn buffer_datagram(&mut self, from: SocketAddr, bytes: Vec<u8>) -> bool {
+        let fits = self.unread_bytes + bytes.len() <= SOCKET_BUFFER;
         if fits {
-            self.held_bytes += bytes.len();
-            self.held.push_back(Held::Datagram(from, bytes));
+            self.unread_bytes += bytes.len();
+            self.unread.push_back(Unread::Datagram(from, bytes));
         }
         fits
     }
@@ -140,8 +132,8 @@ impl std::fmt::Debug for Node {
         f.debug_struct("Node")
             .field("name", &self.config.name())
             .field("addr", &self.addr)
-            .field("until", &self.until)
-            .field("pace", &self.pace)
+            .field("deadline", &self.deadline)
+            .field("pause", &self.pause)
             .finish_non_exhaustive()
     }
 }

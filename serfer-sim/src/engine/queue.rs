@@ -1,7 +1,7 @@
-//! What happens next: a heap of everything that is due.
+//! A heap of everything that is due.
 //!
-//! Of what is due at the same instant, deadlines come first, in the order of nodes, as a runtime
-//! looks at its clock before its sockets; then everything else, in the order in which it was caused.
+//! At one instant, deadlines come first, in the order of the nodes, because a runtime looks at its
+//! clock before its sockets. Then comes everything else, in the order in which it was queued.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -10,41 +10,41 @@ use std::time::Duration;
 
 use serfer_proto::StoredFile;
 
-use super::node::NodeId;
-use crate::network::PipeEnd;
+use crate::network::EndId;
+use crate::node_id::NodeId;
 
 /// Something that will happen.
 #[derive(Debug)]
 pub(crate) enum Due {
-    /// A node's deadline has come, unless it moved.
+    /// A node's deadline has come, unless the deadline was moved.
     Wake(NodeId),
     /// A datagram reaches an address.
     Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
-    /// A node learns that its own network stack refused a datagram.
+    /// A node is told that its own network stack refused a datagram.
     SendFailed { node: NodeId, life: u32, to: SocketAddr },
-    /// A node learns that a file could not be written.
+    /// A node is told that a file could not be written.
     StoreFailed { node: NodeId, life: u32, file: StoredFile },
-    /// The first of what is under way towards an end of a pipe arrives.
-    Segment(PipeEnd),
-    /// All that an end wanted to send before it closes has left.
-    Closed(PipeEnd),
+    /// The next segment arrives at an end of a pipe.
+    Segment(EndId),
+    /// Everything that an end wanted to send before it closes has left.
+    Closed(EndId),
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    heap: BinaryHeap<Reverse<Entry>>,
+    heap: BinaryHeap<Reverse<QueueEntry>>,
     pushed: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct QueueEntry {
     at: Duration,
     rank: u64,
     due: Due,
 }
 
 /// Ranks from here on are not deadlines.
-const CAUSED: u64 = 1 << 32;
+const AFTER_DEADLINES: u64 = 1 << 32;
 
 impl Queue {
     pub(crate) fn push(&mut self, at: Duration, due: Due) {
@@ -56,13 +56,13 @@ impl Queue {
             | Due::Segment(_)
             | Due::Closed(_) => {
                 self.pushed += 1;
-                CAUSED + self.pushed
+                AFTER_DEADLINES + self.pushed
             }
         };
-        self.heap.push(Reverse(Entry { at, rank, due }));
+        self.heap.push(Reverse(QueueEntry { at, rank, due }));
     }
 
-    /// Takes the first thing that is due no later than `end`.
+    /// Takes the first entry that is due no later than `end`.
     pub(crate) fn pop_until(&mut self, end: Duration) -> Option<(Duration, Due)> {
         if self.heap.peek()?.0.at > end {
             return None;
@@ -71,25 +71,25 @@ impl Queue {
     }
 }
 
-impl Ord for Entry {
+impl Ord for QueueEntry {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.at, self.rank).cmp(&(other.at, other.rank))
     }
 }
 
-impl PartialOrd for Entry {
+impl PartialOrd for QueueEntry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Entry {
+impl PartialEq for QueueEntry {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Entry {}
+impl Eq for QueueEntry {}
 
 #[cfg(test)]
 mod tests {

@@ -1,31 +1,31 @@
-//! What a stretch of network does to what passes: plain data.
+//! What a section of the network does to the packets that pass it. This is plain data.
 //!
-//! Everything on its way passes three stretches: what its sender has for everything
-//! [outgoing](crate::Sim::outgoing), the [link](crate::Sim::link) between the two, which is like the
-//! whole [network](crate::Sim::network) unless it was changed, and what the receiver has for
-//! everything [incoming](crate::Sim::incoming). Delays add up, and each may lose it. Datagrams and
-//! streams have conditions of their own.
+//! A packet passes three sections: the [outgoing](crate::Sim::outgoing) section of the sender, the
+//! [link](crate::Sim::link) between the two nodes, and the [incoming](crate::Sim::incoming) section
+//! of the receiver. A link is like the whole [network](crate::Sim::network) until it is changed. The
+//! delays of the sections add up, and each section may lose the packet. Datagrams and streams have
+//! separate conditions.
 
 use std::ops::Range;
 use std::time::Duration;
 
-/// How long something takes to arrive.
+/// How long a packet takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Latency {
-    /// Always the same.
+    /// Always the same time.
     Fixed(Duration),
-    /// Anything in between, equally likely.
+    /// Any time between two bounds, with equal probability.
     Uniform {
-        /// The least.
+        /// The shortest time.
         min: Duration,
-        /// The most.
+        /// The longest time.
         max: Duration,
     },
-    /// A least, and on top of it an exponential tail.
+    /// A minimum plus an exponentially distributed time.
     Exponential {
-        /// The least.
+        /// The shortest time.
         min: Duration,
-        /// The mean of what comes on top.
+        /// The mean of the time that is added.
         mean: Duration,
     },
 }
@@ -42,37 +42,39 @@ impl From<Range<Duration>> for Latency {
     }
 }
 
-/// How much passes in a given time. What is sent sooner waits, in order.
+/// How many bytes pass in a second. Packets that are sent faster wait in a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bandwidth {
-    /// Bytes in a second.
+    /// Bytes per second.
     pub bytes_per_sec: u64,
-    /// How many bytes may wait; a datagram that finds more waiting is lost.
+    /// How many bytes may wait. A datagram that finds more bytes waiting is lost.
     pub queue_bytes: u64,
 }
 
-/// What a stretch of network does to what passes. The default lets everything pass at once.
+/// What a section of the network does to the packets that pass it. By default everything passes at
+/// once.
 ///
-/// Probabilities are from 0 to 1, and are of one datagram or, for a stream, of one chunk of it.
+/// Probabilities are from 0 to 1. Each applies to one datagram or to one chunk of a stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Conditions {
-    /// How long it takes. Datagrams may overtake each other if it varies; bytes of a stream do not.
+    /// How long a packet takes. If this varies, datagrams may overtake each other. Bytes of a stream
+    /// do not.
     pub latency: Latency,
-    /// How likely it is lost. On a stream it is sent again a while later.
+    /// How likely a packet is lost. A lost chunk of a stream is sent again a while later.
     pub loss: f64,
     /// How likely a datagram arrives twice.
     pub duplicate: f64,
-    /// How likely a datagram is held back, by up to 20 ms, so that others overtake it.
+    /// How likely a datagram is delayed by up to 20 ms more, so that others overtake it.
     pub reorder: f64,
     /// How likely one byte of a datagram is changed.
     pub corrupt: f64,
-    /// Datagrams longer than this are lost.
+    /// The longest datagram that passes. Longer ones are lost.
     pub mtu: Option<usize>,
-    /// How much passes in a given time.
+    /// How many bytes pass in a second.
     pub bandwidth: Option<Bandwidth>,
     /// How likely a stream is refused when it is dialled.
     pub refuse: f64,
-    /// How likely a stream breaks, for both sides.
+    /// How likely a stream breaks for both sides.
     pub reset: f64,
 }
 
@@ -92,7 +94,7 @@ impl Default for Conditions {
     }
 }
 
-/// What kind of traffic something is about.
+/// A kind of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traffic {
     /// UDP.
@@ -104,7 +106,7 @@ pub enum Traffic {
 }
 
 impl Traffic {
-    /// The indices of what it includes.
+    /// Which elements of [`TrafficConditions`] it selects.
     pub(crate) fn kinds(self) -> Range<usize> {
         match self {
             Self::Datagrams => DATAGRAMS..STREAMS,
@@ -117,10 +119,10 @@ impl Traffic {
 pub(crate) const DATAGRAMS: usize = 0;
 pub(crate) const STREAMS: usize = 1;
 
-/// The conditions for datagrams and those for streams.
-pub(crate) type Weather = [Conditions; 2];
+/// The conditions for [`DATAGRAMS`] and for [`STREAMS`].
+pub(crate) type TrafficConditions = [Conditions; 2];
 
-/// Changes the conditions of a stretch of network.
+/// Changes the conditions of one section of the network.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -134,22 +136,22 @@ pub(crate) type Weather = [Conditions; 2];
 /// ```
 #[derive(Debug)]
 pub struct Tune<'a> {
-    weather: &'a mut Weather,
+    conditions: &'a mut TrafficConditions,
     traffic: Traffic,
 }
 
 impl<'a> Tune<'a> {
-    pub(crate) fn new(weather: &'a mut Weather) -> Self {
-        Self { weather, traffic: Traffic::All }
+    pub(crate) fn new(conditions: &'a mut TrafficConditions) -> Self {
+        Self { conditions, traffic: Traffic::All }
     }
 
-    /// Goes on with datagrams only.
+    /// The calls after this one change datagrams only.
     #[must_use]
     pub fn datagrams(self) -> Self {
         Self { traffic: Traffic::Datagrams, ..self }
     }
 
-    /// Goes on with streams only.
+    /// The calls after this one change streams only.
     #[must_use]
     pub fn streams(self) -> Self {
         Self { traffic: Traffic::Streams, ..self }
@@ -160,13 +162,13 @@ impl<'a> Tune<'a> {
         self.change(|it| *it = conditions)
     }
 
-    /// Sets how long things take: a time, a range of times, or any [`Latency`].
+    /// Sets how long a packet takes: a time, a range of times, or any [`Latency`].
     pub fn latency(self, latency: impl Into<Latency>) -> Self {
         let latency = latency.into();
         self.change(|it| it.latency = latency)
     }
 
-    /// Sets how likely things are lost.
+    /// Sets how likely a packet is lost.
     pub fn loss(self, probability: f64) -> Self {
         self.change(|it| it.loss = probability)
     }
@@ -176,7 +178,7 @@ impl<'a> Tune<'a> {
         self.change(|it| it.duplicate = probability)
     }
 
-    /// Sets how likely a datagram is held back.
+    /// Sets how likely a datagram is delayed, so that others overtake it.
     pub fn reorder(self, probability: f64) -> Self {
         self.change(|it| it.reorder = probability)
     }
@@ -191,7 +193,7 @@ impl<'a> Tune<'a> {
         self.change(|it| it.mtu = Some(bytes))
     }
 
-    /// Sets how much passes in a given time.
+    /// Sets how many bytes pass in a second.
     pub fn bandwidth(self, bandwidth: Bandwidth) -> Self {
         self.change(|it| it.bandwidth = Some(bandwidth))
     }
@@ -207,7 +209,7 @@ impl<'a> Tune<'a> {
     }
 
     fn change(self, change: impl Fn(&mut Conditions)) -> Self {
-        self.weather[self.traffic.kinds()].iter_mut().for_each(change);
+        self.conditions[self.traffic.kinds()].iter_mut().for_each(change);
         self
     }
 }

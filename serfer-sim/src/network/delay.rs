@@ -1,9 +1,9 @@
-//! What one stretch of network does to one datagram, or to one chunk of a stream.
+//! How one section of the network delays or loses one datagram or one chunk of a stream.
 
 use std::time::Duration;
 
 use super::conditions::{Bandwidth, Conditions, Latency};
-use super::dice::{Dice, Question};
+use super::dice::{Choice, Dice};
 
 /// Why a datagram does not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,17 +14,17 @@ pub(crate) enum Loss {
     QueueFull,
 }
 
-/// How long TCP waits before it first sends something again.
+/// How long TCP waits before its first retransmission.
 pub(crate) const RETRANSMIT: Duration = Duration::from_millis(200);
 
-/// How far a datagram that is held back falls behind, at most.
-const HELD_BACK: Duration = Duration::from_millis(20);
+/// How much a reordered datagram is delayed at most.
+const REORDER_DELAY_MAX: Duration = Duration::from_millis(20);
 
-/// How often a chunk can be lost in a row.
+/// How often a chunk is lost in a row at most.
 const LOSSES_MAX: u32 = 8;
 
 impl Conditions {
-    /// How much later a datagram comes out at the end.
+    /// How long a datagram takes, unless it is lost.
     pub(crate) fn delay(
         &self,
         busy_until: &mut Duration,
@@ -35,12 +35,13 @@ impl Conditions {
         if self.mtu.is_some_and(|mtu| len > mtu) {
             return Err(Loss::TooLong);
         }
-        if dice.happens(Question::Loss, self.loss) {
+        if dice.happens(Choice::Loss, self.loss) {
             return Err(Loss::Chance);
         }
-        let mut delay = dice.time(Question::Latency, self.latency);
-        if dice.happens(Question::Reorder, self.reorder) {
-            delay += dice.time(Question::HeldBack, Latency::from(Duration::ZERO..HELD_BACK));
+        let mut delay = dice.time(Choice::Latency, self.latency);
+        if dice.happens(Choice::Reorder, self.reorder) {
+            delay +=
+                dice.time(Choice::ReorderDelay, Latency::from(Duration::ZERO..REORDER_DELAY_MAX));
         }
         if let Some(bandwidth) = self.bandwidth {
             let waiting = busy_until.saturating_sub(now);
@@ -53,7 +54,7 @@ impl Conditions {
         Ok(delay)
     }
 
-    /// The same for a chunk of a stream: nothing is lost for good, it only takes longer.
+    /// How long a chunk of a stream takes. A loss only makes it take longer.
     pub(crate) fn chunk_delay(
         &self,
         busy_until: &mut Duration,
@@ -61,12 +62,12 @@ impl Conditions {
         now: Duration,
         len: usize,
     ) -> Duration {
-        let mut delay = dice.time(Question::Latency, self.latency);
-        for again in 0..LOSSES_MAX {
-            if !dice.numbered(again.into()).happens(Question::Loss, self.loss) {
+        let mut delay = dice.time(Choice::Latency, self.latency);
+        for retries in 0..LOSSES_MAX {
+            if !dice.numbered(retries.into()).happens(Choice::Loss, self.loss) {
                 break;
             }
-            delay += RETRANSMIT * 2u32.pow(again);
+            delay += RETRANSMIT * 2u32.pow(retries);
         }
         if let Some(bandwidth) = self.bandwidth {
             *busy_until = now.max(*busy_until) + bandwidth.time(len as u64);
@@ -77,7 +78,7 @@ impl Conditions {
 }
 
 impl Bandwidth {
-    /// How long so many bytes take.
+    /// How long this many bytes take.
     fn time(self, bytes: u64) -> Duration {
         Duration::from_secs_f64(bytes as f64 / self.bytes_per_sec.max(1) as f64)
     }

@@ -1,72 +1,72 @@
-//! Who reaches whom, how fast and with what luck.
+//! The network: which node reaches which other node, and how fast.
 //!
-//! Decides the fate of everything that is sent at the moment it is sent, and holds nothing: what is
-//! under way lies in the queue and in the pipes. Whoever is known by an id has a port here; between
-//! two ports there is a link as soon as something passes.
+//! It decides what becomes of a packet at the moment it is sent, and stores no packets: those that
+//! are under way are in the engine's queue and in the pipes. Every node has a port. A link between
+//! two ports is created when the first packet is sent.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::conditions::{Conditions, DATAGRAMS, STREAMS, Traffic, Tune, Weather};
+use super::conditions::{Conditions, DATAGRAMS, STREAMS, Traffic, TrafficConditions, Tune};
 use super::delay::Loss;
-use super::dice::{Dice, Question};
-use crate::engine::NodeId;
+use super::dice::{Choice, Dice};
+use crate::node_id::NodeId;
 
-/// Everything but the nodes.
+/// All ports, links and conditions.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
-    everywhere: Weather,
+    everywhere: TrafficConditions,
     ports: Vec<Port>,
     /// Looked up, never iterated.
     links: HashMap<(NodeId, NodeId), Link>,
     blocked: Vec<(NodeId, NodeId)>,
 }
 
-/// Where a node is plugged in.
+/// How one node is connected.
 #[derive(Debug)]
 struct Port {
     dice: Dice,
-    outgoing: Stretch,
-    incoming: Stretch,
-    plug: Plug,
+    outgoing: Section,
+    incoming: Section,
+    interface: Interface,
     is_isolated: bool,
-    /// Its whole machine stands still.
-    is_frozen: bool,
+    /// Its machine is suspended.
+    is_suspended: bool,
 }
 
-/// Whether a node's own machine lets it send.
+/// Whether the network interface of a node's machine is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Plug {
-    In,
-    Out,
+pub(crate) enum Interface {
+    Up,
+    Down,
 }
 
 #[derive(Debug, Default)]
-struct Stretch {
-    weather: Weather,
+struct Section {
+    conditions: TrafficConditions,
     busy_until: [Duration; 2],
 }
 
-/// What goes from one node to another.
+/// The link from one node to another, in this direction.
 #[derive(Debug)]
 struct Link {
     dice: Dice,
-    /// How much has been sent over it.
+    /// How many packets were sent over it.
     sent: [u64; 2],
-    /// If it is unlike the rest of the network.
-    own: Option<Box<Weather>>,
+    /// Its own conditions, if they differ from the rest of the network.
+    own: Option<Box<TrafficConditions>>,
     busy_until: [Duration; 2],
     is_blocked: [bool; 2],
 }
 
 /// What becomes of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Fate {
+pub(crate) enum DatagramFate {
     Arrives {
         after: Duration,
-        /// A second copy.
+        /// When a second copy arrives.
         again: Option<Duration>,
-        /// Which byte is changed, and how: the index is yet to be bounded by the length.
+        /// Which byte is changed, modulo the length, and what it is XORed with.
         corrupt: Option<(u64, u8)>,
     },
     Lost(Loss),
@@ -81,15 +81,15 @@ pub(crate) enum ChunkFate {
 }
 
 impl Network {
-    /// Adds a port; ids are given in the order of these calls.
+    /// Adds a port for the next node. Nodes are added in the order of their ids.
     pub(crate) fn add(&mut self, dice: Dice) {
         self.ports.push(Port {
             dice,
-            outgoing: Stretch::default(),
-            incoming: Stretch::default(),
-            plug: Plug::In,
+            outgoing: Section::default(),
+            incoming: Section::default(),
+            interface: Interface::Up,
             is_isolated: false,
-            is_frozen: false,
+            is_suspended: false,
         });
     }
 
@@ -100,11 +100,11 @@ impl Network {
     }
 
     pub(crate) fn tune_outgoing(&mut self, node: NodeId) -> Tune<'_> {
-        Tune::new(&mut self.ports[node.index()].outgoing.weather)
+        Tune::new(&mut self.ports[node.index()].outgoing.conditions)
     }
 
     pub(crate) fn tune_incoming(&mut self, node: NodeId) -> Tune<'_> {
-        Tune::new(&mut self.ports[node.index()].incoming.weather)
+        Tune::new(&mut self.ports[node.index()].incoming.conditions)
     }
 
     pub(crate) fn tune_link(&mut self, from: NodeId, to: NodeId) -> Tune<'_> {
@@ -126,7 +126,7 @@ impl Network {
         self.ports[node.index()].is_isolated = true;
     }
 
-    /// Takes back every block and isolation.
+    /// Removes every block and isolation.
     pub(crate) fn heal(&mut self) {
         for (from, to) in std::mem::take(&mut self.blocked) {
             self.unblock(from, to, Traffic::All);
@@ -136,50 +136,52 @@ impl Network {
         }
     }
 
-    pub(crate) fn set_plug(&mut self, node: NodeId, plug: Plug) {
-        self.ports[node.index()].plug = plug;
+    pub(crate) fn set_interface(&mut self, node: NodeId, interface: Interface) {
+        self.ports[node.index()].interface = interface;
     }
 
-    pub(crate) fn plug(&self, node: NodeId) -> Plug {
-        self.ports[node.index()].plug
+    pub(crate) fn interface(&self, node: NodeId) -> Interface {
+        self.ports[node.index()].interface
     }
 
-    pub(crate) fn freeze(&mut self, node: NodeId) {
-        self.ports[node.index()].is_frozen = true;
+    pub(crate) fn set_suspended(&mut self, node: NodeId, is_suspended: bool) {
+        self.ports[node.index()].is_suspended = is_suspended;
     }
 
-    pub(crate) fn thaw(&mut self, node: NodeId) {
-        self.ports[node.index()].is_frozen = false;
-    }
+    // ── what becomes of a packet ─────────────────────────────────────────────────────────────────
 
-    // ── what becomes of what is sent ─────────────────────────────────────────────────────────────
-
-    /// Decides about a datagram of `len` bytes.
-    pub(crate) fn datagram(&mut self, now: Duration, from: NodeId, to: NodeId, len: usize) -> Fate {
+    /// Decides what becomes of a datagram of `len` bytes.
+    pub(crate) fn datagram(
+        &mut self,
+        now: Duration,
+        from: NodeId,
+        to: NodeId,
+        len: usize,
+    ) -> DatagramFate {
         if from == to {
-            return Fate::Arrives { after: Duration::ZERO, again: None, corrupt: None };
+            return DatagramFate::Arrives { after: Duration::ZERO, again: None, corrupt: None };
         }
         if self.is_cut(from, to, DATAGRAMS) {
-            return Fate::Lost(Loss::Cut);
+            return DatagramFate::Lost(Loss::Cut);
         }
         let (mut after, mut again, mut corrupt) = (Duration::ZERO, None, None);
-        for (conditions, busy_until, dice) in self.way(from, to, DATAGRAMS) {
+        for (conditions, busy_until, dice) in self.path(from, to, DATAGRAMS) {
             match conditions.delay(busy_until, dice, now + after, len) {
                 Ok(delay) => after += delay,
-                Err(loss) => return Fate::Lost(loss),
+                Err(loss) => return DatagramFate::Lost(loss),
             }
-            if dice.happens(Question::Duplicate, conditions.duplicate) {
-                again = Some(dice.time(Question::DuplicateLatency, conditions.latency));
+            if dice.happens(Choice::Duplicate, conditions.duplicate) {
+                again = Some(dice.time(Choice::DuplicateLatency, conditions.latency));
             }
-            if dice.happens(Question::Corrupt, conditions.corrupt) {
-                let number = dice.number(Question::CorruptAt);
+            if dice.happens(Choice::Corrupt, conditions.corrupt) {
+                let number = dice.number(Choice::CorruptAt);
                 corrupt = Some((number >> 8, (number as u8).max(1)));
             }
         }
-        Fate::Arrives { after, again: again.map(|more| after + more), corrupt }
+        DatagramFate::Arrives { after, again: again.map(|more| after + more), corrupt }
     }
 
-    /// Decides about a chunk of a stream, or about the dial that starts one.
+    /// Decides what becomes of a chunk of a stream. The dial that opens a stream has length 0.
     pub(crate) fn chunk(
         &mut self,
         now: Duration,
@@ -191,11 +193,11 @@ impl Network {
         if from == to {
             return ChunkFate::Arrives(after);
         }
-        for (conditions, busy_until, dice) in self.way(from, to, STREAMS) {
+        for (conditions, busy_until, dice) in self.path(from, to, STREAMS) {
             after += conditions.chunk_delay(busy_until, dice, now + after, len);
             breaks |= match len {
-                0 => dice.happens(Question::Refuse, conditions.refuse),
-                _ => dice.happens(Question::Reset, conditions.reset),
+                0 => dice.happens(Choice::Refuse, conditions.refuse),
+                _ => dice.happens(Choice::Reset, conditions.reset),
             };
         }
         if breaks { ChunkFate::Breaks(after) } else { ChunkFate::Arrives(after) }
@@ -205,18 +207,20 @@ impl Network {
     pub(crate) fn chunk_len(&mut self, from: NodeId, to: NodeId) -> usize {
         let link = self.link(from, to);
         let dice = link.dice.numbered(STREAMS as u64).numbered(link.sent[STREAMS]);
-        dice.up_to(Question::ChunkLen, CHUNK_MAX)
+        dice.up_to(Choice::ChunkLen, CHUNK_MAX)
     }
 
-    /// Whether nothing passes from one node to another.
+    /// Whether nothing passes from one node to the other.
     pub(crate) fn is_cut(&mut self, from: NodeId, to: NodeId, kind: usize) -> bool {
         let ends = [from, to].map(|node| &self.ports[node.index()]);
-        let is_off = |port: &Port| port.is_isolated || port.is_frozen || port.plug == Plug::Out;
+        let is_off = |port: &Port| {
+            port.is_isolated || port.is_suspended || port.interface == Interface::Down
+        };
         from != to && (ends.into_iter().any(is_off) || self.link(from, to).is_blocked[kind])
     }
 
-    /// The three stretches between two nodes, each with the dice for what is being sent.
-    fn way(
+    /// The three sections between two nodes, each with the dice for the packet that is sent.
+    fn path(
         &mut self,
         from: NodeId,
         to: NodeId,
@@ -225,16 +229,16 @@ impl Network {
         let link = link(&mut self.links, &self.ports, from, to);
         link.sent[kind] += 1;
         let dice = link.dice.numbered(kind as u64).numbered(link.sent[kind]);
-        let weather = link.own.as_ref().map_or(&self.everywhere, |own| own);
+        let conditions = link.own.as_ref().map_or(&self.everywhere, |own| own);
         let [sender, receiver] = self
             .ports
             .get_disjoint_mut([from.index(), to.index()])
-            .expect("the two are different, and known");
+            .expect("the two nodes are different and exist");
         let (out, into) = (&mut sender.outgoing, &mut receiver.incoming);
         [
-            (out.weather[kind], &mut out.busy_until[kind], dice.numbered(0)),
-            (weather[kind], &mut link.busy_until[kind], dice.numbered(1)),
-            (into.weather[kind], &mut into.busy_until[kind], dice.numbered(2)),
+            (out.conditions[kind], &mut out.busy_until[kind], dice.numbered(0)),
+            (conditions[kind], &mut link.busy_until[kind], dice.numbered(1)),
+            (into.conditions[kind], &mut into.busy_until[kind], dice.numbered(2)),
         ]
     }
 
@@ -243,7 +247,7 @@ impl Network {
     }
 }
 
-/// How much is read from a stream at once.
+/// How many bytes a node sends at once at most.
 const CHUNK_MAX: usize = 4096;
 
 fn link<'a>(

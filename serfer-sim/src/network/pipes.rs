@@ -1,10 +1,11 @@
 //! Streams, as pairs of queues in memory.
 //!
-//! A pipe is one TCP connection: end 0 dialled it, end 1 is dialled. What is sent goes into the
+//! A pipe is one TCP connection: end 0 dialled, end 1 was dialled. What one end sends goes into the
 //! queue of the other end and comes out in order. If the path is cut when the first segment of a
-//! queue is due, it is tried again later and later, as TCP does, and all behind it wait.
+//! queue is due, this segment is tried again after growing pauses, as TCP does, and the segments
+//! behind it wait.
 //!
-//! The rule not to break: an end that its node has given up is never reported about again.
+//! The rule: once a node has given up its end, nothing is reported to it about that end.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -13,156 +14,158 @@ use std::time::Duration;
 use serfer_proto::StreamId;
 
 use super::delay::RETRANSMIT;
-use crate::engine::NodeId;
+use crate::node_id::NodeId;
 
-/// One end of one pipe.
+/// Names one end of one pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PipeEnd {
+pub(crate) struct EndId {
     slot: u32,
-    /// A slot is used again and again; this tells its pipes apart.
+    /// Slots are reused. The generation tells the pipes of one slot apart.
     generation: u32,
     side: u8,
 }
 
-impl PipeEnd {
+impl EndId {
     pub(crate) fn other(self) -> Self {
         Self { side: 1 - self.side, ..self }
     }
 }
 
-/// What travels.
+/// What is sent from one end to the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Item {
-    /// Somebody dials, from there.
+pub(crate) enum Segment {
+    /// A node dials from this address.
     Dial(SocketAddr),
     /// The dial was accepted.
     Connected,
     Bytes(Vec<u8>),
-    /// No more is sent.
+    /// The sender sends no more.
     Fin,
-    /// There is no such stream, or not any more.
+    /// The stream does not exist, or no longer exists.
     Reset,
 }
 
+/// All pipes of a simulation.
 #[derive(Debug, Default)]
 pub(crate) struct Pipes {
-    slots: Vec<Slot>,
+    pipes: Vec<Pipe>,
     free: Vec<u32>,
 }
 
 #[derive(Debug)]
-struct Slot {
+struct Pipe {
     generation: u32,
-    ends: [End; 2],
+    ends: [PipeEnd; 2],
 }
 
+/// What one end has received and its node has not read yet.
 #[derive(Debug)]
-pub(crate) struct End {
+pub(crate) struct PipeEnd {
     pub(crate) node: NodeId,
-    /// What the node calls it, once it knows it and until it is done with it.
+    /// The node's name for it, while the node uses it.
     pub(crate) stream: Option<StreamId>,
-    /// Its node wants it closed as soon as all is sent.
+    /// Its node wants to close it as soon as everything is sent.
     pub(crate) is_closing: bool,
-    incoming: VecDeque<(Duration, Item)>,
+    incoming: VecDeque<(Duration, Segment)>,
     bytes_incoming: usize,
-    /// Whether the first of `incoming` is in the simulation's queue.
+    /// Whether the first segment of `incoming` is in the engine's queue.
     is_due: bool,
     retries: u32,
 }
 
-/// How many bytes a sender's machine takes over, so that a stream can be closed before they arrive.
+/// How many bytes the sender's machine buffers. A stream can be closed while they are under way.
 const SEND_BUFFER: usize = 256 << 10;
 
-/// The longest wait before something is sent again.
+/// The longest wait before a retransmission.
 const RETRANSMIT_MAX: Duration = Duration::from_secs(10);
 
 impl Pipes {
-    /// Starts a pipe and returns the end of whoever dials.
-    pub(crate) fn open(&mut self, dialler: NodeId, stream: StreamId, dialled: NodeId) -> PipeEnd {
-        let ends = [End::new(dialler, Some(stream)), End::new(dialled, None)];
+    /// Opens a pipe and returns the end of the node that dials.
+    pub(crate) fn open(&mut self, dialler: NodeId, stream: StreamId, dialled: NodeId) -> EndId {
+        let ends = [PipeEnd::new(dialler, Some(stream)), PipeEnd::new(dialled, None)];
         if let Some(slot) = self.free.pop() {
-            let place = &mut self.slots[slot as usize];
-            place.ends = ends;
-            return PipeEnd { slot, generation: place.generation, side: 0 };
+            let pipe = &mut self.pipes[slot as usize];
+            pipe.ends = ends;
+            return EndId { slot, generation: pipe.generation, side: 0 };
         }
-        self.slots.push(Slot { generation: 0, ends });
-        PipeEnd { slot: self.slots.len() as u32 - 1, generation: 0, side: 0 }
+        self.pipes.push(Pipe { generation: 0, ends });
+        EndId { slot: self.pipes.len() as u32 - 1, generation: 0, side: 0 }
     }
 
-    /// How many have been accepted and are not over: an attempt to reach the dead is no conversation.
-    pub(crate) fn conversations(&self) -> usize {
-        let talk = |slot: &&Slot| slot.ends.iter().all(|end| end.stream.is_some());
-        self.slots.iter().filter(talk).count()
+    /// How many pipes have been accepted and are not closed. A dial that nobody accepted does not
+    /// count.
+    pub(crate) fn established(&self) -> usize {
+        let is_established = |pipe: &&Pipe| pipe.ends.iter().all(|end| end.stream.is_some());
+        self.pipes.iter().filter(is_established).count()
     }
 
-    pub(crate) fn end(&mut self, at: PipeEnd) -> Option<&mut End> {
-        let slot = self.slots.get_mut(at.slot as usize)?;
-        (slot.generation == at.generation).then(|| &mut slot.ends[usize::from(at.side)])
+    pub(crate) fn end(&mut self, at: EndId) -> Option<&mut PipeEnd> {
+        let pipe = self.pipes.get_mut(at.slot as usize)?;
+        (pipe.generation == at.generation).then(|| &mut pipe.ends[usize::from(at.side)])
     }
 
-    /// Puts something on its way to an end. Says when the end must be looked at, if that was not
-    /// known.
+    /// Sends a segment to an end. Returns when this end must be looked at, unless it is scheduled
+    /// already.
     #[must_use]
-    pub(crate) fn send(&mut self, to: PipeEnd, at: Duration, item: Item) -> Option<Duration> {
+    pub(crate) fn send(&mut self, to: EndId, at: Duration, segment: Segment) -> Option<Duration> {
         let end = self.end(to)?;
         let at = end.incoming.back().map_or(at, |(last, _)| at.max(*last));
-        end.bytes_incoming += item.len();
-        end.incoming.push_back((at, item));
+        end.bytes_incoming += segment.len();
+        end.incoming.push_back((at, segment));
         if std::mem::replace(&mut end.is_due, true) { None } else { Some(at) }
     }
 
-    /// The first segment cannot pass: when to try again, and whether this was the first time.
+    /// The first segment cannot pass. Returns when to try again, and whether this was the first try.
     #[must_use]
-    pub(crate) fn retry(&mut self, at: PipeEnd, now: Duration) -> Option<(Duration, bool)> {
+    pub(crate) fn retry(&mut self, at: EndId, now: Duration) -> Option<(Duration, bool)> {
         let end = self.end(at)?;
         let wait = (RETRANSMIT * 2u32.pow(end.retries.min(6))).min(RETRANSMIT_MAX);
         end.retries += 1;
         Some((now + wait, end.retries == 1))
     }
 
-    /// Takes the first segment, and says when the next one is due.
-    pub(crate) fn take(&mut self, at: PipeEnd) -> Option<(Item, Option<Duration>)> {
+    /// Takes the first segment. Also returns when the next one is due.
+    pub(crate) fn take(&mut self, at: EndId) -> Option<(Segment, Option<Duration>)> {
         let end = self.end(at)?;
         end.retries = 0;
-        let (_, item) = end.incoming.pop_front()?;
-        end.bytes_incoming -= item.len();
+        let (_, segment) = end.incoming.pop_front()?;
+        end.bytes_incoming -= segment.len();
         let next = end.incoming.front().map(|(at, _)| *at);
         end.is_due = next.is_some();
-        Some((item, next))
+        Some((segment, next))
     }
 
-    /// Whether all that an end has sent has left its machine.
-    pub(crate) fn has_left(&mut self, at: PipeEnd) -> bool {
+    /// Whether everything that this end sent has left its machine.
+    pub(crate) fn is_flushed(&mut self, at: EndId) -> bool {
         self.end(at.other()).is_none_or(|end| end.bytes_incoming <= SEND_BUFFER)
     }
 
-    /// Forgets what an end was sent and could not yet be delivered.
-    pub(crate) fn drop_stalled(&mut self, to: PipeEnd) {
+    /// Forgets what was sent to an end and could not be delivered yet.
+    pub(crate) fn drop_stalled(&mut self, to: EndId) {
         if let Some(end) = self.end(to)
             && end.retries > 0
         {
-            // The segment that is being tried stays, as a reset: something of it is queued.
+            // The first segment is in the engine's queue, so it becomes a reset instead.
             end.incoming.truncate(1);
-            end.incoming.iter_mut().for_each(|(_, item)| *item = Item::Reset);
+            end.incoming.iter_mut().for_each(|(_, segment)| *segment = Segment::Reset);
             end.bytes_incoming = 0;
         }
     }
 
-    /// Marks an end as given up, and returns its stream. Frees the pipe if the other is given up too,
-    /// or was never accepted.
-    pub(crate) fn finish(&mut self, at: PipeEnd) -> Option<StreamId> {
+    /// Marks an end as given up, and returns its stream. Frees the pipe if the other end is given up
+    /// too, or was never accepted.
+    pub(crate) fn finish(&mut self, at: EndId) -> Option<StreamId> {
         let end = self.end(at)?;
         let stream = end.stream.take();
         if self.end(at.other()).is_some_and(|other| other.stream.is_none()) {
-            let slot = &mut self.slots[at.slot as usize];
-            slot.generation += 1;
+            self.pipes[at.slot as usize].generation += 1;
             self.free.push(at.slot);
         }
         stream
     }
 }
 
-impl Item {
+impl Segment {
     fn len(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
@@ -171,7 +174,7 @@ impl Item {
     }
 }
 
-impl End {
+impl PipeEnd {
     fn new(node: NodeId, stream: Option<StreamId>) -> Self {
         Self {
             node,
@@ -193,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    /// Names for streams: only an endpoint can make them.
+    /// Two stream ids. Only an endpoint can make them.
     fn streams() -> (StreamId, StreamId) {
         let addr = "10.0.0.1:7946".parse().unwrap();
         #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the clock")]
@@ -204,12 +207,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_free_once_both_ends_are_given_up_and_then_means_nothing() {
+    fn a_pipe_is_freed_when_both_ends_are_given_up_and_its_ids_become_invalid() {
         let (dialled, accepted) = streams();
         let mut pipes = Pipes::default();
         let at = pipes.open(NodeId::new(0), dialled, NodeId::new(1));
         pipes.end(at.other()).unwrap().stream = Some(accepted);
-        assert_eq!(pipes.conversations(), 1);
+        assert_eq!(pipes.established(), 1);
         assert_eq!(pipes.finish(at), Some(dialled));
         assert!(pipes.free.is_empty());
         assert_eq!(pipes.finish(at.other()), Some(accepted));
@@ -218,7 +221,7 @@ mod tests {
         let next = pipes.open(NodeId::new(0), dialled, NodeId::new(1));
         assert_eq!(next.slot, at.slot);
         assert!(pipes.end(at).is_none());
-        assert_eq!(pipes.send(at, Duration::ZERO, Item::Fin), None);
+        assert_eq!(pipes.send(at, Duration::ZERO, Segment::Fin), None);
     }
 
     #[test]

@@ -1,117 +1,122 @@
-//! Commands that tell a node to do something, or to have heard something.
+//! Commands that call a node's endpoint or hand a message to it.
 //!
-//! That an endpoint refuses is no mistake of the script: it is printed.
+//! An error of the endpoint is printed. It is not an error of the script.
+
+use std::time::Instant;
 
 use serfer_proto::{
     Coalesce, Endpoint, Event, KeyOp, KeyParams, Prune, QueryParams, Replay, Retire,
     RotationParams, SecretKey, Tags,
 };
 
-use super::inject::{self, Context};
+use super::inject::{self, InjectContext};
 use super::player::{Player, arrow, node};
 use super::settings::Settings;
-use super::words::{Result, Words, parse};
-use crate::trace::Ending;
-use crate::trace::{cipher, key_named};
+use super::words::{Result, Words, unknown};
+use crate::node_id::NodeId;
+use crate::trace::{Delivery, cipher, key_named};
 
 impl Player {
     pub(super) fn membership(&mut self, name: &str, words: &mut Words) -> Result<()> {
         let id = self.running(words)?;
-        let failure = match name {
+        match name {
             "join" => {
                 let replay = if words.flag("replay") { Replay::Deliver } else { Replay::Skip };
                 let peers = words.rest();
                 let addr = |peer: &String| match node(&self.sim, peer) {
                     Ok(peer) => Ok(self.sim.addr(peer)),
-                    Err(complaint) => peer.parse().map_err(|_| complaint),
+                    Err(error) => peer.parse().map_err(|_| error),
                 };
                 let peers = peers.iter().map(addr).collect::<Result<Vec<_>>>()?;
-                self.sim.at(id, |it, now| it.join(now, &peers, replay)).err().map(|e| e.to_string())
+                self.call(id, |it, now| it.join(now, &peers, replay));
             }
-            "leave" => self.sim.at(id, |it, now| it.leave(now)).err().map(|e| e.to_string()),
+            "leave" => self.call(id, Endpoint::leave),
             "force-leave" => {
                 let prune = if words.flag("prune") { Prune::Yes } else { Prune::No };
-                let whom = words.next("whom")?;
-                let result = self.sim.at(id, |it, now| it.force_leave(now, &whom, prune));
-                result.err().map(|e| e.to_string())
+                let member = words.next("a member")?;
+                self.call(id, |it, now| it.force_leave(now, &member, prune));
             }
             _ => {
                 let mut tags = Tags::new();
                 for (key, value) in words.rest_named() {
                     tags.insert(key, value);
                 }
-                self.sim.at(id, |it, now| it.set_tags(now, tags)).err().map(|e| e.to_string())
+                self.call(id, |it, now| it.set_tags(now, tags));
             }
-        };
-        self.print_failure(failure);
+        }
         Ok(())
     }
 
-    pub(super) fn message(&mut self, name: &str, words: &mut Words) -> Result<()> {
+    pub(super) fn message(&mut self, command: &str, words: &mut Words) -> Result<()> {
         let id = self.running(words)?;
-        let what = words.next("a name")?;
-        let failure = match name {
+        let name = words.next("a name")?;
+        match command {
             "event" => {
                 let coalesce = if words.flag("coalesce") { Coalesce::Yes } else { Coalesce::No };
                 let payload = words.next_if_any().unwrap_or_default();
-                let payload = payload.as_bytes();
-                let sent = self.sim.at(id, |it, now| it.user_event(now, &what, payload, coalesce));
-                sent.err().map(|error| error.to_string())
+                self.call(id, |it, now| it.user_event(now, &name, payload.as_bytes(), coalesce));
             }
             "query" => {
                 let params = query_params(words)?;
                 let payload = words.next_if_any().unwrap_or_default();
-                let payload = payload.as_bytes();
-                let asked = self.sim.at(id, |it, now| it.query(now, &what, payload, &params));
-                asked.err().map(|error| error.to_string())
+                self.call(id, |it, now| it.query(now, &name, payload.as_bytes(), &params));
             }
             _ => {
                 let answer = words.next("an answer")?;
                 self.sim.app(id, move |endpoint, now, event| {
                     if let Event::Query(query) = event
-                        && *query.name == *what
+                        && *query.name == *name
                     {
-                        // Too late is too late: the trace shows that nothing was sent.
+                        // If the query is over, the trace shows that nothing was sent.
                         let _ = endpoint.respond(now, query, answer.as_bytes());
                     }
                 });
-                None
             }
-        };
-        self.print_failure(failure);
+        }
         Ok(())
     }
 
-    /// What a node is to ask all others to do with their keys.
-    pub(super) fn keys(&mut self, name: &str, words: &mut Words) -> Result<()> {
+    /// Makes a node ask all members about their keys.
+    pub(super) fn keys(&mut self, command: &str, words: &mut Words) -> Result<()> {
         let id = self.running(words)?;
-        let relay_factor = words.named("relay").map_or(Ok(0), |text| parse("relay", &text))?;
+        let relay_factor = words.parsed("relay")?.unwrap_or(0);
         let ask = KeyParams { relay_factor, timeout: words.time("timeout")? };
-        let failure = if name == "rotate" {
+        if command == "rotate" {
             let retire = match words.named("retire").as_deref() {
                 None | Some("former") => Retire::Former,
                 Some("others") => Retire::Others,
                 Some("nothing") => Retire::Nothing,
-                Some(other) => return Err(format!("`{other}` is not former, others or nothing")),
+                Some(other) => {
+                    return Err(format!("`{other}` is not valid: write former, others or nothing"));
+                }
             };
             let params = RotationParams { retire, ask, ..RotationParams::default() };
             let key = self.key(words)?;
-            let begun = self.sim.at(id, |it, now| it.rotate_key(now, key, params));
-            begun.err().map(|error| error.to_string())
-        } else {
-            let op = words.next("install, use, remove or list")?;
-            let op = match op.as_str() {
-                "install" => KeyOp::Install(self.key(words)?),
-                "use" => KeyOp::Use(self.key(words)?),
-                "remove" => KeyOp::Remove(self.key(words)?),
-                "list" => KeyOp::List,
-                other => return Err(format!("`{other}` is not install, use, remove or list")),
-            };
-            let asked = self.sim.at(id, |it, now| it.manage_key(now, op, ask));
-            asked.err().map(|error| error.to_string())
+            self.call(id, |it, now| it.rotate_key(now, key, params));
+            return Ok(());
+        }
+        let op = match words.next("install, use, remove or list")?.as_str() {
+            "install" => KeyOp::Install(self.key(words)?),
+            "use" => KeyOp::Use(self.key(words)?),
+            "remove" => KeyOp::Remove(self.key(words)?),
+            "list" => KeyOp::List,
+            other => {
+                return Err(format!("`{other}` is not valid: write install, use, remove or list"));
+            }
         };
-        self.print_failure(failure);
+        self.call(id, |it, now| it.manage_key(now, op, ask));
         Ok(())
+    }
+
+    /// Calls a node's endpoint, and prints the error if there is one.
+    fn call<T, E: std::fmt::Display>(
+        &mut self,
+        id: NodeId,
+        call: impl FnOnce(&mut Endpoint, Instant) -> std::result::Result<T, E>,
+    ) {
+        if let Err(error) = self.sim.at(id, call) {
+            self.printed.push(format!("error: {error}"));
+        }
     }
 
     /// The next word, as the name of a key.
@@ -121,21 +126,17 @@ impl Player {
         Ok(key)
     }
 
-    fn print_failure(&mut self, failure: Option<String>) {
-        self.printed.extend(failure.map(|failure| format!("error: {failure}")));
-    }
-
     pub(super) fn inject(&mut self, words: &mut Words) -> Result<()> {
         let [from, to] = arrow(&self.sim, &words.next("a->b")?)?;
         let describer = self.sim.trace.get_or_insert_default().describer();
         let message = {
-            let cx = Context {
+            let cx = InjectContext {
                 addr_of: &|name| {
                     let id = describer.find(name);
                     id.ok_or_else(|| format!("there is no node `{name}`: say addr=…"))
                 },
-                seq_on_the_wire: &|shown| describer.seq_on_the_wire(to, shown),
-                query_number: &|by, ltime| describer.query_number(by, ltime),
+                wire_seq: &|shown| describer.wire_seq(to, shown),
+                query_id: &|by, ltime| describer.query_id(by, ltime),
                 receiver: describer.name(to),
             };
             inject::message(words, &cx)?
@@ -147,7 +148,7 @@ impl Player {
         let label = self.settings.get(&to).map_or("", Settings::label);
         let packet = inject::seal(&message, key.as_ref(), label);
         if let Some(trace) = &mut self.sim.trace {
-            trace.datagram(self.sim.now, from, Some(to), &packet, Ending::Injected);
+            trace.datagram(self.sim.now, from, Some(to), &packet, Delivery::Injected);
         }
         self.sim.inject(self.sim.addr(from), to, &packet);
         Ok(())
@@ -175,7 +176,7 @@ fn query_params(words: &mut Words) -> Result<QueryParams> {
         params = match key.split_once('.') {
             Some(("tag", tag)) => params.tag(tag, value),
             None if key == "node" => params.node(value),
-            _ => return Err(format!("nobody knows `{key}`")),
+            _ => return Err(unknown(&key)),
         };
     }
     Ok(params)

@@ -1,9 +1,9 @@
-//! Commands about the network and about machines.
+//! Commands about the network, machines and disks.
 
 use serfer_proto::StoredFile;
 
 use super::player::{Player, arrow, node, nodes};
-use super::words::{Result, Words, latency, parse};
+use super::words::{Result, Words, latency, parse, unknown};
 use crate::engine::Unsynced;
 use crate::network::{Bandwidth, Traffic, Tune};
 
@@ -25,7 +25,7 @@ impl Player {
                 }
             }
         };
-        tune_as_told(
+        apply_conditions(
             match traffic {
                 Traffic::All => tune,
                 Traffic::Datagrams => tune.datagrams(),
@@ -82,7 +82,6 @@ impl Player {
     }
 }
 
-/// What there is of a disk.
 impl Player {
     pub(super) fn disk(&mut self, words: &mut Words) -> Result<()> {
         let id = node(&self.sim, &words.next("a node")?)?;
@@ -91,7 +90,7 @@ impl Player {
                 "kept" => Unsynced::Kept,
                 "lost" => Unsynced::Lost,
                 "torn" => Unsynced::Torn,
-                other => return Err(format!("`{other}` is not kept, lost or torn")),
+                other => return Err(format!("`{other}` is not valid: write kept, lost or torn")),
             };
             self.sim.unsynced(id, unsynced);
             return Ok(());
@@ -109,13 +108,13 @@ impl Player {
                 content.extend(if words.flag("torn") { "" } else { "\n" }.bytes());
                 self.sim.put_file(id, StoredFile::Snapshot, &content);
             }
-            Some(other) => return Err(format!("`{other}` is nothing a disk does")),
+            Some(other) => return Err(format!("`{other}` is not a command for a disk")),
         }
         Ok(())
     }
 }
 
-fn tune_as_told(mut tune: Tune<'_>, words: &mut Words) -> Result<()> {
+fn apply_conditions(mut tune: Tune<'_>, words: &mut Words) -> Result<()> {
     for (key, value) in words.rest_named() {
         tune = match key.as_str() {
             "latency" => tune.latency(latency(&value)?),
@@ -130,7 +129,7 @@ fn tune_as_told(mut tune: Tune<'_>, words: &mut Words) -> Result<()> {
             }),
             "refuse" => tune.refuse(parse(&key, &value)?),
             "reset" => tune.reset(parse(&key, &value)?),
-            _ => return Err(format!("nobody knows `{key}`")),
+            _ => return Err(unknown(&key)),
         };
     }
     Ok(())

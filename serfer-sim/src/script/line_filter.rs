@@ -1,18 +1,18 @@
-//! Which lines of the trace a script wants to see.
+//! Which lines of the trace a script shows.
 
 use super::words::{Result, Words};
-use crate::engine::NodeId;
+use crate::node_id::NodeId;
 use crate::trace::{Kind, Line};
 
-/// A choice of lines.
+/// Selects lines of the trace.
 #[derive(Clone, Debug)]
-pub(super) struct Show {
+pub(super) struct LineFilter {
     kinds: Vec<Kind>,
-    /// All, if it is empty.
+    /// Empty for all nodes.
     nodes: Vec<NodeId>,
 }
 
-impl Show {
+impl LineFilter {
     pub(super) fn all() -> Self {
         Self { kinds: Kind::ALL.to_vec(), nodes: Vec::new() }
     }
@@ -29,10 +29,10 @@ impl Show {
             None => Vec::new(),
         };
         for word in wanted {
-            kinds.extend(named(&word)?);
+            kinds.extend(kinds_of(&word)?);
         }
         for word in unwanted {
-            let without = named(&word)?;
+            let without = kinds_of(&word)?;
             kinds.retain(|kind| !without.contains(kind));
         }
         Ok(Self { kinds, nodes })
@@ -45,10 +45,10 @@ impl Show {
     }
 }
 
-fn named(word: &str) -> Result<Vec<Kind>> {
+fn kinds_of(word: &str) -> Result<Vec<Kind>> {
     if matches!(word, "all" | "nothing") {
         return Ok(if word == "all" { Kind::ALL.to_vec() } else { Vec::new() });
     }
     let found = Kind::ALL.into_iter().find(|kind| kind.to_string() == word);
-    found.map(|kind| vec![kind]).ok_or_else(|| format!("there is nothing called `{word}` to show"))
+    found.map(|kind| vec![kind]).ok_or_else(|| format!("there is no kind of line `{word}`"))
 }

@@ -1,8 +1,8 @@
-//! Scripts: commands, and exactly what follows from them.
+//! Scripts: commands, and exactly what they print.
 //!
-//! A script is a text of blocks. A block is some commands, a line `----`, and what they print; a blank
-//! line ends it. Lines that start with `#` explain. Since a run is the same every time, so is what is
-//! printed, and a change of behaviour shows as a difference between two texts.
+//! A script is a text of blocks. A block consists of commands, a line `----`, and what the commands
+//! print. A blank line ends it. Lines that start with `#` are comments. A run is the same every time,
+//! and so is what it prints. So a change of behaviour shows as a difference between two texts.
 //!
 //! ```text
 //! # Two nodes find each other.
@@ -20,8 +20,15 @@
 //!    0.040 a       event join-done b
 //! ```
 //!
-//! [`play`] runs a script and gives it back with what was really printed. `scripts/README.md` in this
+//! [`play`] plays a script and returns it with what was really printed. `scripts/README.md` in this
 //! crate's folder lists the commands.
+
+// This room stands above all others: it plays commands on a [`Sim`](crate::Sim) and prints its trace.
+// Only `play` and `ScriptError` leave it.
+//
+// Read it in this order: `words`, how a command is split; `settings` and `line_filter`, what commands
+// set; `player`, which plays them; `faults`, `calls` and `inject`, the commands by topic; `views`,
+// what a node's state looks like in print.
 
 mod calls;
 mod faults;
@@ -47,19 +54,19 @@ pub struct ScriptError {
     pub message: String,
 }
 
-/// Separates commands from what they print.
+/// The line between commands and what they print.
 const SEPARATOR: &str = "----";
 
-/// What commands print that have nothing to say.
-const NOTHING: &str = "ok";
+/// Stands for no output.
+const NO_OUTPUT: &str = "ok";
 
 /// Plays a script, and returns it with what was really printed in place of what was expected. If
-/// nothing went otherwise than expected, that is the same text.
+/// both agree, this is the same text.
 ///
 /// Commands without a line `----` after them get one, so a new script may consist of commands only.
 ///
 /// # Errors
-/// If a command is not understood or cannot be done. `file` is what the error calls the script.
+/// If a command is unknown or fails. `file` is the name of the script in the error.
 pub fn play(file: &str, script: &str) -> Result<String, ScriptError> {
     let mut player = Player::new();
     let mut played = String::new();
@@ -79,19 +86,19 @@ pub fn play(file: &str, script: &str) -> Result<String, ScriptError> {
             return Err(fail("there is no command before this".to_owned()));
         }
         player.command(line).map_err(fail)?;
-        // The block goes on as long as there are commands.
+        // The commands of a block print together, after the last one.
         let next = lines.peek().map(|(_, next)| next.trim_end());
         match next {
             Some(SEPARATOR) => {
-                // What was expected is left out.
+                // Skip what was expected.
                 while lines.next_if(|(_, line)| !line.trim_end().is_empty()).is_some() {}
             }
             Some("") | None => {}
             Some(_) => continue,
         }
         put(SEPARATOR);
-        let printed = player.printed();
-        put(if printed.is_empty() { NOTHING } else { printed.trim_end() });
+        let printed = player.take_printed();
+        put(if printed.is_empty() { NO_OUTPUT } else { printed.trim_end() });
     }
     Ok(played)
 }
@@ -116,8 +123,11 @@ mod tests {
         let error = |script| play("x.txt", script).unwrap_err().to_string();
         assert_eq!(error("\n# x\njump a"), "x.txt:3: there is no command `jump`");
         assert_eq!(error("nodes a\njoin a b"), "x.txt:2: there is no node `b`");
-        assert_eq!(error("nodes a\nrun soon"), "x.txt:2: `soon` is no time: write 100ms, 5s or 2m");
-        assert_eq!(error("nodes a colour=red"), "x.txt:1: nobody knows `colour`");
+        assert_eq!(
+            error("nodes a\nrun soon"),
+            "x.txt:2: `soon` is not a time: write 100ms, 5s or 2m"
+        );
+        assert_eq!(error("nodes a colour=red"), "x.txt:1: unknown word `colour`");
         assert_eq!(error("----"), "x.txt:1: there is no command before this");
         assert_eq!(
             error("nodes a\ncrash a\nleave a"),

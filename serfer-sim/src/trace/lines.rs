@@ -1,21 +1,23 @@
-//! What happened, as lines for people.
+//! What happened, as lines for readers.
 //!
-//! A line is what one packet says, what one stream carries, what one node told its application, or
-//! what was done to a node. It is written down when it happens and laid out when it is shown, so a
-//! reader may pick lines first.
+//! A line is about one packet, one write to a stream, one event of an application, or one fault. It
+//! is recorded when it happens and formatted when it is shown, so a reader can select lines first.
 
 use std::fmt::{self, Write as _};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serfer_proto::{Event, Keyring, SecretKey};
 
-use super::packets::{Describer, describe_event};
-use crate::engine::{Node, NodeId};
+use super::describer::Describer;
+use super::events::describe_event;
+use super::kind::Kind;
 use crate::network::Loss;
+use crate::node_id::NodeId;
 
 /// What was recorded, in the order in which it happened.
 ///
-/// Displayed, it is a table:
+/// It is displayed as a table:
 ///
 /// ```text
 ///    0.000 a → b   tcp push/pull join (a alive 1)
@@ -33,60 +35,22 @@ pub struct Trace {
 pub struct Line {
     /// When, since the simulation began.
     pub at: Duration,
-    /// Who sent it, told it, or suffered it; `None` if it is about the whole network.
+    /// The node that sent it, whose event it is, or that has the fault. `None` if it is about the
+    /// whole network.
     pub node: Option<NodeId>,
-    /// To whom it was sent.
+    /// The node that it was sent to.
     pub to: Option<NodeId>,
-    /// What kinds of thing it is: one packet may bring several messages.
+    /// Its kinds. There can be several, since one packet can have several messages.
     pub kinds: Vec<Kind>,
-    /// What it says.
+    /// What happened.
     pub text: String,
-    /// The names for `node` and `to`.
-    who: String,
+    /// The names of `node` and `to`.
+    names: String,
 }
 
-/// What a line is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// Pings and what answers them.
-    Probe,
-    /// Alive, suspect and dead messages.
-    State,
-    /// Messages of serf: intents, user events, queries and answers.
-    Serf,
-    /// What is written to a stream.
-    Stream,
-    /// What is written to a disk.
-    Disk,
-    /// What an application is told.
-    Event,
-    /// What is done to nodes and network.
-    Fault,
-}
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 7] =
-        [Self::Probe, Self::State, Self::Serf, Self::Stream, Self::Disk, Self::Event, Self::Fault];
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Probe => "probe",
-            Self::State => "state",
-            Self::Serf => "serf",
-            Self::Stream => "stream",
-            Self::Disk => "disk",
-            Self::Event => "event",
-            Self::Fault => "fault",
-        })
-    }
-}
-
-/// What becomes of a datagram, as far as its line says.
+/// What becomes of a datagram, as its line shows it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Ending {
+pub(crate) enum Delivery {
     Arrives,
     Twice,
     Corrupted,
@@ -96,7 +60,7 @@ pub(crate) enum Ending {
     Injected,
 }
 
-impl Ending {
+impl Delivery {
     fn remark(self) -> &'static str {
         match self {
             Self::Arrives => "",
@@ -123,39 +87,41 @@ impl Trace {
         &self.lines
     }
 
-    /// Shows some of the lines, laid out as all of them are.
+    /// Shows some of the lines. The columns are as wide as if all were shown.
     pub fn show(&self, mut wanted: impl FnMut(&Line) -> bool) -> String {
         let width = 2 * self.describer.name_width() + 3;
         let mut shown = String::new();
         for line in self.lines.iter().filter(|line| wanted(line)) {
-            line.lay_out(width, &mut shown);
+            line.format(width, &mut shown);
         }
         shown
     }
 
-    /// Who knows what the nodes' names and numbers mean.
+    /// What is known of the nodes' names and numbers.
     pub(crate) fn describer(&self) -> &Describer {
         &self.describer
     }
 
     // ── recording ────────────────────────────────────────────────────────────────────────────────
 
-    /// How many nodes are known.
+    /// How many nodes were introduced.
     pub(crate) fn introduced(&self) -> usize {
-        self.describer.known()
+        self.describer.introduced()
     }
 
-    pub(crate) fn introduce(&mut self, node: &Node) {
-        self.describer.introduce(node);
+    /// A node is created, or starts another life.
+    pub(crate) fn introduce(
+        &mut self,
+        id: NodeId,
+        name_and_addr: (&str, SocketAddr),
+        keyring: Option<&Keyring>,
+    ) {
+        self.describer.introduce(id, name_and_addr, keyring);
     }
 
-    pub(crate) fn reintroduce(&mut self, id: NodeId, node: &Node) {
-        self.describer.reintroduce(id, node);
-    }
-
-    /// A node is about to say something with these keys.
+    /// A node is about to send something with these keys.
     pub(crate) fn learn_keys(&mut self, id: NodeId, keyring: Option<&Keyring>) {
-        self.describer.learn(id, keyring);
+        self.describer.learn_keys(id, keyring);
     }
 
     /// A script has named a key.
@@ -169,10 +135,10 @@ impl Trace {
         from: NodeId,
         to: Option<NodeId>,
         bytes: &[u8],
-        ending: Ending,
+        delivery: Delivery,
     ) {
         let (mut text, kinds) = self.describer.packet(from, to, bytes);
-        text.push_str(ending.remark());
+        text.push_str(delivery.remark());
         self.push(at, Some(from), to, kinds, text);
     }
 
@@ -213,12 +179,12 @@ impl Trace {
         text: String,
     ) {
         let name = |node: NodeId| self.describer.name(node);
-        let who = match (node, to) {
+        let names = match (node, to) {
             (Some(from), Some(to)) => format!("{} → {}", name(from), name(to)),
             (Some(node), None) => name(node).to_owned(),
             (None, _) => String::new(),
         };
-        self.lines.push(Line { at, node, to, kinds, text, who });
+        self.lines.push(Line { at, node, to, kinds, text, names });
     }
 }
 
@@ -229,15 +195,15 @@ impl fmt::Display for Trace {
 }
 
 impl Line {
-    fn lay_out(&self, width: usize, out: &mut String) {
+    fn format(&self, width: usize, out: &mut String) {
         let written =
-            writeln!(out, "{:>8.3} {:<width$}   {}", self.at.as_secs_f64(), self.who, self.text);
-        written.expect("a String takes everything");
+            writeln!(out, "{:>8.3} {:<width$}   {}", self.at.as_secs_f64(), self.names, self.text);
+        written.expect("writing to a String never fails");
     }
 }
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>8.3} {}   {}", self.at.as_secs_f64(), self.who, self.text)
+        write!(f, "{:>8.3} {}   {}", self.at.as_secs_f64(), self.names, self.text)
     }
 }
