@@ -41,6 +41,7 @@ pub(crate) enum Interface {
     Down,
 }
 
+/// What all packets from or to one node pass.
 #[derive(Debug, Default)]
 struct Section {
     conditions: TrafficConditions,
