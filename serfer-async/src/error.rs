@@ -8,12 +8,12 @@ use serfer_proto::{
     RespondError, RotationStopped, SecretKeyError, ShutdownReason, TagsError,
 };
 
-use crate::keyring_file::KeyringFileError;
+use crate::files::keyring::KeyringFileError;
+use crate::files::snapshot::SnapshotFileError;
 use crate::router::RouteError;
-use crate::snapshot::SnapshotFileError;
 use crate::uri::UriError;
 
-pub use crate::shared::Closed;
+pub use crate::node::shared::Closed;
 
 /// What a call was refused for. Unless it says otherwise, nothing has changed.
 ///

@@ -8,59 +8,45 @@
 //! what the [core](serfer_proto) says through the sockets of the runtime. The [`guide`] is for users of
 //! all adapters.
 
-mod address;
 mod builder;
-mod dns;
-mod driver;
+mod discovery;
 mod error;
-mod events;
+mod files;
 pub mod guide;
-mod join;
-mod keyring_file;
-mod keys;
-mod member_filter;
-mod membership;
-#[cfg(feature = "metrics")]
-mod metrics;
+mod handle;
+mod node;
 mod options;
 mod pattern;
-mod query;
 mod router;
 mod runtime;
-mod seeds;
-mod serfer;
 #[cfg(feature = "serde")]
 mod settings;
-mod shared;
-mod snapshot;
-mod store;
-mod stream;
-mod tasks;
-#[cfg(test)]
-mod testing;
-mod thread;
 mod uri;
 
-pub use address::DEFAULT_PORT;
+/// Where `settings` looks for the policy.
+#[cfg(feature = "serde")]
+use discovery::join;
+
 pub use builder::Builder;
+pub use discovery::address::DEFAULT_PORT;
+pub use discovery::join::{JoinPolicy, Joined};
 pub use error::{AddressError, AddressProblem, Closed, Error, SeedFailure, SeedFailures};
-pub use events::{Events, Lagged};
-pub use join::{JoinPolicy, Joined};
-pub use keyring_file::{KeyringFileError, KeyringFileProblem};
-pub use member_filter::MemberFilter;
-pub use membership::{Membership, MembershipUpdate};
+pub use files::keyring::{KeyringFileError, KeyringFileProblem};
+pub use files::snapshot::{SnapshotFileError, SnapshotFileProblem};
+pub use handle::events::{Events, Lagged};
+pub use handle::member_filter::MemberFilter;
+pub use handle::membership::{Membership, MembershipUpdate};
+pub use handle::query::{Answers, Replies};
+pub use handle::serfer::Serfer;
 pub use options::Options;
 pub use pattern::{Pattern, PatternError, PatternProblem};
-pub use query::{Answers, Replies};
 pub use router::{
     Awaited, Blocking, Called, IntoAnswer, MaybeAnswer, Reaction, Request, Returned, Route,
     RouteError, Router, Work, blocking,
 };
 pub use runtime::Runtime;
-pub use serfer::Serfer;
 #[cfg(feature = "serde")]
 pub use settings::Settings;
-pub use snapshot::{SnapshotFileError, SnapshotFileProblem};
 pub use uri::{EventUri, Sent, TagValue, UriError, UriKind, UriProblem};
 
 pub use bytes::Bytes;

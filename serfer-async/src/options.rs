@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serfer_proto::{AfterLeave, Replay};
 
-use crate::join::JoinPolicy;
+use crate::discovery::join::JoinPolicy;
 
 /// The plain settings of a [`Builder`](crate::Builder), whose functions of the same names set one
 /// each.

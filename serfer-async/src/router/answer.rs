@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 
-use crate::tasks::BoxFuture;
+use crate::node::tasks::BoxFuture;
 
 /// The answer of a query handler: `None` is none.
 pub type MaybeAnswer = Option<Bytes>;

@@ -11,8 +11,8 @@ use futures_lite::{FutureExt, future};
 
 use super::answer::{Reaction, Todo, Work};
 use super::route::{CONCURRENCY, Route, WAITING};
-use crate::shared::Shared;
-use crate::tasks::Tasks;
+use crate::node::shared::Shared;
+use crate::node::tasks::Tasks;
 
 /// A handler that has no timeout and takes longer than this may have got stuck.
 const LONG: Duration = Duration::from_secs(30);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serfer_proto::Query;
 
 use crate::error::Error;
-use crate::shared::Shared;
+use crate::node::shared::Shared;
 
 /// A query for a handler: the query itself, and a way to answer it before the handler returns, or
 /// long after. Cheap to clone; keep a clone, return `()`, and answer when you can.

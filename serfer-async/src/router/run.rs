@@ -13,8 +13,8 @@ use serfer_proto::{Event, Query};
 use super::handler::{Call, Handler};
 use super::route::{Entry, Table};
 use super::{Request, Router};
-use crate::events::{Events, Subscribers};
-use crate::shared::Shared;
+use crate::handle::events::{Events, Subscribers};
+use crate::node::shared::Shared;
 
 impl Router {
     /// Handles events until the node is shut down; `buffer` of them may wait for those before.

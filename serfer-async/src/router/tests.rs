@@ -7,7 +7,7 @@ use futures_lite::future::{block_on, poll_once};
 
 use super::run::name_of;
 use super::*;
-use crate::testing::{Alone, Door, Notes, traced};
+use crate::node::testing::{Alone, Door, Notes, traced};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -420,7 +420,7 @@ fn handlers_that_do_not_keep_up_lose_the_oldest_events() {
 fn held(
     notes: &Notes,
     door: &Door,
-) -> impl Fn(UserEvent) -> crate::tasks::BoxFuture<()> + Send + Sync + 'static {
+) -> impl Fn(UserEvent) -> crate::node::tasks::BoxFuture<()> + Send + Sync + 'static {
     struct Dropped(Notes);
     impl Drop for Dropped {
         fn drop(&mut self) {

@@ -6,8 +6,8 @@ use serfer_proto::{QueryParams, Status};
 
 use super::{EventUri, UriError, UriKind, UriProblem};
 use crate::error::Error;
-use crate::query::Replies;
-use crate::serfer::Serfer;
+use crate::handle::query::Replies;
+use crate::handle::serfer::Serfer;
 
 /// What became of an event URI.
 #[derive(Debug)]

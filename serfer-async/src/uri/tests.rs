@@ -4,8 +4,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::*;
+use crate::node::testing::{Alone, Notes};
 use crate::router::Router;
-use crate::testing::{Alone, Notes};
 
 fn uri(text: &str) -> EventUri {
     text.parse().unwrap_or_else(|error| panic!("{error}"))

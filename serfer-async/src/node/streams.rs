@@ -8,8 +8,8 @@ use async_channel::{Receiver, Sender};
 use futures_lite::future;
 use serfer_proto::{StreamEnd, StreamId};
 
+use crate::node::shared::Shared;
 use crate::runtime::Runtime;
-use crate::shared::Shared;
 
 /// What the endpoint wants of a stream.
 #[derive(Debug)]

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use futures_lite::future;
 
-use crate::address;
+use crate::discovery::address;
+use crate::node::shared::{Shared, Todo};
+use crate::node::streams;
+use crate::node::tasks::BoxFuture;
 use crate::runtime::Runtime;
-use crate::shared::{Shared, Todo};
-use crate::stream;
-use crate::tasks::BoxFuture;
 
 /// How many datagrams are taken in before what follows from them is sent, and how much may be done before
 /// other tasks of the node have their turn.
@@ -50,7 +50,7 @@ impl<R: Runtime> Driver<R> {
             outgoing.clear();
             match self.shared.with(|state| state.poll(&mut outgoing)) {
                 Ok(Todo::Datagram(to)) => self.send(&outgoing, to).await,
-                Ok(Todo::Connect(id, to)) => stream::dial(&self.runtime, &self.shared, id, to),
+                Ok(Todo::Connect(id, to)) => streams::dial(&self.runtime, &self.shared, id, to),
                 Ok(Todo::TellOfOverflow(file, overflow)) => {
                     let reason = overflow.to_string();
                     self.shared.drive(|node, now| node.handle_store_failed(now, file, &reason));
@@ -142,7 +142,7 @@ pub(crate) async fn accept<R: Runtime>(runtime: R, listener: R::Listener, shared
         match runtime.accept(&listener).await {
             Ok((stream, from)) => {
                 pause = PAUSE;
-                stream::serve(&runtime, &shared, stream, address::unmapped(from));
+                streams::serve(&runtime, &shared, stream, address::unmapped(from));
                 // A flood might let us go on for ever.
                 future::yield_now().await;
             }
@@ -190,8 +190,8 @@ impl<R: Runtime> Alarm<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::testing::Alone;
     use crate::router::Router;
-    use crate::testing::Alone;
 
     /// How long, in milliseconds, the listener is left alone after each stream that it cannot accept.
     fn pauses(accepts: impl IntoIterator<Item = bool>) -> Vec<u128> {
@@ -242,7 +242,7 @@ mod tests {
         let node = Alone::with(Router::new());
         node.settle();
         node.runtime.incoming().reads = 10;
-        stream::serve(&node.runtime, &node.shared, (), node.serf.local_addr());
+        streams::serve(&node.runtime, &node.shared, (), node.serf.local_addr());
         node.runtime.step();
         assert_eq!(node.runtime.incoming().reads, 9);
     }

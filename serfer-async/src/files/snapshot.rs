@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serfer_proto::{AfterLeave, Recovered, SnapshotError, StoredFile};
 
+use crate::files::writer;
 use crate::runtime::Runtime;
-use crate::store;
 
 /// Why a snapshot cannot be used. Nothing was changed in the file.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +81,7 @@ fn read(path: &Path) -> Result<Vec<u8>, SnapshotFileProblem> {
         }
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            store::create(path, StoredFile::Snapshot).map_err(SnapshotFileProblem::Unwritable)?;
+            writer::create(path, StoredFile::Snapshot).map_err(SnapshotFileProblem::Unwritable)?;
             return Ok(Vec::new());
         }
         Err(error) => return Err(SnapshotFileProblem::Unreadable(error)),

@@ -10,15 +10,15 @@ use serfer_proto::{
     Replay, Stats, Tags,
 };
 
+use crate::discovery::join::{self, Joined};
+use crate::discovery::seeds::Finder;
 use crate::error::{Closed, Error};
-use crate::events::{Events, Subscribers};
-use crate::join::{self, Joined};
-use crate::member_filter::MemberFilter;
-use crate::membership::Membership;
-use crate::query::Replies;
-use crate::seeds::Finder;
-use crate::shared::Shared;
-use crate::thread::Over;
+use crate::handle::events::{Events, Subscribers};
+use crate::handle::member_filter::MemberFilter;
+use crate::handle::membership::Membership;
+use crate::handle::query::Replies;
+use crate::node::shared::Shared;
+use crate::node::thread::Over;
 
 /// A running node. Cheap to clone; all clones are the same node.
 ///
@@ -109,10 +109,10 @@ impl Serfer {
         coalesce: Coalesce,
     ) -> Result<(), Error> {
         let payload = payload.as_ref();
-        let send = |state: &mut crate::shared::State, now| {
+        let send = |state: &mut crate::node::shared::State, now| {
             state.endpoint.user_event(now, name, payload, coalesce)?;
             #[cfg(feature = "metrics")]
-            state.names.count(crate::metrics::Way::EventSent, name);
+            state.names.count(crate::node::metrics::Way::EventSent, name);
             Ok::<_, Error>(())
         };
         self.inner.shared.input(send)?
@@ -144,7 +144,7 @@ impl Serfer {
             let (answers, replies) = async_channel::unbounded();
             state.queries.insert(query, answers);
             #[cfg(feature = "metrics")]
-            state.names.count(crate::metrics::Way::QuerySent, name);
+            state.names.count(crate::node::metrics::Way::QuerySent, name);
             Ok(Replies::new(query, replies))
         })?
     }
@@ -179,7 +179,7 @@ impl Serfer {
     /// All members of any status, ourselves included.
     pub fn members(&self) -> Vec<Member> {
         let members =
-            |state: &mut crate::shared::State| state.endpoint.members().cloned().collect();
+            |state: &mut crate::node::shared::State| state.endpoint.members().cloned().collect();
         self.inner.shared.with(members).unwrap_or_default()
     }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serfer_proto::Replay;
 
+use crate::discovery::seeds::Finder;
 use crate::error::{Closed, Error, SeedFailure, SeedFailures};
+use crate::node::shared::Shared;
 use crate::runtime::Runtime;
-use crate::seeds::Finder;
-use crate::shared::Shared;
 
 /// Who was reached by a join, and who was not.
 #[derive(Clone, Debug, PartialEq, Eq)]

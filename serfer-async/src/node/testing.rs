@@ -12,14 +12,14 @@ use futures_lite::future;
 use serfer_proto::{Config, Endpoint, ShutdownReason};
 use smol::Executor;
 
-use crate::events::Subscribers;
+use crate::discovery::seeds::Finder;
+use crate::handle::events::Subscribers;
+use crate::handle::serfer::Serfer;
+use crate::node::shared::{Shared, Todo, Vital};
+use crate::node::tasks::{self, Tasks};
+use crate::node::thread::Over;
 use crate::router::Router;
 use crate::runtime::Runtime;
-use crate::seeds::Finder;
-use crate::serfer::Serfer;
-use crate::shared::{Shared, Todo, Vital};
-use crate::tasks::{self, Tasks};
-use crate::thread::Over;
 
 pub(crate) const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7946);
 
@@ -251,7 +251,7 @@ impl Alone {
     }
 
     /// Asks, for ten seconds, and lets the question arrive. Whoever wants replies waits for them.
-    pub(crate) fn ask(&self, name: &str) -> crate::query::Replies {
+    pub(crate) fn ask(&self, name: &str) -> crate::handle::query::Replies {
         let params = serfer_proto::QueryParams::new().timeout(Duration::from_secs(10));
         let replies = self.serf.query_with(name, "", &params).unwrap();
         self.settle();
@@ -264,7 +264,7 @@ impl Alone {
     }
 
     /// The next reply that is there.
-    pub(crate) fn reply(&self, replies: &mut crate::query::Replies) -> Option<String> {
+    pub(crate) fn reply(&self, replies: &mut crate::handle::query::Replies) -> Option<String> {
         self.settle();
         let reply = future::block_on(future::poll_once(replies.next()))??;
         Some(String::from_utf8_lossy(&reply.payload).into_owned())

@@ -5,7 +5,7 @@ use serfer_proto::{
 };
 
 use crate::error::Error;
-use crate::serfer::Serfer;
+use crate::handle::serfer::Serfer;
 
 /// What becomes of a rotation.
 pub(crate) type Rotated = Result<RotationReport, RotationStopped>;

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use futures_lite::{Stream, StreamExt};
 use serfer_proto::{Endpoint, Member, MemberDelta};
 
-use crate::shared::Shared;
+use crate::node::shared::Shared;
 
 /// What a reader of the [`Membership`] has to know next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -426,7 +426,7 @@ mod tests {
 
     #[test]
     fn what_a_waker_of_before_drops_may_call_the_node() {
-        struct Calls(crate::serfer::Serfer);
+        struct Calls(crate::handle::serfer::Serfer);
         impl Wake for Calls {
             fn wake(self: Arc<Self>) {}
         }
@@ -435,7 +435,7 @@ mod tests {
                 assert_eq!(self.0.members().len(), 1);
             }
         }
-        let node = crate::testing::Alone::with(crate::router::Router::new());
+        let node = crate::node::testing::Alone::with(crate::router::Router::new());
         let mut membership = node.serf.subscribe();
         let mut poll = |waker: Waker| membership.poll_next(&mut Context::from_waker(&waker));
         assert!(poll(Waker::noop().clone()).is_ready());

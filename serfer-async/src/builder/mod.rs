@@ -13,22 +13,22 @@ use serfer_proto::{
 };
 use tracing::field;
 
-use crate::address::{Address, DEFAULT_PORT, Resolver, to_advertise};
-use crate::driver::{self, Driver};
+use crate::discovery::address::{Address, DEFAULT_PORT, Resolver, to_advertise};
+use crate::discovery::join::{JoinPolicy, Seeds};
+use crate::discovery::seeds::Finder;
 use crate::error::Error;
-use crate::events::Subscribers;
-use crate::join::{JoinPolicy, Seeds};
-use crate::keyring_file;
+use crate::files::keyring;
+use crate::files::snapshot;
+use crate::files::writer::{self, Files};
+use crate::handle::events::Subscribers;
+use crate::handle::serfer::Serfer;
+use crate::node::driver::{self, Driver};
+use crate::node::shared::{Shared, Vital};
+use crate::node::tasks::{self, Tasks};
+use crate::node::thread::{self, Over};
 use crate::options::Options;
 use crate::router::Router;
 use crate::runtime::Runtime;
-use crate::seeds::Finder;
-use crate::serfer::Serfer;
-use crate::shared::{Shared, Vital};
-use crate::snapshot;
-use crate::store::{self, Files};
-use crate::tasks::{self, Tasks};
-use crate::thread::{self, Over};
 
 /// How many events a reader may fall behind at most.
 const EVENT_BUFFER_MAX: usize = 65_536;
@@ -252,7 +252,7 @@ impl<R: Runtime> Builder<R> {
         tracing::info!(target: "serfer::runtime", %bound, %advertise, keys, seeds, "node starts");
         let endpoint = Endpoint::new(config, seed, self.runtime.now())?;
         if let Some((path, ring)) = to_create {
-            self.runtime.unblock(move || keyring_file::create(&path, &ring)).await?;
+            self.runtime.unblock(move || keyring::create(&path, &ring)).await?;
         }
 
         let mut subscribers = Subscribers::default();
@@ -264,9 +264,9 @@ impl<R: Runtime> Builder<R> {
         shared.tasks.spawn(Vital(shared.clone()).during(driver.run()));
         shared.tasks.spawn_outside(Vital(shared.clone()).during(future::pending()));
         let files = Files { snapshot: options.snapshot, keyring: options.keyring_file };
-        let writer = store::write(self.runtime.clone(), shared.clone(), files);
+        let writer = writer::write(self.runtime.clone(), shared.clone(), files);
         #[cfg(feature = "metrics")]
-        let writer = crate::metrics::export_besides(&shared, options.metric_names, writer);
+        let writer = crate::node::metrics::export_besides(&shared, options.metric_names, writer);
         shared.tasks.spawn_finishing(Vital(shared.clone()).during(writer));
         let accepting = driver::accept(self.runtime.clone(), listener, shared.clone());
         shared.tasks.spawn(Vital(shared.clone()).during(accepting));
@@ -350,7 +350,7 @@ impl<R: Runtime> Builder<R> {
         self.config = self.config.clone().store_keyring();
         let loading = {
             let (path, given) = (path.clone(), given.clone());
-            self.runtime.unblock(move || keyring_file::load(&path, given.as_ref()))
+            self.runtime.unblock(move || keyring::load(&path, given.as_ref()))
         };
         match loading.await? {
             Some(ring) => {
@@ -465,7 +465,7 @@ mod tests {
     use serfer_proto::Recovered;
 
     use super::*;
-    use crate::testing::ByHand;
+    use crate::node::testing::ByHand;
 
     #[test]
     fn no_key_is_shown_of_a_builder_nor_all_of_its_snapshot() {

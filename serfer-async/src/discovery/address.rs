@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::error::{AddressError, AddressProblem};
-use crate::tasks::BoxFuture;
+use crate::node::tasks::BoxFuture;
 
 /// The port of a node unless it says otherwise.
 pub const DEFAULT_PORT: u16 = 7946;

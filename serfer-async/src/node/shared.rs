@@ -24,13 +24,13 @@ use serfer_proto::{
 };
 
 use crate::error::Error;
-use crate::events::Subscribers;
-use crate::keys::Rotated;
-use crate::membership::{Wakers, Watchers};
-use crate::query::Answer;
-use crate::store::{Backlog, Overflow};
-use crate::stream::{Command, Commander, Orders};
-use crate::tasks::{Once, Tasks};
+use crate::files::writer::{Backlog, Overflow};
+use crate::handle::events::Subscribers;
+use crate::handle::keys::Rotated;
+use crate::handle::membership::{Wakers, Watchers};
+use crate::handle::query::Answer;
+use crate::node::streams::{Command, Commander, Orders};
+use crate::node::tasks::{Once, Tasks};
 
 /// The node is shut down, or broken by a bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +68,7 @@ pub(crate) struct State {
     pub(crate) watchers: Watchers,
     /// What came and went, by name.
     #[cfg(feature = "metrics")]
-    pub(crate) names: crate::metrics::Names,
+    pub(crate) names: crate::node::metrics::Names,
 }
 
 impl Shared {
@@ -95,7 +95,7 @@ impl Shared {
             backlog: Backlog::new(store),
             watchers: Watchers::default(),
             #[cfg(feature = "metrics")]
-            names: crate::metrics::Names::default(),
+            names: crate::node::metrics::Names::default(),
         };
         Self { state: Mutex::new(state), tasks, clock: Box::new(clock), wake, woken, stored }
     }
@@ -396,8 +396,8 @@ mod tests {
     use serfer_proto::Config;
 
     use super::*;
+    use crate::node::testing::{Alone, HERE};
     use crate::router::Router;
-    use crate::testing::{Alone, HERE};
 
     #[test]
     fn who_calls_a_node_in_the_moment_when_it_is_shut_down_is_told() {

@@ -14,12 +14,13 @@ use std::task::Poll;
 use async_lock::Semaphore;
 use futures_lite::future;
 
-use crate::address::{Address, DEFAULT_PORT, Resolver};
-use crate::dns::Target;
+use crate::discovery::address::{Address, DEFAULT_PORT, Resolver};
+use crate::discovery::dns;
+use crate::discovery::dns::Target;
+use crate::error;
 use crate::error::{AddressError, SeedFailure};
+use crate::node::tasks::BoxFuture;
 use crate::runtime::Runtime;
-use crate::tasks::BoxFuture;
-use crate::{dns, error};
 
 /// The most bytes that a file of seeds may have.
 const FILE_LEN_MAX: u64 = 1 << 20;

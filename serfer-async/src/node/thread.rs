@@ -11,9 +11,9 @@ use futures_lite::future;
 use tracing::{Instrument as _, Span};
 
 use crate::error::{Closed, Error};
+use crate::handle::serfer::Serfer;
+use crate::node::tasks::{Never, Tasks, closed};
 use crate::runtime::Runtime;
-use crate::serfer::Serfer;
-use crate::tasks::{Never, Tasks, closed};
 
 /// How a node ends: first what it does, and then, when its handlers have, too, its thread.
 #[derive(Clone)]
@@ -99,7 +99,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::ByHand;
+    use crate::node::testing::ByHand;
 
     /// What a start comes to that cannot succeed, on a thread that is over by then.
     fn failed(runtime: ByHand, why: impl FnOnce() -> Error + Send + 'static) -> String {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use serfer_proto::{Event, ReadingKind, Stats};
 
-use crate::shared::Shared;
+use crate::node::shared::Shared;
 
 /// How often the numbers are handed out.
 const INTERVAL: Duration = Duration::from_secs(5);

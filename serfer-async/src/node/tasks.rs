@@ -241,8 +241,8 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use crate::node::testing::{Alone, traced};
     use crate::router::{Router, blocking};
-    use crate::testing::{Alone, traced};
     use std::net::SocketAddr;
 
     #[test]

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use async_channel::Sender;
 use serfer_proto::{Durability, StoreWrite, StoredFile};
 
+use crate::node::shared::Shared;
+use crate::node::tasks::Once;
 use crate::runtime::Runtime;
-use crate::shared::Shared;
-use crate::tasks::Once;
 
 /// How many appended bytes may wait for a disk.
 const BACKLOG_MAX: usize = 1 << 20;

@@ -4,8 +4,8 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use serfer_proto::DropReason;
 
 use super::*;
+use crate::node::testing::Alone;
 use crate::router::Router;
-use crate::testing::Alone;
 
 /// What a recorder was told since the last time.
 struct Recorded(Vec<Metric>);
@@ -123,8 +123,11 @@ fn numbers_are_handed_out_regularly() {
 #[test]
 fn the_last_numbers_are_handed_out_when_all_is_stored_after_the_shutdown() {
     recorded(|node, from| {
-        let writer =
-            crate::store::write(node.runtime.clone(), node.shared.clone(), Default::default());
+        let writer = crate::files::writer::write(
+            node.runtime.clone(),
+            node.shared.clone(),
+            Default::default(),
+        );
         let writer = export_besides(&node.shared, vec!["deploy".to_owned()], writer);
         node.shared.tasks.spawn_finishing(writer);
         let sent = || {
