@@ -28,16 +28,20 @@ mod uri;
 use discovery::join;
 
 pub use builder::Builder;
-pub use discovery::address::DEFAULT_PORT;
+pub use discovery::address::{AddressError, AddressProblem, DEFAULT_PORT};
+pub use discovery::failure::{SeedFailure, SeedFailures};
 pub use discovery::join::{JoinPolicy, Joined};
-pub use error::{AddressError, AddressProblem, Closed, Error, SeedFailure, SeedFailures};
+pub use error::Error;
 pub use files::keyring::{KeyringFileError, KeyringFileProblem};
 pub use files::snapshot::{SnapshotFileError, SnapshotFileProblem};
-pub use handle::events::{Events, Lagged};
+pub use handle::events::Events;
 pub use handle::member_filter::MemberFilter;
-pub use handle::membership::{Membership, MembershipUpdate};
+pub use handle::membership::Membership;
 pub use handle::query::{Answers, Replies};
 pub use handle::serfer::Serfer;
+pub use node::closed::Closed;
+pub use node::state::events::Lagged;
+pub use node::state::members::MembershipUpdate;
 pub use options::Options;
 pub use pattern::{Pattern, PatternError, PatternProblem};
 pub use router::{

@@ -1,40 +1,20 @@
-//! Starting a node.
+//! The builder of a node: what is set before it starts, and how it starts.
+//!
+//! Programs start here. Read in this order: this file (the settings), `start` (from the settings to a node at work),
+//! `addresses` (where it listens, and where others reach it).
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+mod addresses;
+mod start;
+
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::pin;
-use std::sync::Arc;
 
-use futures_lite::future;
-use serfer_proto::{
-    AfterLeave, Config, ConfigError, ConfigFault, Endpoint, Keyring, Replay, SecretKey,
-    SecretKeyError, TagsError,
-};
-use tracing::field;
+use serfer_proto::{AfterLeave, Config, Keyring, Replay, SecretKey, SecretKeyError, TagsError};
 
-use crate::discovery::address::{Address, DEFAULT_PORT, Resolver, to_advertise};
-use crate::discovery::join::{JoinPolicy, Seeds};
-use crate::discovery::seeds::Finder;
-use crate::error::Error;
-use crate::files::keyring;
-use crate::files::snapshot;
-use crate::files::writer::{self, Files};
-use crate::handle::events::Subscribers;
-use crate::handle::serfer::Serfer;
-use crate::node::driver::{self, Driver};
-use crate::node::shared::{Shared, Vital};
-use crate::node::tasks::{self, Tasks};
-use crate::node::thread::{self, Over};
+use crate::discovery::join::JoinPolicy;
 use crate::options::Options;
 use crate::router::Router;
 use crate::runtime::Runtime;
-
-/// How many events a reader may fall behind at most.
-const EVENT_BUFFER_MAX: usize = 65_536;
-
-/// How many ports are tried when the default one is taken.
-const PORTS_TRIED: u16 = 1000;
 
 /// A node that has not started yet. An adapter's `builder` function makes one.
 #[must_use = "a builder does nothing until it is started"]
@@ -67,16 +47,16 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Tells others to reach us at this address: `HOST` or `HOST:PORT`. By default it is the one of the
-    /// configuration, else the one that is bound; if that is all addresses, it is one of this machine's,
-    /// a private one if there is any.
+    /// Tells others to reach us at this address: `HOST` or `HOST:PORT`. By default it is the address of the
+    /// configuration or, without one, the address that is bound. If that means all addresses of this machine, it is one
+    /// of them, a private one if there is any.
     pub fn advertise(mut self, addr: impl Into<String>) -> Self {
         self.options.advertise = Some(addr.into());
         self
     }
 
-    /// Names the node after this machine, whatever name the configuration has: `host`, or `host-7947` if its
-    /// port is not 7946.
+    /// Names the node after this machine: `host`, or `host-7947` if its port is not 7946. The name of the configuration
+    /// is ignored.
     pub fn named_after_host(mut self) -> Self {
         self.options.named_after_host = true;
         self
@@ -87,13 +67,13 @@ impl<R: Runtime> Builder<R> {
         &self.config
     }
 
-    /// Changes the settings of the core, where you are given a builder that somebody else made.
+    /// Changes the settings of the core, for example of a builder that other code made.
     pub fn configure(mut self, change: impl FnOnce(Config) -> Config) -> Self {
         self.config = change(self.config);
         self
     }
 
-    /// Adds a tag to the configuration's, or replaces it.
+    /// Adds a tag to those of the configuration, or replaces it.
     ///
     /// # Errors
     /// If the tags would take up more than 512 encoded bytes.
@@ -106,8 +86,8 @@ impl<R: Runtime> Builder<R> {
         Ok(self)
     }
 
-    /// Adds a key, in base64, to the configuration's. The first is the primary, which seals all that
-    /// we send; it must be among the keys of every other member.
+    /// Adds a key, in base64, to those of the configuration. The first is the primary key, which seals everything that
+    /// we send. It must be among the keys of every other member.
     ///
     /// # Errors
     /// If it is not base64 of 16, 24 or 32 bytes.
@@ -127,7 +107,7 @@ impl<R: Runtime> Builder<R> {
     /// fails, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) says so, and the node goes on with the
     /// keys it has.
     ///
-    /// As with the agent, the node does not start if other keys are given beside an existing file, which may
+    /// As with the agent, the node does not start if there is a file and other keys than its own are given: the file may
     /// have newer ones. So give a first key only as long as there is no file.
     pub fn keyring_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.options.keyring_file = Some(path.into());
@@ -209,219 +189,6 @@ impl<R: Runtime> Builder<R> {
         self.options.metric_names.extend(names.into_iter().map(S::into));
         self
     }
-
-    /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before
-    /// it is done, so is the node.
-    ///
-    /// # Errors
-    /// If a setting or a file is wrong, an address cannot be bound, or the seeds cannot be joined as the
-    /// [policy](Self::join_policy) demands. Nothing is left running then.
-    pub async fn start(self) -> Result<Serfer, Error> {
-        // What a node that is named after its machine is called depends on its port.
-        let name = (!self.options.named_after_host).then(|| self.config.name());
-        let span = tasks::span(name);
-        let application = self.runtime.clone();
-        thread::start(application, span, move |own, tasks, over| {
-            Self { runtime: own, ..self }.start_on(tasks, over)
-        })
-        .await
-    }
-
-    /// Starts the node on the thread that is its own, as the runtime is by now.
-    async fn start_on(mut self, tasks: Tasks, over: Over) -> Result<Serfer, Error> {
-        if let Some(router) = &self.router {
-            router.check()?;
-        }
-        check_event_buffer(self.options.event_buffer)?;
-        self.recover().await?;
-        let to_create = self.load_keyring().await?;
-        let resolver = resolver(self.runtime.clone());
-        let (udp, listener, bound) = self.bind_sockets(&resolver).await?;
-        let advertise = self.advertised(&resolver, bound).await?;
-        let mut config = self.config.advertise(advertise);
-        let options = self.options;
-        if options.named_after_host {
-            config = config.named(host_name(bound.port())?);
-            tasks.span.record("node", field::display(config.name()));
-        }
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed)
-            .map_err(|error| Error::System { what: "randomness", source: error.into() })?;
-        let keys = config.keys().map_or(0, |ring| ring.keys().count());
-        let seeds = options.join.len();
-        tracing::info!(target: "serfer::runtime", %bound, %advertise, keys, seeds, "node starts");
-        let endpoint = Endpoint::new(config, seed, self.runtime.now())?;
-        if let Some((path, ring)) = to_create {
-            self.runtime.unblock(move || keyring::create(&path, &ring)).await?;
-        }
-
-        let mut subscribers = Subscribers::default();
-        let routed =
-            self.router.map(|router| (router, subscribers.subscribe(options.event_buffer)));
-        let clock = self.runtime.clone();
-        let shared = Arc::new(Shared::new(endpoint, subscribers, tasks, move || clock.now()));
-        let driver = Driver { runtime: self.runtime.clone(), udp, bound, shared: shared.clone() };
-        shared.tasks.spawn(Vital(shared.clone()).during(driver.run()));
-        shared.tasks.spawn_outside(Vital(shared.clone()).during(future::pending()));
-        let files = Files { snapshot: options.snapshot, keyring: options.keyring_file };
-        let writer = writer::write(self.runtime.clone(), shared.clone(), files);
-        #[cfg(feature = "metrics")]
-        let writer = crate::node::metrics::export_besides(&shared, options.metric_names, writer);
-        shared.tasks.spawn_finishing(Vital(shared.clone()).during(writer));
-        let accepting = driver::accept(self.runtime.clone(), listener, shared.clone());
-        shared.tasks.spawn(Vital(shared.clone()).during(accepting));
-        if let Some((router, events)) = routed {
-            router.start(events, options.event_buffer, &shared);
-        }
-        let finder = Arc::new(Finder::new(self.runtime.clone(), resolver, options.dns_servers));
-        let serfer = Serfer::new(shared.clone(), finder.clone(), over, bound, options.event_buffer);
-        if !options.join.is_empty() {
-            let (runtime, seeds, replay) = (self.runtime, options.join, options.replay);
-            let seeds = Seeds { runtime, shared: shared.clone(), finder, seeds, replay };
-            if let Err(error) = seeds.join_first(options.join_policy).await {
-                shared.close("it could not join");
-                return Err(error);
-            }
-            shared.tasks.spawn(seeds.watch());
-        }
-        // Unless the runtime of handlers has gone.
-        shared.input(|_, _| ())?;
-        Ok(serfer)
-    }
-
-    /// Starts the node and waits until all of it has ended. As nobody has a handle, that is only when it loses
-    /// its name to another node, or with the runtime of its handlers. To leave in good order when the program
-    /// ends, use [`run_until`](Self::run_until).
-    ///
-    /// # Errors
-    /// As [`start`](Self::start), and [`Error::ShutDown`] with the reason.
-    pub async fn run(self) -> Result<(), Error> {
-        self.run_until(future::pending::<()>()).await
-    }
-
-    /// Starts the node, lets it run until `until` is done, whatever its output, and then leaves in good order
-    /// and shuts down. If `until` is done before the node has started, nothing is left running either.
-    ///
-    /// ```no_run
-    /// # mod tokio { pub mod signal { pub async fn ctrl_c() {} } }
-    /// # async fn example<R: serfer_async::Runtime>(
-    /// #     builder: serfer_async::Builder<R>,
-    /// # ) -> Result<(), serfer_async::Error> {
-    /// builder.join(["seed.example"]).run_until(tokio::signal::ctrl_c()).await
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`start`](Self::start), and [`Error::ShutDown`] if the node shuts itself down meanwhile.
-    pub async fn run_until(self, until: impl Future) -> Result<(), Error> {
-        let mut until = pin!(async { drop(until.await) });
-        let in_vain = async {
-            until.as_mut().await;
-            None
-        };
-        let starting = async { Some(self.start().await) };
-        let Some(started) = future::or(in_vain, starting).await else {
-            return Ok(());
-        };
-        let serfer = started?;
-        future::or(until, serfer.wait()).await;
-        // That it cannot leave means that it is shut down; why, is said in the end.
-        let _ = serfer.leave().await;
-        serfer.shutdown().await;
-        serfer.ending()
-    }
-
-    /// Takes what the snapshot has, if one is kept.
-    async fn recover(&mut self) -> Result<(), Error> {
-        if let Some(path) = &self.options.snapshot {
-            let recovered =
-                snapshot::recover(&self.runtime, path, self.options.after_leave).await?;
-            self.config = self.config.clone().recovered(recovered);
-        }
-        Ok(())
-    }
-
-    /// Takes the keys of the keyring file, or tells what to create it with.
-    async fn load_keyring(&mut self) -> Result<Option<(PathBuf, Keyring)>, Error> {
-        let Some(path) = self.options.keyring_file.clone() else {
-            return Ok(None);
-        };
-        let given = self.config.keys().cloned();
-        self.config = self.config.clone().store_keyring();
-        let loading = {
-            let (path, given) = (path.clone(), given.clone());
-            self.runtime.unblock(move || keyring::load(&path, given.as_ref()))
-        };
-        match loading.await? {
-            Some(ring) => {
-                self.config = self.config.clone().keyring(ring);
-                Ok(None)
-            }
-            None => Ok(given.map(|ring| (path, ring))),
-        }
-    }
-
-    /// Binds a listener and a datagram socket to one port.
-    async fn bind_sockets(
-        &self,
-        resolver: &Resolver,
-    ) -> Result<(R::Udp, R::Listener, SocketAddr), Error> {
-        let address = Address::parse(&self.options.bind)?;
-        let addrs = address.resolve(resolver, DEFAULT_PORT).await?;
-        let addr = addrs[0];
-        let tries = match address.port {
-            None => PORTS_TRIED,
-            // Any port that is free for one socket may be taken for the other.
-            Some(0) => 10,
-            Some(_) => 1,
-        };
-        let mut tried = addr;
-        let mut refusal = None;
-        for n in 0..tries {
-            if addr.port() != 0 {
-                tried.set_port(addr.port().saturating_add(n));
-            }
-            match self.try_bind(tried).await {
-                Ok(bound) => return Ok(bound),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    refusal.get_or_insert(error);
-                }
-                Err(source) => return Err(Error::Bind { addr: tried, source }),
-            }
-        }
-        let source = refusal.unwrap_or_else(|| io::ErrorKind::AddrInUse.into());
-        Err(Error::Bind { addr, source })
-    }
-
-    async fn try_bind(&self, addr: SocketAddr) -> io::Result<(R::Udp, R::Listener, SocketAddr)> {
-        let (listener, bound) = self.runtime.listen(addr).await?;
-        let udp = self.runtime.bind_udp(bound).await?;
-        Ok((udp, listener, bound))
-    }
-
-    /// Where others reach us.
-    async fn advertised(
-        &self,
-        resolver: &Resolver,
-        bound: SocketAddr,
-    ) -> Result<SocketAddr, Error> {
-        if let Some(advertise) = &self.options.advertise {
-            let addrs = Address::parse(advertise)?.resolve(resolver, bound.port()).await?;
-            return Ok(addrs[0]);
-        }
-        if let Some(advertise) = self.config.advertised() {
-            return Ok(advertise);
-        }
-        if !bound.ip().is_unspecified() {
-            return Ok(bound);
-        }
-        let interfaces = if_addrs::get_if_addrs()
-            .map_err(|source| Error::System { what: "interfaces", source })?;
-        let interfaces: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).collect();
-        let ip =
-            to_advertise(bound.ip(), &interfaces).ok_or(Error::NoAddressToAdvertise { bound })?;
-        Ok(SocketAddr::new(ip, bound.port()))
-    }
 }
 
 impl<R> std::fmt::Debug for Builder<R> {
@@ -433,39 +200,12 @@ impl<R> std::fmt::Debug for Builder<R> {
     }
 }
 
-/// Each reader gets room for so many at once.
-fn check_event_buffer(events: usize) -> Result<(), ConfigError> {
-    if (1..=EVENT_BUFFER_MAX).contains(&events) {
-        return Ok(());
-    }
-    let [value, max] = [events as u64, EVENT_BUFFER_MAX as u64];
-    let fault = ConfigFault::Range { setting: "event buffer", value, min: 1, max };
-    Err(ConfigError { faults: vec![fault] })
-}
-
-fn resolver<R: Runtime>(runtime: R) -> Resolver {
-    Box::new(move |host, port| {
-        let runtime = runtime.clone();
-        Box::pin(async move { runtime.resolve(&host, port).await })
-    })
-}
-
-/// The name of a node on this machine: the host's, and the port unless it is the default one.
-fn host_name(port: u16) -> Result<String, Error> {
-    let host = hostname::get().map_err(|source| Error::System { what: "host name", source })?;
-    let host = host.to_string_lossy();
-    Ok(match port {
-        DEFAULT_PORT => host.into_owned(),
-        port => format!("{host}-{port}"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use serfer_proto::Recovered;
 
     use super::*;
-    use crate::node::testing::ByHand;
+    use crate::node::testing::ManualRuntime;
 
     #[test]
     fn no_key_is_shown_of_a_builder_nor_all_of_its_snapshot() {
@@ -474,7 +214,7 @@ mod tests {
             (1..=1000).map(|n| format!("alive: member-{n} 10.0.0.1:{n}\n")).collect();
         let recovered = Recovered::replay(snapshot.as_bytes(), AfterLeave::StayAway);
         let config = Config::lan("web-1").recovered(recovered.expect("it is one"));
-        let builder = Builder::new(ByHand::new(), config).key(KEY).expect("a base64 key");
+        let builder = Builder::new(ManualRuntime::new(), config).key(KEY).expect("a base64 key");
         let shown = format!("{builder:?} {builder:#?}");
         for secret in [KEY, "SuperSecureToken", "[83, 117, 112", "member-1"] {
             assert!(!shown.contains(secret), "{secret}: {shown}");

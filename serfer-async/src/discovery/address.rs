@@ -1,17 +1,47 @@
 //! Addresses as people write them, and the address to advertise.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
-use crate::error::{AddressError, AddressProblem};
 use crate::node::tasks::BoxFuture;
 
 /// The port of a node unless it says otherwise.
 pub const DEFAULT_PORT: u16 = 7946;
 
-/// Looks up a host name; the port goes with each address.
-pub(crate) type Resolver =
+/// Looks up a host name. The port becomes that of each address.
+pub(crate) type HostResolver =
     Box<dyn Fn(String, u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> + Send + Sync>;
+
+/// An address that does not parse or resolve.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("address {address:?} {problem}")]
+pub struct AddressError {
+    /// The address as it was given.
+    pub address: String,
+    /// What is wrong with it.
+    pub problem: AddressProblem,
+}
+
+/// What is wrong with an address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressProblem {
+    /// There is no host before the port.
+    #[error("has no host")]
+    NoHost,
+    /// What stands before a slash is a node name, which must not be empty.
+    #[error("has an empty node name before the slash")]
+    NoName,
+    /// A port is a number up to 65535.
+    #[error("has port {0:?}, which is not a number from 0 to 65535")]
+    Port(String),
+    /// The brackets of an IPv6 address are not closed.
+    #[error("has an unclosed bracket")]
+    Bracket,
+    /// The host cannot be looked up.
+    #[error("does not resolve: {0}")]
+    Unresolved(String),
+}
 
 /// `HOST`, `HOST:PORT`, `[V6]:PORT` or a bare IPv6 address, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +53,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Takes an address apart. A node name before a slash, which Go's serf puts there, is skipped.
+    /// Takes an address apart. A node name before a slash is skipped, because Go's serf allows one there.
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
         let fail = |problem| Err(AddressError { address: text.to_owned(), problem });
         let rest = match text.split_once('/') {
@@ -54,10 +84,10 @@ impl Address {
         Ok(Self { text: text.to_owned(), host: host.to_owned(), port })
     }
 
-    /// All addresses it has; `default_port` is for when it names none.
+    /// Looks up all its IP addresses. `default_port` is used if it has no port.
     pub(crate) async fn resolve(
         &self,
-        resolver: &Resolver,
+        resolver: &HostResolver,
         default_port: u16,
     ) -> Result<Vec<SocketAddr>, AddressError> {
         let port = self.port.unwrap_or(default_port);
@@ -73,10 +103,10 @@ impl Address {
     }
 }
 
-/// The address others reach us at, when we listen on all there are.
+/// The address at which others reach us, when we listen on all addresses of this machine.
 ///
-/// Private IPv4 before any other IPv4 before local IPv6 before any other IPv6; nothing that is only
-/// valid on this machine or this link, and no IPv6 where we listen on IPv4.
+/// Private IPv4 is best, then any other IPv4, then local IPv6, then any other IPv6. An address that is only valid on
+/// this machine or this link is never chosen, and no IPv6 address is if we listen on IPv4.
 pub(crate) fn to_advertise(bound: IpAddr, interfaces: &[IpAddr]) -> Option<IpAddr> {
     let rank = |ip: &IpAddr| match ip {
         IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() => None,
@@ -84,7 +114,7 @@ pub(crate) fn to_advertise(bound: IpAddr, interfaces: &[IpAddr]) -> Option<IpAdd
         IpAddr::V4(_) => Some(1),
         IpAddr::V6(_) if bound.is_ipv4() => None,
         IpAddr::V6(v6) if v6.is_loopback() || v6.is_unspecified() => None,
-        IpAddr::V6(v6) if is_link_local(*v6) => None,
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => None,
         IpAddr::V6(v6) if v6.is_unique_local() => Some(2),
         IpAddr::V6(_) => Some(3),
     };
@@ -92,32 +122,10 @@ pub(crate) fn to_advertise(bound: IpAddr, interfaces: &[IpAddr]) -> Option<IpAdd
     ranked.min_by_key(|(rank, _)| *rank).map(|(_, ip)| ip)
 }
 
-/// How a socket that is bound to IPv6 names an address: it can reach those of IPv4 as well.
-/// Linux takes them as they are, other systems only so.
-pub(crate) fn reachable(to: SocketAddr, bound: SocketAddr) -> SocketAddr {
-    match to {
-        SocketAddr::V4(v4) if bound.is_ipv6() => {
-            SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
-        }
-        to => to,
-    }
-}
-
-/// The address that such a socket means.
-pub(crate) fn unmapped(from: SocketAddr) -> SocketAddr {
-    match from.ip().to_canonical() {
-        IpAddr::V4(ip) => SocketAddr::new(ip.into(), from.port()),
-        // With its scope.
-        IpAddr::V6(_) => from,
-    }
-}
-
-fn is_link_local(ip: Ipv6Addr) -> bool {
-    ip.is_unicast_link_local()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use futures_lite::future;
 
     use super::*;
@@ -125,16 +133,6 @@ mod tests {
     fn parsed(text: &str) -> Result<(String, Option<u16>), String> {
         let address = Address::parse(text).map_err(|error| error.to_string())?;
         Ok((address.host, address.port))
-    }
-
-    #[test]
-    fn a_socket_of_ipv6_reaches_ipv4_and_both_ends_are_told_apart() {
-        let [v4, mapped, v6] = ["10.0.0.1:7946", "[::ffff:10.0.0.1]:7946", "[fe80::1%3]:7946"]
-            .map(|it| it.parse::<SocketAddr>().unwrap());
-        for (to, bound, through) in [(v4, v4, v4), (v4, v6, mapped), (v6, v6, v6)] {
-            assert_eq!(reachable(to, bound), through);
-            assert_eq!(unmapped(through), to);
-        }
     }
 
     #[test]
@@ -150,9 +148,9 @@ mod tests {
         assert_eq!(parsed("host:"), ok("host", None));
     }
 
-    /// The addresses of what is written, where only `localhost` has a name.
+    /// The IP addresses of an address, where `localhost` is the only name that resolves.
     fn resolved(text: &str) -> Result<String, String> {
-        let resolver: Resolver = Box::new(|host, port| {
+        let resolver: HostResolver = Box::new(|host, port| {
             Box::pin(async move {
                 let addrs = [([127, 0, 0, 1], port).into(), (Ipv6Addr::LOCALHOST, port).into()];
                 if host == "localhost" { Ok(addrs.to_vec()) } else { Ok(Vec::new()) }

@@ -1,8 +1,7 @@
 //! SRV records: at which hosts and ports a service is offered.
 //!
-//! The system's own resolver knows addresses only, so this asks the name servers of
-//! `/etc/resolv.conf` itself: a datagram, and a stream if the answer does not fit. The format of the
-//! messages is a library's.
+//! The system's own resolver only looks up addresses. So this asks the name servers of `/etc/resolv.conf` itself, by
+//! a datagram, and by a stream if the answer does not fit into one. A library encodes and decodes the messages.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,8 +13,8 @@ use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE
 
 use crate::runtime::Runtime;
 
-/// How long one server has for one answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long one server has to answer once.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often each server is asked.
 const TRIES: usize = 2;
@@ -24,7 +23,7 @@ const DNS_PORT: u16 = 53;
 
 /// Where a service is offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
+pub(crate) struct SrvTarget {
     pub(crate) host: String,
     pub(crate) port: u16,
 }
@@ -37,29 +36,29 @@ pub(crate) fn system_servers() -> io::Result<Vec<SocketAddr>> {
     Ok(servers.map(|server| SocketAddr::new(server.into(), DNS_PORT)).collect())
 }
 
-/// Looks up the targets of a service such as `_serf._tcp.example.com`: the best priority first, and
-/// among equals the greatest weight. In words, why there are none.
+/// Looks up the targets of a service such as `_serf._tcp.example.com`: the best priority first, and the greatest
+/// weight first among equals. The error says in words why there are none.
 pub(crate) async fn lookup_srv<R: Runtime>(
     runtime: &R,
     servers: &[SocketAddr],
     service: &str,
-) -> Result<Vec<Target>, String> {
+) -> Result<Vec<SrvTarget>, String> {
     let name = Name::new(service).map_err(|error| error.to_string())?;
     let mut failure = "there is no name server to ask".to_owned();
     for server in (0..TRIES).flat_map(|_| servers) {
         let late = async {
-            runtime.sleep_until(runtime.now() + PATIENCE).await;
+            runtime.sleep_until(runtime.now() + ANSWER_TIMEOUT).await;
             Err(format!("{server} does not answer"))
         };
         match future::or(ask(runtime, *server, &name), late).await {
-            Ok(answer) => return read(&answer, &name),
+            Ok(answer) => return parse(&answer, &name),
             Err(reason) => failure = reason,
         }
     }
     Err(failure)
 }
 
-/// Asks one server, and again by stream if the answer is cut off.
+/// Asks one server. If the answer is cut off, asks again by a stream.
 async fn ask<R: Runtime>(
     runtime: &R,
     server: SocketAddr,
@@ -83,7 +82,7 @@ fn query(id: u16, name: &Name<'_>) -> simple_dns::Result<Vec<u8>> {
     query.build_bytes_vec()
 }
 
-/// Takes only what comes from the server and has the number of our question.
+/// Takes only an answer that comes from the server and has the id of our query.
 async fn by_datagram<R: Runtime>(
     runtime: &R,
     server: SocketAddr,
@@ -130,7 +129,7 @@ async fn by_stream<R: Runtime>(
     }
 }
 
-fn read(answer: &[u8], asked: &Name<'_>) -> Result<Vec<Target>, String> {
+fn parse(answer: &[u8], asked: &Name<'_>) -> Result<Vec<SrvTarget>, String> {
     let answer = Packet::parse(answer).map_err(|error| error.to_string())?;
     match answer.rcode() {
         RCODE::NoError => {}
@@ -143,11 +142,11 @@ fn read(answer: &[u8], asked: &Name<'_>) -> Result<Vec<Target>, String> {
     });
     let mut records: Vec<_> = records.collect();
     records.sort_by_key(|srv| (srv.priority, std::cmp::Reverse(srv.weight)));
-    // A target of `.` says that the service is not offered.
+    // A target of `.` means that the service is not offered.
     let targets = records.iter().map(|srv| (srv.target.to_string(), srv.port));
-    let targets: Vec<Target> = targets
+    let targets: Vec<SrvTarget> = targets
         .filter(|(host, _)| !host.is_empty())
-        .map(|(host, port)| Target { host, port })
+        .map(|(host, port)| SrvTarget { host, port })
         .collect();
     if targets.is_empty() { Err(format!("{asked} has no SRV record")) } else { Ok(targets) }
 }

@@ -1,17 +1,18 @@
-//! Joining through seeds: once, as often as it takes, or again when everybody is lost.
+//! Joining through seeds: once, until it succeeds, or again when the node is alone.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serfer_proto::Replay;
+use serfer_proto::{JoinError, Replay};
 
-use crate::discovery::seeds::Finder;
-use crate::error::{Closed, Error, SeedFailure, SeedFailures};
+use super::failure::{SeedFailure, SeedFailures, SeedJoinError};
+use super::seeds::SeedResolver;
+use crate::node::closed::Closed;
 use crate::node::shared::Shared;
 use crate::runtime::Runtime;
 
-/// Who was reached by a join, and who was not.
+/// Which members were reached by a join, and which seeds were not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Joined {
     /// The addresses at which a member was found and all state exchanged.
@@ -46,57 +47,58 @@ impl Default for JoinPolicy {
 }
 
 /// How long a node that is alone waits before it tries its seeds again, at first and at most.
-const ALONE: Backoff = Backoff { next: Duration::from_secs(5), longest: Duration::from_secs(60) };
+const ALONE: DoublingPause =
+    DoublingPause { next: Duration::from_secs(5), longest: Duration::from_secs(60) };
 
 /// Tries all seeds once, each at all addresses that it has now.
 pub(crate) async fn join(
     shared: &Shared,
-    finder: &Arc<Finder>,
+    resolver: &Arc<SeedResolver>,
     seeds: &[String],
     replay: Replay,
-) -> Result<Joined, Error> {
-    // In a task of the node's: whoever joins may be anywhere.
-    let find = finder.clone().find(seeds.to_vec());
-    let mut found = shared.tasks.run(find).await.ok_or(Closed)?;
-    if found.addrs.is_empty() && !found.failed.is_empty() {
-        return Err(Error::NobodyReached(SeedFailures(found.failed)));
+) -> Result<Joined, SeedJoinError> {
+    // This is a task of the node, because the caller may be on any runtime, or on none.
+    let resolving = resolver.clone().resolve(seeds.to_vec());
+    let mut resolved = shared.tasks.run(resolving).await.ok_or(Closed)?;
+    if resolved.addrs.is_empty() && !resolved.failed.is_empty() {
+        return Err(SeedJoinError::NobodyReached(SeedFailures(resolved.failed)));
     }
-    let addrs: Vec<SocketAddr> = found.addrs.iter().map(|(addr, _)| *addr).collect();
-    let joining = shared.ask(|state, now, waiting| {
+    let addrs: Vec<SocketAddr> = resolved.addrs.iter().map(|(addr, _)| *addr).collect();
+    let joining = shared.ask::<_, JoinError, SeedJoinError>(|state, now, sender| {
         let join = state.endpoint.join(now, &addrs, replay)?;
-        state.joins.insert(join, waiting);
+        state.calls.joins.insert(join, sender);
         Ok(())
     });
     let done = joining.await?;
     let seed_of = |addr: &SocketAddr| {
-        let seed = found.addrs.iter().find(|(found, _)| found == addr);
+        let seed = resolved.addrs.iter().find(|(resolved, _)| resolved == addr);
         seed.map(|(_, seed)| seed.clone()).unwrap_or_default()
     };
-    found.failed.extend(done.failed.iter().map(|(addr, failure)| SeedFailure::Join {
+    resolved.failed.extend(done.failed.iter().map(|(addr, failure)| SeedFailure::Join {
         seed: seed_of(addr),
         addr: *addr,
         failure: failure.clone(),
     }));
     if done.reached.is_empty() {
-        return Err(Error::NobodyReached(SeedFailures(found.failed)));
+        return Err(SeedJoinError::NobodyReached(SeedFailures(resolved.failed)));
     }
-    Ok(Joined { reached: done.reached.to_vec(), failed: found.failed })
+    Ok(Joined { reached: done.reached.to_vec(), failed: resolved.failed })
 }
 
 /// The seeds that a node was started with.
-pub(crate) struct Seeds<R> {
+pub(crate) struct StartupSeeds<R> {
     pub(crate) runtime: R,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) finder: Arc<Finder>,
+    pub(crate) resolver: Arc<SeedResolver>,
     pub(crate) seeds: Vec<String>,
     pub(crate) replay: Replay,
 }
 
-impl<R: Runtime> Seeds<R> {
-    /// Joins as the policy says. A seed may also be reached that is ourselves: that is how the first node of
-    /// many that have the same seeds starts.
-    pub(crate) async fn join_first(&self, policy: JoinPolicy) -> Result<(), Error> {
-        self.join_as(policy).await?;
+impl<R: Runtime> StartupSeeds<R> {
+    /// Joins as the policy says. A seed that is this node itself counts as reached. So the first of many nodes that
+    /// have the same seeds can start.
+    pub(crate) async fn join_at_start(&self, policy: JoinPolicy) -> Result<(), SeedJoinError> {
+        self.join_by(policy).await?;
         if self.is_alone()? {
             tracing::info!(target: "serfer::join", seeds = ?self.seeds, "nobody else is there yet; the seeds are tried again");
         }
@@ -107,10 +109,10 @@ impl<R: Runtime> Seeds<R> {
         self.shared.with(|state| state.endpoint.stats().members_alive <= 1)
     }
 
-    async fn join_as(&self, policy: JoinPolicy) -> Result<(), Error> {
+    async fn join_by(&self, policy: JoinPolicy) -> Result<(), SeedJoinError> {
         match policy {
             JoinPolicy::BestEffort => match self.join().await {
-                Err(Error::NobodyReached(failures)) => {
+                Err(SeedJoinError::NobodyReached(failures)) => {
                     tracing::warn!(target: "serfer::join", %failures, "no seed can be joined yet");
                     Ok(())
                 }
@@ -121,17 +123,17 @@ impl<R: Runtime> Seeds<R> {
                 let reached = joined.reached.len();
                 if reached < required {
                     let failures = SeedFailures(joined.failed);
-                    return Err(Error::TooFewReached { reached, required, failures });
+                    return Err(SeedJoinError::TooFewReached { reached, required, failures });
                 }
                 Ok(())
             }
             JoinPolicy::Retry { first, longest } => {
-                let mut backoff = Backoff { next: first, longest };
+                let mut pauses = DoublingPause { next: first, longest };
                 while let Err(error) = self.join().await {
-                    let Error::NobodyReached(failures) = error else {
+                    let SeedJoinError::NobodyReached(failures) = error else {
                         return Err(error);
                     };
-                    let pause = backoff.pause();
+                    let pause = pauses.next_pause();
                     tracing::warn!(target: "serfer::join", %failures, ?pause, "no seed can be joined yet");
                     self.runtime.sleep_until(self.runtime.now() + pause).await;
                 }
@@ -140,21 +142,21 @@ impl<R: Runtime> Seeds<R> {
         }
     }
 
-    /// Looks for others whenever there are none, for as long as the node runs.
-    pub(crate) async fn watch(self) {
-        let mut backoff = ALONE;
+    /// Tries the seeds again whenever the node is alone, for as long as it runs.
+    pub(crate) async fn rejoin_when_alone(self) {
+        let mut pauses = ALONE;
         loop {
-            self.runtime.sleep_until(self.runtime.now() + backoff.pause()).await;
+            self.runtime.sleep_until(self.runtime.now() + pauses.next_pause()).await;
             match self.is_alone() {
                 Ok(true) => {}
                 Ok(false) => {
-                    backoff = ALONE;
+                    pauses = ALONE;
                     continue;
                 }
                 Err(_broken) => return,
             }
             match self.join().await {
-                Err(Error::NobodyReached(failures)) => {
+                Err(SeedJoinError::NobodyReached(failures)) => {
                     tracing::debug!(target: "serfer::join", %failures, "still alone");
                 }
                 // We left, or are shut down.
@@ -164,25 +166,25 @@ impl<R: Runtime> Seeds<R> {
         }
     }
 
-    async fn join(&self) -> Result<Joined, Error> {
-        join(&self.shared, &self.finder, &self.seeds, self.replay).await
+    async fn join(&self) -> Result<Joined, SeedJoinError> {
+        join(&self.shared, &self.resolver, &self.seeds, self.replay).await
     }
 }
 
-/// Longer than anybody wants to wait, and short enough to be reckoned with.
+/// Longer than anybody wants to wait, and short enough to calculate with.
 const PAUSE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A pause that doubles.
 #[derive(Clone, Copy, Debug)]
-struct Backoff {
+struct DoublingPause {
     next: Duration,
     longest: Duration,
 }
 
-impl Backoff {
-    /// How long to wait now: somewhere in the upper half of what it may be, so that nodes that were
-    /// started together do not try together.
-    fn pause(&mut self) -> Duration {
+impl DoublingPause {
+    /// How long to wait now. It is random, from half of the pause up to all of it, so that nodes that were started
+    /// together do not try together.
+    fn next_pause(&mut self) -> Duration {
         let pause = self.next.min(self.longest).min(PAUSE_MAX);
         self.next = pause.saturating_mul(2);
         let mut byte = [0];

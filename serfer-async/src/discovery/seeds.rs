@@ -1,35 +1,32 @@
-//! Seeds as people write them, and where they lead.
+//! Seeds as people write them, and the addresses that they lead to.
 //!
-//! A seed is looked up each time it is used, never once for all: what a name stands for changes, and
-//! files do. Names are looked up side by side, so that one whose server does not answer holds up no other; what
-//! they come to is in the order of the seeds all the same.
+//! A seed is looked up each time it is used, because names and files change. Names are looked up side by side, so
+//! that a server that does not answer holds up no other name. The addresses are in the order of the seeds all the
+//! same.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::task::Poll;
 
 use async_lock::Semaphore;
-use futures_lite::future;
 
-use crate::discovery::address::{Address, DEFAULT_PORT, Resolver};
-use crate::discovery::dns;
-use crate::discovery::dns::Target;
-use crate::error;
-use crate::error::{AddressError, SeedFailure};
+use super::address::{Address, AddressError, AddressProblem, DEFAULT_PORT, HostResolver};
+use super::dns::{self, SrvTarget};
+use super::failure::SeedFailure;
+use super::side_by_side::side_by_side;
 use crate::node::tasks::BoxFuture;
 use crate::runtime::Runtime;
 
 /// The most bytes that a file of seeds may have.
 const FILE_LEN_MAX: u64 = 1 << 20;
 
-/// The most addresses that seeds are looked up to; the rest is left out.
+/// The most addresses that are taken from all seeds; the rest is left out.
 const ADDRS_MAX: usize = 1024;
 
 /// How many names are looked up at a time.
-const LOOKUPS: usize = 16;
+const LOOKUPS_MAX: usize = 16;
 
 /// One place to look for members.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,28 +45,25 @@ impl Seed {
             return Ok(Self::File(path.into()));
         }
         if let Some(service) = text.strip_prefix("srv+") {
-            let is_empty = service.is_empty();
-            let problem = error::AddressProblem::NoHost;
-            let address = text.to_owned();
-            return if is_empty {
-                Err(AddressError { address, problem })
-            } else {
-                Ok(Self::Service(service.to_owned()))
-            };
+            if service.is_empty() {
+                let (address, problem) = (text.to_owned(), AddressProblem::NoHost);
+                return Err(AddressError { address, problem });
+            }
+            return Ok(Self::Service(service.to_owned()));
         }
         Ok(Self::Address(Address::parse(text)?))
     }
 }
 
-/// What seeds came to.
+/// The addresses of seeds.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
-    /// Addresses to join, each with the seed that led there; none twice.
+pub(crate) struct ResolvedSeeds {
+    /// Addresses to join, each once and with the seed that led there.
     pub(crate) addrs: Vec<(SocketAddr, String)>,
     pub(crate) failed: Vec<SeedFailure>,
 }
 
-impl Found {
+impl ResolvedSeeds {
     fn at(addrs: Vec<SocketAddr>, seed: &str) -> Self {
         let addrs = addrs.into_iter().map(|addr| (addr, seed.to_owned()));
         Self { addrs: addrs.collect(), failed: Vec::new() }
@@ -79,7 +73,7 @@ impl Found {
         Self { addrs: Vec::new(), failed: vec![failure.into()] }
     }
 
-    /// One after another.
+    /// Puts the results of several seeds together, in their order.
     fn all(parts: Vec<Self>) -> Self {
         let (mut all, mut known) = (Self::default(), BTreeSet::new());
         for part in parts {
@@ -96,20 +90,20 @@ impl Found {
 
 type Lookup<In, Out> = Box<dyn Fn(In) -> BoxFuture<Out> + Send + Sync>;
 
-/// Finds out where seeds lead.
-pub(crate) struct Finder {
-    resolver: Resolver,
-    services: Lookup<String, Result<Vec<Target>, String>>,
+/// Looks seeds up.
+pub(crate) struct SeedResolver {
+    resolver: HostResolver,
+    services: Lookup<String, Result<Vec<SrvTarget>, String>>,
     files: Lookup<PathBuf, io::Result<String>>,
-    /// For lookups of names.
+    /// Limits the lookups of names.
     turns: Semaphore,
 }
 
-impl Finder {
-    /// Asks these name servers for services; the system's, if there are none.
+impl SeedResolver {
+    /// Asks these name servers for services, or those of the system if there are none here.
     pub(crate) fn new<R: Runtime>(
         runtime: R,
-        resolver: Resolver,
+        resolver: HostResolver,
         servers: Vec<SocketAddr>,
     ) -> Self {
         let dns = runtime.clone();
@@ -133,45 +127,45 @@ impl Finder {
     }
 
     fn of(
-        resolver: Resolver,
-        services: Lookup<String, Result<Vec<Target>, String>>,
+        resolver: HostResolver,
+        services: Lookup<String, Result<Vec<SrvTarget>, String>>,
         files: Lookup<PathBuf, io::Result<String>>,
     ) -> Self {
-        Self { resolver, services, files, turns: Semaphore::new(LOOKUPS) }
+        Self { resolver, services, files, turns: Semaphore::new(LOOKUPS_MAX) }
     }
 
-    /// Looks all seeds up. What fails does not keep the others from being found.
-    pub(crate) async fn find(self: Arc<Self>, seeds: Vec<String>) -> Found {
-        let each = seeds.into_iter().map(move |seed| self.clone().find_seed(seed));
-        Found::all(side_by_side(each).await)
+    /// Looks all seeds up. If one fails, the others are looked up all the same.
+    pub(crate) async fn resolve(self: Arc<Self>, seeds: Vec<String>) -> ResolvedSeeds {
+        let each = seeds.into_iter().map(move |seed| self.clone().resolve_seed(seed));
+        ResolvedSeeds::all(side_by_side(LOOKUPS_MAX, each).await)
     }
 
-    async fn find_seed(self: Arc<Self>, seed: String) -> Found {
+    async fn resolve_seed(self: Arc<Self>, seed: String) -> ResolvedSeeds {
         match Seed::parse(&seed) {
-            Ok(Seed::File(path)) => self.find_in_file(seed, path).await,
-            Ok(parsed) => self.find_one(seed, parsed).await,
-            Err(error) => Found::failed(error),
+            Ok(Seed::File(path)) => self.resolve_file(seed, path).await,
+            Ok(parsed) => self.resolve_one(seed, parsed).await,
+            Err(error) => ResolvedSeeds::failed(error),
         }
     }
 
-    async fn find_one(self: Arc<Self>, text: String, seed: Seed) -> Found {
+    async fn resolve_one(self: Arc<Self>, text: String, seed: Seed) -> ResolvedSeeds {
         match seed {
             Seed::Address(address) => {
                 let _turn = self.turns.acquire().await;
                 match address.resolve(&self.resolver, DEFAULT_PORT).await {
-                    Ok(addrs) => Found::at(addrs, &text),
-                    Err(error) => Found::failed(error),
+                    Ok(addrs) => ResolvedSeeds::at(addrs, &text),
+                    Err(error) => ResolvedSeeds::failed(error),
                 }
             }
-            Seed::Service(service) => self.find_service(text, service).await,
+            Seed::Service(service) => self.resolve_service(text, service).await,
             Seed::File(path) => {
                 let reason = "a file of seeds cannot name another one";
-                Found::failed(file_failure(&path, None, reason))
+                ResolvedSeeds::failed(file_failure(&path, None, reason))
             }
         }
     }
 
-    async fn find_service(self: Arc<Self>, text: String, service: String) -> Found {
+    async fn resolve_service(self: Arc<Self>, text: String, service: String) -> ResolvedSeeds {
         let targets = {
             let _turn = self.turns.acquire().await;
             (self.services)(service).await
@@ -180,88 +174,61 @@ impl Finder {
             Ok(targets) => {
                 let hosts = targets
                     .into_iter()
-                    .map(move |target| self.clone().find_target(text.clone(), target));
-                Found::all(side_by_side(hosts).await)
+                    .map(move |target| self.clone().resolve_target(text.clone(), target));
+                ResolvedSeeds::all(side_by_side(LOOKUPS_MAX, hosts).await)
             }
-            Err(reason) => Found::failed(SeedFailure::Service { seed: text, reason }),
+            Err(reason) => ResolvedSeeds::failed(SeedFailure::Service { seed: text, reason }),
         }
     }
 
-    async fn find_target(self: Arc<Self>, text: String, Target { host, port }: Target) -> Found {
+    async fn resolve_target(
+        self: Arc<Self>,
+        text: String,
+        SrvTarget { host, port }: SrvTarget,
+    ) -> ResolvedSeeds {
         let _turn = self.turns.acquire().await;
         match (self.resolver)(host.clone(), port).await {
-            Ok(addrs) => Found::at(addrs, &text),
-            Err(error) => Found::failed(SeedFailure::Service {
+            Ok(addrs) => ResolvedSeeds::at(addrs, &text),
+            Err(error) => ResolvedSeeds::failed(SeedFailure::Service {
                 seed: text,
                 reason: format!("{host}: {error}"),
             }),
         }
     }
 
-    async fn find_in_file(self: Arc<Self>, text: String, path: PathBuf) -> Found {
+    async fn resolve_file(self: Arc<Self>, text: String, path: PathBuf) -> ResolvedSeeds {
         let content = match (self.files)(path.clone()).await {
             Ok(content) => content,
-            Err(error) => return Found::failed(file_failure(&path, None, &error.to_string())),
+            Err(error) => {
+                return ResolvedSeeds::failed(file_failure(&path, None, &error.to_string()));
+            }
         };
         let seeds = (1..).zip(content.lines()).filter_map(|(line, seed)| {
             let seed = seed.split('#').next().unwrap_or_default().trim();
             (!seed.is_empty()).then(|| (line, seed.to_owned()))
         });
         let lines = seeds.collect::<Vec<_>>().into_iter().map(move |(line, seed)| {
-            self.clone().find_line(text.clone(), path.clone(), line, seed)
+            self.clone().resolve_line(text.clone(), path.clone(), line, seed)
         });
-        Found::all(side_by_side(lines).await)
+        ResolvedSeeds::all(side_by_side(LOOKUPS_MAX, lines).await)
     }
 
-    async fn find_line(
+    async fn resolve_line(
         self: Arc<Self>,
         text: String,
         path: PathBuf,
         line: usize,
         seed: String,
-    ) -> Found {
+    ) -> ResolvedSeeds {
         let mut found = match Seed::parse(&seed) {
-            Ok(parsed) => self.find_one(text, parsed).await,
-            Err(error) => Found::failed(error),
+            Ok(parsed) => self.resolve_one(text, parsed).await,
+            Err(error) => ResolvedSeeds::failed(error),
         };
         for failure in &mut found.failed {
             *failure = file_failure(&path, Some(line), &failure.to_string());
         }
         found
     }
-}
-
-/// What futures come to, in their order. Not more of them run at a time than can have a turn.
-async fn side_by_side<T>(futures: impl Iterator<Item: Future<Output = T>>) -> Vec<T> {
-    let mut futures = futures.map(Box::pin).fuse();
-    let mut results = Vec::new();
-    let mut running = Vec::new();
-    future::poll_fn(|cx| {
-        while running.len() < LOOKUPS
-            && let Some(future) = futures.next()
-        {
-            running.push((results.len(), future));
-            results.push(None);
-        }
-        if running.is_empty() {
-            return Poll::Ready(());
-        }
-        let begun = running.len();
-        running.retain_mut(|(at, future)| match future.as_mut().poll(cx) {
-            Poll::Ready(result) => {
-                results[*at] = Some(result);
-                false
-            }
-            Poll::Pending => true,
-        });
-        if running.len() < begun {
-            // There is room for more, or an end; other tasks have their turn first.
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
-    })
-    .await;
-    results.into_iter().flatten().collect()
 }
 
 fn file_failure(path: &Path, line: Option<usize>, reason: &str) -> SeedFailure {
@@ -284,6 +251,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
+    use futures_lite::future;
+
     use super::*;
 
     /// Names that resolve, services and files, all by name.
@@ -295,9 +264,9 @@ mod tests {
     }
 
     impl World {
-        fn finder(self) -> Finder {
+        fn resolver(self) -> SeedResolver {
             let Self { hosts, services, files } = self;
-            let resolver: Resolver = Box::new(move |host, port| {
+            let resolver: HostResolver = Box::new(move |host, port| {
                 let ip = hosts.get(&*host).and_then(|ip| ip.parse().ok());
                 let addr = ip.map(|ip| SocketAddr::new(ip, port));
                 Box::pin(async move {
@@ -305,7 +274,7 @@ mod tests {
                 })
             });
             let services = Box::new(move |service: String| -> BoxFuture<_> {
-                let target = |&(host, port): &(&str, u16)| Target { host: host.into(), port };
+                let target = |&(host, port): &(&str, u16)| SrvTarget { host: host.into(), port };
                 let found = services.get(&*service).map(|found| found.iter().map(target).collect());
                 Box::pin(async move { found.ok_or_else(|| "there is no such name".to_owned()) })
             });
@@ -314,14 +283,14 @@ mod tests {
                 let missing = io::Error::from(io::ErrorKind::NotFound);
                 Box::pin(async move { content.map(str::to_owned).ok_or(missing) })
             });
-            Finder::of(resolver, services, files)
+            SeedResolver::of(resolver, services, files)
         }
     }
 
     /// The addresses and the failures, in words.
     fn found(world: World, seeds: &[&str]) -> (Vec<String>, Vec<String>) {
         let seeds: Vec<String> = seeds.iter().map(|&seed| seed.to_owned()).collect();
-        let found = future::block_on(Arc::new(world.finder()).find(seeds));
+        let found = future::block_on(Arc::new(world.resolver()).resolve(seeds));
         let addrs = found.addrs.iter().map(|(addr, seed)| format!("{addr} by {seed}"));
         (addrs.collect(), found.failed.iter().map(ToString::to_string).collect())
     }
@@ -367,7 +336,7 @@ mod tests {
         let running: Arc<Mutex<[usize; 2]>> = Arc::default();
         let counted = running.clone();
         // The later a name, the sooner it is found.
-        let resolver: Resolver = Box::new(move |host, port| {
+        let resolver: HostResolver = Box::new(move |host, port| {
             let running = counted.clone();
             Box::pin(async move {
                 let number: u8 = host.parse().expect("all names are numbers");
@@ -384,7 +353,7 @@ mod tests {
             })
         });
         let services = Box::new(|_| -> BoxFuture<_> {
-            let targets = (20..60).map(|host| Target { host: host.to_string(), port: 1 });
+            let targets = (20..60).map(|host| SrvTarget { host: host.to_string(), port: 1 });
             Box::pin(async move { Ok(targets.collect()) })
         });
         let lines = (60..100).map(|host| format!("{host}:1")).collect::<Vec<_>>().join("\n");
@@ -392,16 +361,16 @@ mod tests {
             let lines = lines.clone();
             Box::pin(async move { Ok(lines) })
         });
-        let finder = Arc::new(Finder::of(resolver, services, files));
+        let resolver = Arc::new(SeedResolver::of(resolver, services, files));
         let mut seeds: Vec<String> = (10..20).map(|host| format!("{host}:1")).collect();
         seeds.extend(["srv+x", "file:/x", "10.0.0.100:1"].map(str::to_owned));
-        let found = future::block_on(finder.find(seeds));
+        let found = future::block_on(resolver.resolve(seeds));
         let addrs = found.addrs.iter().map(|(addr, _)| addr.to_string());
         let expected = (10..=100).filter(|number| *number != 21);
         let expected = expected.map(|number| format!("10.0.0.{number}:1"));
         assert_eq!(addrs.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
         assert_eq!(found.failed.len(), 1);
-        assert_eq!(*running.lock().unwrap(), [0, LOOKUPS]);
+        assert_eq!(*running.lock().unwrap(), [0, LOOKUPS_MAX]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::error::Category;
 use serfer_proto::{Keyring, SecretKey, SecretKeyError, StoredFile};
 
-use crate::files::writer;
+use super::disk;
 
 /// A keyring file that a node cannot start with.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +88,7 @@ pub(crate) fn load(
         (Err(error), _) => Err(KeyringFileProblem::Unreadable(error)),
     };
     let writable = || {
-        let checked = writer::check_replaceable(path, StoredFile::Keyring);
+        let checked = disk::check_replaceable(path, StoredFile::Keyring);
         checked.map_err(KeyringFileProblem::Unwritable)
     };
     let checked = loaded.and_then(|loaded| writable().map(|()| loaded));
@@ -97,7 +97,7 @@ pub(crate) fn load(
 
 /// Creates the file. Blocks.
 pub(crate) fn create(path: &Path, ring: &Keyring) -> Result<(), KeyringFileError> {
-    let written = writer::replace(path, ring.to_json().as_bytes(), StoredFile::Keyring);
+    let written = disk::replace(path, ring.to_json().as_bytes(), StoredFile::Keyring);
     written.map_err(|error| KeyringFileError {
         path: path.to_owned(),
         problem: KeyringFileProblem::Unwritable(error),

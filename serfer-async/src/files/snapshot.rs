@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serfer_proto::{AfterLeave, Recovered, SnapshotError, StoredFile};
 
-use crate::files::writer;
+use super::disk;
 use crate::runtime::Runtime;
 
 /// Why a snapshot cannot be used. Nothing was changed in the file.
@@ -81,7 +81,7 @@ fn read(path: &Path) -> Result<Vec<u8>, SnapshotFileProblem> {
         }
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            writer::create(path, StoredFile::Snapshot).map_err(SnapshotFileProblem::Unwritable)?;
+            disk::create(path, StoredFile::Snapshot).map_err(SnapshotFileProblem::Unwritable)?;
             return Ok(Vec::new());
         }
         Err(error) => return Err(SnapshotFileProblem::Unreadable(error)),

@@ -1,18 +1,15 @@
 //! The keys of a cluster, from the handle of any of its members.
 
 use serfer_proto::{
-    KeyOp, KeyParams, KeyReport, RotationParams, RotationReport, RotationStopped, SecretKey,
+    KeyError, KeyOp, KeyParams, KeyReport, RotationParams, RotationReport, SecretKey,
 };
 
+use super::serfer::Serfer;
 use crate::error::Error;
-use crate::handle::serfer::Serfer;
 
-/// What becomes of a rotation.
-pub(crate) type Rotated = Result<RotationReport, RotationStopped>;
-
-/// Each of these asks all members, ourselves included, and waits until everybody who is alive has
-/// answered, or the time for that is up. Whoever could not do it is named in the report. Keys are
-/// changed by one call at a time.
+/// Each of these asks all members, ourselves included, and waits until all members that are alive have answered, or
+/// the time for that is up. The report names the members that could not do it. Only one call at a time can change
+/// keys.
 impl Serfer {
     /// Adds a key to those that all members try on what they receive.
     ///
@@ -23,8 +20,8 @@ impl Serfer {
         self.manage_key(KeyOp::Install(key), KeyParams::default()).await
     }
 
-    /// Has all members seal with a key, which they must have installed. To change keys while messages
-    /// are under way, [`rotate_key`](Self::rotate_key) is safer.
+    /// Makes a key the primary key of all members, which must have installed it. While messages are under way,
+    /// [`rotate_key`](Self::rotate_key) is safer.
     ///
     /// # Errors
     /// As [`install_key`](Self::install_key).
@@ -32,7 +29,7 @@ impl Serfer {
         self.manage_key(KeyOp::Use(key), KeyParams::default()).await
     }
 
-    /// Removes a key from all members, which must not be their primary.
+    /// Removes a key from all members. It must not be their primary key.
     ///
     /// # Errors
     /// As [`install_key`](Self::install_key).
@@ -53,29 +50,29 @@ impl Serfer {
     /// # Errors
     /// As [`install_key`](Self::install_key).
     pub async fn manage_key(&self, op: KeyOp, params: KeyParams) -> Result<KeyReport, Error> {
-        let asking = self.shared().ask(|state, now, waiting| {
+        let asking = self.shared().ask::<_, KeyError, _>(|state, now, sender| {
             let query = state.endpoint.manage_key(now, op, params)?;
-            state.key_reports.insert(query, waiting);
+            state.calls.key_reports.insert(query, sender);
             Ok(())
         });
         asking.await
     }
 
-    /// Makes a new key everybody's primary and removes the old one, so that no message is lost and
-    /// nobody is cut off on the way: it is installed everywhere, then used everywhere, and then the old
-    /// one is removed. No step begins before all live members have done the one before.
+    /// Makes a new key the primary key of all members, and removes the old one. No message is lost and no member is
+    /// cut off on the way: the key is installed everywhere, then used everywhere, and then the old one is removed. No
+    /// step begins before all live members have done the one before.
     ///
     /// If the future is dropped, the rotation goes on.
     ///
     /// # Errors
-    /// As [`install_key`](Self::install_key), and [`Error::Rotation`] if a member holds it up. The cluster
-    /// then works as before, with both keys in use; see to the members that the error names, and rotate to
-    /// the same key again.
+    /// As [`install_key`](Self::install_key), and [`Error::Rotation`] if a member holds it up. The cluster then works
+    /// as before, with both keys in use. Look after the members that the error names, and rotate to the same key
+    /// again.
     pub async fn rotate_key(&self, new: SecretKey) -> Result<RotationReport, Error> {
         self.rotate_key_with(new, RotationParams::default()).await
     }
 
-    /// As [`rotate_key`](Self::rotate_key), and says which keys are removed, and how patiently.
+    /// As [`rotate_key`](Self::rotate_key), and says which keys are removed, and how long to wait and retry.
     ///
     /// # Errors
     /// As [`rotate_key`](Self::rotate_key).
@@ -84,9 +81,9 @@ impl Serfer {
         new: SecretKey,
         params: RotationParams,
     ) -> Result<RotationReport, Error> {
-        let rotating = self.shared().ask(|state, now, waiting| {
+        let rotating = self.shared().ask::<_, KeyError, Error>(|state, now, sender| {
             state.endpoint.rotate_key(now, new, params)?;
-            state.rotation = Some(waiting);
+            state.calls.rotation = Some(sender);
             Ok(())
         });
         Ok(rotating.await??)

@@ -1,10 +1,10 @@
-//! Some of the members: by status, name and tags.
+//! A choice of members by status, name and tags.
 
 use serfer_proto::{Member, Status};
 
 use crate::pattern::{Pattern, PatternError};
 
-/// Which members are meant, by what this node knows of them. Without any condition, all are.
+/// Which members to choose, by what this node knows of them. Without any condition, all members match.
 ///
 /// ```
 /// # fn example(serf: &serfer_async::Serfer) -> Result<(), serfer_async::PatternError> {
@@ -18,9 +18,9 @@ use crate::pattern::{Pattern, PatternError};
 /// # }
 /// ```
 ///
-/// It fits what [`Serfer::subscribe`](crate::Serfer::subscribe) and events tell, too: see
-/// [`matches`](Self::matches). To ask some members only, give
-/// [`QueryParams`](crate::QueryParams) filters instead, which travel with the query.
+/// It can be applied to what [`Serfer::subscribe`](crate::Serfer::subscribe) and events say as well: see
+/// [`matches`](Self::matches). To query only some members, use the filters of
+/// [`QueryParams`](crate::QueryParams) instead, which travel with the query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberFilter {
     statuses: Vec<Status>,
@@ -34,28 +34,28 @@ impl MemberFilter {
         Self::default()
     }
 
-    /// Only members of this status, and of others that are named in the same way.
+    /// Only members of this status. May be called again, to allow another status as well.
     #[must_use]
     pub fn status(mut self, status: Status) -> Self {
         self.statuses.push(status);
         self
     }
 
-    /// Only members whose name matches this [`Pattern`], and those that match others named in the
-    /// same way.
+    /// Only members whose name matches this [`Pattern`]. May be called again, to allow names that match another
+    /// pattern as well.
     ///
     /// # Errors
-    /// If it is no pattern.
+    /// If the pattern is invalid.
     pub fn name(mut self, pattern: impl AsRef<str>) -> Result<Self, PatternError> {
         self.names.push(Pattern::new(pattern)?);
         Ok(self)
     }
 
-    /// Only members whose tag matches this [`Pattern`]; a tag that is not set has an empty value.
-    /// All tags that are named must match.
+    /// Only members whose tag matches this [`Pattern`]. A tag that is not set has an empty value. May be called again:
+    /// then all tags must match.
     ///
     /// # Errors
-    /// If it is no pattern.
+    /// If the pattern is invalid.
     pub fn tag(
         mut self,
         tag: impl Into<String>,
@@ -65,7 +65,7 @@ impl MemberFilter {
         Ok(self)
     }
 
-    /// Whether a member is meant.
+    /// Whether a member matches.
     pub fn matches(&self, member: &Member) -> bool {
         let any_of = |patterns: &[Pattern], name: &str| {
             patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name))
@@ -99,31 +99,31 @@ mod tests {
         Endpoint::new(config, [0; 32], Instant::now()).unwrap().local_member().clone()
     }
 
-    fn is_meant(
+    fn matches(
         change: impl FnOnce(MemberFilter) -> Result<MemberFilter, PatternError>,
     ) -> Result<bool, PatternError> {
         Ok(change(MemberFilter::new())?.matches(&member()))
     }
 
     #[test]
-    fn a_member_is_meant_that_every_kind_of_condition_fits() {
-        assert_eq!(is_meant(Ok), Ok(true), "no condition, no exception");
-        for (fits, change) in [
-            (true, is_meant(|it| Ok(it.status(Status::Alive)))),
-            (true, is_meant(|it| Ok(it.status(Status::Left).status(Status::Alive)))),
-            (false, is_meant(|it| Ok(it.status(Status::Left)))),
-            (true, is_meant(|it| it.name("web-*"))),
-            (true, is_meant(|it| it.name("db-*")?.name("web-1"))),
-            (false, is_meant(|it| it.name("web"))),
-            (true, is_meant(|it| it.tag("role", "front")?.tag("zone", "eu/?"))),
-            (false, is_meant(|it| it.tag("role", "front")?.tag("zone", "us/*"))),
-            (false, is_meant(|it| it.tag("rack", "?*"))),
-            (true, is_meant(|it| it.tag("rack", ""))),
-            (false, is_meant(|it| it.status(Status::Failed).name("web-*"))),
+    fn a_member_matches_if_it_meets_conditions_of_every_kind() {
+        assert_eq!(matches(Ok), Ok(true), "without a condition, every member matches");
+        for (expected, matched) in [
+            (true, matches(|it| Ok(it.status(Status::Alive)))),
+            (true, matches(|it| Ok(it.status(Status::Left).status(Status::Alive)))),
+            (false, matches(|it| Ok(it.status(Status::Left)))),
+            (true, matches(|it| it.name("web-*"))),
+            (true, matches(|it| it.name("db-*")?.name("web-1"))),
+            (false, matches(|it| it.name("web"))),
+            (true, matches(|it| it.tag("role", "front")?.tag("zone", "eu/?"))),
+            (false, matches(|it| it.tag("role", "front")?.tag("zone", "us/*"))),
+            (false, matches(|it| it.tag("rack", "?*"))),
+            (true, matches(|it| it.tag("rack", ""))),
+            (false, matches(|it| it.status(Status::Failed).name("web-*"))),
         ] {
-            assert_eq!(change, Ok(fits));
+            assert_eq!(matched, Ok(expected));
         }
-        assert!(is_meant(|it| it.name("web-[")).is_err());
-        assert!(is_meant(|it| it.tag("role", "{")).is_err());
+        assert!(matches(|it| it.name("web-[")).is_err());
+        assert!(matches(|it| it.tag("role", "{")).is_err());
     }
 }

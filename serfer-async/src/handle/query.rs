@@ -10,13 +10,7 @@ use bytes::Bytes;
 use futures_lite::{Stream, StreamExt};
 use serfer_proto::{QueryEnd, QueryId, Reply};
 
-/// What members say to a query.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Ack(Arc<str>),
-    Reply(Reply),
-    End(QueryEnd),
-}
+use crate::node::state::calls::QueryAnswer;
 
 /// The replies to a query: a stream that ends with the query, when everybody asked has replied or its
 /// time is up. See [`QueryParams`](crate::QueryParams).
@@ -35,13 +29,13 @@ pub(crate) enum Answer {
 pub struct Replies {
     id: QueryId,
     // Pinned because the receiver has to be while it is polled.
-    answers: Pin<Box<Receiver<Answer>>>,
+    answers: Pin<Box<Receiver<QueryAnswer>>>,
     acks: Vec<Arc<str>>,
     end: Option<QueryEnd>,
 }
 
 impl Replies {
-    pub(crate) fn new(id: QueryId, answers: Receiver<Answer>) -> Self {
+    pub(crate) fn new(id: QueryId, answers: Receiver<QueryAnswer>) -> Self {
         Self { id, answers: Box::pin(answers), acks: Vec::new(), end: None }
     }
 
@@ -55,7 +49,7 @@ impl Replies {
         StreamExt::next(self).await
     }
 
-    /// Who has acked so far, as far as the stream has been read.
+    /// The members that have acked so far, as far as the stream has been read.
     pub fn acks(&self) -> &[Arc<str>] {
         &self.acks
     }
@@ -65,7 +59,7 @@ impl Replies {
         self.end
     }
 
-    /// Waits until the query has ended and returns all there was.
+    /// Waits until the query has ended, and returns everything that came back.
     pub async fn collect(mut self) -> Answers {
         let mut replies = BTreeMap::new();
         while let Some(reply) = self.next().await {
@@ -81,9 +75,9 @@ impl Stream for Replies {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Reply>> {
         loop {
             match ready!(self.answers.as_mut().poll_next(cx)) {
-                Some(Answer::Ack(from)) => self.acks.push(from),
-                Some(Answer::Reply(reply)) => return Poll::Ready(Some(reply)),
-                Some(Answer::End(end)) => self.end = Some(end),
+                Some(QueryAnswer::Ack(from)) => self.acks.push(from),
+                Some(QueryAnswer::Reply(reply)) => return Poll::Ready(Some(reply)),
+                Some(QueryAnswer::End(end)) => self.end = Some(end),
                 None => return Poll::Ready(None),
             }
         }
@@ -97,13 +91,13 @@ impl std::fmt::Debug for Replies {
     }
 }
 
-/// All that was said to a query.
+/// Everything that came back to a query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// Who received it, in the order in which the acks came. Some that replied may be missing: acks get
-    /// lost, and a query does not wait for them once everybody has replied.
+    /// The members that confirmed it with an ack, in the order in which the acks came. Some that replied may be
+    /// missing: acks get lost, and a query does not wait for them once everybody has replied.
     pub acks: Vec<Arc<str>>,
-    /// Who replied what.
+    /// The replies, by the name of the member.
     pub replies: BTreeMap<Arc<str>, Bytes>,
     /// How the query ended; `None` if the node was shut down before.
     pub end: Option<QueryEnd>,

@@ -2,23 +2,27 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_lite::future;
 use serfer_proto::{
-    Coalesce, Coordinate, Keyring, LeaveReport, Member, Neighbor, Prune, Query, QueryParams,
-    Replay, Stats, Tags,
+    Coalesce, EventError, Keyring, LeaveReport, Member, Prune, Query, QueryError, QueryParams,
+    Replay, Stats,
 };
 
+use super::events::Events;
+use super::member_filter::MemberFilter;
+use super::membership::Membership;
+use super::query::Replies;
 use crate::discovery::join::{self, Joined};
-use crate::discovery::seeds::Finder;
-use crate::error::{Closed, Error};
-use crate::handle::events::{Events, Subscribers};
-use crate::handle::member_filter::MemberFilter;
-use crate::handle::membership::Membership;
-use crate::handle::query::Replies;
+use crate::discovery::seeds::SeedResolver;
+use crate::error::Error;
+use crate::node::closed::Closed;
 use crate::node::shared::Shared;
-use crate::node::thread::Over;
+use crate::node::state::State;
+use crate::node::state::events::EventReader;
+#[cfg(feature = "metrics")]
+use crate::node::state::name_counts::CountedByName;
+use crate::node::thread::NodeEnd;
 
 /// A running node. Cheap to clone; all clones are the same node.
 ///
@@ -36,8 +40,8 @@ pub struct Serfer {
 
 struct Inner {
     shared: Arc<Shared>,
-    finder: Arc<Finder>,
-    over: Over,
+    resolver: Arc<SeedResolver>,
+    end: NodeEnd,
     bound: SocketAddr,
     event_buffer: usize,
 }
@@ -51,12 +55,12 @@ impl Drop for Inner {
 impl Serfer {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        finder: Arc<Finder>,
-        over: Over,
+        resolver: Arc<SeedResolver>,
+        end: NodeEnd,
         bound: SocketAddr,
         event_buffer: usize,
     ) -> Self {
-        Self { inner: Arc::new(Inner { shared, finder, over, bound, event_buffer }) }
+        Self { inner: Arc::new(Inner { shared, resolver, end, bound, event_buffer }) }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -86,7 +90,7 @@ impl Serfer {
         replay: Replay,
     ) -> Result<Joined, Error> {
         let seeds: Vec<String> = seeds.into_iter().map(|seed| seed.as_ref().to_owned()).collect();
-        join::join(&self.inner.shared, &self.inner.finder, &seeds, replay).await
+        Ok(join::join(&self.inner.shared, &self.inner.resolver, &seeds, replay).await?)
     }
 
     /// Sends a user event to every member, ourselves included.
@@ -109,13 +113,12 @@ impl Serfer {
         coalesce: Coalesce,
     ) -> Result<(), Error> {
         let payload = payload.as_ref();
-        let send = |state: &mut crate::node::shared::State, now| {
+        self.inner.shared.call(|state, now| {
             state.endpoint.user_event(now, name, payload, coalesce)?;
             #[cfg(feature = "metrics")]
-            state.names.count(crate::node::metrics::Way::EventSent, name);
-            Ok::<_, Error>(())
-        };
-        self.inner.shared.input(send)?
+            state.names.count(CountedByName::EventSent, name);
+            Ok::<_, EventError>(())
+        })
     }
 
     /// Asks every member, ourselves included, and has each confirm with an ack that it got the query.
@@ -138,15 +141,15 @@ impl Serfer {
         params: &QueryParams,
     ) -> Result<Replies, Error> {
         let payload = payload.as_ref();
-        self.inner.shared.input(|state, now| {
+        self.inner.shared.call(|state, now| {
             let query = state.endpoint.query(now, name, payload, params)?;
             // The endpoint bounds how many answers there can be.
             let (answers, replies) = async_channel::unbounded();
-            state.queries.insert(query, answers);
+            state.calls.queries.insert(query, answers);
             #[cfg(feature = "metrics")]
-            state.names.count(crate::node::metrics::Way::QuerySent, name);
-            Ok(Replies::new(query, replies))
-        })?
+            state.names.count(CountedByName::QuerySent, name);
+            Ok::<_, QueryError>(Replies::new(query, replies))
+        })
     }
 
     /// Answers a query that came as an event. Each query takes one answer, until its deadline.
@@ -154,19 +157,19 @@ impl Serfer {
     /// # Errors
     /// If the answer is too large, too late or the second one, or the node is shut down.
     pub fn respond(&self, query: &Query, answer: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.inner.shared.respond(query, answer.as_ref())
+        self.inner.shared.call(|state, now| state.endpoint.respond(now, query, answer.as_ref()))
     }
 
     /// Everything that happens from now on. Any number of readers may read at their own pace. To keep
     /// a copy of the list of members, [`subscribe`](Self::subscribe) to it instead.
     ///
-    /// Only what a call of ours comes to goes to whoever made it and not here: acks and replies to our
-    /// queries and their end, the end of a join, and that we have left.
+    /// The result of a call of ours goes to the caller and not here: acks and replies to our queries and their end, the
+    /// end of a join, and that we have left.
     pub fn events(&self) -> Events {
         let buffer = self.inner.event_buffer;
-        let subscribed = self.inner.shared.with(|state| state.subscribers.subscribe(buffer));
-        // Of a node that is broken there is nothing to read: the stream ends at once.
-        subscribed.unwrap_or_else(|_| Subscribers::default().subscribe(1))
+        let reader = self.inner.shared.with(|state| state.events.subscribe(buffer, |_| true));
+        // If the node is broken, there is nothing to read: the stream ends at once.
+        Events::new(reader.unwrap_or_else(|_| EventReader::closed()))
     }
 
     /// All members, and then what changes about them, exactly. Any number of readers may read at
@@ -178,8 +181,7 @@ impl Serfer {
 
     /// All members of any status, ourselves included.
     pub fn members(&self) -> Vec<Member> {
-        let members =
-            |state: &mut crate::node::shared::State| state.endpoint.members().cloned().collect();
+        let members = |state: &mut State| state.endpoint.members().cloned().collect();
         self.inner.shared.with(members).unwrap_or_default()
     }
 
@@ -190,12 +192,12 @@ impl Serfer {
         members
     }
 
-    /// The member of a name.
+    /// The member with this name.
     pub fn member(&self, name: &str) -> Option<Member> {
         self.inner.shared.with(|state| state.endpoint.member(name).cloned()).ok().flatten()
     }
 
-    /// Ourselves.
+    /// The member that is this node itself.
     ///
     /// # Errors
     /// Only if the node is broken by a bug.
@@ -203,8 +205,8 @@ impl Serfer {
         self.inner.shared.with(|state| state.endpoint.local_member().clone())
     }
 
-    /// The address that is bound, with the port that was found if none was asked for. For the address
-    /// where others reach us, see [`local_member`](Self::local_member).
+    /// The address that is bound. If no port was given, it has the one that was found. For the address where others
+    /// reach us, see [`local_member`](Self::local_member).
     pub fn local_addr(&self) -> SocketAddr {
         self.inner.bound
     }
@@ -215,76 +217,19 @@ impl Serfer {
         self.inner.shared.with(|state| state.endpoint.keyring().cloned()).ok().flatten()
     }
 
-    /// Our tags.
-    pub fn tags(&self) -> Tags {
-        self.inner.shared.with(|state| state.endpoint.tags().clone()).unwrap_or_default()
-    }
-
-    /// Replaces our tags and tells everybody.
-    ///
-    /// # Errors
-    /// If they are too large, or the node has left or is shut down.
-    pub fn set_tags(&self, tags: Tags) -> Result<(), Error> {
-        Ok(self.inner.shared.input(|state, now| state.endpoint.set_tags(now, tags))??)
-    }
-
-    /// Sets one of our tags, and tells everybody unless it is so already.
-    ///
-    /// # Errors
-    /// As [`set_tags`](Self::set_tags); then nothing has changed.
-    pub fn set_tag(&self, key: &str, value: &str) -> Result<(), Error> {
-        self.update_tags(|tags| {
-            tags.insert(key, value);
-        })
-    }
-
-    /// Removes one of our tags, and tells everybody if there was one.
-    ///
-    /// # Errors
-    /// As [`set_tags`](Self::set_tags); then nothing has changed.
-    pub fn remove_tag(&self, key: &str) -> Result<(), Error> {
-        self.update_tags(|tags| {
-            tags.remove(key);
-        })
-    }
-
-    /// Changes our tags, and tells everybody if that changes anything. No change is lost if another thread
-    /// changes them at the same time: `change` is then called again, with what the other made of them.
-    ///
-    /// # Errors
-    /// As [`set_tags`](Self::set_tags); then nothing has changed.
-    pub fn update_tags(&self, mut change: impl FnMut(&mut Tags)) -> Result<(), Error> {
-        loop {
-            let before = self.inner.shared.with(|state| state.endpoint.tags().clone())?;
-            let mut after = before.clone();
-            change(&mut after);
-            if after == before {
-                return Ok(());
-            }
-            let outcome = self.inner.shared.input(|state, now| {
-                let is_current = *state.endpoint.tags() == before;
-                is_current.then(|| state.endpoint.set_tags(now, after))
-            })?;
-            if let Some(set) = outcome {
-                return Ok(set?);
-            }
-        }
-    }
-
-    /// Makes a failed member count as left, everywhere, or forgets it altogether.
+    /// Makes a failed member count as left, everywhere, or forgets it completely.
     ///
     /// # Errors
     /// If no member can have such a name, or the node has left or is shut down.
     pub fn force_leave(&self, name: &str, prune: Prune) -> Result<(), Error> {
-        let shared = &self.inner.shared;
-        Ok(shared.input(|state, now| state.endpoint.force_leave(now, name, prune))??)
+        self.inner.shared.call(|state, now| state.endpoint.force_leave(now, name, prune))
     }
 
     /// Leaves the cluster in good order. Waits until that is done, which takes a second or two, and until
     /// all that is to be stored is on the disk. After that the handle can still be read, but nothing more
     /// can be sent; [`shutdown`](Self::shutdown) then closes the sockets.
     ///
-    /// The report says whether the others know. A node that nobody hears leaves all the same.
+    /// The report says whether the others know. If no other node can be reached, the node leaves all the same.
     ///
     /// ```
     /// # async fn example(serf: serfer_async::Serfer) -> Result<(), serfer_async::Error> {
@@ -297,34 +242,33 @@ impl Serfer {
     /// # Errors
     /// If the node is shut down, before or meanwhile.
     pub async fn leave(&self) -> Result<LeaveReport, Error> {
-        let Inner { shared, over, .. } = &*self.inner;
-        // To leave while leaving is to wait for the same end.
+        let Inner { shared, end, .. } = &*self.inner;
+        // If the node is leaving already, this waits for the same end.
         let _ = shared.input(|state, now| state.endpoint.leave(now))?;
         let report = shared.gone().await?;
         let written = shared.with(|state| state.backlog.written())?;
-        future::or(written, over.node()).await;
+        future::or(written, end.node()).await;
         Ok(report)
     }
 
-    /// Whether the node has not shut itself down.
-    pub(crate) fn ending(&self) -> Result<(), Error> {
+    /// An error if the node has shut itself down.
+    pub(crate) fn check_shutdown_reason(&self) -> Result<(), Error> {
         let reason = self.inner.shared.with(|state| state.shutdown_reason)?;
         reason.map_or(Ok(()), |reason| Err(Error::ShutDown(reason)))
     }
 
-    /// Waits until the node has left, or is shut down, by whomever, and all of it has ended as after
+    /// Waits until the node has left, or until it is shut down for any reason and all of it has ended as after
     /// [`shutdown`](Self::shutdown). If it shut itself down, the last event of [`events`](Self::events),
     /// [`Event::ShutdownWanted`](serfer_proto::Event::ShutdownWanted), says why.
     pub async fn wait(&self) {
         let has_left = self.inner.shared.gone().await.is_ok();
         if !has_left {
-            self.inner.over.thread().await;
+            self.inner.end.thread().await;
         }
     }
 
     /// Stops the node without leaving. Waits until its tasks and its thread have ended, its sockets are
-    /// closed and all that was to be stored is on the disk, however long that takes. To shut down again does
-    /// nothing.
+    /// closed and all that was to be stored is on the disk, however long that takes. A second call only waits.
     ///
     /// Handlers end at their next `.await`, an async one that calls this included. So the runtime that they are
     /// on has to run meanwhile. Do not block one of its threads to wait here, in a handler that is not
@@ -332,36 +276,7 @@ impl Serfer {
     /// itself.
     pub async fn shutdown(&self) {
         self.inner.shared.close("it was told to");
-        self.inner.over.thread().await;
-    }
-
-    /// Where we are in the space of round trip times, by the pings so far; `None` if coordinates are
-    /// [turned off](serfer_proto::Config::coordinates) or the node is broken by a bug.
-    pub fn coordinate(&self) -> Option<Coordinate> {
-        self.inner.shared.with(|state| state.endpoint.coordinate().copied()).ok().flatten()
-    }
-
-    /// Where the member of a name is, by its own account: of others, that of their last ack. `None` if it
-    /// has not said so yet.
-    pub fn coordinate_of(&self, name: &str) -> Option<Coordinate> {
-        self.inner.shared.with(|state| state.endpoint.coordinate_of(name).copied()).ok().flatten()
-    }
-
-    /// The estimated round trip between the members of two names; neither has to be us. `None` unless both
-    /// have said where they are.
-    pub fn distance(&self, a: &str, b: &str) -> Option<Duration> {
-        self.inner.shared.with(|state| state.endpoint.distance(a, b)).ok().flatten()
-    }
-
-    /// The other members that are alive and nearest to us, at most `count`, the nearest first.
-    pub fn nearest(&self, count: usize) -> Vec<Neighbor> {
-        self.inner.shared.with(|state| state.endpoint.nearest(count)).unwrap_or_default()
-    }
-
-    /// The other members that are alive and to which a round trip takes no longer than `rtt`, as far
-    /// as we know, the nearest first.
-    pub fn within(&self, rtt: Duration) -> Vec<Neighbor> {
-        self.inner.shared.with(|state| state.endpoint.within(rtt)).unwrap_or_default()
+        self.inner.end.thread().await;
     }
 
     /// Counters and gauges. With the feature `metrics` they also go, every five seconds and when the node

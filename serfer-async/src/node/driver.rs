@@ -7,20 +7,22 @@ use std::time::{Duration, Instant};
 
 use futures_lite::future;
 
-use crate::discovery::address;
-use crate::node::shared::{Shared, Todo};
-use crate::node::streams;
-use crate::node::tasks::BoxFuture;
+use super::mapped;
+use super::shared::Shared;
+use super::state::Action;
+use super::state::wakers::Wakers;
+use super::streams;
+use super::tasks::BoxFuture;
 use crate::runtime::Runtime;
 
-/// How many datagrams are taken in before what follows from them is sent, and how much may be done before
-/// other tasks of the node have their turn.
+/// How many datagrams are taken in before the answers to them are sent, and how many steps are taken before other
+/// tasks of the node have their turn.
 const BATCH: usize = 64;
 
 /// The largest datagram there is.
 const DATAGRAM_MAX: usize = 65_536;
 
-/// How long to leave a socket alone that fails, at first and at most.
+/// How long to wait after a socket has failed, at first and at most.
 const PAUSE: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -34,7 +36,7 @@ pub(crate) struct Driver<R: Runtime> {
 }
 
 /// Why the driver goes on.
-enum Wake {
+enum WakeReason {
     Deadline,
     Datagram(io::Result<(usize, SocketAddr)>),
     Input,
@@ -44,58 +46,63 @@ impl<R: Runtime> Driver<R> {
     pub(crate) async fn run(self) {
         let mut outgoing = Vec::with_capacity(2048);
         let mut incoming = vec![0; DATAGRAM_MAX];
+        let mut wakers = Wakers::default();
         let mut alarm = Alarm::new(self.runtime.clone());
         let mut done = 0;
         loop {
             outgoing.clear();
-            match self.shared.with(|state| state.poll(&mut outgoing)) {
-                Ok(Todo::Datagram(to)) => self.send(&outgoing, to).await,
-                Ok(Todo::Connect(id, to)) => streams::dial(&self.runtime, &self.shared, id, to),
-                Ok(Todo::TellOfOverflow(file, overflow)) => {
+            let action = self.shared.with(|state| state.poll(&mut outgoing, &mut wakers));
+            wakers.wake();
+            match action {
+                Ok(Action::Send(to)) => self.send(&outgoing, to).await,
+                Ok(Action::Connect(id, to)) => streams::dial(&self.runtime, &self.shared, id, to),
+                Ok(Action::ReportOverflow(file, overflow)) => {
                     let reason = overflow.to_string();
                     self.shared.drive(|node, now| node.handle_store_failed(now, file, &reason));
                 }
-                Ok(Todo::Wait(until, readers)) => {
-                    readers.wake();
+                Ok(Action::Wait(until)) => {
                     alarm.set(until);
                     done += 1;
-                    match self.wake(&mut alarm, &mut incoming).await {
-                        Wake::Deadline => self.shared.drive(|node, now| node.handle_timeout(now)),
-                        Wake::Datagram(received) => {
+                    match self.wait(&mut alarm, &mut incoming).await {
+                        WakeReason::Deadline => {
+                            self.shared.drive(|node, now| node.handle_timeout(now));
+                        }
+                        WakeReason::Datagram(received) => {
                             done += self.receive(received, &mut incoming).await;
                         }
-                        Wake::Input => {}
+                        WakeReason::Input => {}
                     }
-                    // A flood might let us go on for ever.
+                    // Otherwise a flood could keep other tasks from their turn for ever.
                     if done > BATCH {
                         done = 0;
                         future::yield_now().await;
                     }
                 }
-                Ok(Todo::Close) | Err(_) => return,
+                Ok(Action::ShutDown) | Err(_) => return,
             }
         }
     }
 
-    /// The order is a priority. An alarm that is due must not wait for a flood of datagrams; an
-    /// input needs nothing but another turn of the loop, whatever else caused it.
-    async fn wake(&self, alarm: &mut Alarm<R>, incoming: &mut [u8]) -> Wake {
+    /// The order is a priority: an alarm that is due must not wait for a flood of datagrams. An input comes last,
+    /// because it only needs another turn of the loop, which any other
+    /// reason to wake up brings as well.
+    async fn wait(&self, alarm: &mut Alarm<R>, incoming: &mut [u8]) -> WakeReason {
         let deadline = async {
-            alarm.rings().await;
-            Wake::Deadline
+            alarm.ring().await;
+            WakeReason::Deadline
         };
         let datagram = async {
             let received = self.runtime.recv_from(&self.udp, incoming).await;
-            Wake::Datagram(received)
+            WakeReason::Datagram(received)
         };
         let input = async {
-            let _ = self.shared.woken.recv().await;
-            Wake::Input
+            let _ = self.shared.input_came.recv().await;
+            WakeReason::Input
         };
         future::or(deadline, future::or(datagram, input)).await
     }
 
-    /// Takes in a datagram, and those that have come meanwhile: how many.
+    /// Takes in a datagram, and those that have come meanwhile. Returns how many they are.
     async fn receive(
         &self,
         mut received: io::Result<(usize, SocketAddr)>,
@@ -105,7 +112,7 @@ impl<R: Runtime> Driver<R> {
         loop {
             match received {
                 Ok((len, from)) => self.shared.drive(|node, now| {
-                    node.handle_datagram(now, address::unmapped(from), &mut incoming[..len]);
+                    node.handle_datagram(now, mapped::unmapped(from), &mut incoming[..len]);
                 }),
                 Err(error) => {
                     tracing::debug!(target: "serfer::runtime", %error, "cannot receive datagrams");
@@ -125,9 +132,9 @@ impl<R: Runtime> Driver<R> {
         }
     }
 
-    /// Sends one datagram. That it cannot be sent is for the endpoint to know, and no reason to stop.
+    /// Sends one datagram. If it cannot be sent, the endpoint is told, and the driver goes on.
     async fn send(&self, data: &[u8], to: SocketAddr) {
-        let through = address::reachable(to, self.bound);
+        let through = mapped::reachable(to, self.bound);
         if let Err(error) = self.runtime.send_to(&self.udp, data, through).await {
             tracing::debug!(target: "serfer::runtime", %error, %to, len = data.len(), "cannot send a datagram");
             self.shared.drive(|node, now| node.handle_send_failed(now, to));
@@ -142,8 +149,8 @@ pub(crate) async fn accept<R: Runtime>(runtime: R, listener: R::Listener, shared
         match runtime.accept(&listener).await {
             Ok((stream, from)) => {
                 pause = PAUSE;
-                streams::serve(&runtime, &shared, stream, address::unmapped(from));
-                // A flood might let us go on for ever.
+                streams::serve(&runtime, &shared, stream, mapped::unmapped(from));
+                // Otherwise a flood could keep other tasks from their turn for ever.
                 future::yield_now().await;
             }
             Err(error) => {
@@ -155,7 +162,7 @@ pub(crate) async fn accept<R: Runtime>(runtime: R, listener: R::Listener, shared
     }
 }
 
-/// One deadline at a time. As long as it is the same, it is slept for only once.
+/// A timer with one deadline. As long as the deadline stays the same, it starts to sleep only once.
 struct Alarm<R> {
     runtime: R,
     until: Option<Instant>,
@@ -177,7 +184,7 @@ impl<R: Runtime> Alarm<R> {
         }
     }
 
-    async fn rings(&mut self) {
+    async fn ring(&mut self) {
         match &mut self.sleep {
             Some(sleep) => sleep.await,
             None => future::pending().await,
@@ -190,12 +197,12 @@ impl<R: Runtime> Alarm<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::testing::Alone;
+    use crate::node::testing::TestNode;
     use crate::router::Router;
 
     /// How long, in milliseconds, the listener is left alone after each stream that it cannot accept.
     fn pauses(accepts: impl IntoIterator<Item = bool>) -> Vec<u128> {
-        let node = Alone::with(Router::new());
+        let node = TestNode::with(Router::new());
         node.runtime.incoming().streams.extend(accepts);
         node.shared.tasks.spawn(accept(node.runtime.clone(), (), node.shared.clone()));
         node.settle();
@@ -216,7 +223,7 @@ mod tests {
     #[test]
     fn a_flood_of_datagrams_is_taken_in_and_leaves_other_tasks_their_turn() {
         const FLOOD: usize = 10 * BATCH;
-        let node = Alone::with(Router::new());
+        let node = TestNode::with(Router::new());
         node.settle();
         node.runtime.incoming().datagrams = FLOOD;
         let (runtime, shared) = (node.runtime.clone(), node.shared.clone());
@@ -232,14 +239,14 @@ mod tests {
 
     #[test]
     fn a_flood_of_streams_or_on_one_of_them_leaves_other_tasks_their_turn() {
-        let node = Alone::with(Router::new());
+        let node = TestNode::with(Router::new());
         node.settle();
         node.runtime.incoming().streams.extend([true; 10]);
         node.shared.tasks.spawn(accept(node.runtime.clone(), (), node.shared.clone()));
         node.runtime.step();
         assert_eq!(node.runtime.incoming().streams.len(), 9);
 
-        let node = Alone::with(Router::new());
+        let node = TestNode::with(Router::new());
         node.settle();
         node.runtime.incoming().reads = 10;
         streams::serve(&node.runtime, &node.shared, (), node.serf.local_addr());

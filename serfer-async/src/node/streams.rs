@@ -1,46 +1,19 @@
-//! One task for each stream: it moves bytes and does as it is told.
+//! One task for each stream: it moves bytes, and does what the endpoint orders.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use async_channel::{Receiver, Sender};
+use async_channel::Receiver;
 use futures_lite::future;
 use serfer_proto::{StreamEnd, StreamId};
 
-use crate::node::shared::Shared;
+use super::shared::Shared;
+use super::state::stream_orders::StreamOrder;
 use crate::runtime::Runtime;
 
-/// What the endpoint wants of a stream.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Write(Vec<u8>),
-    Close,
-}
-
-/// How the endpoint's orders reach a stream's task. Dropping it drops the stream.
-#[derive(Debug)]
-pub(crate) struct Commander {
-    pub(crate) commands: Sender<Command>,
-    /// Nothing is sent: that it closes is the message.
-    _alive: Sender<()>,
-}
-
-/// The other end of a [`Commander`].
-#[derive(Debug)]
-pub(crate) struct Orders {
-    commands: Receiver<Command>,
-    alive: Receiver<()>,
-}
-
-impl Commander {
-    pub(crate) fn new() -> (Self, Orders) {
-        // A stream gets a write and a close, at most.
-        let (commands, orders) = async_channel::bounded(2);
-        let (alive, dropped) = async_channel::bounded(1);
-        (Self { commands, _alive: alive }, Orders { commands: orders, alive: dropped })
-    }
-}
+/// How much is read at once.
+const CHUNK: usize = 16 * 1024;
 
 /// Dials a stream that the endpoint wants.
 pub(crate) fn dial<R: Runtime>(runtime: &R, shared: &Arc<Shared>, id: StreamId, to: SocketAddr) {
@@ -53,18 +26,18 @@ pub(crate) fn dial<R: Runtime>(runtime: &R, shared: &Arc<Shared>, id: StreamId, 
             match runtime.connect(to).await {
                 Ok(stream) => {
                     task.tell(|state, now| state.endpoint.handle_connected(now, id));
-                    converse(&runtime, &task, id, stream, &orders.commands).await;
+                    transfer(&runtime, &task, id, stream, &orders.orders).await;
                 }
                 Err(error) => {
                     tracing::debug!(target: "serfer::runtime", %error, %to, "cannot dial");
                 }
             }
         };
-        attend(&task, id, dialled, &orders.alive).await;
+        run(&task, id, dialled, &orders.alive).await;
     });
 }
 
-/// Serves a stream that somebody opened, unless the endpoint is full.
+/// Serves a stream that another node opened, unless the endpoint is full.
 pub(crate) fn serve<R: Runtime>(
     runtime: &R,
     shared: &Arc<Shared>,
@@ -80,75 +53,75 @@ pub(crate) fn serve<R: Runtime>(
     };
     let (runtime, task) = (runtime.clone(), shared.clone());
     shared.tasks.spawn(async move {
-        let conversation = converse(&runtime, &task, id, stream, &orders.commands);
-        attend(&task, id, conversation, &orders.alive).await;
+        let transfer = transfer(&runtime, &task, id, stream, &orders.orders);
+        run(&task, id, transfer, &orders.alive).await;
     });
 }
 
-/// Keeps a conversation going until it is over, which the endpoint is told, or the endpoint drops it.
-async fn attend(
+/// Runs a transfer until it ends, which the endpoint is told, or the endpoint drops the stream.
+async fn run(
     shared: &Shared,
     id: StreamId,
-    conversation: impl Future<Output = ()>,
+    transfer: impl Future<Output = ()>,
     alive: &Receiver<()>,
 ) {
     let dropped = async {
         let _ = alive.recv().await;
         false
     };
-    let over = async {
-        conversation.await;
+    let ended = async {
+        transfer.await;
         true
     };
-    if future::or(dropped, over).await {
+    if future::or(dropped, ended).await {
         shared.tell(|state, now| state.end_stream(now, id, StreamEnd::Closed));
     }
 }
 
-/// Reads until the other side ends; writes and closes as told.
-async fn converse<R: Runtime>(
+/// Reads until the other side ends; writes and closes as ordered.
+async fn transfer<R: Runtime>(
     runtime: &R,
     shared: &Shared,
     id: StreamId,
     mut stream: R::Stream,
-    commands: &Receiver<Command>,
+    orders: &Receiver<StreamOrder>,
 ) {
     let mut buf = vec![0; CHUNK];
     let mut ended = false;
     loop {
-        let command = async { Next::Command(commands.recv().await.ok()) };
-        let next = if ended {
-            command.await
+        let order = async { Step::Order(orders.recv().await.ok()) };
+        let step = if ended {
+            order.await
         } else {
-            let bytes = async { Next::Bytes(runtime.read(&mut stream, &mut buf).await) };
-            future::or(command, bytes).await
+            let bytes = async { Step::Bytes(runtime.read(&mut stream, &mut buf).await) };
+            future::or(order, bytes).await
         };
-        match next {
-            Next::Command(Some(Command::Write(data))) => {
+        match step {
+            Step::Order(Some(StreamOrder::Write(data))) => {
                 if runtime.write_all(&mut stream, &data).await.is_err() {
                     return;
                 }
             }
-            Next::Command(Some(Command::Close)) => return drop(runtime.finish(&mut stream).await),
-            Next::Command(None) | Next::Bytes(Err(_)) => return,
-            Next::Bytes(Ok(0)) => {
+            Step::Order(Some(StreamOrder::Close)) => {
+                return drop(runtime.finish(&mut stream).await);
+            }
+            Step::Order(None) | Step::Bytes(Err(_)) => return,
+            Step::Bytes(Ok(0)) => {
                 ended = true;
                 shared.tell(|state, now| state.end_stream(now, id, StreamEnd::Eof));
             }
-            Next::Bytes(Ok(len)) => {
+            Step::Bytes(Ok(len)) => {
                 let data = &buf[..len];
                 shared.tell(|state, now| state.endpoint.handle_stream_data(now, id, data));
-                // Or who is quick to send would let us go on for ever.
+                // Otherwise a fast sender could keep other tasks from their turn for ever.
                 future::yield_now().await;
             }
         }
     }
 }
 
-enum Next {
-    Command(Option<Command>),
+/// Why the task of a stream goes on.
+enum Step {
+    Order(Option<StreamOrder>),
     Bytes(io::Result<usize>),
 }
-
-/// How much is read at once.
-const CHUNK: usize = 16 * 1024;

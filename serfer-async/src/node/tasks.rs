@@ -1,4 +1,4 @@
-//! The tasks of one node: how they are told to stop, and how it is known that they have.
+//! The tasks of one node: how they start, how they are told to stop, and how it is known that they have ended.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,65 +10,33 @@ use futures_lite::future;
 use tracing::Instrument as _;
 use tracing::{Span, field};
 
+use super::latch::{Latch, Never, closed};
 use crate::runtime::Runtime;
 
-/// A future nobody needs the type of.
+/// A future of any type.
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Nothing is ever sent over these channels: that they close is the message.
-#[derive(Debug)]
-pub(crate) enum Never {}
-
-/// Waits until a channel is closed.
-pub(crate) async fn closed(channel: Receiver<Never>) {
-    drop(channel.recv().await);
-}
-
-/// Something that happens once, when this is dropped at the latest, and that anybody can wait for.
-#[derive(Debug)]
-pub(crate) struct Once {
-    happens: Sender<Never>,
-    happened: Receiver<Never>,
-}
-
-impl Once {
-    pub(crate) fn new() -> Self {
-        let (happens, happened) = async_channel::bounded(1);
-        Self { happens, happened }
-    }
-
-    /// Says whether it had not happened before.
-    pub(crate) fn happen(&self) -> bool {
-        self.happens.close()
-    }
-
-    /// Waits for it.
-    pub(crate) fn wait(&self) -> impl Future<Output = ()> + use<> {
-        closed(self.happened.clone())
-    }
-}
-
 /// How long handlers have for what they have been told, when a node shuts down by itself.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const HANDLER_GRACE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Tasks {
-    /// The node's own runtime.
-    node: Place,
-    /// The runtime of the application.
-    application: Place,
+    /// On the node's own runtime.
+    node: TaskGroup,
+    /// On the runtime of the application.
+    application: TaskGroup,
     /// Ends what the node does.
-    stop: Once,
+    stop: Latch,
     /// Ends handlers.
-    stop_handlers: Once,
+    stop_handlers: Latch,
     sleep: Box<dyn Fn(Instant) -> BoxFuture<()> + Send + Sync>,
-    last_words: Box<dyn Fn() -> BoxFuture<()> + Send + Sync>,
-    unblock: Box<dyn Fn(Job) -> BoxFuture<()> + Send + Sync>,
-    /// The node's, in which everything happens.
+    handler_grace: Box<dyn Fn() -> BoxFuture<()> + Send + Sync>,
+    unblock: Box<dyn Fn(BlockingCall) -> BoxFuture<()> + Send + Sync>,
+    /// The span of the node, in which everything happens.
     pub(crate) span: Span,
 }
 
-/// Where tasks run.
-struct Place {
+/// Tasks on one runtime.
+struct TaskGroup {
     spawn: Box<dyn Fn(BoxFuture<()>) + Send + Sync>,
     /// Every task holds a copy; `None` once no task may start.
     running: Mutex<Option<Sender<Never>>>,
@@ -76,13 +44,13 @@ struct Place {
 }
 
 /// Something that may block for long.
-type Job = Box<dyn FnOnce() + Send>;
+type BlockingCall = Box<dyn FnOnce() + Send>;
 
-/// What all that a node traces is within: `serfer{node=web-1}`. A name that is not known yet can be
-/// recorded.
+/// The span of everything that a node traces: `serfer{node=web-1}`. A name that is not known yet can be recorded
+/// later.
 ///
-/// It is an error's span so that whoever listens to errors only is told whose they are, and nobody's
-/// child: a node outlives whoever starts it.
+/// Its level is ERROR, so that a subscriber that only wants errors still learns which node they are from. It has no
+/// parent, because a node outlives the code that starts it.
 pub(crate) fn span(name: Option<&str>) -> Span {
     let span = tracing::error_span!(target: "serfer", parent: None, "serfer", node = field::Empty);
     if let Some(name) = name {
@@ -92,31 +60,31 @@ pub(crate) fn span(name: Option<&str>) -> Span {
 }
 
 impl Tasks {
-    /// `own` is the node's own runtime; on the `application`'s are handlers.
+    /// `own` is the node's own runtime; handlers run on that of the `application`.
     pub(crate) fn new<R: Runtime>(own: R, application: R, span: Span) -> Self {
         let (sleeper, timer, unblocker) = (own.clone(), own.clone(), application.clone());
         Self {
-            node: Place::new(own),
-            application: Place::new(application),
-            stop: Once::new(),
-            stop_handlers: Once::new(),
+            node: TaskGroup::new(own),
+            application: TaskGroup::new(application),
+            stop: Latch::new(),
+            stop_handlers: Latch::new(),
             sleep: Box::new(move |at| {
                 let runtime = sleeper.clone();
                 Box::pin(async move { runtime.sleep_until(at).await })
             }),
-            last_words: Box::new(move || {
+            handler_grace: Box::new(move || {
                 let runtime = timer.clone();
-                Box::pin(async move { runtime.sleep_until(runtime.now() + LAST_WORDS).await })
+                Box::pin(async move { runtime.sleep_until(runtime.now() + HANDLER_GRACE).await })
             }),
-            unblock: Box::new(move |job| {
+            unblock: Box::new(move |call| {
                 let runtime = unblocker.clone();
-                Box::pin(async move { runtime.unblock(job).await })
+                Box::pin(async move { runtime.unblock(call).await })
             }),
             span,
         }
     }
 
-    /// Starts a task that ends, wherever it is, when [`stop`](Self::stop) is called.
+    /// Starts a task that ends at its next `.await` when [`stop`](Self::stop) is called.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.spawn_finishing(future::or(self.stop.wait(), task));
     }
@@ -126,27 +94,26 @@ impl Tasks {
         self.node.spawn(task.instrument(self.span.clone()));
     }
 
-    /// Starts a task where it may do as the application likes; it ends, wherever it is, when
-    /// [`stop`](Self::stop) is called. Nobody waits for that: perhaps the application holds it up.
+    /// Starts a task that runs code of the application. It ends at its next `.await` when [`stop`](Self::stop) is
+    /// called. Nobody waits for that, because the application may hold it up.
     pub(crate) fn spawn_outside(&self, task: impl Future<Output = ()> + Send + 'static) {
         let task = future::or(self.stop.wait(), task).instrument(self.span.clone());
         (self.application.spawn)(Box::pin(task));
     }
 
-    /// Starts a task where it may do as the application likes. It ends by itself some time after
-    /// [`stop`](Self::stop) is called, and before long, or when
-    /// [`stop_handlers`](Self::stop_handlers) is.
+    /// Starts a task that runs handlers of the application. It ends by itself after [`stop`](Self::stop) is called,
+    /// [`HANDLER_GRACE`] later at most, or when [`stop_handlers`](Self::stop_handlers) is called.
     pub(crate) fn spawn_handler(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let (stopped, last_words) = (self.stop.wait(), (self.last_words)());
+        let (stopped, grace) = (self.stop.wait(), (self.handler_grace)());
         let late = async {
             stopped.await;
-            last_words.await;
+            grace.await;
         };
         let ended = future::or(self.stop_handlers.wait(), late);
         self.application.spawn(future::or(ended, task).instrument(self.span.clone()));
     }
 
-    /// What a task of the node comes to; `None` if [`stop`](Self::stop) is called before.
+    /// Runs a task of the node and returns its result; `None` if [`stop`](Self::stop) is called before.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
@@ -156,12 +123,12 @@ impl Tasks {
         result.recv().await.ok()
     }
 
-    /// Waits, in any task.
+    /// Waits. Any task may call it.
     pub(crate) async fn sleep_until(&self, at: Instant) {
         (self.sleep)(at).await;
     }
 
-    /// What a task comes to, unless it takes longer than that.
+    /// Runs a future until then at most, and returns its result if there is one by then.
     pub(crate) async fn until<T>(
         &self,
         at: Option<Instant>,
@@ -177,45 +144,44 @@ impl Tasks {
         future::or(async { Some(task.await) }, late).await
     }
 
-    /// Calls something of the application that may block for long; `None` if its runtime ends before
-    /// that does.
+    /// Calls a function of the application that may block for long; `None` if the application's runtime ends before
+    /// the function does.
     pub(crate) async fn unblock<T: Send + 'static>(
         &self,
         f: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let (sender, result) = async_channel::bounded(1);
         let span = self.span.clone();
-        let job = move || span.in_scope(|| drop(sender.try_send(f())));
-        (self.unblock)(Box::new(job)).await;
+        let call = move || span.in_scope(|| drop(sender.try_send(f())));
+        (self.unblock)(Box::new(call)).await;
         result.recv().await.ok()
     }
 
-    /// Ends all tasks, but for handlers, at their next step; says whether nobody has done so before.
+    /// Ends all tasks except handlers at their next `.await`. Says whether this is the first call.
     pub(crate) fn stop(&self) -> bool {
-        let is_first = self.stop.happen();
+        let is_first = self.stop.open();
         self.node.close();
         self.application.close();
         is_first
     }
 
-    /// Ends handlers at their next step.
+    /// Ends handlers at their next `.await`.
     pub(crate) fn stop_handlers(&self) {
-        self.stop_handlers.happen();
+        self.stop_handlers.open();
     }
 
-    /// Waits until all tasks of the node have ended and dropped what they held, or none can start any
-    /// more.
+    /// Waits until all tasks of the node have ended and dropped what they held, and no more can start.
     pub(crate) fn ended(&self) -> impl Future<Output = ()> + use<> {
         closed(self.node.ended.clone())
     }
 
-    /// The same for those on the runtime of the application.
+    /// The same for tasks on the runtime of the application.
     pub(crate) fn handlers_ended(&self) -> impl Future<Output = ()> + use<> {
         closed(self.application.ended.clone())
     }
 }
 
-impl Place {
+impl TaskGroup {
     fn new<R: Runtime>(runtime: R) -> Self {
         let (running, ended) = async_channel::bounded(1);
         let spawn = Box::new(move |task: BoxFuture<()>| runtime.spawn(task));
@@ -233,7 +199,7 @@ impl Place {
         }));
     }
 
-    /// No task starts any more.
+    /// Starts no more tasks.
     fn close(&self) {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -241,7 +207,7 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use crate::node::testing::{Alone, traced};
+    use crate::node::testing::{TestNode, traced};
     use crate::router::{Router, blocking};
     use std::net::SocketAddr;
 
@@ -254,7 +220,7 @@ mod tests {
                     "thread",
                     blocking(|_| tracing::warn!(target: "program", "on a thread")),
                 );
-            let node = Alone::with(router);
+            let node = TestNode::with(router);
             node.event("task");
             node.event("thread");
             node.call();
@@ -271,7 +237,7 @@ mod tests {
 
     #[test]
     fn that_others_have_other_settings_is_a_warning_now_and_then() {
-        let node = Alone::with(Router::new());
+        let node = TestNode::with(Router::new());
         let from = SocketAddr::from(([127, 0, 0, 1], 7947));
         let log = traced(|| {
             for _ in 0..20 {

@@ -1,15 +1,19 @@
-//! Handlers by event, like routes of a web server.
+//! Handlers by the name of an event, like the routes of a web server.
 //!
-//! Here is what is said about handlers before a node starts; `run` is what becomes of it then,
-//! `handler` all that keeps one handler from hurting others.
+//! Programs make a router, and the builder starts it. Read in this order: this file (what handlers there are),
+//! [`route`] (which names a handler is for), [`answer`] (what a handler may be and return), [`request`] (a query, as its
+//! handler sees it), [`table`] (how handlers are found), `run` (how events come to them), [`handler`] and [`concurrency`]
+//! (what keeps one handler from hurting others).
 //!
-//! Go serfer: `Handler`, `EventHandle` and its kin.
+//! Go serfer: `Handler`, `EventHandle` and their relatives.
 
 mod answer;
+mod concurrency;
 mod handler;
 mod request;
 mod route;
 mod run;
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +21,7 @@ use std::time::Duration;
 use serfer_proto::{Event, MemberChange, MemberEvent, UserEvent};
 
 use self::handler::Handler;
-use self::route::Table;
+use self::table::RouteTable;
 use crate::pattern::Pattern;
 
 pub use self::answer::{
@@ -72,7 +76,7 @@ pub use self::route::{Route, RouteError};
 /// | handlers of | get |
 /// |---|---|
 /// | [`members`](Self::members), [`user_events`](Self::user_events), [`queries`](Self::queries) | what no more specific pattern matches |
-/// | [`fallback`](Self::fallback) | what nobody else handles |
+/// | [`fallback`](Self::fallback) | what no other handler handles |
 /// | [`every`](Self::every) | everything, in addition to the others |
 ///
 /// **Several handlers** of one pattern all run, one after another, in the order in which they were
@@ -99,10 +103,10 @@ pub use self::route::{Route, RouteError};
 /// node refuses calls. Shutting down does not wait for a [`blocking`] handler, which goes on to its end.
 #[derive(Clone, Default)]
 pub struct Router {
-    members: Table<MemberEvent, ()>,
-    user_events: Table<UserEvent, ()>,
-    queries: Table<Request, MaybeAnswer>,
-    named: Table<Event, ()>,
+    members: RouteTable<MemberEvent, ()>,
+    user_events: RouteTable<UserEvent, ()>,
+    queries: RouteTable<Request, MaybeAnswer>,
+    named: RouteTable<Event, ()>,
     every: Vec<Arc<Handler<Event, ()>>>,
     fallback: Vec<Arc<Handler<Event, ()>>>,
     timeout: Option<Duration>,
@@ -219,8 +223,8 @@ impl Router {
         self
     }
 
-    /// Gets everything, in the order in which it came, before the handlers that it is for: for logs
-    /// and counters. Only queries may already be answered by then.
+    /// Gets every event, in the order in which they came, and before the handlers of that event: for logs and
+    /// counters. Only queries may already be answered by then.
     #[must_use]
     pub fn every<R, Way>(mut self, handler: impl Fn(Event) -> R + Send + Sync + 'static) -> Self
     where
@@ -230,7 +234,7 @@ impl Router {
         self
     }
 
-    /// Handles whatever no other handler does, those of [`every`](Self::every) aside.
+    /// Handles every event that no other handler handles, except those of [`every`](Self::every).
     #[must_use]
     pub fn fallback<R, Way>(mut self, handler: impl Fn(Event) -> R + Send + Sync + 'static) -> Self
     where
@@ -240,8 +244,7 @@ impl Router {
         self
     }
 
-    /// How long a handler may take if its route does not say, longer than zero. By default there is no
-    /// limit.
+    /// How long a handler may take if its route does not say; must be longer than zero. By default there is no limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         if timeout.is_zero() {
@@ -251,10 +254,10 @@ impl Router {
         self
     }
 
-    /// Whether all routes can work. The builder checks this before a node starts.
+    /// Checks that all routes can work. The builder does so before a node starts.
     ///
     /// # Errors
-    /// For the first route that cannot: its pattern is not valid, or a limit is out of range.
+    /// If a route cannot work, the first of them: its pattern is not valid, or a limit is out of range.
     pub fn check(&self) -> Result<(), RouteError> {
         self.fault.clone().map_or(Ok(()), Err)
     }
@@ -266,7 +269,7 @@ impl Router {
 
 impl std::fmt::Debug for Router {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        fn patterns<T, A>(table: &Table<T, A>) -> Vec<&Pattern> {
+        fn patterns<T, A>(table: &RouteTable<T, A>) -> Vec<&Pattern> {
             table.patterns().collect()
         }
         f.debug_struct("Router")

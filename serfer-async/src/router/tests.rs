@@ -7,7 +7,7 @@ use futures_lite::future::{block_on, poll_once};
 
 use super::run::name_of;
 use super::*;
-use crate::node::testing::{Alone, Door, Notes, traced};
+use crate::node::testing::{Notes, TestGate, TestNode, traced};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -38,7 +38,7 @@ fn the_most_specific_pattern_gets_an_event_and_no_other_does() {
         .user_event("deploy/web", user(&notes, "deploy/web"))
         .user_event("deploy/**", user(&notes, "deploy/**"))
         .user_event("deploy/w*", user(&notes, "deploy/w*"));
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     for name in ["deploy/web", "deploy/worker", "deploy/db", "deploy/db/now", "deploy", "x"] {
         node.event(name);
     }
@@ -64,7 +64,7 @@ fn handlers_by_name_by_kind_and_for_everything_are_all_reachable() {
         .named("foo", any(&notes, "named foo"))
         .queries(|_| ())
         .fallback(any(&notes, "fallback"));
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     node.settle();
     assert_eq!(notes.take(), ["every: member-join", "members: member-join"]);
     node.event("a");
@@ -95,7 +95,7 @@ fn of_equally_specific_patterns_that_of_the_events_kind_wins() {
         .user_event("a", user(&notes, "user a"))
         .user_event("b", user(&notes, "user b"))
         .user_events(user(&notes, "user **"));
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     node.settle();
     ["a", "b", "bc", "c"].iter().for_each(|name| node.event(name));
     let expected =
@@ -111,7 +111,7 @@ fn several_handlers_of_one_name_run_in_the_order_in_which_they_were_added() {
         .user_event("b", user(&notes, "other"))
         .user_event("a*", user(&notes, "second"))
         .user_event("a*", user(&notes, "third"));
-    Alone::with(router).event("ab");
+    TestNode::with(router).event("ab");
     assert_eq!(notes.take(), ["first: ab", "second: ab", "third: ab"]);
 }
 
@@ -119,8 +119,8 @@ fn several_handlers_of_one_name_run_in_the_order_in_which_they_were_added() {
 fn what_is_added_to_a_copy_is_not_in_the_router() {
     let notes = Notes::default();
     let router = Router::new().user_event("a", user(&notes, "first"));
-    let node = Alone::with(router.clone());
-    let other = Alone::with(router.user_event("a", user(&notes, "second")));
+    let node = TestNode::with(router.clone());
+    let other = TestNode::with(router.user_event("a", user(&notes, "second")));
     node.event("a");
     assert_eq!(notes.take(), ["first: a"]);
     other.event("a");
@@ -149,7 +149,7 @@ fn a_query_is_answered_by_whatever_a_handler_may_be_and_return() {
         .query("blocking", blocking(|request: Request| format!("blocking {}", request.name)))
         .query("none", |_| None::<String>)
         .query("unit", |_| ());
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     let answers = ["async fn", "plain", "closure", "async closure", "captured", "bytes"]
         .map(|name| node.answer(name).unwrap());
     let expected =
@@ -168,14 +168,14 @@ fn the_first_answer_counts_and_who_declines_leaves_it_to_the_next() {
         .query("q", |_| None::<String>)
         .query("q", |_| "second")
         .query("q", |_| "third");
-    assert_eq!(Alone::with(router).answer("q").as_deref(), Some("second"));
+    assert_eq!(TestNode::with(router).answer("q").as_deref(), Some("second"));
 }
 
 #[test]
 fn a_query_may_be_answered_long_after_its_handler_has_returned() {
     let kept: Arc<Mutex<Option<Request>>> = Arc::default();
     let keep = kept.clone();
-    let node = Alone::with(Router::new().query("later", move |request| {
+    let node = TestNode::with(Router::new().query("later", move |request| {
         *keep.lock().unwrap() = Some(request);
     }));
     let mut replies = node.ask("later");
@@ -193,7 +193,7 @@ fn a_handler_that_fails_is_traced_and_answers_nothing() {
     let router = Router::new()
         .user_event("deploy", move |_| async move { failing() })
         .query("status", move |_| failing().map(|()| "fine"));
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     let log = traced(|| {
         node.event("deploy");
         assert_eq!(node.answer("status"), None);
@@ -223,7 +223,7 @@ fn a_panic_hurts_only_the_handler_it_happens_in() {
         })
         .user_event("e", user(&notes, "the next"))
         .query("q", move |_| fail(true, "in a query"));
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     let log = traced(|| {
         node.event("e");
         node.call();
@@ -240,14 +240,14 @@ fn a_panic_hurts_only_the_handler_it_happens_in() {
 
 #[test]
 fn a_handler_that_takes_too_long_is_dropped_and_the_next_event_has_its_turn() {
-    let (notes, door) = (Notes::default(), Door::default());
+    let (notes, gate) = (Notes::default(), TestGate::default());
     let slow = {
-        let (notes, door) = (notes.clone(), door.clone());
+        let (notes, gate) = (notes.clone(), gate.clone());
         move |event: UserEvent| {
-            let (notes, door) = (notes.clone(), door.clone());
+            let (notes, gate) = (notes.clone(), gate.clone());
             async move {
                 notes.add(format!("begin {}", event.name));
-                door.pass().await;
+                gate.wait().await;
                 notes.add(format!("end {}", event.name));
             }
         }
@@ -256,7 +256,7 @@ fn a_handler_that_takes_too_long_is_dropped_and_the_next_event_has_its_turn() {
         .timeout(3 * SECOND)
         .user_event(Route::new("own").timeout(SECOND), slow.clone())
         .user_events(slow);
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     let log = traced(|| {
         ["own", "default", "third"].iter().for_each(|name| node.event(name));
         assert_eq!(notes.take(), ["begin own"]);
@@ -266,7 +266,7 @@ fn a_handler_that_takes_too_long_is_dropped_and_the_next_event_has_its_turn() {
         assert_eq!(notes.take(), [""; 0]);
         node.pass(SECOND);
         assert_eq!(notes.take(), ["begin third"]);
-        door.open();
+        gate.open();
         node.settle();
     });
     assert_eq!(notes.take(), ["end third"]);
@@ -276,66 +276,66 @@ fn a_handler_that_takes_too_long_is_dropped_and_the_next_event_has_its_turn() {
 
 #[test]
 fn members_and_user_events_keep_order_and_queries_do_not_wait_for_them() {
-    let (notes, door) = (Notes::default(), Door::default());
-    let (held, begun) = (door.clone(), notes.clone());
+    let (notes, gate) = (Notes::default(), TestGate::default());
+    let (held, begun) = (gate.clone(), notes.clone());
     let router = Router::new()
         .user_event("slow", move |_| {
             let (held, begun) = (held.clone(), begun.clone());
             async move {
-                held.pass().await;
+                held.wait().await;
                 begun.add("slow");
             }
         })
         .user_event("fast", user(&notes, "fast"))
         .query("status", |_| "fine");
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     ["slow", "fast", "fast"].iter().for_each(|name| node.event(name));
     assert_eq!(node.answer("status").as_deref(), Some("fine"));
     assert_eq!(notes.take(), [""; 0]);
-    door.open();
+    gate.open();
     node.settle();
     assert_eq!(notes.take(), ["slow", "fast: fast", "fast: fast"]);
 }
 
 #[test]
 fn queries_are_handled_side_by_side() {
-    let door = Door::default();
-    let held = door.clone();
+    let gate = TestGate::default();
+    let held = gate.clone();
     let router = Router::new()
         .query("slow", move |_| {
             let held = held.clone();
             async move {
-                held.pass().await;
+                held.wait().await;
                 "slow"
             }
         })
         .query("fast", |_| "fast");
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     let mut slow = [node.ask("slow"), node.ask("slow")];
     assert_eq!(node.answer("fast").as_deref(), Some("fast"));
     assert_eq!(node.reply(&mut slow[0]), None);
-    door.open();
+    gate.open();
     let answers = slow.each_mut().map(|replies| node.reply(replies));
     assert_eq!(answers, ["slow", "slow"].map(|answer| Some(answer.to_owned())));
 }
 
 #[test]
 fn only_so_many_queries_are_handled_at_a_time_and_only_so_many_wait() {
-    let (notes, door) = (Notes::default(), Door::default());
-    let (noted, held) = (notes.clone(), door.clone());
+    let (notes, gate) = (Notes::default(), TestGate::default());
+    let (noted, held) = (notes.clone(), gate.clone());
     let route = Route::new("q").concurrency(2).waiting(1);
-    let node = Alone::with(Router::new().query(route, move |_| {
+    let node = TestNode::with(Router::new().query(route, move |_| {
         let (noted, held) = (noted.clone(), held.clone());
         async move {
             noted.add("begin");
-            held.pass().await;
+            held.wait().await;
             "done"
         }
     }));
     let log = traced(|| {
         let mut asked = [(); 5].map(|()| node.ask("q"));
         assert_eq!(notes.take().len(), 2);
-        door.open();
+        gate.open();
         let answered = asked.each_mut().map(|replies| node.reply(replies).is_some());
         assert_eq!(answered, [true, true, true, false, false]);
         assert_eq!(notes.take().len(), 1);
@@ -348,19 +348,19 @@ fn only_so_many_queries_are_handled_at_a_time_and_only_so_many_wait() {
 
 #[test]
 fn a_query_waits_for_its_turn_until_its_deadline_and_no_longer() {
-    let (notes, door) = (Notes::default(), Door::default());
-    let (noted, held) = (notes.clone(), door.clone());
-    let node = Alone::with(Router::new().query(Route::new("q").concurrency(1), move |_| {
+    let (notes, gate) = (Notes::default(), TestGate::default());
+    let (noted, held) = (notes.clone(), gate.clone());
+    let node = TestNode::with(Router::new().query(Route::new("q").concurrency(1), move |_| {
         let (noted, held) = (noted.clone(), held.clone());
         async move {
             noted.add("begin");
-            held.pass().await;
+            held.wait().await;
         }
     }));
     let log = traced(|| {
         let _asked = [node.ask("q"), node.ask("q")];
         node.pass(11 * SECOND);
-        door.open();
+        gate.open();
         node.settle();
     });
     assert_eq!(notes.take(), ["begin"]);
@@ -375,7 +375,7 @@ fn a_blocking_handler_that_hangs_keeps_its_place_until_it_is_done() {
         .user_event("x", user(&notes, "x"))
         .query(Route::new("e").concurrency(1).timeout(SECOND), blocking(|_: Request| "in time"))
         .user_event(route, blocking(user(&notes, "called")));
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     let log = traced(|| {
         node.event("e");
         node.event("x");
@@ -397,29 +397,29 @@ fn a_blocking_handler_that_hangs_keeps_its_place_until_it_is_done() {
 
 #[test]
 fn handlers_that_do_not_keep_up_lose_the_oldest_events() {
-    let (notes, door) = (Notes::default(), Door::default());
-    let (noted, held) = (notes.clone(), door.clone());
+    let (notes, gate) = (Notes::default(), TestGate::default());
+    let (noted, held) = (notes.clone(), gate.clone());
     let router = Router::new().user_events(move |event: UserEvent| {
         let (noted, held) = (noted.clone(), held.clone());
         async move {
-            held.pass().await;
+            held.wait().await;
             noted.add(&*event.name);
         }
     });
-    let node = Alone::with_buffer(router, 2);
+    let node = TestNode::with_buffer(router, 2);
     let log = traced(|| {
         ["1", "2", "3", "4", "5"].iter().for_each(|name| node.event(name));
-        door.open();
+        gate.open();
         node.settle();
     });
     assert_eq!(notes.take(), ["1", "4", "5"]);
     assert!(log.contains("handlers are too slow lagged=2 events were dropped"), "{log}");
 }
 
-/// A handler that notes that its future is dropped, and waits for a door.
+/// A handler that notes that its future is dropped, and waits for a gate.
 fn held(
     notes: &Notes,
-    door: &Door,
+    gate: &TestGate,
 ) -> impl Fn(UserEvent) -> crate::node::tasks::BoxFuture<()> + Send + Sync + 'static {
     struct Dropped(Notes);
     impl Drop for Dropped {
@@ -427,11 +427,11 @@ fn held(
             self.0.add("dropped");
         }
     }
-    let (notes, door) = (notes.clone(), door.clone());
+    let (notes, gate) = (notes.clone(), gate.clone());
     move |_| {
-        let (dropped, door) = (Dropped(notes.clone()), door.clone());
+        let (dropped, gate) = (Dropped(notes.clone()), gate.clone());
         Box::pin(async move {
-            door.pass().await;
+            gate.wait().await;
             dropped.0.add("done");
         })
     }
@@ -439,12 +439,12 @@ fn held(
 
 #[test]
 fn a_node_that_shuts_down_by_itself_tells_its_handlers_and_waits_for_them() {
-    let (notes, door) = (Notes::default(), Door::default());
+    let (notes, gate) = (Notes::default(), TestGate::default());
     let router = Router::new()
-        .user_event("slow", held(&notes, &door))
+        .user_event("slow", held(&notes, &gate))
         .user_event("e", user(&notes, "user"))
         .fallback(any(&notes, "fallback"));
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     let mut events = node.serf.events();
     ["slow", "e"].iter().for_each(|name| node.event(name));
     notes.take();
@@ -454,7 +454,7 @@ fn a_node_that_shuts_down_by_itself_tells_its_handlers_and_waits_for_them() {
     assert_eq!(notes.take(), [""; 0]);
     let mut ended = Box::pin(node.shared.tasks.handlers_ended());
     assert!(block_on(poll_once(&mut ended)).is_none());
-    door.open();
+    gate.open();
     node.settle();
     assert_eq!(notes.take(), ["done", "dropped", "user: e", "fallback: shutdown-wanted"]);
     assert!(block_on(poll_once(&mut ended)).is_some());
@@ -467,17 +467,17 @@ fn a_node_that_shuts_down_by_itself_tells_its_handlers_and_waits_for_them() {
 
 #[test]
 fn a_node_waits_for_its_handlers_for_some_seconds_only_and_not_if_it_is_shut_down() {
-    let fall_and_close = |node: &Alone| {
+    let fall_and_close = |node: &TestNode| {
         node.fall();
         node.shared.close("the test says so");
     };
     for (shut_down, time) in [
-        (Alone::fall as fn(&Alone), 5 * SECOND),
+        (TestNode::fall as fn(&TestNode), 5 * SECOND),
         (|node| node.shared.close("the test says so"), Duration::ZERO),
         (fall_and_close, Duration::ZERO),
     ] {
-        let (notes, door) = (Notes::default(), Door::default());
-        let node = Alone::with(Router::new().user_event("e", held(&notes, &door)));
+        let (notes, gate) = (Notes::default(), TestGate::default());
+        let node = TestNode::with(Router::new().user_event("e", held(&notes, &gate)));
         node.event("e");
         shut_down(&node);
         if let Some(before) = time.checked_sub(Duration::from_millis(1)) {
@@ -497,7 +497,7 @@ fn a_handler_that_never_ends_is_told_of() {
     let router = Router::new()
         .user_event("stuck", never)
         .query(Route::new("q").concurrency(1), |_| std::future::pending::<()>());
-    let node = Alone::with_buffer(router, 2);
+    let node = TestNode::with_buffer(router, 2);
     let log = traced(|| {
         node.event("stuck");
         node.pass(29 * SECOND);

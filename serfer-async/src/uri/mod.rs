@@ -1,6 +1,9 @@
 //! Event URIs: one line of text that says what is sent to whom.
 //!
-//! An idea of Go serfer's, from its list of things to do.
+//! Programs use what is here through [`Serfer::send`](crate::Serfer::send). Read in this order: this file (a URI as a
+//! value), [`error`] (what can be wrong with one), `parse` (from text), [`send`] (to the cluster).
+//!
+//! The idea is from Go serfer's list of things to do.
 
 mod error;
 mod parse;
@@ -19,10 +22,10 @@ use crate::router::Route;
 pub use self::error::{UriError, UriProblem};
 pub use self::send::Sent;
 
-/// What needs no `%`, besides letters and digits.
+/// Which characters are written with `%`: all but letters, digits and these.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The same for the value of a tag, of which `~` says something else.
+/// The same for the value of a tag, where a `~` at the beginning has a meaning of its own.
 const ENCODED_VALUE: &AsciiSet = &ENCODED.add(b'~');
 
 /// What is sent to whom, as one line:
@@ -74,9 +77,9 @@ const ENCODED_VALUE: &AsciiSet = &ENCODED.add(b'~');
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventUri {
     kind: UriKind,
-    /// Only names, `*` and `?`.
+    /// Their only globs are `*` and `?`.
     hosts: Vec<Pattern>,
-    /// Likewise.
+    /// As above.
     name: Pattern,
     payload: Bytes,
     tags: BTreeMap<String, TagValue>,
@@ -100,12 +103,12 @@ impl std::fmt::Display for UriKind {
     }
 }
 
-/// Which values of a tag an [`EventUri`] asks for.
+/// Which values of a tag an [`EventUri`] matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TagValue {
-    /// This one.
+    /// Only this value.
     Exactly(String),
-    /// Those in which this regular expression is found.
+    /// Values in which this regular expression is found.
     Matching(String),
 }
 
@@ -132,7 +135,7 @@ impl From<String> for TagValue {
 }
 
 impl EventUri {
-    /// A user event of this very name, in which nothing is a glob.
+    /// A user event with exactly this name, in which nothing is a glob.
     ///
     /// # Errors
     /// If the name, or a part of it between slashes, is empty.
@@ -140,7 +143,7 @@ impl EventUri {
         Self::new(UriKind::Event, Pattern::exact(name))
     }
 
-    /// A query of this very name, in which nothing is a glob, to everybody.
+    /// A query to everybody with exactly this name, in which nothing is a glob.
     ///
     /// # Errors
     /// If the name, or a part of it between slashes, is empty.
@@ -161,7 +164,7 @@ impl EventUri {
         Ok(uri)
     }
 
-    /// Asks only members with this name, or with a name that matches. May be called again to ask others as
+    /// Asks only members with this name, or with a name that matches. May be called again, to ask other members as
     /// well. `*` and `?` are globs unless they follow a `\`.
     ///
     /// # Errors
@@ -231,7 +234,7 @@ impl EventUri {
         }
     }
 
-    /// Sends this along.
+    /// Sends this payload.
     #[must_use]
     pub fn with_payload(mut self, payload: impl Into<Bytes>) -> Self {
         self.payload = payload.into();
@@ -309,7 +312,7 @@ impl std::fmt::Display for EventUri {
     }
 }
 
-/// Writes a pattern in which `raw` characters stand for more than themselves.
+/// Writes a pattern. The characters in `raw` are globs, and are written as they are unless they are escaped.
 fn write_pattern(
     f: &mut std::fmt::Formatter<'_>,
     pattern: &Pattern,

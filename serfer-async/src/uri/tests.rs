@@ -4,7 +4,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::node::testing::{Alone, Notes};
+use crate::node::testing::{Notes, TestNode};
 use crate::router::Router;
 
 fn uri(text: &str) -> EventUri {
@@ -131,7 +131,7 @@ fn what_an_uri_says_is_sent() {
         })
         .query(&uri("serf:///query/kubekit-*/stats"), |request| request.name.to_string())
         .queries(|request| request.payload.clone());
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     let send = |text: &str| node.serf.send(&uri(text)).map_err(|error| error.to_string());
     let reply = |text: &str| match send(text) {
         Ok(Sent::Query(mut replies)) => node.reply(&mut replies),

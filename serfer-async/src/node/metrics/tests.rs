@@ -4,7 +4,7 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use serfer_proto::DropReason;
 
 use super::*;
-use crate::node::testing::Alone;
+use crate::node::testing::TestNode;
 use crate::router::Router;
 
 /// What a recorder was told since the last time.
@@ -45,12 +45,12 @@ impl Recorded {
 }
 
 /// What is recorded while a node does something.
-fn recorded(f: impl FnOnce(&Alone, &Snapshotter)) {
+fn recorded(f: impl FnOnce(&TestNode, &Snapshotter)) {
     let recorder = DebuggingRecorder::new();
     let from = recorder.snapshotter();
-    let node = Alone::with(Router::new());
+    let node = TestNode::with(Router::new());
     let names = ["deploy", "status", "other"].map(str::to_owned);
-    node.shared.with(|state| state.names = Names::new(names.into())).unwrap();
+    node.shared.with(|state| state.names = NameCounts::new(names.into())).unwrap();
     metrics::with_local_recorder(&recorder, || f(&node, &from));
 }
 
@@ -105,7 +105,7 @@ fn a_flood_of_names_makes_no_more_labels() {
 #[test]
 fn numbers_are_handed_out_regularly() {
     recorded(|node, from| {
-        let writer = export_besides(&node.shared, vec!["deploy".to_owned()], async {});
+        let writer = export_beside(&node.shared, vec!["deploy".to_owned()], async {});
         drop(writer);
         node.settle();
         let events = || {
@@ -123,12 +123,12 @@ fn numbers_are_handed_out_regularly() {
 #[test]
 fn the_last_numbers_are_handed_out_when_all_is_stored_after_the_shutdown() {
     recorded(|node, from| {
-        let writer = crate::files::writer::write(
+        let writer = crate::files::writer::run(
             node.runtime.clone(),
             node.shared.clone(),
             Default::default(),
         );
-        let writer = export_besides(&node.shared, vec!["deploy".to_owned()], writer);
+        let writer = export_beside(&node.shared, vec!["deploy".to_owned()], writer);
         node.shared.tasks.spawn_finishing(writer);
         let sent = || {
             let sent = ("serfer_user_events_sent_total", Some(("name", "deploy")));
