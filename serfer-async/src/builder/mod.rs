@@ -116,7 +116,7 @@ impl<R: Runtime> Builder<R> {
 
     /// Joins a cluster through any of these seeds before [`start`](Self::start) returns. A seed is
     ///
-    /// - `HOST` or `HOST:PORT`, an address or a name;
+    /// - `HOST` or `HOST:PORT`, with an address or a name;
     /// - `srv+NAME`, the hosts and ports that DNS has for a service: `srv+_serf._tcp.example.com`;
     /// - `file:PATH`, a file with one of these in each line, where `#` starts a comment.
     ///
@@ -162,12 +162,12 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Keeps a snapshot in this file, and goes on from what is in it when the node is started again. The
-    /// node then rejoins its cluster in the background, through the members it knew;
+    /// Keeps a snapshot in this file. When the node is started again, it goes on from the snapshot: it rejoins its
+    /// cluster in the background, through the members it knew, and
     /// [`Event::RejoinDone`](serfer_proto::Event::RejoinDone) tells how that went. User events that it had
     /// before are not delivered a second time. Those that it missed are, unless there are also
-    /// [seeds](Self::join) and [`replay`](Self::replay) says to skip them. `serf agent` can go on from such
-    /// a file, and a node from an agent's.
+    /// [seeds](Self::join) and [`replay`](Self::replay) says to skip them. A `serf agent` can go on from such a file, and
+    /// a node can go on from the file of an agent.
     ///
     /// No other process may use the file at the same time. If it cannot be written while the node
     /// runs, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) says so. Go: `SnapshotPath`.
@@ -208,7 +208,7 @@ mod tests {
     use crate::node::testing::ManualRuntime;
 
     #[test]
-    fn no_key_is_shown_of_a_builder_nor_all_of_its_snapshot() {
+    fn debug_shows_no_key_of_a_builder_and_not_all_of_its_snapshot() {
         const KEY: &str = "U3VwZXJTZWN1cmVUb2tlbg==";
         let snapshot: String =
             (1..=1000).map(|n| format!("alive: member-{n} 10.0.0.1:{n}\n")).collect();

@@ -30,8 +30,8 @@ use crate::runtime::Runtime;
 const EVENT_BUFFER_MAX: usize = 65_536;
 
 impl<R: Runtime> Builder<R> {
-    /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before
-    /// it is done, so is the node.
+    /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before it is done,
+    /// the node is dropped as well.
     ///
     /// # Errors
     /// If a setting or a file is wrong, an address cannot be bound, or the seeds cannot be joined as the
@@ -71,15 +71,7 @@ impl<R: Runtime> Builder<R> {
             router.start(options.event_buffer, &shared);
         }
         let driver = Driver { runtime: runtime.clone(), udp, bound, shared: shared.clone() };
-        shared.tasks.spawn(ShutdownOnDrop(shared.clone()).during(driver.run()));
-        shared.tasks.spawn_outside(ShutdownOnDrop(shared.clone()).during(future::pending()));
-        let paths = FilePaths { snapshot: options.snapshot, keyring: options.keyring_file };
-        let writer = writer::run(runtime.clone(), shared.clone(), paths);
-        #[cfg(feature = "metrics")]
-        let writer = crate::node::metrics::export_beside(&shared, options.metric_names, writer);
-        shared.tasks.spawn_finishing(ShutdownOnDrop(shared.clone()).during(writer));
-        let accepting = driver::accept(runtime.clone(), listener, shared.clone());
-        shared.tasks.spawn(ShutdownOnDrop(shared.clone()).during(accepting));
+        spawn_tasks(&shared, driver, listener, &options);
         let resolver = SeedResolver::new(runtime.clone(), resolver, options.dns_servers);
         let resolver = Arc::new(resolver);
         let event_buffer = options.event_buffer;
@@ -108,8 +100,8 @@ impl<R: Runtime> Builder<R> {
         self.run_until(future::pending::<()>()).await
     }
 
-    /// Starts the node, lets it run until `until` is done, whatever its output, and then leaves in good order
-    /// and shuts down. If `until` is done before the node has started, nothing is left running either.
+    /// Starts the node, lets it run until `until` is done, then leaves in good order and shuts down. The output of `until`
+    /// is ignored. If it is done before the node has started, nothing is left running either.
     ///
     /// ```no_run
     /// # mod tokio { pub mod signal { pub async fn ctrl_c() {} } }
@@ -171,6 +163,27 @@ impl<R: Runtime> Builder<R> {
     }
 }
 
+/// Starts the tasks that the node cannot live without. One of them does nothing on the runtime of the application: it
+/// shuts the node down when that runtime ends.
+fn spawn_tasks<R: Runtime>(
+    shared: &Arc<Shared>,
+    driver: Driver<R>,
+    listener: R::Listener,
+    options: &Options,
+) {
+    let (runtime, tasks) = (driver.runtime.clone(), &shared.tasks);
+    let vital = || ShutdownOnDrop(shared.clone());
+    tasks.spawn(vital().during(driver.run()));
+    tasks.spawn_outside(vital().during(future::pending()));
+    let paths =
+        FilePaths { snapshot: options.snapshot.clone(), keyring: options.keyring_file.clone() };
+    let writer = writer::run(runtime.clone(), shared.clone(), paths);
+    #[cfg(feature = "metrics")]
+    let writer = crate::node::metrics::export_beside(shared, options.metric_names.clone(), writer);
+    tasks.spawn_finishing(vital().during(writer));
+    tasks.spawn(vital().during(driver::accept(runtime, listener, shared.clone())));
+}
+
 /// Makes the endpoint of a node that is bound there.
 fn new_endpoint(
     mut config: Config,
@@ -192,7 +205,7 @@ fn new_endpoint(
     Ok(Endpoint::new(config, seed, now)?)
 }
 
-/// Refuses a buffer that is too large: each reader gets room for all of it at once.
+/// Refuses a buffer that is too large: each reader may fill all of it.
 fn check_event_buffer(events: usize) -> Result<(), ConfigError> {
     if (1..=EVENT_BUFFER_MAX).contains(&events) {
         return Ok(());

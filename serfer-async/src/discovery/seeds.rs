@@ -255,7 +255,7 @@ mod tests {
 
     use super::*;
 
-    /// Names that resolve, services and files, all by name.
+    /// The hosts, services and files that can be looked up, by name.
     #[derive(Clone, Default)]
     struct World {
         hosts: BTreeMap<&'static str, &'static str>,
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_looked_up_side_by_side_but_not_too_many_and_what_they_come_to_is_in_their_order() {
+    fn names_are_looked_up_side_by_side_within_a_limit_and_the_results_are_in_order() {
         let running: Arc<Mutex<[usize; 2]>> = Arc::default();
         let counted = running.clone();
         // The later a name, the sooner it is found.
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_keeps_nothing_else_from_being_found() {
+    fn a_seed_that_fails_does_not_keep_others_from_being_found() {
         let world = World { hosts: [("here", "10.0.0.1")].into(), ..World::default() };
         let (addrs, failed) = found(world, &[":80", "there", "here", "10.0.0.1:7946"]);
         assert_eq!(addrs, ["10.0.0.1:7946 by here"]);

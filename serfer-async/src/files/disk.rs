@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_leaves_nothing_beside_it_and_the_old_if_it_fails() {
+    fn a_replacement_leaves_nothing_beside_it_and_keeps_the_old_file_if_it_fails() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("file");
         fs::write(dir.path().join("file.new"), "of a crash").unwrap();
@@ -124,7 +124,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn new_keys_are_for_their_owner_only_and_a_mode_is_kept() {
+    fn a_new_keyring_is_for_its_owner_only_and_a_mode_is_kept() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("keys");

@@ -1,8 +1,8 @@
 //! The keyring file: keys that outlive the process.
 //!
-//! A JSON list of keys in base64, the primary first, as `serf agent -keyring-file` reads and writes
-//! it. It is read before anything of the node starts, and what is wrong with it is said without
-//! showing a key. While the node runs, it is written anew whenever the keys change.
+//! It is a JSON list of keys in base64, the primary first, as `serf agent -keyring-file` reads and writes it. It is read
+//! before anything of the node starts. Errors never show a key. While the node runs, the file is written anew whenever
+//! the keys change.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -31,16 +31,16 @@ pub enum KeyringFileProblem {
     /// Give a key; the file is created with it.
     #[error("it is not there, and no key is given to create it with")]
     Missing,
-    /// Its keys may have changed since they were given for the first time: give none beside it.
+    /// Its keys may have changed since they were given for the first time. Give no keys if there is a file.
     #[error("it is there, and has not the keys that are given beside it")]
     KeyBesideFile,
-    /// The operating system does not let us read it.
+    /// The operating system refuses to read it.
     #[error("it cannot be read: {0}")]
     Unreadable(io::Error),
-    /// Nothing can be written there, so no change of the keys would outlive the process.
+    /// It cannot be written, so no change of the keys would outlive the process.
     #[error("it cannot be written: {0}")]
     Unwritable(io::Error),
-    /// A keyring is not so long.
+    /// No keyring is so long.
     #[error("it is longer than {max} bytes, so it is no keyring")]
     TooLong {
         /// The most that is read.
@@ -54,10 +54,10 @@ pub enum KeyringFileProblem {
         /// What is wrong there.
         reason: &'static str,
     },
-    /// A list of no keys.
+    /// It is an empty list.
     #[error("it has no keys")]
     Empty,
-    /// One of its keys is none.
+    /// One of its keys is invalid.
     #[error("line {line}: key {number}: {error}")]
     Key {
         /// The line, from 1.
@@ -69,11 +69,11 @@ pub enum KeyringFileProblem {
     },
 }
 
-/// Longer than thousands of keys.
+/// More than thousands of keys need.
 const LEN_MAX: u64 = 1 << 20;
 
-/// The keys of the file, if it is there; `given` are those that come from elsewhere. Either way,
-/// nothing stands in the way of writing it. Blocks.
+/// Reads the keys of the file; `None` if there is no file yet. `given` are the keys of the configuration. Also checks
+/// that the file can be written. Blocks.
 pub(crate) fn load(
     path: &Path,
     given: Option<&Keyring>,
@@ -123,7 +123,7 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Reads the content of a keyring file.
 fn parse(content: &[u8]) -> Result<Keyring, KeyringFileProblem> {
-    // serde's own words would show what it found.
+    // serde's own message would show the text that it found.
     let keys: Vec<String> = serde_json::from_slice(content).map_err(|error| {
         let reason = match error.classify() {
             Category::Eof | Category::Io => "it ends too early",
@@ -155,7 +155,7 @@ fn line_of_string(content: &[u8], number: usize) -> usize {
         match byte {
             b'"' if quotes == 2 * number => break,
             b'"' => quotes += 1,
-            // What comes next is part of the string, a quote included.
+            // The next character is part of the string, even if it is a quote.
             b'\\' => drop(bytes.next()),
             b'\n' => line += 1,
             _ => {}
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_keyring_is_named_with_its_line() {
+    fn an_invalid_keyring_is_reported_with_its_line() {
         let of = |content: &str| problem(content);
         assert_eq!(of(""), "line 1: it ends too early");
         assert_eq!(of(&format!("[\n  \"{RED}\",\n  \"QW5v")), "line 3: it ends too early");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_file_is_said_with_its_path() {
+    fn an_error_has_the_path_of_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("keyring");
         let said = |given: Option<&Keyring>| {
@@ -277,7 +277,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_ring_that_is_written_is_read_again(ring in any_ring()) {
+        fn a_keyring_that_is_written_is_read_again(ring in any_ring()) {
             let read = parse(ring.to_json().as_bytes()).unwrap();
             let [written, read] = [&ring, &read].map(|ring| ring.keys().collect::<Vec<_>>());
             prop_assert_eq!(written, read);
@@ -290,12 +290,12 @@ mod tests {
         }
 
         #[test]
-        fn nothing_in_a_file_does_harm_or_is_shown(content in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn no_content_makes_the_parser_panic(content in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&content);
         }
 
         #[test]
-        fn no_key_is_shown(ring in any_ring(), at in any::<prop::sample::Index>(), byte: u8) {
+        fn no_error_shows_a_key(ring in any_ring(), at in any::<prop::sample::Index>(), byte: u8) {
             let mut content = ring.to_json().into_bytes();
             let at = at.index(content.len());
             content[at] = byte;

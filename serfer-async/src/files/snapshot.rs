@@ -9,27 +9,26 @@ use serfer_proto::{AfterLeave, Recovered, SnapshotError, StoredFile};
 use super::disk;
 use crate::runtime::Runtime;
 
-/// Why a snapshot cannot be used. Nothing was changed in the file.
+/// Why a snapshot cannot be used. The file was not changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotFileProblem {
-    /// It is a directory, a pipe or a device. Name another.
+    /// It is a directory, a pipe or a device. Name another file.
     #[error("is not a regular file")]
     NotAFile,
-    /// No snapshot is so long. Name another.
+    /// No snapshot is so long. Name another file.
     #[error("is longer than {max} bytes")]
     TooLong {
         /// The most that is read.
         max: u64,
     },
-    /// It cannot be read. See to its permissions.
+    /// It cannot be read. Correct its permissions.
     #[error("cannot be read: {0}")]
     Unreadable(io::Error),
-    /// It cannot be written, or not be created. See to the permissions, also of its directory, which
-    /// has to be there.
+    /// It cannot be written or created. Its directory must exist; correct the permissions of both.
     #[error("cannot be written: {0}")]
     Unwritable(io::Error),
-    /// Most of its lines are wrong. Move it away, or name another.
+    /// Most of its lines are wrong. Move it away, or name another file.
     #[error("is {0}")]
     Foreign(#[from] SnapshotError),
 }
@@ -48,8 +47,7 @@ pub struct SnapshotFileError {
 /// More than the most members there may be, with the longest names.
 const LEN_MAX: u64 = 256 << 20;
 
-/// Reads what an earlier life left, on a thread that may block, and sees whether the file can be
-/// written.
+/// Reads the snapshot of an earlier run, on a thread that may block, and checks that the file can be written.
 pub(crate) async fn recover<R: Runtime>(
     runtime: &R,
     path: &Path,
@@ -74,7 +72,7 @@ pub(crate) async fn recover<R: Runtime>(
 
 fn read(path: &Path) -> Result<Vec<u8>, SnapshotFileProblem> {
     match fs::metadata(path) {
-        // To open a pipe could take for ever.
+        // Opening a pipe could take for ever.
         Ok(metadata) if !metadata.is_file() => return Err(SnapshotFileProblem::NotAFile),
         Ok(metadata) if metadata.len() > LEN_MAX => {
             return Err(SnapshotFileProblem::TooLong { max: LEN_MAX });

@@ -200,7 +200,7 @@ mod tests {
     use crate::node::testing::TestNode;
     use crate::router::Router;
 
-    /// How long, in milliseconds, the listener is left alone after each stream that it cannot accept.
+    /// How long, in milliseconds, it waits after each stream that it cannot accept.
     fn pauses(accepts: impl IntoIterator<Item = bool>) -> Vec<u128> {
         let node = TestNode::with(Router::new());
         node.runtime.incoming().streams.extend(accepts);

@@ -212,7 +212,7 @@ mod tests {
     use std::net::SocketAddr;
 
     #[test]
-    fn whatever_a_node_traces_is_in_its_span() {
+    fn everything_that_a_node_traces_is_in_its_span() {
         let log = traced(|| {
             let router = Router::new()
                 .user_event("task", |_| async { Err::<(), _>("failed in a task") })
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn that_others_have_other_settings_is_a_warning_now_and_then() {
+    fn different_settings_of_others_are_a_warning_now_and_then() {
         let node = TestNode::with(Router::new());
         let from = SocketAddr::from(([127, 0, 0, 1], 7947));
         let log = traced(|| {

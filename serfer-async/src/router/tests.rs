@@ -1,4 +1,4 @@
-//! What handlers are called, when, and what of one that goes wrong reaches the others.
+//! Which handlers are called, when, and that one that goes wrong does not hurt the others.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -85,7 +85,7 @@ fn sorted(mut notes: Vec<String>) -> Vec<String> {
 }
 
 #[test]
-fn of_equally_specific_patterns_that_of_the_events_kind_wins() {
+fn of_equally_specific_patterns_the_one_for_the_kind_of_event_wins() {
     let notes = Notes::default();
     let router = Router::new()
         .named("a", any(&notes, "named a"))
@@ -128,7 +128,7 @@ fn what_is_added_to_a_copy_is_not_in_the_router() {
 }
 
 #[test]
-fn a_query_is_answered_by_whatever_a_handler_may_be_and_return() {
+fn a_query_is_answered_by_every_sort_of_handler_and_return_type() {
     async fn named(request: Request) -> String {
         format!("async fn {}", request.name)
     }
@@ -163,7 +163,7 @@ fn a_query_is_answered_by_whatever_a_handler_may_be_and_return() {
 }
 
 #[test]
-fn the_first_answer_counts_and_who_declines_leaves_it_to_the_next() {
+fn the_first_answer_counts_and_a_handler_without_one_leaves_it_to_the_next() {
     let router = Router::new()
         .query("q", |_| None::<String>)
         .query("q", |_| "second")
@@ -416,6 +416,58 @@ fn handlers_that_do_not_keep_up_lose_the_oldest_events() {
     assert!(log.contains("handlers are too slow lagged=2 events were dropped"), "{log}");
 }
 
+#[test]
+fn a_flood_of_queries_pushes_out_no_other_events() {
+    let (notes, gate) = (Notes::default(), TestGate::default());
+    let (noted, held) = (notes.clone(), gate.clone());
+    let router = Router::new()
+        .user_events(move |event: UserEvent| {
+            let (noted, held) = (noted.clone(), held.clone());
+            async move {
+                held.wait().await;
+                noted.add(&*event.name);
+            }
+        })
+        .query("q", |_| "fine");
+    let node = TestNode::with_buffer(router, 2);
+    let log = traced(|| {
+        ["1", "2", "3"].iter().for_each(|name| node.event(name));
+        for _ in 0..10 {
+            assert_eq!(node.answer("q").as_deref(), Some("fine"));
+        }
+        gate.open();
+        node.settle();
+    });
+    assert_eq!(notes.take(), ["1", "2", "3"]);
+    assert!(!log.contains("WARN"), "{log}");
+}
+
+#[test]
+fn a_handler_for_everything_gets_queries_in_their_place() {
+    let (notes, gate) = (Notes::default(), TestGate::default());
+    let held = gate.clone();
+    let router = Router::new()
+        .every(any(&notes, "every"))
+        .user_event("slow", move |_| {
+            let held = held.clone();
+            async move { held.wait().await }
+        })
+        .query("q", |_| "fine");
+    let node = TestNode::with(router);
+    node.settle();
+    notes.take();
+    node.event("slow");
+    node.event("before");
+    assert_eq!(node.answer("q").as_deref(), Some("fine"), "it does not wait");
+    node.event("after");
+    assert_eq!(notes.take(), ["every: slow"]);
+    node.fall();
+    gate.open();
+    node.settle();
+    let expected = ["every: before", "every: q", "every: after", "every: shutdown-wanted"];
+    assert_eq!(notes.take(), expected);
+}
+
 /// A handler that notes that its future is dropped, and waits for a gate.
 fn held(
     notes: &Notes,
@@ -492,7 +544,7 @@ fn a_node_waits_for_its_handlers_for_some_seconds_only_and_not_if_it_is_shut_dow
 }
 
 #[test]
-fn a_handler_that_never_ends_is_told_of() {
+fn a_handler_that_never_ends_is_traced() {
     let never = |_| std::future::pending::<()>();
     let router = Router::new()
         .user_event("stuck", never)
@@ -519,7 +571,7 @@ fn a_handler_that_never_ends_is_told_of() {
 }
 
 #[test]
-fn a_route_that_cannot_work_is_told_of_before_anything_starts() {
+fn a_route_that_cannot_work_is_an_error_before_anything_starts() {
     let fault = |router: Router| router.check().unwrap_err().to_string();
     assert_eq!(Router::new().query("a*", |_| ()).check(), Ok(()));
     let text = fault(Router::new().user_event("a[", |_| ()).query("b{", |_| ()));

@@ -1,3 +1,5 @@
+//! What a recorder is told, and when.
+
 use std::collections::BTreeSet;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
@@ -55,7 +57,7 @@ fn recorded(f: impl FnOnce(&TestNode, &Snapshotter)) {
 }
 
 #[test]
-fn every_number_of_the_stats_is_handed_out_with_its_node() {
+fn every_number_of_the_stats_is_exported_with_its_node() {
     recorded(|node, from| {
         node.shared
             .drive(|node, now| node.handle_datagram(now, ([127, 0, 0, 1], 1).into(), &mut [99]));
@@ -103,7 +105,7 @@ fn a_flood_of_names_makes_no_more_labels() {
 }
 
 #[test]
-fn numbers_are_handed_out_regularly() {
+fn numbers_are_exported_regularly() {
     recorded(|node, from| {
         let writer = export_beside(&node.shared, vec!["deploy".to_owned()], async {});
         drop(writer);
@@ -121,7 +123,7 @@ fn numbers_are_handed_out_regularly() {
 }
 
 #[test]
-fn the_last_numbers_are_handed_out_when_all_is_stored_after_the_shutdown() {
+fn the_last_numbers_are_exported_when_all_is_stored_after_the_shutdown() {
     recorded(|node, from| {
         let writer = crate::files::writer::run(
             node.runtime.clone(),
