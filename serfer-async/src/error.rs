@@ -1,7 +1,7 @@
 //! Everything that can go wrong between a program and a node.
 //!
-//! Each module has an error of its own. Only the calls of a program, those of the builder and the handle, return the
-//! sum of them, [`enum@Error`].
+//! Each module has an error of its own. Only the calls of a program, those of the builder and the handle,
+//! return the sum of them, [`enum@Error`].
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,8 +22,8 @@ use crate::uri::UriError;
 
 /// Why a call was refused. Unless it says otherwise, nothing has changed.
 ///
-/// Its `Debug` is the same as its `Display`. So a `main` that returns it, or an `unwrap`, says in plain words what is
-/// wrong and what to do.
+/// Its `Debug` is the same as its `Display`. So a `main` that returns it, or an `unwrap`, says in plain words
+/// what is wrong and what to do.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -95,7 +95,7 @@ pub enum Error {
     /// Members cannot be asked about keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// Some member holds a rotation of keys up.
+    /// A member holds up a rotation of keys.
     #[error(transparent)]
     Rotation(#[from] RotationStopped),
     /// The keyring file cannot be used.
@@ -140,7 +140,7 @@ impl std::fmt::Debug for Error {
     }
 }
 
-/// What to do if an address cannot be bound.
+/// What to do about an address that cannot be bound.
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {

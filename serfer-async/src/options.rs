@@ -1,5 +1,5 @@
-//! The settings of a node beyond its [`Config`](serfer_proto::Config): where it listens, through which seeds it joins,
-//! where its files are.
+//! The settings of a node beyond its [`Config`](serfer_proto::Config): where it listens, through which seeds
+//! it joins, where its files are.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! Patterns of names: of events and queries in a router, of members in an event URI or a filter.
 //!
-//! Names come from the network. So matching takes time in proportion to the length of the name, whatever the pattern:
-//! `globset` compiles globs to automata, and nothing backtracks.
+//! Names come from the network. So matching takes time in proportion to the length of the name, whatever the
+//! pattern: `globset` compiles globs to automata, and nothing backtracks.
 
 use std::str::FromStr;
 

@@ -10,10 +10,11 @@ use std::time::Instant;
 
 /// An async runtime.
 ///
-/// A node has two. The application's runtime, which it is given, runs handlers. Another one, which is made from it by
-/// [`run_apart`](Self::run_apart), has a thread to itself and runs everything else. So nothing that an application does
-/// can hold up the node. Of the methods below, only `spawn`, `sleep_until` and `unblock` are called from outside the
-/// runtime.
+/// A node has two. The application's runtime, which it is given, runs handlers. Another one, which is made
+/// from it by
+/// [`run_apart`](Self::run_apart), has a thread to itself and runs everything else. So nothing that an
+/// application does can hold up the node. Of the methods below, only `spawn`, `sleep_until` and `unblock` are
+/// called from outside the runtime.
 ///
 /// Dropping the future of [`recv_from`](Self::recv_from), [`accept`](Self::accept) or
 /// [`read`](Self::read) before it is done must lose nothing.
@@ -25,8 +26,9 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// A stream. Dropping it closes it.
     type Stream: Send + 'static;
 
-    /// Makes a runtime of the same kind that nothing else uses. Calls `life` with it, and runs the future that `life`
-    /// returns on it, in this thread, to its end. Then everything that is left on the runtime is dropped.
+    /// Makes a runtime of the same kind that nothing else uses. Calls `life` with it, and runs the future
+    /// that `life` returns on it, in this thread, to its end. Then everything that is left on the runtime is
+    /// dropped.
     ///
     /// # Errors
     /// If the operating system refuses what a runtime needs.
@@ -43,8 +45,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// Starts a task that runs by itself.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
 
-    /// Calls a function that may block for long, on a thread where it holds up nothing else. If the future is dropped,
-    /// the function may run all the same.
+    /// Calls a function that may block for long, on a thread where it holds up nothing else. If the future is
+    /// dropped, the function may run all the same.
     fn unblock<T: Send + 'static>(
         &self,
         f: impl FnOnce() -> T + Send + 'static,

@@ -1,7 +1,7 @@
 //! The builder of a node: what is set before it starts, and how it starts.
 //!
-//! Programs start here. Read in this order: this file (the settings), `start` (from the settings to a node at work),
-//! `addresses` (where it listens, and where others reach it).
+//! Programs start here. Read in this order: this file (the settings), `start` (from the settings to a node at
+//! work), `addresses` (where it listens, and where others reach it).
 
 mod addresses;
 mod start;
@@ -48,15 +48,15 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Tells others to reach us at this address: `HOST` or `HOST:PORT`. By default it is the address of the
-    /// configuration or, without one, the address that is bound. If that means all addresses of this machine, it is one
-    /// of them, a private one if there is any.
+    /// configuration or, without one, the address that is bound. If that means all addresses of this machine,
+    /// it is one of them, a private one if there is any.
     pub fn advertise(mut self, addr: impl Into<String>) -> Self {
         self.options.advertise = Some(addr.into());
         self
     }
 
-    /// Names the node after this machine: `host`, or `host-7947` if its port is not 7946. The name of the configuration
-    /// is ignored.
+    /// Names the node after this machine: `host`, or `host-7947` if its port is not 7946. The name of the
+    /// configuration is ignored.
     pub fn named_after_host(mut self) -> Self {
         self.options.named_after_host = true;
         self
@@ -86,8 +86,8 @@ impl<R: Runtime> Builder<R> {
         Ok(self)
     }
 
-    /// Adds a key, in base64, to those of the configuration. The first is the primary key, which seals everything that
-    /// we send. It must be among the keys of every other member.
+    /// Adds a key, in base64, to those of the configuration. The first is the primary key, which seals
+    /// everything that we send. It must be among the keys of every other member.
     ///
     /// # Errors
     /// If it is not base64 of 16, 24 or 32 bytes.
@@ -107,8 +107,8 @@ impl<R: Runtime> Builder<R> {
     /// fails, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) says so, and the node goes on with the
     /// keys it has.
     ///
-    /// As with the agent, the node does not start if there is a file and other keys than its own are given: the file may
-    /// have newer ones. So give a first key only as long as there is no file.
+    /// As with the agent, the node does not start if there is a file and other keys than its own are given:
+    /// the file may have newer ones. So give a first key only as long as there is no file.
     pub fn keyring_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.options.keyring_file = Some(path.into());
         self
@@ -123,8 +123,8 @@ impl<R: Runtime> Builder<R> {
     /// A node that is alone tries its seeds again, and looks them up again each time. It does so even
     /// without a [seed keeper](Config::seed_keeper), which only knows addresses.
     ///
-    /// A seed that is the node itself counts as joined. So all nodes may have the same seeds, and the first of
-    /// them starts alone.
+    /// A seed that is the node itself counts as joined. So all nodes may have the same seeds, and the first
+    /// of them starts alone.
     ///
     /// May be called again, to add more seeds.
     pub fn join<S: Into<String>>(mut self, seeds: impl IntoIterator<Item = S>) -> Self {
@@ -162,12 +162,12 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Keeps a snapshot in this file. When the node is started again, it goes on from the snapshot: it rejoins its
-    /// cluster in the background, through the members it knew, and
+    /// Keeps a snapshot in this file. When the node is started again, it goes on from the snapshot: it
+    /// rejoins its cluster in the background, through the members it knew, and
     /// [`Event::RejoinDone`](serfer_proto::Event::RejoinDone) tells how that went. User events that it had
     /// before are not delivered a second time. Those that it missed are, unless there are also
-    /// [seeds](Self::join) and [`replay`](Self::replay) says to skip them. A `serf agent` can go on from such a file, and
-    /// a node can go on from the file of an agent.
+    /// [seeds](Self::join) and [`replay`](Self::replay) says to skip them. A `serf agent` can go on from such
+    /// a file, and a node can go on from the file of an agent.
     ///
     /// No other process may use the file at the same time. If it cannot be written while the node
     /// runs, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) says so. Go: `SnapshotPath`.

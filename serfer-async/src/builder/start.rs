@@ -30,8 +30,8 @@ use crate::runtime::Runtime;
 const EVENT_BUFFER_MAX: usize = 65_536;
 
 impl<R: Runtime> Builder<R> {
-    /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before it is done,
-    /// the node is dropped as well.
+    /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before
+    /// it is done, the node is dropped as well.
     ///
     /// # Errors
     /// If a setting or a file is wrong, an address cannot be bound, or the seeds cannot be joined as the
@@ -90,9 +90,9 @@ impl<R: Runtime> Builder<R> {
         Ok(serfer)
     }
 
-    /// Starts the node and waits until all of it has ended. As nobody has a handle, it ends only when it loses its name
-    /// to another node, or when the runtime of its handlers ends. To leave in good order when the program
-    /// ends, use [`run_until`](Self::run_until).
+    /// Starts the node and waits until all of it has ended. As nobody has a handle, it ends only when it
+    /// loses its name to another node, or when the runtime of its handlers ends. To leave in good order when
+    /// the program ends, use [`run_until`](Self::run_until).
     ///
     /// # Errors
     /// As [`start`](Self::start), and [`Error::ShutDown`] with the reason.
@@ -100,8 +100,9 @@ impl<R: Runtime> Builder<R> {
         self.run_until(future::pending::<()>()).await
     }
 
-    /// Starts the node, lets it run until `until` is done, then leaves in good order and shuts down. The output of `until`
-    /// is ignored. If it is done before the node has started, nothing is left running either.
+    /// Starts the node, lets it run until `until` is done, then leaves in good order and shuts down. The
+    /// output of `until` is ignored. If it is done before the node has started, nothing is left running
+    /// either.
     ///
     /// ```no_run
     /// # mod tokio { pub mod signal { pub async fn ctrl_c() {} } }
@@ -163,8 +164,8 @@ impl<R: Runtime> Builder<R> {
     }
 }
 
-/// Starts the tasks that the node cannot live without. One of them does nothing on the runtime of the application: it
-/// shuts the node down when that runtime ends.
+/// Starts the tasks that the node cannot live without. One of them does nothing on the runtime of the
+/// application: it shuts the node down when that runtime ends.
 fn spawn_tasks<R: Runtime>(
     shared: &Arc<Shared>,
     driver: Driver<R>,

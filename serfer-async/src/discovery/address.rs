@@ -105,8 +105,8 @@ impl Address {
 
 /// The address at which others reach us, when we listen on all addresses of this machine.
 ///
-/// Private IPv4 is best, then any other IPv4, then local IPv6, then any other IPv6. An address that is only valid on
-/// this machine or this link is never chosen, and no IPv6 address is if we listen on IPv4.
+/// Private IPv4 is best, then any other IPv4, then local IPv6, then any other IPv6. An address that is only
+/// valid on this machine or this link is never chosen, and no IPv6 address is if we listen on IPv4.
 pub(crate) fn to_advertise(bound: IpAddr, interfaces: &[IpAddr]) -> Option<IpAddr> {
     let rank = |ip: &IpAddr| match ip {
         IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() => None,

@@ -1,7 +1,8 @@
 //! SRV records: at which hosts and ports a service is offered.
 //!
-//! The system's own resolver only looks up addresses. So this asks the name servers of `/etc/resolv.conf` itself, by
-//! a datagram, and by a stream if the answer does not fit into one. A library encodes and decodes the messages.
+//! The system's own resolver only looks up addresses. So this asks the name servers of `/etc/resolv.conf`
+//! itself, by a datagram, and by a stream if the answer does not fit into one. A library encodes and decodes
+//! the messages.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -36,8 +37,8 @@ pub(crate) fn system_servers() -> io::Result<Vec<SocketAddr>> {
     Ok(servers.map(|server| SocketAddr::new(server.into(), DNS_PORT)).collect())
 }
 
-/// Looks up the targets of a service such as `_serf._tcp.example.com`: the best priority first, and the greatest
-/// weight first among equals. The error says in words why there are none.
+/// Looks up the targets of a service such as `_serf._tcp.example.com`: the best priority first, and the
+/// greatest weight first among equals. The error says in words why there are none.
 pub(crate) async fn lookup_srv<R: Runtime>(
     runtime: &R,
     servers: &[SocketAddr],

@@ -95,8 +95,8 @@ pub(crate) struct StartupSeeds<R> {
 }
 
 impl<R: Runtime> StartupSeeds<R> {
-    /// Joins as the policy says. A seed that is this node itself counts as reached. So the first of many nodes that
-    /// have the same seeds can start.
+    /// Joins as the policy says. A seed that is this node itself counts as reached. So the first of many
+    /// nodes that have the same seeds can start.
     pub(crate) async fn join_at_start(&self, policy: JoinPolicy) -> Result<(), SeedJoinError> {
         self.join_by(policy).await?;
         if self.is_alone()? {
@@ -182,8 +182,8 @@ struct DoublingPause {
 }
 
 impl DoublingPause {
-    /// How long to wait now. It is random, from half of the pause up to all of it, so that nodes that were started
-    /// together do not try together.
+    /// How long to wait now. It is random, from half of the pause up to all of it, so that nodes that were
+    /// started together do not try together.
     fn next_pause(&mut self) -> Duration {
         let pause = self.next.min(self.longest).min(PAUSE_MAX);
         self.next = pause.saturating_mul(2);

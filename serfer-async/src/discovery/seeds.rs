@@ -1,8 +1,8 @@
 //! Seeds as people write them, and the addresses that they lead to.
 //!
-//! A seed is looked up each time it is used, because names and files change. Names are looked up side by side, so
-//! that a server that does not answer holds up no other name. The addresses are in the order of the seeds all the
-//! same.
+//! A seed is looked up each time it is used, because names and files change. Names are looked up side by
+//! side, so that a server that does not answer holds up no other name. The addresses are in the order of the
+//! seeds all the same.
 
 use std::collections::BTreeSet;
 use std::io;

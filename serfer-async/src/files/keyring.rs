@@ -1,8 +1,8 @@
 //! The keyring file: keys that outlive the process.
 //!
-//! It is a JSON list of keys in base64, the primary first, as `serf agent -keyring-file` reads and writes it. It is read
-//! before anything of the node starts. Errors never show a key. While the node runs, the file is written anew whenever
-//! the keys change.
+//! It is a JSON list of keys in base64, the primary first, as `serf agent -keyring-file` reads and writes it.
+//! It is read before anything of the node starts. Errors never show a key. While the node runs, the file is
+//! written anew whenever the keys change.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -72,8 +72,8 @@ pub enum KeyringFileProblem {
 /// More than thousands of keys need.
 const LEN_MAX: u64 = 1 << 20;
 
-/// Reads the keys of the file; `None` if there is no file yet. `given` are the keys of the configuration. Also checks
-/// that the file can be written. Blocks.
+/// Reads the keys of the file; `None` if there is no file yet. `given` are the keys of the configuration.
+/// Also checks that the file can be written. Blocks.
 pub(crate) fn load(
     path: &Path,
     given: Option<&Keyring>,

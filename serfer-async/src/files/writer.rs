@@ -1,7 +1,7 @@
 //! Writing files, in order, while nothing else of the node waits for it.
 //!
-//! The endpoint says what to store. That is queued beside the endpoint, in the [`backlog`](crate::node::state::backlog),
-//! and one task per node takes it to a thread that may block.
+//! The endpoint says what to store. That is queued beside the endpoint, in the
+//! [`backlog`](crate::node::state::backlog), and one task per node takes it to a thread that may block.
 
 use std::io;
 use std::path::{Path, PathBuf};

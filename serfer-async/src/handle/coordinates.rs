@@ -13,14 +13,14 @@ impl Serfer {
         self.shared().with(|state| state.endpoint.coordinate().copied()).ok().flatten()
     }
 
-    /// The coordinate of the member of a name, as it said itself; another member says so in its acks. `None` if it
-    /// has not said so yet.
+    /// The coordinate of the member of a name, as it said itself; another member says so in its acks. `None`
+    /// if it has not said so yet.
     pub fn coordinate_of(&self, name: &str) -> Option<Coordinate> {
         self.shared().with(|state| state.endpoint.coordinate_of(name).copied()).ok().flatten()
     }
 
-    /// The estimated round trip time between the members of two names; neither has to be us. `None` unless the
-    /// coordinates of both are known.
+    /// The estimated round trip time between the members of two names; neither has to be us. `None` unless
+    /// the coordinates of both are known.
     pub fn distance(&self, a: &str, b: &str) -> Option<Duration> {
         self.shared().with(|state| state.endpoint.distance(a, b)).ok().flatten()
     }

@@ -10,9 +10,9 @@ use crate::node::state::events::{EventReader, Lagged};
 
 /// A stream of what happens: members, user events, queries, name conflicts.
 ///
-/// It ends when the node is shut down; if that does so by itself, the last event says why. A reader
-/// that falls behind by more than the node's event buffer loses the oldest events and is told so by
-/// [`Lagged`]; it never holds the node up.
+/// It ends when the node is shut down. If the node shuts itself down, the last event says why. A reader that
+/// falls behind by more events than the node's [event buffer](crate::Builder::event_buffer) holds loses the
+/// oldest of them, and is told so by [`Lagged`]. It never holds up the node.
 pub struct Events {
     reader: EventReader,
 }

@@ -7,9 +7,9 @@ use serfer_proto::{
 use super::serfer::Serfer;
 use crate::error::Error;
 
-/// Each of these asks all members, ourselves included, and waits until all members that are alive have answered, or
-/// the time for that is up. The report names the members that could not do it. Only one call at a time can change
-/// keys.
+/// Each of these asks all members, ourselves included, and waits until all members that are alive have
+/// answered, or the time for that is up. The report names the members that could not do it. Only one call at
+/// a time can change keys.
 impl Serfer {
     /// Adds a key to those that all members try on what they receive.
     ///
@@ -20,7 +20,8 @@ impl Serfer {
         self.manage_key(KeyOp::Install(key), KeyParams::default()).await
     }
 
-    /// Makes a key the primary key of all members, which must have installed it. While messages are under way,
+    /// Makes a key the primary key of all members, which must have installed it. While messages are under
+    /// way,
     /// [`rotate_key`](Self::rotate_key) is safer.
     ///
     /// # Errors
@@ -58,16 +59,16 @@ impl Serfer {
         asking.await
     }
 
-    /// Makes a new key the primary key of all members, and removes the old one. No message is lost and no member is
-    /// cut off on the way: the key is installed everywhere, then used everywhere, and then the old one is removed. No
-    /// step begins before all live members have done the one before.
+    /// Makes a new key the primary key of all members, and removes the old one. No message is lost and no
+    /// member is cut off on the way: the key is installed everywhere, then used everywhere, and then the old
+    /// one is removed. No step begins before all live members have done the one before.
     ///
     /// If the future is dropped, the rotation goes on.
     ///
     /// # Errors
-    /// As [`install_key`](Self::install_key), and [`Error::Rotation`] if a member holds it up. The cluster then works
-    /// as before, with both keys in use. Look after the members that the error names, and rotate to the same key
-    /// again.
+    /// As [`install_key`](Self::install_key), and [`Error::Rotation`] if a member holds it up. The cluster
+    /// then works as before, with both keys in use. Look after the members that the error names, and rotate
+    /// to the same key again.
     pub async fn rotate_key(&self, new: SecretKey) -> Result<RotationReport, Error> {
         self.rotate_key_with(new, RotationParams::default()).await
     }

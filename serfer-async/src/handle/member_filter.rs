@@ -41,8 +41,8 @@ impl MemberFilter {
         self
     }
 
-    /// Only members whose name matches this [`Pattern`]. May be called again, to allow names that match another
-    /// pattern as well.
+    /// Only members whose name matches this [`Pattern`]. May be called again, to allow names that match
+    /// another pattern as well.
     ///
     /// # Errors
     /// If the pattern is invalid.
@@ -51,8 +51,8 @@ impl MemberFilter {
         Ok(self)
     }
 
-    /// Only members whose tag matches this [`Pattern`]. A tag that is not set has an empty value. May be called again:
-    /// then all tags must match.
+    /// Only members whose tag matches this [`Pattern`]. A tag that is not set has an empty value. May be
+    /// called again: then all tags must match.
     ///
     /// # Errors
     /// If the pattern is invalid.

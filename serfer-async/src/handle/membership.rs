@@ -13,12 +13,11 @@ use crate::node::state::wakers::Wakers;
 
 /// The members of the cluster, as a stream: a snapshot, and then each change.
 ///
-/// A map to which all of it is applied, as below, has just what [`members`](crate::Serfer::members)
-/// returns or, as long as something is still unread, what it returned before. Unlike
-/// [`Events`](crate::Events), it is exact: there is no gap between the snapshot and the changes, and no
-/// change that the snapshot already has; it is also a change that a member is about to leave; and nothing
-/// is held back to be coalesced. If a member changes several times in a row, only its last state need
-/// come.
+/// A map to which all updates are applied, as below, has exactly what [`members`](crate::Serfer::members)
+/// returns. As long as updates are unread, it has what `members` returned before. Unlike
+/// [`Events`](crate::Events), the stream is exact: between the snapshot and the changes nothing is missing,
+/// and nothing comes twice; that a member is about to leave is a change, too; and nothing is held back to be
+/// coalesced. If a member changes several times in a row, perhaps only its last state comes.
 ///
 /// ```no_run
 /// # async fn example(serf: &serfer_async::Serfer) {
@@ -44,10 +43,10 @@ use crate::node::state::wakers::Wakers;
 /// # }
 /// ```
 ///
-/// The node never waits for a reader. One that falls behind by more changes than the node's
-/// [event buffer](crate::Builder::event_buffer) holds is told so, once, and then gets another snapshot;
-/// it need not do anything about it. A snapshot, the first one too, is as of the moment when it is read.
-/// The stream ends when the node is shut down and everything has been read.
+/// The node never waits for a reader. A reader that falls behind by more changes than the node's
+/// [event buffer](crate::Builder::event_buffer) holds is told so, once, and then gets another snapshot. It
+/// need not do anything itself. Every snapshot, even the first, shows the members at the moment when it is
+/// read. The stream ends when the node is shut down and everything has been read.
 pub struct Membership {
     shared: Arc<Shared>,
     reader: MemberReaderId,

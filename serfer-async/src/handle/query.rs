@@ -94,8 +94,8 @@ impl std::fmt::Debug for Replies {
 /// Everything that came back to a query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// The members that confirmed it with an ack, in the order in which the acks came. Some that replied may be
-    /// missing: acks get lost, and a query does not wait for them once everybody has replied.
+    /// The members that confirmed it with an ack, in the order in which the acks came. Some that replied may
+    /// be missing: acks get lost, and a query does not wait for them once everybody has replied.
     pub acks: Vec<Arc<str>>,
     /// The replies, by the name of the member.
     pub replies: BTreeMap<Arc<str>, Bytes>,

@@ -26,9 +26,9 @@ use crate::node::thread::NodeEnd;
 
 /// A running node. Cheap to clone; all clones are the same node.
 ///
-/// **Keep it for as long as the node is to live.** When the last clone is dropped, the node shuts down without
-/// leaving, which others see as a failure; call [`leave`](Self::leave) first to go in good order. The same
-/// happens when the runtime of its handlers is shut down: then its handles behave as after
+/// **Keep it for as long as the node is to live.** When the last clone is dropped, the node shuts down
+/// without leaving, which others see as a failure; call [`leave`](Self::leave) first to go in good order. The
+/// same happens when the runtime of its handlers is shut down: then its handles behave as after
 /// [`shutdown`](Self::shutdown).
 ///
 /// A node has a thread of its own, which ends with the last of the node's tasks. A handle may be used from
@@ -101,8 +101,8 @@ impl Serfer {
         self.user_event_with(name, payload, Coalesce::No)
     }
 
-    /// As [`user_event`](Self::user_event), and says whether receivers may take several events of this
-    /// name for one.
+    /// As [`user_event`](Self::user_event), and says whether receivers may coalesce several events of this
+    /// name into one.
     ///
     /// # Errors
     /// As [`user_event`](Self::user_event).
@@ -121,7 +121,7 @@ impl Serfer {
         })
     }
 
-    /// Asks every member, ourselves included, and has each confirm with an ack that it got the query.
+    /// Asks every member, ourselves included. Each confirms with an ack that it got the query.
     ///
     /// # Errors
     /// If the query is too large, its name is reserved, too many queries are open, or the node has left or
@@ -130,7 +130,7 @@ impl Serfer {
         self.query_with(name, payload, &QueryParams::new())
     }
 
-    /// Asks only the members that `params` does not exclude, and waits for as long as it says.
+    /// Asks only the members that match the filters of `params`, and waits for as long as `params` says.
     ///
     /// # Errors
     /// As [`query`](Self::query).
@@ -163,8 +163,8 @@ impl Serfer {
     /// Everything that happens from now on. Any number of readers may read at their own pace. To keep
     /// a copy of the list of members, [`subscribe`](Self::subscribe) to it instead.
     ///
-    /// The result of a call of ours goes to the caller and not here: acks and replies to our queries and their end, the
-    /// end of a join, and that we have left.
+    /// The result of a call of ours goes to the caller and not here: acks and replies to our queries and
+    /// their end, the end of a join, and that we have left.
     pub fn events(&self) -> Events {
         let buffer = self.inner.event_buffer;
         let reader = self.inner.shared.with(|state| state.events.subscribe(buffer, |_| true));
@@ -205,8 +205,8 @@ impl Serfer {
         self.inner.shared.with(|state| state.endpoint.local_member().clone())
     }
 
-    /// The address that is bound. If no port was given, it has the one that was found. For the address where others
-    /// reach us, see [`local_member`](Self::local_member).
+    /// The address that is bound. If no port was given, it has the one that was found. For the address where
+    /// others reach us, see [`local_member`](Self::local_member).
     pub fn local_addr(&self) -> SocketAddr {
         self.inner.bound
     }
@@ -229,7 +229,8 @@ impl Serfer {
     /// all that is to be stored is on the disk. After that the handle can still be read, but nothing more
     /// can be sent; [`shutdown`](Self::shutdown) then closes the sockets.
     ///
-    /// The report says whether the others know. If no other node can be reached, the node leaves all the same.
+    /// The report says whether the others know. If no other node can be reached, the node leaves all the
+    /// same.
     ///
     /// ```
     /// # async fn example(serf: serfer_async::Serfer) -> Result<(), serfer_async::Error> {
@@ -257,7 +258,8 @@ impl Serfer {
         reason.map_or(Ok(()), |reason| Err(Error::ShutDown(reason)))
     }
 
-    /// Waits until the node has left, or until it is shut down for any reason and all of it has ended as after
+    /// Waits until the node has left, or until it is shut down for any reason and all of it has ended as
+    /// after
     /// [`shutdown`](Self::shutdown). If it shut itself down, the last event of [`events`](Self::events),
     /// [`Event::ShutdownWanted`](serfer_proto::Event::ShutdownWanted), says why.
     pub async fn wait(&self) {
@@ -268,19 +270,20 @@ impl Serfer {
     }
 
     /// Stops the node without leaving. Waits until its tasks and its thread have ended, its sockets are
-    /// closed and all that was to be stored is on the disk, however long that takes. A second call only waits.
+    /// closed and all that was to be stored is on the disk, however long that takes. A second call only
+    /// waits.
     ///
-    /// Handlers end at their next `.await`, an async one that calls this included. So the runtime that they are
-    /// on has to run meanwhile. Do not block one of its threads to wait here, in a handler that is not
-    /// [`blocking`](crate::blocking) or in the destructor of something that a handler owns: that waits for
+    /// Handlers end at their next `.await`, even an async handler that calls this. So their runtime has to
+    /// run meanwhile. Do not block one of its threads to wait here, in a handler that is not
+    /// [`blocking`](crate::blocking) or in the destructor of something that a handler owns: it would wait for
     /// itself.
     pub async fn shutdown(&self) {
         self.inner.shared.close("it was told to");
         self.inner.end.thread().await;
     }
 
-    /// Counters and gauges. With the feature `metrics` they also go, every five seconds and when the node
-    /// is shut down, to whatever recorder of the `metrics` facade is installed.
+    /// Counters and gauges. With the feature `metrics` they also go to the recorder of the `metrics` facade
+    /// that is installed, every five seconds and when the node is shut down.
     pub fn stats(&self) -> Stats {
         self.inner.shared.with(|state| state.endpoint.stats()).unwrap_or_default()
     }

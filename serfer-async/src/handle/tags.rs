@@ -39,8 +39,8 @@ impl Serfer {
         })
     }
 
-    /// Changes our tags, and tells everybody if that changes anything. No change is lost if another thread changes
-    /// them at the same time: `change` is then called again, with the new tags.
+    /// Changes our tags, and tells everybody if that changes anything. No change is lost if another thread
+    /// changes them at the same time: `change` is then called again, with the new tags.
     ///
     /// # Errors
     /// As [`set_tags`](Self::set_tags); then nothing has changed.

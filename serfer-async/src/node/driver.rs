@@ -15,8 +15,8 @@ use super::streams;
 use super::tasks::BoxFuture;
 use crate::runtime::Runtime;
 
-/// How many datagrams are taken in before the answers to them are sent, and how many steps are taken before other
-/// tasks of the node have their turn.
+/// How many datagrams are taken in before the answers to them are sent, and how many steps are taken before
+/// other tasks of the node have their turn.
 const BATCH: usize = 64;
 
 /// The largest datagram there is.
@@ -83,9 +83,9 @@ impl<R: Runtime> Driver<R> {
         }
     }
 
-    /// The order is a priority: an alarm that is due must not wait for a flood of datagrams. An input comes last,
-    /// because it only needs another turn of the loop, which any other
-    /// reason to wake up brings as well.
+    /// The order is a priority: an alarm that is due must not wait for a flood of datagrams. An input comes
+    /// last, because it only needs another turn of the loop, which any other reason to wake up brings as
+    /// well.
     async fn wait(&self, alarm: &mut Alarm<R>, incoming: &mut [u8]) -> WakeReason {
         let deadline = async {
             alarm.ring().await;

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The form of an address that a socket can send to. If it is bound to IPv6, it can reach IPv4 as well. Linux takes
-/// IPv4 addresses as they are, other systems only in this form.
+/// The form of an address that a socket can send to. If it is bound to IPv6, it can reach IPv4 as well. Linux
+/// takes IPv4 addresses as they are, other systems only in this form.
 pub(crate) fn reachable(to: SocketAddr, bound: SocketAddr) -> SocketAddr {
     match to {
         SocketAddr::V4(v4) if bound.is_ipv6() => {

@@ -1,7 +1,8 @@
 //! One node at work: its thread, its tasks, and what they share.
 //!
-//! The other rooms push inputs through [`shared`] and start tasks through [`tasks`]. Only the builder starts a node.
-//! Read in this order: [`state`] (what is under the lock), [`shared`] (who may do what), [`driver`] (the loop),
+//! The other rooms push inputs through [`shared`] and start tasks through [`tasks`]. Only the builder starts
+//! a node. Read in this order: [`state`] (what is under the lock), [`shared`] (who may do what), [`driver`]
+//! (the loop),
 //! [`streams`], [`tasks`], [`thread`], and `metrics`. The rest is small: [`closed`], [`latch`], [`mapped`],
 //! [`reentrancy`].
 

@@ -2,16 +2,16 @@
 //!
 //! This is who may do what:
 //!
-//! 1. The endpoint is behind a lock. The lock is held only inside a closure, for microseconds, and never across an
-//!    `.await`.
+//! 1. The endpoint is behind a lock. The lock is held only inside a closure, for microseconds, and never
+//!    across an `.await`.
 //! 2. Anybody may push inputs: the handles, and the tasks of streams. That wakes the driver.
-//! 3. Only the driver takes outputs, performs them and hands events to whoever waits for them. When the node is shut
-//!    down, whoever does that takes the last outputs, and only stores what is to be stored.
+//! 3. Only the driver takes outputs, performs them and hands events to whoever waits for them. When the node
+//!    is shut down, whoever does that takes the last outputs, and only stores what is to be stored.
 //! 4. Only the writer touches files. What it is to write waits under the same lock.
 //! 5. Readers of events and of the list of members are woken after the lock is released.
 //!
-//! A poisoned lock means that there was a bug in the core, or a panic in a function that the application gave it.
-//! Every call then fails with [`Closed`], and the node is shut down.
+//! A poisoned lock means that there was a bug in the core, or a panic in a function that the application gave
+//! it. Every call then fails with [`Closed`], and the node is shut down.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -75,7 +75,8 @@ impl Shared {
         Ok(self.input(call)??)
     }
 
-    /// Asks the endpoint for something and waits for the answer. `ask` gets what the answer is to be sent with.
+    /// Asks the endpoint for something and waits for the answer. `ask` gets what the answer is to be sent
+    /// with.
     pub(crate) async fn ask<T, R, E: From<Closed> + From<R>>(
         &self,
         ask: impl FnOnce(&mut State, Instant, Sender<T>) -> Result<(), R>,
@@ -95,8 +96,8 @@ impl Shared {
         let _ = self.input(f);
     }
 
-    /// Tells the endpoint something from the driver, which needs no waking and finds out by itself that the node is
-    /// shut down.
+    /// Tells the endpoint something from the driver, which needs no waking and finds out by itself that the
+    /// node is shut down.
     pub(crate) fn drive(&self, f: impl FnOnce(&mut Endpoint, Instant)) {
         let now = (self.clock)();
         let _ = self.with(|state| f(&mut state.endpoint, now));
@@ -143,8 +144,8 @@ impl Drop for WakeOnDrop<'_> {
     }
 }
 
-/// Is held by a task that the node cannot live without. When it is dropped, for whatever reason, the node is shut
-/// down. Mostly the reason is the end of a runtime.
+/// Is held by a task that the node cannot live without. When it is dropped, for whatever reason, the node is
+/// shut down. Mostly the reason is the end of a runtime.
 pub(crate) struct ShutdownOnDrop(pub(crate) Arc<Shared>);
 
 impl ShutdownOnDrop {

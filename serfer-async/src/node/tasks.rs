@@ -1,4 +1,5 @@
-//! The tasks of one node: how they start, how they are told to stop, and how it is known that they have ended.
+//! The tasks of one node: how they start, how they are told to stop, and how it is known that they have
+//! ended.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -46,11 +47,11 @@ struct TaskGroup {
 /// Something that may block for long.
 type BlockingCall = Box<dyn FnOnce() + Send>;
 
-/// The span of everything that a node traces: `serfer{node=web-1}`. A name that is not known yet can be recorded
-/// later.
+/// The span of everything that a node traces: `serfer{node=web-1}`. A name that is not known yet can be
+/// recorded later.
 ///
-/// Its level is ERROR, so that a subscriber that only wants errors still learns which node they are from. It has no
-/// parent, because a node outlives the code that starts it.
+/// Its level is ERROR, so that a subscriber that only wants errors still learns which node they are from. It
+/// has no parent, because a node outlives the code that starts it.
 pub(crate) fn span(name: Option<&str>) -> Span {
     let span = tracing::error_span!(target: "serfer", parent: None, "serfer", node = field::Empty);
     if let Some(name) = name {
@@ -94,14 +95,15 @@ impl Tasks {
         self.node.spawn(task.instrument(self.span.clone()));
     }
 
-    /// Starts a task that runs code of the application. It ends at its next `.await` when [`stop`](Self::stop) is
-    /// called. Nobody waits for that, because the application may hold it up.
+    /// Starts a task that runs code of the application. It ends at its next `.await` when
+    /// [`stop`](Self::stop) is called. Nobody waits for that, because the application may hold it up.
     pub(crate) fn spawn_outside(&self, task: impl Future<Output = ()> + Send + 'static) {
         let task = future::or(self.stop.wait(), task).instrument(self.span.clone());
         (self.application.spawn)(Box::pin(task));
     }
 
-    /// Starts a task that runs handlers of the application. It ends by itself after [`stop`](Self::stop) is called,
+    /// Starts a task that runs handlers of the application. It ends by itself after [`stop`](Self::stop) is
+    /// called,
     /// [`HANDLER_GRACE`] later at most, or when [`stop_handlers`](Self::stop_handlers) is called.
     pub(crate) fn spawn_handler(&self, task: impl Future<Output = ()> + Send + 'static) {
         let (stopped, grace) = (self.stop.wait(), (self.handler_grace)());
@@ -129,7 +131,7 @@ impl Tasks {
     }
 
     /// Runs a future until then at most, and returns its result if there is one by then.
-    pub(crate) async fn until<T>(
+    pub(crate) async fn timeout_at<T>(
         &self,
         at: Option<Instant>,
         task: impl Future<Output = T>,
@@ -144,8 +146,8 @@ impl Tasks {
         future::or(async { Some(task.await) }, late).await
     }
 
-    /// Calls a function of the application that may block for long; `None` if the application's runtime ends before
-    /// the function does.
+    /// Calls a function of the application that may block for long; `None` if the application's runtime ends
+    /// before the function does.
     pub(crate) async fn unblock<T: Send + 'static>(
         &self,
         f: impl FnOnce() -> T + Send + 'static,

@@ -1,8 +1,8 @@
 //! The thread that a node has to itself.
 //!
-//! Everything that a node does is done there, on a runtime that nothing else uses ([`Runtime::run_apart`]). So an
-//! application may block every thread of its own runtime, and each probe is still acked in time. Handlers are the
-//! application's, and run on its runtime.
+//! Everything that a node does is done there, on a runtime that nothing else uses ([`Runtime::run_apart`]).
+//! So an application may block every thread of its own runtime, and each probe is still acked in time.
+//! Handlers are the application's, and run on its runtime.
 
 use std::io;
 use std::thread::Builder;

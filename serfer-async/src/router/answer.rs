@@ -1,8 +1,8 @@
 //! What handlers may be and may return.
 //!
 //! A handler is a function of one event. It may be async, plain, or wrapped in [`blocking`]. [`Reaction`] is
-//! implemented for what each of these returns. Its last parameter only keeps the three implementations apart, and is
-//! always inferred.
+//! implemented for what each of these returns. Its last parameter only keeps the three implementations apart,
+//! and is always inferred.
 
 use std::fmt::Display;
 
@@ -77,8 +77,8 @@ macro_rules! bytes_answer {
 }
 bytes_answer!(String, Vec<u8>, Bytes, &'static [u8]);
 
-/// What a handler returns when it is called: a future of an answer, the answer itself, or a function that is still to
-/// be called.
+/// What a handler returns when it is called: a future of an answer, the answer itself, or a function that is
+/// still to be called.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
     label = "this handler",
@@ -153,8 +153,8 @@ impl<T> std::fmt::Debug for Blocking<T> {
     }
 }
 
-/// Makes a handler of a function that blocks: one that reads files, computes for long, or sleeps. It is called on a
-/// thread that the runtime keeps for such functions, where it holds up no other handler.
+/// Makes a handler of a function that blocks: one that reads files, computes for long, or sleeps. It is
+/// called on a thread that the runtime keeps for such functions, where it holds up no other handler.
 ///
 /// ```
 /// use serfer_async::{Request, Router, blocking};

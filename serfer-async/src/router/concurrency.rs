@@ -69,7 +69,7 @@ impl ConcurrencyLimit {
                 turn
             }
             None => {
-                let turn = tasks.until(until, self.turns.acquire_arc()).await;
+                let turn = tasks.timeout_at(until, self.turns.acquire_arc()).await;
                 turn.ok_or(NotAdmitted::Late)?
             }
         };

@@ -1,4 +1,5 @@
-//! One handler, and what keeps it from hurting others: its concurrency limit, its timeout, and its panics being caught.
+//! One handler, and what keeps it from hurting others: its concurrency limit, its timeout, and its panics
+//! being caught.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -113,7 +114,10 @@ impl<T, A: Send + 'static> Handler<T, A> {
             let (Some(timeout), Some(until)) = (timeout, until) else {
                 return future::or(work, warn_if_stuck(call)).await;
             };
-            tasks.until(Some(until), work).await.unwrap_or(Err(HandlerFailure::TimedOut(timeout)))
+            tasks
+                .timeout_at(Some(until), work)
+                .await
+                .unwrap_or(Err(HandlerFailure::TimedOut(timeout)))
         };
         match AssertUnwindSafe(limited).catch_unwind().await {
             Ok(outcome) => outcome,

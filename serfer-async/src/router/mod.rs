@@ -1,9 +1,10 @@
 //! Handlers by the name of an event, like the routes of a web server.
 //!
-//! Programs make a router, and the builder starts it. Read in this order: this file (what handlers there are),
-//! [`route`] (which names a handler is for), [`answer`] (what a handler may be and return), [`request`] (a query, as its
-//! handler sees it), [`table`] (how handlers are found), `run` (how events come to them), [`handler`] and [`concurrency`]
-//! (what keeps one handler from hurting others).
+//! Programs make a router, and the builder starts it. Read in this order: this file (what handlers there
+//! are),
+//! [`route`] (which names a handler is for), [`answer`] (what a handler may be and return), [`request`] (a
+//! query, as its handler sees it), [`table`] (how handlers are found), `run` (how events come to them),
+//! [`handler`] and [`concurrency`] (what keeps one handler from hurting others).
 //!
 //! Go serfer: `Handler`, `EventHandle` and their relatives.
 
@@ -244,7 +245,8 @@ impl Router {
         self
     }
 
-    /// How long a handler may take if its route does not say; must be longer than zero. By default there is no limit.
+    /// How long a handler may take if its route does not say; must be longer than zero. By default there is
+    /// no limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         if timeout.is_zero() {

@@ -8,8 +8,8 @@ use serfer_proto::Query;
 use crate::error::Error;
 use crate::node::shared::Shared;
 
-/// A query for a handler: the query itself, and a way to answer it before the handler returns, or long after. To answer
-/// later, keep a clone, which is cheap, and return `()`.
+/// A query for a handler: the query itself, and a way to answer it before the handler returns, or long after.
+/// To answer later, keep a clone, which is cheap, and return `()`.
 #[derive(Clone)]
 pub struct Request {
     query: Query,

@@ -10,7 +10,8 @@ pub(super) const CONCURRENCY: usize = 64;
 /// How many more may wait for their turn.
 pub(super) const WAITING: usize = 256;
 
-/// Which names a handler is for, and how it is run. Where the defaults will do, a string is enough, which is read as a
+/// Which names a handler is for, and how it is run. Where the defaults will do, a string is enough, which is
+/// read as a
 /// [`Pattern`].
 ///
 /// ```
@@ -42,16 +43,16 @@ impl Route {
         self
     }
 
-    /// How many more queries may wait for their turn, each until its deadline at most. Queries that come when there is
-    /// no more room are not answered, which is traced. Default 256.
+    /// How many more queries may wait for their turn, each until its deadline at most. Queries that come when
+    /// there is no more room are not answered, which is traced. Default 256.
     #[must_use]
     pub fn waiting(mut self, queries: usize) -> Self {
         self.waiting = Some(queries);
         self
     }
 
-    /// How long the handler may take from when it is called; must be longer than zero. After that its future is
-    /// dropped, which is traced. By default it is the [timeout of the router](crate::Router::timeout).
+    /// How long the handler may take from when it is called; must be longer than zero. After that its future
+    /// is dropped, which is traced. By default it is the [timeout of the router](crate::Router::timeout).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);

@@ -1,8 +1,8 @@
 //! How events come to the handlers of a router.
 //!
-//! A router is two readers of a node's events, each with a task of its own. One reads the queries, and answers each in
-//! one more task, side by side. The other reads everything else, and calls handlers one after another, in the order of
-//! the events. However long a handler takes, the node goes on.
+//! A router is two readers of a node's events, each with a task of its own. One reads the queries, and
+//! answers each in one more task, side by side. The other reads everything else, and calls handlers one after
+//! another, in the order of the events. However long a handler takes, the node goes on.
 
 use std::sync::Arc;
 
@@ -34,8 +34,8 @@ impl Router {
         tasks.spawn_handler(router.handle_in_order(in_order, shared.clone()));
     }
 
-    /// Starts a task for each query. Also warns when the other reader loses events, because that one may be stuck in a
-    /// handler.
+    /// Starts a task for each query. Also warns when the other reader loses events, because that one may be
+    /// stuck in a handler.
     async fn dispatch_queries(
         self: Arc<Self>,
         queries: EventReader,

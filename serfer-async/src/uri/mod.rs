@@ -1,7 +1,7 @@
 //! Event URIs: one line of text that says what is sent to whom.
 //!
-//! Programs use what is here through [`Serfer::send`](crate::Serfer::send). Read in this order: this file (a URI as a
-//! value), [`error`] (what can be wrong with one), `parse` (from text), [`send`] (to the cluster).
+//! Programs use what is here through [`Serfer::send`](crate::Serfer::send). Read in this order: this file (a
+//! URI as a value), [`error`] (what can be wrong with one), `parse` (from text), [`send`] (to the cluster).
 //!
 //! The idea is from Go serfer's list of things to do.
 
@@ -164,8 +164,8 @@ impl EventUri {
         Ok(uri)
     }
 
-    /// Asks only members with this name, or with a name that matches. May be called again, to ask other members as
-    /// well. `*` and `?` are globs unless they follow a `\`.
+    /// Asks only members with this name, or with a name that matches. May be called again, to ask other
+    /// members as well. `*` and `?` are globs unless they follow a `\`.
     ///
     /// # Errors
     /// If this is a user event, which goes to everybody, or the host is empty, too long or not such a

@@ -28,8 +28,8 @@ impl Serfer {
         self.send_with(uri, QueryParams::new())
     }
 
-    /// As [`send`](Self::send), with parameters for a query, for example how long to wait. Hosts and tags of the URI are
-    /// added to those of `params`. For a user event, `params` are ignored.
+    /// As [`send`](Self::send), with parameters for a query, for example how long to wait. Hosts and tags of
+    /// the URI are added to those of `params`. For a user event, `params` are ignored.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -52,8 +52,8 @@ impl Serfer {
 }
 
 impl EventUri {
-    /// Which of these members are asked. If the set is empty, everybody is. A host that is not a glob is asked whether
-    /// we know it or not.
+    /// Which of these members are asked. If the set is empty, everybody is. A host that is not a glob is
+    /// asked whether we know it or not.
     fn nodes<'a>(&'a self, alive: &'a [String]) -> Result<BTreeSet<&'a str>, UriError> {
         let mut nodes = BTreeSet::new();
         for host in &self.hosts {

@@ -1,8 +1,9 @@
 //! A node's numbers for the `metrics` facade.
 //!
 //! These are all of [`Stats`], and how often which user event and query came and went. A recorder that the
-//! application installs gets them every few seconds, and once more when the node is shut down. Names of events come
-//! from the network, so they are labels only if the application says so. All others share one label, `other`.
+//! application installs gets them every few seconds, and once more when the node is shut down. Names of
+//! events come from the network, so they are labels only if the application says so. All others share one
+//! label, `other`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +35,8 @@ const BY_NAME: [(CountedByName, &str, &str); 4] = [
     (CountedByName::QuerySent, "serfer_queries_sent_total", "queries that we asked"),
 ];
 
-/// Hands out the numbers for as long as the node runs. The future that is returned runs the `writer`, and hands them
-/// out for the last time when it has written all.
+/// Hands out the numbers for as long as the node runs. The future that is returned runs the `writer`, and
+/// hands them out for the last time when it has written all.
 pub(crate) fn export_beside<W: Future<Output = ()>>(
     shared: &Arc<Shared>,
     names: Vec<String>,

@@ -1,8 +1,8 @@
 //! Writes that wait for the disk.
 //!
-//! While the writer is busy or the disk hangs, what comes for a file is put together: appended bytes become one
-//! write, and a replacement stands for all before it. What is too much is dropped. The endpoint is told, and writes
-//! the file anew in its own time.
+//! While the writer is busy or the disk hangs, what comes for a file is put together: appended bytes become
+//! one write, and a replacement stands for all before it. What is too much is dropped. The endpoint is told,
+//! and writes the file anew in its own time.
 
 use async_channel::Sender;
 use serfer_proto::{Durability, StoreWrite, StoredFile};

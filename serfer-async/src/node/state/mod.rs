@@ -1,7 +1,8 @@
 //! What is under the lock of a node: plain data, and what happens to it without any waiting.
 //!
-//! Only [`Shared`](super::shared::Shared) has the lock, and lends what is here to closures. Nothing here knows the
-//! lock, the tasks or the handle. Read in this order: [`State`], [`calls`] (who waits for an answer), [`events`] and
+//! Only [`Shared`](super::shared::Shared) has the lock, and lends what is here to closures. Nothing here
+//! knows the lock, the tasks or the handle. Read in this order: [`State`], [`calls`] (who waits for an
+//! answer), [`events`] and
 //! [`members`] (who reads what happens), [`stream_orders`], [`backlog`] (what is to be written), [`wakers`].
 
 pub(crate) mod backlog;
@@ -84,8 +85,8 @@ impl State {
         }
     }
 
-    /// Takes outputs of the endpoint up to one that the driver has to perform. The others only concern what is under
-    /// the lock. Readers for whom there is news are added to `wakers`.
+    /// Takes outputs of the endpoint up to one that the driver has to perform. The others only concern what
+    /// is under the lock. Readers for whom there is news are added to `wakers`.
     pub(crate) fn poll(&mut self, buf: &mut Vec<u8>, wakers: &mut Wakers) -> Action {
         loop {
             match self.endpoint.poll_output(buf) {
@@ -132,8 +133,8 @@ impl State {
         self.endpoint.handle_stream_end(now, stream, end);
     }
 
-    /// Hands out the last events, what was held back included, and queues what goes into the snapshot. Nothing else
-    /// is done any more.
+    /// Hands out the last events, what was held back included, and queues what goes into the snapshot.
+    /// Nothing else is done any more.
     pub(crate) fn flush(&mut self, now: Instant, wakers: &mut Wakers) {
         if std::mem::replace(&mut self.is_closed, true) {
             return;

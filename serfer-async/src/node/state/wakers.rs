@@ -4,8 +4,8 @@ use std::task::Waker;
 
 /// The wakers of readers for whom there is news.
 ///
-/// Whoever holds the lock collects them, and wakes them afterwards: a waker may run any code, which may call the
-/// node. Those that are left when this is dropped are woken then, so that even a panic loses none.
+/// Whoever holds the lock collects them, and wakes them afterwards: a waker may run any code, which may call
+/// the node. Those that are left when this is dropped are woken then, so that even a panic loses none.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers(Vec<Waker>);
 

@@ -27,7 +27,7 @@ use crate::runtime::Runtime as _;
 
 pub(crate) const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7946);
 
-/// A node alone, with a router; what it sends comes back to it.
+/// A node that is alone, with a router. What it sends comes back to it.
 pub(crate) struct TestNode {
     pub(crate) serf: Serfer,
     pub(crate) runtime: ManualRuntime,
@@ -103,7 +103,7 @@ impl TestNode {
         self.settle();
     }
 
-    /// Asks, for ten seconds, and lets the question arrive. Whoever wants replies waits for them.
+    /// Sends a query that is open for ten seconds, and lets it arrive.
     pub(crate) fn ask(&self, name: &str) -> Replies {
         let params = QueryParams::new().timeout(Duration::from_secs(10));
         let replies = self.serf.query_with(name, "", &params).unwrap();
@@ -111,7 +111,7 @@ impl TestNode {
         replies
     }
 
-    /// What is answered without time passing.
+    /// The answer to a query, if it comes without time passing.
     pub(crate) fn answer(&self, name: &str) -> Option<String> {
         self.reply(&mut self.ask(name))
     }

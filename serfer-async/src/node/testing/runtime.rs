@@ -21,7 +21,7 @@ pub(crate) struct ManualRuntime {
     /// Calls that may block; they are made when a test says so.
     pub(super) calls: Arc<Mutex<Vec<TestCall>>>,
     incoming: Arc<Mutex<Incoming>>,
-    /// Whether there cannot be another one.
+    /// Whether no other one can be made from this.
     pub(crate) is_last: bool,
 }
 
@@ -32,10 +32,10 @@ pub(super) struct ManualClock {
     pub(super) sleepers: Vec<(Instant, Waker)>,
 }
 
-/// What the network has for a node, all of it at once.
+/// What comes from the network, all of it at once.
 #[derive(Default)]
 pub(crate) struct Incoming {
-    /// Whether each stream that somebody opens can be accepted.
+    /// One entry for each stream that another node opens: whether it can be accepted.
     pub(crate) streams: VecDeque<bool>,
     pub(crate) datagrams: usize,
     /// How much can be read from streams, at 1,000 bytes a time; then they end.
@@ -58,12 +58,12 @@ impl ManualRuntime {
         self.incoming.lock().unwrap()
     }
 
-    /// Lets one task go on that can: whether there was one.
+    /// Lets one task go on. Returns whether one could.
     pub(crate) fn step(&self) -> bool {
         self.executor.try_tick()
     }
 
-    /// How long it is until the first of those who sleep wakes up.
+    /// How long it is until the first of the sleeping tasks wakes up.
     pub(crate) fn next_pause(&self) -> Option<Duration> {
         let clock = self.clock.lock().unwrap();
         clock.sleepers.iter().map(|(at, _)| *at - clock.now).min()

@@ -22,7 +22,7 @@ impl Notes {
     }
 }
 
-/// A future that ends when a test says so, and says when it is dropped.
+/// Something to wait for, until a test opens it.
 #[derive(Clone, Default)]
 pub(crate) struct TestGate {
     open: Arc<AtomicBool>,

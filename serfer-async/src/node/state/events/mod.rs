@@ -1,8 +1,8 @@
 //! Events for any number of readers, none of whom can hold the others up.
 //!
-//! Each reader has a queue of its own, with a lock of its own, so that reading does not need the lock of the node.
-//! Whoever has the node's lock may take that of a queue, and never the other way round. Nothing is called under the
-//! lock of a queue: wakers are handed out, to be woken or dropped later.
+//! Each reader has a queue of its own, with a lock of its own, so that reading does not need the lock of the
+//! node. Whoever has the node's lock may take that of a queue, and never the other way round. Nothing is
+//! called under the lock of a queue: wakers are handed out, to be woken or dropped later.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -116,8 +116,8 @@ impl EventQueue {
         wakers.add(self.reader.take());
     }
 
-    /// The next event, or how many were lost before it. If the reader has to wait, `waker` is exchanged for the one
-    /// of before.
+    /// The next event, or how many were lost before it. If the reader has to wait, `waker` is exchanged for
+    /// the one of before.
     fn poll_next(&mut self, waker: &mut Option<Waker>) -> Poll<Option<Result<Event, Lagged>>> {
         if self.lagged > 0 {
             return Poll::Ready(Some(Err(Lagged(std::mem::take(&mut self.lagged)))));
@@ -180,8 +180,8 @@ pub(crate) struct OverflowWatcher {
 }
 
 impl OverflowWatcher {
-    /// Waits until events are lost, for the first time or since the reader was last told so. Returns the event for
-    /// which the first of them was dropped.
+    /// Waits until events are lost, for the first time or since the reader was last told so. Returns the
+    /// event for which the first of them was dropped.
     pub(crate) async fn next(&self) -> Event {
         future::poll_fn(|cx| poll(&self.queue, cx, EventQueue::poll_overflow)).await
     }

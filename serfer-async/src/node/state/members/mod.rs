@@ -1,9 +1,10 @@
 //! The list of members for any number of readers: all of it, and then what changes.
 //!
-//! The endpoint notes which members change. What it has noted is handed to all readers whenever the driver has
-//! nothing left to do, and before any reader is given a snapshot. All of that happens under the node's lock, so a
-//! snapshot and the changes after it fit together exactly, whatever the driver or the coalescing of events hold
-//! back. A reader has a bounded buffer. When it overflows, all of it is dropped, and the reader gets a new snapshot.
+//! The endpoint notes which members change. What it has noted is handed to all readers whenever the driver
+//! has nothing left to do, and before any reader is given a snapshot. All of that happens under the node's
+//! lock, so a snapshot and the changes after it fit together exactly, whatever the driver or the coalescing
+//! of events hold back. A reader has a bounded buffer. When it overflows, all of it is dropped, and the
+//! reader gets a new snapshot.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::{Poll, Waker};
@@ -15,14 +16,14 @@ use crate::node::state::wakers::Wakers;
 /// What a reader of the [`Membership`](crate::Membership) has to know next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MembershipUpdate {
-    /// All members of any status, ourselves included: whatever was known before is void.
+    /// All members of any status, ourselves included. It replaces everything that was known before.
     Snapshot(Vec<Member>),
     /// A member is new, or its status, tags, address or versions have changed: this is what it is
     /// now.
     Changed(Member),
     /// A member is forgotten: this is what it was.
     Removed(Member),
-    /// The reader was too slow, and so many changes were dropped. A fresh
+    /// The reader was too slow, and so many changes were dropped. Another
     /// [`Snapshot`](Self::Snapshot) is next.
     Lagged(u64),
 }
