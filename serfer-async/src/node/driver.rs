@@ -209,7 +209,7 @@ mod tests {
         let mut pauses = Vec::new();
         while let Some(pause) = node.runtime.next_pause() {
             pauses.push(pause.as_millis());
-            node.pass(pause);
+            node.advance(pause);
         }
         pauses
     }

@@ -12,7 +12,7 @@ fn uri(text: &str) -> EventUri {
 }
 
 /// Everything that a URI says, in words.
-fn said(text: &str) -> String {
+fn described(text: &str) -> String {
     let uri = uri(text);
     let hosts: Vec<_> = uri.hosts().iter().map(Pattern::as_str).collect();
     let tags = uri.tags().map(|(tag, value)| format!("{tag}: {}", value.expression()));
@@ -52,7 +52,7 @@ fn each_part_says_what_the_docs_say() {
         ("serf:///query/event/query", "query event/query [] {} "),
     ];
     for (text, expected) in table {
-        assert_eq!(said(text), expected, "{text}");
+        assert_eq!(described(text), expected, "{text}");
         assert_eq!(uri(&uri(text).to_string()), uri(text), "{text}");
     }
 }

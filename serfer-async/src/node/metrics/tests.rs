@@ -115,9 +115,9 @@ fn numbers_are_exported_regularly() {
         };
         assert_eq!(events(), 0, "they are there from the start");
         node.event("deploy");
-        node.pass(INTERVAL - Duration::from_millis(1));
+        node.advance(INTERVAL - Duration::from_millis(1));
         assert_eq!(events(), 0);
-        node.pass(Duration::from_millis(1));
+        node.advance(Duration::from_millis(1));
         assert_eq!(events(), 1);
     });
 }

@@ -79,7 +79,7 @@ impl TestNode {
     }
 
     /// Lets time pass.
-    pub(crate) fn pass(&self, time: Duration) {
+    pub(crate) fn advance(&self, time: Duration) {
         self.settle();
         let mut clock = self.runtime.clock.lock().unwrap();
         clock.now += time;
@@ -90,7 +90,7 @@ impl TestNode {
     }
 
     /// Shuts the node down by itself.
-    pub(crate) fn fall(&self) {
+    pub(crate) fn shut_itself_down(&self) {
         let reason = ShutdownReason::NameTaken { ours: 0, responses: 1 };
         self.shared.with(|state| state.shutdown_reason = Some(reason)).unwrap();
         drop(ShutdownOnDrop(self.shared.clone()));

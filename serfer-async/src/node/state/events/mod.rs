@@ -63,6 +63,7 @@ impl EventReaders {
             let mut queue = lock(&reader.queue);
             queue.is_closed = true;
             wakers.add(queue.reader.take());
+            wakers.add(queue.overflow_watcher.take());
         }
     }
 }
