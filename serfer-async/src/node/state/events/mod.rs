@@ -37,11 +37,12 @@ struct Subscription {
 impl EventReaders {
     /// Adds a reader that gets what passes the filter from now on, and may fall behind by `buffer` events.
     pub(crate) fn subscribe(&mut self, buffer: usize, filter: EventFilter) -> EventReader {
-        let queue = EventQueue { is_closed: self.is_closed, ..EventQueue::new(buffer) };
-        let queue = Arc::new(Mutex::new(queue));
-        if !self.is_closed {
-            self.readers.push(Subscription { filter, queue: queue.clone() });
+        if self.is_closed {
+            return EventReader::closed();
         }
+        let queue = EventQueue { events_max: buffer.max(1), ..Default::default() };
+        let queue = Arc::new(Mutex::new(queue));
+        self.readers.push(Subscription { filter, queue: queue.clone() });
         EventReader { queue }
     }
 
@@ -75,7 +76,7 @@ impl Drop for EventReaders {
 }
 
 /// The events that wait for one reader. When it overflows, the oldest are dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct EventQueue {
     events: VecDeque<Event>,
     events_max: usize,
@@ -92,16 +93,9 @@ struct EventQueue {
 }
 
 impl EventQueue {
-    fn new(buffer: usize) -> Self {
-        Self {
-            events: VecDeque::new(),
-            events_max: buffer.max(1),
-            lagged: 0,
-            overflow: None,
-            is_closed: false,
-            reader: None,
-            overflow_watcher: None,
-        }
+    /// To which nothing can be added.
+    fn closed() -> Self {
+        Self { is_closed: true, ..Default::default() }
     }
 
     fn push(&mut self, event: Event, wakers: &mut Wakers) {
@@ -152,7 +146,7 @@ pub(crate) struct EventReader {
 impl EventReader {
     /// A reader for which there never is anything.
     pub(crate) fn closed() -> Self {
-        Self { queue: Arc::new(Mutex::new(EventQueue { is_closed: true, ..EventQueue::new(1) })) }
+        Self { queue: Arc::new(Mutex::new(EventQueue::closed())) }
     }
 
     /// How many events wait to be read.
@@ -202,13 +196,9 @@ fn poll<T>(
 
 impl Drop for EventReader {
     fn drop(&mut self) {
-        let mut queue = lock(&self.queue);
-        queue.is_closed = true;
-        let left = (std::mem::take(&mut queue.events), queue.reader.take());
-        let watcher = queue.overflow_watcher.take();
-        drop(queue);
+        let left = std::mem::replace(&mut *lock(&self.queue), EventQueue::closed());
         // As above.
-        drop((left, watcher));
+        drop(left);
     }
 }
 
