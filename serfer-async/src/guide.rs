@@ -146,8 +146,7 @@
 //! A member that stops answering is first suspected. It then has some seconds to refute that, fewer if others
 //! confirm the suspicion, before it counts as [`Failed`](crate::Status::Failed). It is tried again for as
 //! long as it is remembered. Addresses where a member was lost are tried even longer, so a partition of any
-//! length heals by itself.
-//! [`Serfer::force_leave`] tells all members not to expect it any more.
+//! length heals by itself. [`Serfer::force_leave`] tells all members not to expect it any more.
 //!
 //! # Going on after a restart
 //!

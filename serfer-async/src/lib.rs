@@ -5,8 +5,8 @@
 //!
 //! [`Builder`] starts a node, [`Serfer`] is its handle, [`Router`] and [`Events`] tell what happens, and
 //! [`EventUri`] says in one line what is sent to whom. Underneath, one loop on a thread of its own performs
-//! what the
-//! [core](serfer_proto) wants, with the sockets of the runtime. The [`guide`] is for users of all adapters.
+//! what the [core](serfer_proto) wants, with the sockets of the runtime. The [`guide`] is for users of all
+//! adapters.
 //!
 //! The rooms, from the bottom up: `node` (one node at work), `files`, `discovery` (seeds), `handle`,
 //! `router`, `uri`, `builder`. Each of them says at its top what it is for and in which order to read it.

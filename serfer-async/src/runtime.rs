@@ -11,10 +11,9 @@ use std::time::Instant;
 /// An async runtime.
 ///
 /// A node has two. The application's runtime, which it is given, runs handlers. Another one, which is made
-/// from it by
-/// [`run_apart`](Self::run_apart), has a thread to itself and runs everything else. So nothing that an
-/// application does can hold up the node. Of the methods below, only `spawn`, `sleep_until` and `unblock` are
-/// called from outside the runtime.
+/// from it by [`run_apart`](Self::run_apart), has a thread to itself and runs everything else. So nothing
+/// that an application does can hold up the node. Of the methods below, only `spawn`, `sleep_until` and
+/// `unblock` are called from outside the runtime.
 ///
 /// Dropping the future of [`recv_from`](Self::recv_from), [`accept`](Self::accept) or
 /// [`read`](Self::read) before it is done must lose nothing.

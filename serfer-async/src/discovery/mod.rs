@@ -2,8 +2,7 @@
 //!
 //! Only the builder and the handle call what is here. Read in this order: [`address`] (one address), [`dns`]
 //! (SRV records), [`seeds`] (all kinds of seeds), [`join`] (joins, and when they are repeated), [`failure`]
-//! (why they fail).
-//! [`side_by_side`] runs lookups together.
+//! (why they fail). [`side_by_side`] runs lookups together.
 
 pub(crate) mod address;
 mod dns;

@@ -21,8 +21,7 @@ impl Serfer {
     }
 
     /// Makes a key the primary key of all members, which must have installed it. While messages are under
-    /// way,
-    /// [`rotate_key`](Self::rotate_key) is safer.
+    /// way, [`rotate_key`](Self::rotate_key) is safer.
     ///
     /// # Errors
     /// As [`install_key`](Self::install_key).

@@ -259,9 +259,8 @@ impl Serfer {
     }
 
     /// Waits until the node has left, or until it is shut down for any reason and all of it has ended as
-    /// after
-    /// [`shutdown`](Self::shutdown). If it shut itself down, the last event of [`events`](Self::events),
-    /// [`Event::ShutdownWanted`](serfer_proto::Event::ShutdownWanted), says why.
+    /// after [`shutdown`](Self::shutdown). If it shut itself down, the last event of
+    /// [`events`](Self::events), [`Event::ShutdownWanted`](serfer_proto::Event::ShutdownWanted), says why.
     pub async fn wait(&self) {
         let has_left = self.inner.shared.gone().await.is_ok();
         if !has_left {

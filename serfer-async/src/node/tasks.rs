@@ -103,8 +103,7 @@ impl Tasks {
     }
 
     /// Starts a task that runs handlers of the application. It ends by itself after [`stop`](Self::stop) is
-    /// called,
-    /// [`HANDLER_GRACE`] later at most, or when [`stop_handlers`](Self::stop_handlers) is called.
+    /// called, [`HANDLER_GRACE`] later at most, or when [`stop_handlers`](Self::stop_handlers) is called.
     pub(crate) fn spawn_handler(&self, task: impl Future<Output = ()> + Send + 'static) {
         let (stopped, grace) = (self.stop.wait(), (self.handler_grace)());
         let late = async {

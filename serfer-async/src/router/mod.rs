@@ -1,9 +1,8 @@
 //! Handlers by the name of an event, like the routes of a web server.
 //!
 //! Programs make a router, and the builder starts it. Read in this order: this file (what handlers there
-//! are),
-//! [`route`] (which names a handler is for), [`answer`] (what a handler may be and return), [`request`] (a
-//! query, as its handler sees it), [`table`] (how handlers are found), `run` (how events come to them),
+//! are), [`route`] (which names a handler is for), [`answer`] (what a handler may be and return), [`request`]
+//! (a query, as its handler sees it), [`table`] (how handlers are found), `run` (how events come to them),
 //! [`handler`] and [`concurrency`] (what keeps one handler from hurting others).
 //!
 //! Go serfer: `Handler`, `EventHandle` and their relatives.

@@ -11,8 +11,7 @@ pub(super) const CONCURRENCY: usize = 64;
 pub(super) const WAITING: usize = 256;
 
 /// Which names a handler is for, and how it is run. Where the defaults will do, a string is enough, which is
-/// read as a
-/// [`Pattern`].
+/// read as a [`Pattern`].
 ///
 /// ```
 /// use std::time::Duration;

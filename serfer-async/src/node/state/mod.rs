@@ -2,8 +2,8 @@
 //!
 //! Only [`Shared`](super::shared::Shared) has the lock, and lends what is here to closures. Nothing here
 //! knows the lock, the tasks or the handle. Read in this order: [`State`], [`calls`] (who waits for an
-//! answer), [`events`] and
-//! [`members`] (who reads what happens), [`stream_orders`], [`backlog`] (what is to be written), [`wakers`].
+//! answer), [`events`] and [`members`] (who reads what happens), [`stream_orders`], [`backlog`] (what is to
+//! be written), [`wakers`].
 
 pub(crate) mod backlog;
 pub(crate) mod calls;
