@@ -11,7 +11,7 @@ use crate::error::Error;
 /// answered, or the time for that is up. The report names the members that could not do it. Only one call at
 /// a time can change keys.
 impl Serfer {
-    /// Adds a key to those that all members try on what they receive.
+    /// Adds a key to the keyring of all members, which then try it on what they receive.
     ///
     /// # Errors
     /// If keys are being changed already, this node does not require encryption, the members cannot be

@@ -5,8 +5,9 @@
 //! 1. The endpoint is behind a lock. The lock is held only inside a closure, for microseconds, and never
 //!    across an `.await`.
 //! 2. Anybody may push inputs: the handles, and the tasks of streams. That wakes the driver.
-//! 3. Only the driver takes outputs, performs them and hands events to whoever waits for them. When the node
-//!    is shut down, whoever does that takes the last outputs, and only stores what is to be stored.
+//! 3. Only the driver takes outputs, performs them and hands events to the calls and readers that wait for
+//!    them. The call that shuts the node down takes the last outputs itself, hands out the events among them
+//!    and queues what is to be stored. It performs nothing else.
 //! 4. Only the writer touches files. What it is to write waits under the same lock.
 //! 5. Readers of events and of the list of members are woken after the lock is released.
 //!
@@ -125,7 +126,7 @@ impl Shared {
         let now = (self.clock)();
         let mut wakers = Wakers::default();
         let _ = self.with(|state| state.flush(now, &mut wakers));
-        // Nobody is to wait for a node that is broken, either.
+        // This happens even if the lock is poisoned, so that nobody waits for a broken node.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.release_all(&mut wakers);
         drop(state);

@@ -51,7 +51,7 @@ impl NodeEnd {
     }
 }
 
-/// Starts a node on a new thread, where `start` gets a runtime and whatever else a node needs. The thread
+/// Starts a node on a new thread: calls `start` there with a runtime and what else a node needs. The thread
 /// goes on until all tasks of the node have ended.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! Writes that wait for the disk.
 //!
 //! While the writer is busy or the disk hangs, what comes for a file is put together: appended bytes become
-//! one write, and a replacement stands for all before it. What is too much is dropped. The endpoint is told,
-//! and writes the file anew in its own time.
+//! one write, and a replacement takes the place of all before it. What is too much is dropped. The endpoint is
+//! told, and replaces the whole file later.
 
 use async_channel::Sender;
 use serfer_proto::{Durability, StoreWrite, StoredFile};
@@ -28,7 +28,7 @@ pub(crate) struct Backlog {
     /// Whether something is being written.
     busy: bool,
     wake_writer: Sender<()>,
-    /// For those who wait until all is written.
+    /// Opens when all is written, if a call waits for that.
     idle: Option<Latch>,
 }
 

@@ -86,7 +86,7 @@ impl State {
     }
 
     /// Takes outputs of the endpoint up to one that the driver has to perform. The others only concern what
-    /// is under the lock. Readers for whom there is news are added to `wakers`.
+    /// is under the lock. The wakers of readers that have something to read are added to `wakers`.
     pub(crate) fn poll(&mut self, buf: &mut Vec<u8>, wakers: &mut Wakers) -> Action {
         loop {
             match self.endpoint.poll_output(buf) {
@@ -165,7 +165,7 @@ impl State {
         }
     }
 
-    /// Gives an event to whoever waits for it. Nobody can make the driver wait.
+    /// Gives an event to the calls and readers that wait for it. None of them can make the driver wait.
     fn dispatch(&mut self, event: Event, wakers: &mut Wakers) {
         #[cfg(feature = "metrics")]
         self.names.count_received(&event);

@@ -2,10 +2,10 @@
 
 use std::task::Waker;
 
-/// The wakers of readers for whom there is news.
+/// The wakers of readers that have something to read.
 ///
-/// Whoever holds the lock collects them, and wakes them afterwards: a waker may run any code, which may call
-/// the node. Those that are left when this is dropped are woken then, so that even a panic loses none.
+/// They are collected under the lock, and woken after it is released: a waker may run any code, which may
+/// call the node. Wakers that are left when this is dropped are woken then, so that even a panic loses none.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers(Vec<Waker>);
 

@@ -57,7 +57,7 @@ impl TestNode {
         Self { serf, runtime, shared }
     }
 
-    /// Does all that there is to do without time passing.
+    /// Runs everything that can run without time passing.
     pub(crate) fn settle(&self) {
         loop {
             let (mut buf, mut wakers) = (Vec::new(), Wakers::default());

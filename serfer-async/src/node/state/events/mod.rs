@@ -1,8 +1,8 @@
-//! Events for any number of readers, none of whom can hold the others up.
+//! Events for any number of readers. No reader can hold up another, or the node.
 //!
 //! Each reader has a queue of its own, with a lock of its own, so that reading does not need the lock of the
-//! node. Whoever has the node's lock may take that of a queue, and never the other way round. Nothing is
-//! called under the lock of a queue: wakers are handed out, to be woken or dropped later.
+//! node. A thread that holds the lock of the node may take the lock of a queue, never the other way round. No
+//! code of the application runs under the lock of a queue: wakers are handed out, and woken or dropped later.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use serfer_proto::Event;
 
 use crate::node::state::wakers::Wakers;
 
-/// A reader was too slow: this many events, the oldest, were dropped before it came to read them.
+/// A reader was too slow: this many events, the oldest, were dropped before it read them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} events were dropped because they were not read in time")]
 pub struct Lagged(pub u64);
@@ -46,7 +46,7 @@ impl EventReaders {
         EventReader { queue }
     }
 
-    /// Gives an event to all readers who want it, and forgets those that are gone.
+    /// Gives an event to all readers that want it, and forgets readers that are gone.
     pub(crate) fn publish(&mut self, event: &Event, wakers: &mut Wakers) {
         self.readers.retain(|reader| {
             let mut queue = lock(&reader.queue);
@@ -93,7 +93,7 @@ struct EventQueue {
 }
 
 impl EventQueue {
-    /// To which nothing can be added.
+    /// A queue that is empty and stays so.
     fn closed() -> Self {
         Self { is_closed: true, ..Default::default() }
     }
@@ -163,7 +163,7 @@ impl EventReader {
         future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// Notices when events are lost, even while nobody reads.
+    /// Makes a watcher that notices when events are lost, even while this reader does not read.
     pub(crate) fn watch_overflow(&self) -> OverflowWatcher {
         OverflowWatcher { queue: self.queue.clone() }
     }
@@ -202,7 +202,7 @@ impl Drop for EventReader {
     }
 }
 
-/// No code of others runs under this lock, so nothing is amiss even if it is poisoned.
+/// No code of the application runs under this lock, so the queue is intact even if the lock is poisoned.
 fn lock(queue: &Mutex<EventQueue>) -> MutexGuard<'_, EventQueue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }

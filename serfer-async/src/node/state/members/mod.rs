@@ -28,7 +28,7 @@ pub enum MembershipUpdate {
     Lagged(u64),
 }
 
-/// Which reader. The default is no reader at all.
+/// The id of a reader. The default is the id of none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MemberReaderId(pub(crate) u64);
 
@@ -87,7 +87,7 @@ impl MemberReaders {
         removed
     }
 
-    /// Hands what has changed to all readers who know what it was before.
+    /// Hands what has changed to all readers that have a snapshot.
     pub(crate) fn publish(&mut self, endpoint: &mut Endpoint, wakers: &mut Wakers) {
         if self.readers.is_empty() {
             return;
