@@ -1,0 +1,172 @@
+//! What a list of items puts into scope: what it defines, and what it imports.
+
+use std::cell::Cell;
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{Ident, ItemUse, UseTree, Visibility};
+
+/// Names of different spaces do not meet: a module and a function may both be called `keys`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Space {
+    /// Modules, structs, enums, traits, aliases.
+    Types,
+    /// Functions, constants, and what makes a struct or a variant.
+    Values,
+    /// What is called with a `!`.
+    Macros,
+}
+
+impl Space {
+    /// What else a name may be where types and values look alike.
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Types => Self::Values,
+            Self::Values => Self::Types,
+            Self::Macros => Self::Macros,
+        }
+    }
+}
+
+/// What a module or a block has names for.
+#[derive(Default)]
+pub(super) struct Scope {
+    pub definitions: Vec<Definition>,
+    pub imports: Vec<Import>,
+    pub globs: Vec<Vec<String>>,
+}
+
+/// An item, and the file where it stands.
+#[derive(Clone)]
+pub(super) struct Definition {
+    pub name: String,
+    pub file: String,
+    pub kind: Kind,
+}
+
+#[derive(Clone)]
+pub(super) enum Kind {
+    Module(usize),
+    /// A struct, a trait, a union.
+    Type,
+    /// With the names of its variants, which can be imported.
+    Enum(Vec<String>),
+    Alias,
+    Value,
+    Macro,
+}
+
+/// One name of a `use`.
+pub(super) struct Import {
+    pub name: String,
+    pub path: Vec<String>,
+    pub line: usize,
+    /// Whether it is there for others.
+    pub reexport: bool,
+    /// Whether any code names it. What nobody names is a trait whose methods are called.
+    pub named: Cell<bool>,
+}
+
+impl Definition {
+    pub(super) fn is_in(&self, space: Space) -> bool {
+        match self.kind {
+            Kind::Module(_) | Kind::Enum(_) | Kind::Alias => space == Space::Types,
+            Kind::Type => space != Space::Macros,
+            Kind::Value => space == Space::Values,
+            Kind::Macro => space == Space::Macros,
+        }
+    }
+}
+
+impl Scope {
+    /// All that items other than `mod` say.
+    pub(super) fn of<'a>(items: impl IntoIterator<Item = &'a syn::Item>, file: &str) -> Self {
+        let mut scope = Self::default();
+        for item in items {
+            scope.add(item, file);
+        }
+        scope
+    }
+
+    pub(super) fn define(&mut self, name: &str, file: &str, kind: Kind) {
+        self.definitions.push(Definition { name: name.to_owned(), file: file.to_owned(), kind });
+    }
+
+    fn add(&mut self, item: &syn::Item, file: &str) {
+        let mut define = |name: &Ident, kind| self.define(&name.to_string(), file, kind);
+        match item {
+            syn::Item::Const(it) => define(&it.ident, Kind::Value),
+            syn::Item::Static(it) => define(&it.ident, Kind::Value),
+            syn::Item::Fn(it) => define(&it.sig.ident, Kind::Value),
+            syn::Item::Struct(it) => define(&it.ident, Kind::Type),
+            syn::Item::Trait(it) => define(&it.ident, Kind::Type),
+            syn::Item::Union(it) => define(&it.ident, Kind::Type),
+            syn::Item::Type(it) => define(&it.ident, Kind::Alias),
+            syn::Item::Enum(it) => {
+                let variants = it.variants.iter().map(|it| it.ident.to_string()).collect();
+                define(&it.ident, Kind::Enum(variants));
+            }
+            syn::Item::Macro(it) => match &it.ident {
+                Some(name) => define(name, Kind::Macro),
+                None => self.add_made(it.mac.tokens.clone(), file),
+            },
+            syn::Item::Use(it) => self.add_use(it),
+            _ => {}
+        }
+    }
+
+    /// What a macro makes of its input is taken to be what is defined in the input.
+    fn add_made(&mut self, tokens: TokenStream, file: &str) {
+        let mut before = String::new();
+        for token in tokens {
+            if let TokenTree::Ident(name) = &token {
+                let kind = match before.as_str() {
+                    "struct" | "trait" | "union" => Some(Kind::Type),
+                    "enum" => Some(Kind::Enum(Vec::new())),
+                    "type" => Some(Kind::Alias),
+                    "fn" | "const" | "static" => Some(Kind::Value),
+                    _ => None,
+                };
+                if let Some(kind) = kind {
+                    self.define(&name.to_string(), file, kind);
+                }
+            }
+            before = token.to_string();
+        }
+    }
+
+    fn add_use(&mut self, item: &ItemUse) {
+        let reexport = !matches!(item.vis, Visibility::Inherited);
+        // A path of an edition without `::` at its front, or of another crate: the end is the same.
+        self.add_tree(&item.tree, &mut Vec::new(), reexport);
+    }
+
+    fn add_tree(&mut self, tree: &UseTree, path: &mut Vec<String>, reexport: bool) {
+        match tree {
+            UseTree::Path(it) => {
+                path.push(it.ident.to_string());
+                self.add_tree(&it.tree, path, reexport);
+                path.pop();
+            }
+            UseTree::Name(it) => self.add_import(&it.ident, &it.ident, path, reexport),
+            UseTree::Rename(it) => self.add_import(&it.ident, &it.rename, path, reexport),
+            UseTree::Glob(_) => self.globs.push(path.clone()),
+            UseTree::Group(it) => {
+                for tree in &it.items {
+                    self.add_tree(tree, path, reexport);
+                }
+            }
+        }
+    }
+
+    fn add_import(&mut self, what: &Ident, name: &Ident, path: &[String], reexport: bool) {
+        let mut path = path.to_vec();
+        let mut local = name.to_string();
+        if what != "self" {
+            path.push(what.to_string());
+        } else if local == "self" {
+            local.clone_from(path.last().expect("`self` stands in a group"));
+        }
+        let line = name.span().start().line;
+        self.imports.push(Import { name: local, path, line, reexport, named: Cell::new(false) });
+    }
+}

@@ -1,0 +1,310 @@
+//! Who uses what: every name in the code of a crate that is defined in one of its files.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::TokenStream;
+use syn::visit::{self, Visit};
+use syn::{
+    Attribute, Block, ConstParam, Expr, ExprPath, Field, Item, ItemMacro, ItemType, Macro,
+    PatIdent, PatTupleStruct, Path, QSelf, Stmt, TypeParam, Visibility,
+};
+
+use super::names::{Kind, Scope, Space};
+use super::resolve::{Found, Search};
+use super::tokens::{self, TokenPath};
+use super::tree::Tree;
+
+/// One name in the code of a file.
+pub(super) struct Use {
+    pub from: String,
+    pub line: usize,
+    /// The file that defines it.
+    pub to: String,
+    /// What it is called there.
+    pub item: String,
+    pub place: Place,
+}
+
+/// Where a name stands.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    Code,
+    /// In the type of a struct's or a variant's field.
+    Field,
+    /// In what an alias stands for, which is called so.
+    Alias(String),
+}
+
+/// All uses, or what could not be understood.
+pub(super) fn uses(tree: &Tree) -> Result<Vec<Use>, Vec<String>> {
+    let (mut uses, mut unknown) = (Vec::new(), Vec::new());
+    for (id, module) in tree.modules.iter().enumerate() {
+        let mut generics = Generics::default();
+        module.items.iter().for_each(|it| generics.visit_item(it));
+        let mut walk = Walk {
+            tree,
+            module: id,
+            file: &module.file,
+            generics: generics.0,
+            blocks: Vec::new(),
+            place: Place::Code,
+            uses: &mut uses,
+            unknown: &mut unknown,
+        };
+        module.items.iter().for_each(|it| walk.visit_item(it));
+    }
+    for (id, module) in tree.modules.iter().enumerate() {
+        unnamed(tree, id, &module.file, &module.scope, &mut uses, &mut unknown);
+    }
+    if unknown.is_empty() { Ok(uses) } else { Err(unknown) }
+}
+
+/// Imports that no code names are traits: their methods are used.
+fn unnamed(
+    tree: &Tree,
+    module: usize,
+    file: &str,
+    scope: &Scope,
+    uses: &mut Vec<Use>,
+    unknown: &mut Vec<String>,
+) {
+    for import in scope.imports.iter().filter(|it| !it.named.get() && !it.reexport) {
+        let spaces = [Space::Types, Space::Values, Space::Macros].into_iter();
+        let found = spaces.map(|it| Search::new(tree).path(module, &[], &import.path, it));
+        match found.into_iter().find(|it| !matches!(it, Found::Missing)) {
+            Some(Found::Item(it)) => uses.push(Use {
+                from: file.to_owned(),
+                line: import.line,
+                to: it.file,
+                item: it.name,
+                place: Place::Code,
+            }),
+            Some(_) => {}
+            None => {
+                let path = import.path.join("::");
+                unknown.push(format!("{file}:{}: cannot resolve {path}", import.line));
+            }
+        }
+    }
+}
+
+/// The names of all type and const parameters, which hide nothing in a house that has readable names.
+#[derive(Default)]
+struct Generics(BTreeSet<String>);
+
+impl<'a> Visit<'a> for Generics {
+    fn visit_type_param(&mut self, it: &'a TypeParam) {
+        self.0.insert(it.ident.to_string());
+    }
+
+    fn visit_const_param(&mut self, it: &'a ConstParam) {
+        self.0.insert(it.ident.to_string());
+    }
+}
+
+struct Walk<'a> {
+    tree: &'a Tree,
+    module: usize,
+    file: &'a str,
+    generics: BTreeSet<String>,
+    blocks: Vec<Scope>,
+    place: Place,
+    uses: &'a mut Vec<Use>,
+    unknown: &'a mut Vec<String>,
+}
+
+impl Walk<'_> {
+    fn within(&mut self, place: Place, walk: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.place, place);
+        walk(self);
+        self.place = before;
+    }
+
+    fn find(&self, path: &[String], space: Space) -> Found {
+        Search::new(self.tree).path(self.module, &self.blocks, path, space)
+    }
+
+    /// Notes what a path names. What is unknown and stands by itself may be a variable.
+    fn name(&mut self, path: &[String], line: usize, space: Space) {
+        let may_be_a_variable = path.len() == 1 && !is_big(&path[0]);
+        let mut found = self.find(path, space);
+        if matches!(found, Found::Missing) && !may_be_a_variable {
+            // A type in code like `Kind::new`, and a constant in a list of types like `take::<LEN>()`.
+            found = self.find(path, space.other());
+        }
+        match found {
+            Found::Item(it) => self.uses.push(Use {
+                from: self.file.to_owned(),
+                line,
+                to: it.file,
+                item: it.name,
+                place: self.place.clone(),
+            }),
+            Found::Missing if !may_be_a_variable => self.missing(path, line),
+            Found::Missing | Found::Module(_) | Found::External => {}
+        }
+    }
+
+    fn missing(&mut self, path: &[String], line: usize) {
+        if !self.generics.contains(&path[0]) {
+            self.unknown.push(format!("{}:{line}: cannot resolve {}", self.file, path.join("::")));
+        }
+    }
+
+    fn path(&mut self, path: &Path, of: Option<&QSelf>, space: Space) {
+        // `<T as Trait>::Item` names the trait, `<T>::new` nothing but what is in `T`.
+        let (len, space) = match of {
+            Some(of) => (of.position, Space::Types),
+            None => (path.segments.len(), space),
+        };
+        let names: Vec<String> =
+            path.segments.iter().take(len).map(|it| it.ident.to_string()).collect();
+        if !names.is_empty() && path.leading_colon.is_none() {
+            self.name(&names, path.segments[0].ident.span().start().line, space);
+        }
+        visit::visit_path(self, path);
+    }
+
+    /// A macro that is called by its mere name is found by it, wherever it is written.
+    fn macro_name(&mut self, path: &[String], line: usize) {
+        match self.find(path, Space::Macros) {
+            Found::Missing if path.len() == 1 => {
+                let all = self.tree.modules.iter().flat_map(|it| &it.scope.definitions);
+                let named = |it: &&_| is_macro(it, &path[0]);
+                if let Some(it) = all.into_iter().find(named) {
+                    let (to, item) = (it.file.clone(), it.name.clone());
+                    let from = self.file.to_owned();
+                    self.uses.push(Use { from, line, to, item, place: Place::Code });
+                }
+            }
+            _ => self.name(path, line, Space::Macros),
+        }
+    }
+
+    fn token_path(&mut self, it: &TokenPath, in_rules: bool) {
+        if it.is_macro {
+            return self.macro_name(&it.path, it.line);
+        }
+        let spaces = [Space::Values, Space::Types];
+        let found = spaces.map(|space| self.find(&it.path, space));
+        let missing = |it: &Found| matches!(it, Found::Missing);
+        let Some(best) = found.iter().position(|it| !missing(it)) else {
+            // What stands in rules may get its meaning where they are called.
+            if it.path.len() > 1 && (!in_rules || self.starts(&it.path)) {
+                self.missing(&it.path, it.line);
+            }
+            return;
+        };
+        self.name(&it.path, it.line, spaces[best]);
+    }
+
+    /// Whether at least the first name of a path is known.
+    fn starts(&self, path: &[String]) -> bool {
+        !matches!(self.find(&path[..1], Space::Types), Found::Missing)
+    }
+
+    fn tokens(&mut self, tokens: &TokenStream, in_rules: bool) {
+        for path in tokens::paths(tokens.clone()) {
+            self.token_path(&path, in_rules);
+        }
+    }
+}
+
+fn is_macro(it: &super::names::Definition, name: &str) -> bool {
+    it.name == name && matches!(it.kind, Kind::Macro)
+}
+
+fn is_big(name: &str) -> bool {
+    name.starts_with(char::is_uppercase) && name != "Self"
+}
+
+impl<'a> Visit<'a> for Walk<'_> {
+    fn visit_path(&mut self, it: &'a Path) {
+        self.path(it, None, Space::Types);
+    }
+
+    fn visit_type_path(&mut self, it: &'a syn::TypePath) {
+        if let Some(of) = &it.qself {
+            self.visit_type(&of.ty);
+        }
+        self.path(&it.path, it.qself.as_ref(), Space::Types);
+    }
+
+    fn visit_expr_path(&mut self, it: &'a ExprPath) {
+        if let Some(of) = &it.qself {
+            self.visit_type(&of.ty);
+        }
+        self.path(&it.path, it.qself.as_ref(), Space::Values);
+    }
+
+    fn visit_pat_tuple_struct(&mut self, it: &'a PatTupleStruct) {
+        self.path(&it.path, None, Space::Values);
+        it.elems.iter().for_each(|it| self.visit_pat(it));
+    }
+
+    fn visit_pat_ident(&mut self, it: &'a PatIdent) {
+        let name = it.ident.to_string();
+        if it.subpat.is_none() && is_big(&name) {
+            self.name(&[name], it.ident.span().start().line, Space::Values);
+        }
+        visit::visit_pat_ident(self, it);
+    }
+
+    fn visit_field(&mut self, it: &'a Field) {
+        it.attrs.iter().for_each(|it| self.visit_attribute(it));
+        self.within(Place::Field, |walk| walk.visit_type(&it.ty));
+    }
+
+    fn visit_item_type(&mut self, it: &'a ItemType) {
+        let place = Place::Alias(it.ident.to_string());
+        self.within(place, |walk| visit::visit_item_type(walk, it));
+    }
+
+    /// The length of an array, for example, has to be worked out, wherever it stands.
+    fn visit_expr(&mut self, it: &'a Expr) {
+        self.within(Place::Code, |walk| visit::visit_expr(walk, it));
+    }
+
+    fn visit_block(&mut self, it: &'a Block) {
+        let items = it.stmts.iter().filter_map(|it| match it {
+            Stmt::Item(item) => Some(item),
+            _ => None,
+        });
+        self.blocks.push(Scope::of(items, self.file));
+        visit::visit_block(self, it);
+        let block = self.blocks.pop().expect("it was pushed");
+        unnamed(self.tree, self.module, self.file, &block, self.uses, self.unknown);
+    }
+
+    fn visit_item_macro(&mut self, it: &'a ItemMacro) {
+        match it.ident {
+            Some(_) => self.tokens(&it.mac.tokens, true),
+            None => self.visit_macro(&it.mac),
+        }
+    }
+
+    fn visit_macro(&mut self, it: &'a Macro) {
+        let path: Vec<String> = it.path.segments.iter().map(|it| it.ident.to_string()).collect();
+        self.macro_name(&path, it.path.segments[0].ident.span().start().line);
+        self.tokens(&it.tokens, false);
+    }
+
+    /// Imports are looked at by those who name them.
+    fn visit_item(&mut self, it: &'a Item) {
+        if !matches!(it, Item::Use(_) | Item::Mod(_)) {
+            visit::visit_item(self, it);
+        }
+    }
+
+    /// The texts of errors may have code in them; other attributes say nothing here.
+    fn visit_attribute(&mut self, it: &'a Attribute) {
+        if it.path().is_ident("error")
+            && let Ok(list) = it.meta.require_list()
+        {
+            self.tokens(&list.tokens, false);
+        }
+    }
+
+    /// `pub(in path)` uses nothing.
+    fn visit_visibility(&mut self, _: &'a Visibility) {}
+}

@@ -1,0 +1,53 @@
+//! The texts that the checks read: those of a checkout, or made-up ones.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// Texts by their path below some root, with `/` between the parts.
+pub(crate) struct Sources(BTreeMap<String, String>);
+
+impl Sources {
+    /// All `.rs` files in a folder of the checkout and below it. Their paths begin after that folder.
+    pub(crate) fn read(folder: &str) -> Self {
+        let folder = root().join(folder);
+        let mut texts = BTreeMap::new();
+        let mut folders = vec![folder.clone()];
+        while let Some(next) = folders.pop() {
+            for path in entries(&next) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|it| it == "rs") {
+                    let text = fs::read_to_string(&path).expect("sources are text");
+                    let path = path.strip_prefix(&folder).expect("it is below the folder");
+                    texts.insert(path.to_string_lossy().replace('\\', "/"), text);
+                }
+            }
+        }
+        Self(texts)
+    }
+
+    /// Sources that no disk has.
+    pub(crate) fn made_up(files: &[(&str, &str)]) -> Self {
+        Self(files.iter().map(|(path, text)| (path.to_string(), text.to_string())).collect())
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<&str> {
+        self.0.get(path).map(String::as_str)
+    }
+}
+
+/// The checkout that is read.
+pub(crate) fn root() -> PathBuf {
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    env::var_os("HOUSE_ROOT").map_or_else(own, PathBuf::from)
+}
+
+/// What is in a folder, sorted.
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder);
+    let entries = entries.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<_> = entries.map(|it| it.expect("an entry can be read").path()).collect();
+    paths.sort();
+    paths
+}
