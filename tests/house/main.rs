@@ -2,7 +2,12 @@
 //!
 //! `HOUSE_ROOT=/path/to/a/checkout` makes them read another checkout than their own.
 
+mod checked;
 mod circles;
+mod layers;
+mod lines;
+mod meanings;
 mod parse;
-mod report;
+mod sizes;
 mod sources;
+mod uses;

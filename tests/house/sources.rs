@@ -51,3 +51,20 @@ pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     paths.sort();
     paths
 }
+
+/// All folders below one, itself included: neither those that are hidden nor what has been built.
+pub(crate) fn folders(top: &Path) -> Vec<PathBuf> {
+    let mut found = vec![top.to_owned()];
+    let mut at = 0;
+    while at < found.len() {
+        let inner = entries(&found[at]).into_iter().filter(|it| it.is_dir() && is_source(it));
+        found.extend(inner.collect::<Vec<_>>());
+        at += 1;
+    }
+    found
+}
+
+fn is_source(folder: &Path) -> bool {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    !name.starts_with('.') && name != "target" && name != "vendor"
+}

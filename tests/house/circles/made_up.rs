@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::report::circles;
-use super::tree::Tree;
 use crate::sources::Sources;
+use crate::uses::Tree;
 
 /// What the test says about a crate.
 fn told(files: &[(&str, &str)]) -> String {
@@ -221,10 +221,13 @@ fn variables_and_fields_are_not_what_they_are_called_like() {
 }
 
 #[test]
-fn what_is_made_by_a_macro_is_defined_where_its_input_stands() {
+fn what_is_made_by_a_macro_is_defined_where_its_input_or_its_rules_stand() {
     let a = "make! { pub struct A { it: u8 } } fn f(_: crate::b::B) {}";
     let b = "macro_rules! make { () => {} } make! { #[x] pub struct B { it: u8 } } fn f(_: crate::a::A) {}";
     is_ring(&told_of(a, b), &["a.rs uses b.rs: B (line 1), make (line 1)"]);
+    let rules = "macro_rules! make { ($($it:ident)*) => { #[x] pub struct B { $($it: u8),* } } }
+        make! { a b } fn f(_: crate::a::A) {}";
+    is_ring(&told_of("pub struct A; fn f(_: crate::b::B) {}", rules), &["a.rs uses b.rs: B"]);
 }
 
 #[test]

@@ -13,20 +13,11 @@
 //! not see traits that only a glob brings.
 
 mod made_up;
-mod names;
 mod report;
-mod resolve;
 mod rings;
-mod tokens;
-mod tree;
-mod uses;
 
-use std::collections::BTreeSet;
-use std::fs;
-
-use crate::report::Checked;
-use crate::sources::{Sources, root};
-use tree::Tree;
+use crate::checked::Checked;
+use crate::uses::tree;
 
 #[test]
 fn serfer_proto_has_no_circles() -> Checked {
@@ -53,24 +44,11 @@ fn serfer_smol_has_no_circles() -> Checked {
     check("serfer-smol")
 }
 
-fn check(name: &str) -> Checked {
-    let sources = Sources::read(&format!("{name}/src"));
-    report::circles(name, &Tree::new(&sources, dependencies(name)))
+#[test]
+fn the_checks_have_no_circles() -> Checked {
+    check("tests/house")
 }
 
-/// The crates that a crate may name.
-fn dependencies(name: &str) -> BTreeSet<String> {
-    let manifest = root().join(name).join("Cargo.toml");
-    let manifest = fs::read_to_string(manifest).expect("a crate has a manifest");
-    let mut inside = false;
-    let mut names = BTreeSet::new();
-    for line in manifest.lines() {
-        if line.starts_with('[') {
-            inside = line.trim_end().ends_with("dependencies]");
-        } else if inside {
-            let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
-            names.insert(name.replace('-', "_"));
-        }
-    }
-    names
+fn check(name: &str) -> Checked {
+    report::circles(name, &tree(name))
 }

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::rings::{Graph, edges, rings};
-use super::tree::Tree;
-use super::uses::{Place, Use, uses};
-use crate::report::{Checked, Failure};
+use crate::checked::{Checked, Failure};
+use crate::uses::{Place, Tree, Use, uses};
 
 const ADVICE: &str = "\
 No file may use, directly or in a ring, a file that uses it. What usually helps:
@@ -17,11 +16,7 @@ A field's type, `mod x;` and `pub use x::Y;` do not count. ARCHITECTURE.md says 
 
 /// Fails with all rings, told file by file, or with what could not be resolved.
 pub(super) fn circles(name: &str, tree: &Tree) -> Checked {
-    let uses = uses(tree).map_err(|unknown| {
-        let hint = "Teach the test (tests/house/circles) what it does not know.";
-        let unknown = unknown.join("\n  ");
-        Failure(format!("{name} has names that cannot be resolved:\n  {unknown}\n{hint}"))
-    })?;
+    let uses = uses(name, tree)?.own;
     let uses = counted(&uses);
     let rings = rings(graph(&uses));
     if rings.is_empty() { Ok(()) } else { Err(told(name, &rings, &uses)) }

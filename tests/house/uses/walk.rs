@@ -1,4 +1,4 @@
-//! Who uses what: every name in the code of a crate that is defined in one of its files.
+//! A walk through all code of a crate that notes every name in it.
 
 use std::collections::BTreeSet;
 
@@ -9,83 +9,49 @@ use syn::{
     PatIdent, PatTupleStruct, Path, QSelf, Stmt, TypeParam, Visibility,
 };
 
-use super::names::{Kind, Scope, Space};
+use super::names::{Definition, Scope, Space};
+use super::notes::{External, Place, Use, Uses};
 use super::resolve::{Found, Search};
 use super::tokens::{self, TokenPath};
 use super::tree::Tree;
 
-/// One name in the code of a file.
-pub(super) struct Use {
-    pub from: String,
-    pub line: usize,
-    /// The file that defines it.
-    pub to: String,
-    /// What it is called there.
-    pub item: String,
-    pub place: Place,
-}
-
-/// Where a name stands.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
-    Code,
-    /// In the type of a struct's or a variant's field.
-    Field,
-    /// In what an alias stands for, which is called so.
-    Alias(String),
-}
-
-/// All uses, or what could not be understood.
-pub(super) fn uses(tree: &Tree) -> Result<Vec<Use>, Vec<String>> {
-    let (mut uses, mut unknown) = (Vec::new(), Vec::new());
+/// All that the code of a crate names.
+pub(super) fn uses(tree: &Tree) -> Uses {
+    let mut uses = Uses::default();
     for (id, module) in tree.modules.iter().enumerate() {
         let mut generics = Generics::default();
         module.items.iter().for_each(|it| generics.visit_item(it));
-        let mut walk = Walk {
-            tree,
-            module: id,
-            file: &module.file,
-            generics: generics.0,
-            blocks: Vec::new(),
-            place: Place::Code,
-            uses: &mut uses,
-            unknown: &mut unknown,
-        };
+        let (file, generics) = (&module.file, generics.0);
+        let (blocks, place) = (Vec::new(), Place::Code);
+        let mut walk = Walk { tree, module: id, file, generics, blocks, place, uses: &mut uses };
         module.items.iter().for_each(|it| walk.visit_item(it));
     }
+    // Others may name what a module imports; so this comes last.
     for (id, module) in tree.modules.iter().enumerate() {
-        unnamed(tree, id, &module.file, &module.scope, &mut uses, &mut unknown);
+        unnamed(tree, id, &module.scope, &mut uses);
     }
-    if unknown.is_empty() { Ok(uses) } else { Err(unknown) }
+    uses
 }
 
 /// Imports that no code names are traits: their methods are used.
-fn unnamed(
-    tree: &Tree,
-    module: usize,
-    file: &str,
-    scope: &Scope,
-    uses: &mut Vec<Use>,
-    unknown: &mut Vec<String>,
-) {
+fn unnamed(tree: &Tree, module: usize, scope: &Scope, uses: &mut Uses) {
+    let from = &tree.modules[module].file;
     for import in scope.imports.iter().filter(|it| !it.named.get() && !it.reexport) {
+        let (line, place) = (import.line, Place::Code);
         let spaces = [Space::Types, Space::Values, Space::Macros].into_iter();
-        let found = spaces.map(|it| Search::new(tree).path(module, &[], &import.path, it));
-        match found.into_iter().find(|it| !matches!(it, Found::Missing)) {
-            Some(Found::Item(it)) => uses.push(Use {
-                from: file.to_owned(),
-                line: import.line,
-                to: it.file,
-                item: it.name,
-                place: Place::Code,
-            }),
-            Some(_) => {}
-            None => {
-                let path = import.path.join("::");
-                unknown.push(format!("{file}:{}: cannot resolve {path}", import.line));
+        let mut found = spaces.map(|it| Search::new(tree).path(module, &[], &import.path, it));
+        match found.find(|it| !matches!(it, Found::Missing)) {
+            Some(Found::Item(it)) => {
+                uses.own.push(Use { from: from.clone(), line, to: it.file, item: it.name, place });
             }
+            Some(_) => {}
+            None => uses.unknown.push(unresolved(from, line, &import.path)),
         }
     }
+}
+
+fn unresolved(file: &str, line: usize, path: &[String]) -> String {
+    format!("{file}:{line}: cannot resolve {}", path.join("::"))
 }
 
 /// The names of all type and const parameters, which hide nothing in a house that has readable names.
@@ -109,8 +75,7 @@ struct Walk<'a> {
     generics: BTreeSet<String>,
     blocks: Vec<Scope>,
     place: Place,
-    uses: &'a mut Vec<Use>,
-    unknown: &'a mut Vec<String>,
+    uses: &'a mut Uses,
 }
 
 impl Walk<'_> {
@@ -133,21 +98,24 @@ impl Walk<'_> {
             found = self.find(path, space.other());
         }
         match found {
-            Found::Item(it) => self.uses.push(Use {
-                from: self.file.to_owned(),
-                line,
-                to: it.file,
-                item: it.name,
-                place: self.place.clone(),
-            }),
+            Found::Item(it) => self.own(&it, line, self.place.clone()),
+            Found::External(path) => {
+                let (from, path) = (self.file.to_owned(), path.join("::"));
+                self.uses.external.push(External { from, line, path });
+            }
             Found::Missing if !may_be_a_variable => self.missing(path, line),
-            Found::Missing | Found::Module(_) | Found::External => {}
+            Found::Missing | Found::Module(_) => {}
         }
+    }
+
+    fn own(&mut self, it: &Definition, line: usize, place: Place) {
+        let (from, to, item) = (self.file.to_owned(), it.file.clone(), it.name.clone());
+        self.uses.own.push(Use { from, line, to, item, place });
     }
 
     fn missing(&mut self, path: &[String], line: usize) {
         if !self.generics.contains(&path[0]) {
-            self.unknown.push(format!("{}:{line}: cannot resolve {}", self.file, path.join("::")));
+            self.uses.unknown.push(unresolved(self.file, line, path));
         }
     }
 
@@ -169,12 +137,10 @@ impl Walk<'_> {
     fn macro_name(&mut self, path: &[String], line: usize) {
         match self.find(path, Space::Macros) {
             Found::Missing if path.len() == 1 => {
-                let all = self.tree.modules.iter().flat_map(|it| &it.scope.definitions);
-                let named = |it: &&_| is_macro(it, &path[0]);
-                if let Some(it) = all.into_iter().find(named) {
-                    let (to, item) = (it.file.clone(), it.name.clone());
-                    let from = self.file.to_owned();
-                    self.uses.push(Use { from, line, to, item, place: Place::Code });
+                let tree = self.tree;
+                let mut all = tree.modules.iter().flat_map(|it| &it.scope.definitions);
+                if let Some(it) = all.find(|it| it.name == path[0] && it.is_in(Space::Macros)) {
+                    self.own(it, line, Place::Code);
                 }
             }
             _ => self.name(path, line, Space::Macros),
@@ -208,10 +174,6 @@ impl Walk<'_> {
             self.token_path(&path, in_rules);
         }
     }
-}
-
-fn is_macro(it: &super::names::Definition, name: &str) -> bool {
-    it.name == name && matches!(it.kind, Kind::Macro)
 }
 
 fn is_big(name: &str) -> bool {
@@ -273,7 +235,7 @@ impl<'a> Visit<'a> for Walk<'_> {
         self.blocks.push(Scope::of(items, self.file));
         visit::visit_block(self, it);
         let block = self.blocks.pop().expect("it was pushed");
-        unnamed(self.tree, self.module, self.file, &block, self.uses, self.unknown);
+        unnamed(self.tree, self.module, &block, self.uses);
     }
 
     fn visit_item_macro(&mut self, it: &'a ItemMacro) {

@@ -9,14 +9,14 @@ use crate::parse::{attributes, parse};
 use crate::sources::Sources;
 
 /// All modules of a crate; the first is its root.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     pub modules: Vec<Module>,
     /// Crates that code can name.
     pub crates: BTreeSet<String>,
 }
 
 /// A file, or a `mod name { … }` in one.
-pub(super) struct Module {
+pub(crate) struct Module {
     pub file: String,
     pub parent: Option<usize>,
     pub scope: Scope,
@@ -24,9 +24,10 @@ pub(super) struct Module {
 }
 
 impl Tree {
-    pub(super) fn new(sources: &Sources, crates: BTreeSet<String>) -> Self {
+    pub(crate) fn new(sources: &Sources, crates: BTreeSet<String>) -> Self {
         let mut tree = Self { modules: Vec::new(), crates };
-        tree.add_file(sources, "lib.rs", "", None);
+        let top = if sources.get("lib.rs").is_some() { "lib.rs" } else { "main.rs" };
+        tree.add_file(sources, top, "", None);
         tree.export_macros();
         tree
     }

@@ -8,8 +8,8 @@ use super::tree::Tree;
 pub(super) enum Found {
     Module(usize),
     Item(Definition),
-    /// Something of another crate, of the language or of its prelude.
-    External,
+    /// Something of another crate, of the language or of its prelude, with its whole path.
+    External(Vec<String>),
     Missing,
 }
 
@@ -41,6 +41,7 @@ impl<'a> Search<'a> {
             found = match (found, name.as_str()) {
                 (Found::Module(module), "super") => self.parent(module),
                 (Found::Module(module), _) => self.member(module, name, space_of(at)),
+                (Found::External(path), _) => Found::External(joined(&path, name)),
                 // An associated item, or a variant.
                 (other, _) => return other,
             };
@@ -53,7 +54,7 @@ impl<'a> Search<'a> {
             "crate" => Some(Found::Module(0)),
             "self" => Some(Found::Module(module)),
             "super" => Some(self.parent(module)),
-            "Self" => Some(Found::External),
+            "Self" => Some(Found::External(vec![path[0].clone()])),
             _ => None,
         }
     }
@@ -72,7 +73,10 @@ impl<'a> Search<'a> {
         }
         let found = self.member(module, name, space);
         let given = self.tree.crates.contains(name) || PRELUDE.contains(&name);
-        if matches!(found, Found::Missing) && given { Found::External } else { found }
+        match found {
+            Found::Missing if given => Found::External(vec![name.to_owned()]),
+            found => found,
+        }
     }
 
     fn member(&mut self, module: usize, name: &str, space: Space) -> Found {
@@ -120,12 +124,16 @@ impl<'a> Search<'a> {
                     }
                 }
                 // Nobody knows what is in there.
-                Found::External => otherwise = Found::External,
+                Found::External(path) => otherwise = Found::External(joined(&path, name)),
                 Found::Missing => {}
             }
         }
         otherwise
     }
+}
+
+fn joined(path: &[String], name: &str) -> Vec<String> {
+    path.iter().cloned().chain([name.to_owned()]).collect()
 }
 
 /// Names that are there without an import.

@@ -29,7 +29,7 @@ impl Space {
 
 /// What a module or a block has names for.
 #[derive(Default)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     pub definitions: Vec<Definition>,
     pub imports: Vec<Import>,
     pub globs: Vec<Vec<String>>,
@@ -37,14 +37,14 @@ pub(super) struct Scope {
 
 /// An item, and the file where it stands.
 #[derive(Clone)]
-pub(super) struct Definition {
+pub(crate) struct Definition {
     pub name: String,
     pub file: String,
     pub kind: Kind,
 }
 
 #[derive(Clone)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Module(usize),
     /// A struct, a trait, a union.
     Type,
@@ -56,7 +56,7 @@ pub(super) enum Kind {
 }
 
 /// One name of a `use`.
-pub(super) struct Import {
+pub(crate) struct Import {
     pub name: String,
     pub path: Vec<String>,
     pub line: usize,
@@ -106,7 +106,10 @@ impl Scope {
                 define(&it.ident, Kind::Enum(variants));
             }
             syn::Item::Macro(it) => match &it.ident {
-                Some(name) => define(name, Kind::Macro),
+                Some(name) => {
+                    define(name, Kind::Macro);
+                    self.add_rules(it.mac.tokens.clone(), file);
+                }
                 None => self.add_made(it.mac.tokens.clone(), file),
             },
             syn::Item::Use(it) => self.add_use(it),
@@ -114,21 +117,32 @@ impl Scope {
         }
     }
 
+    /// Items whose names stand in the rules of a macro are taken to be defined where the rules are.
+    fn add_rules(&mut self, rules: TokenStream, file: &str) {
+        let mut before = String::new();
+        for token in rules {
+            // What follows the `>` of the arrow.
+            if let (TokenTree::Group(body), ">") = (&token, before.as_str()) {
+                self.add_made(body.stream(), file);
+            }
+            before = token.to_string();
+        }
+    }
+
     /// What a macro makes of its input is taken to be what is defined in the input.
     fn add_made(&mut self, tokens: TokenStream, file: &str) {
         let mut before = String::new();
         for token in tokens {
-            if let TokenTree::Ident(name) = &token {
-                let kind = match before.as_str() {
-                    "struct" | "trait" | "union" => Some(Kind::Type),
-                    "enum" => Some(Kind::Enum(Vec::new())),
-                    "type" => Some(Kind::Alias),
-                    "fn" | "const" | "static" => Some(Kind::Value),
-                    _ => None,
-                };
-                if let Some(kind) = kind {
-                    self.define(&name.to_string(), file, kind);
+            match &token {
+                TokenTree::Ident(name) => {
+                    if let Some(kind) = kind(&before) {
+                        self.define(&name.to_string(), file, kind);
+                    }
                 }
+                TokenTree::Group(repeated) if before == "$" => {
+                    self.add_made(repeated.stream(), file);
+                }
+                _ => {}
             }
             before = token.to_string();
         }
@@ -168,5 +182,16 @@ impl Scope {
         }
         let line = name.span().start().line;
         self.imports.push(Import { name: local, path, line, reexport, named: Cell::new(false) });
+    }
+}
+
+/// What a keyword defines.
+fn kind(keyword: &str) -> Option<Kind> {
+    match keyword {
+        "struct" | "trait" | "union" => Some(Kind::Type),
+        "enum" => Some(Kind::Enum(Vec::new())),
+        "type" => Some(Kind::Alias),
+        "fn" | "const" | "static" => Some(Kind::Value),
+        _ => None,
     }
 }
