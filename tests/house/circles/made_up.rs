@@ -234,6 +234,8 @@ fn what_is_made_by_a_macro_is_defined_where_its_input_or_its_rules_stand() {
 fn names_that_cannot_be_resolved_are_told() {
     for (code, line) in [
         ("\nuse crate::b::Absent;", "a.rs:2: cannot resolve crate::b::Absent"),
+        ("\npub use crate::b::Absent;", "a.rs:2: cannot resolve crate::b::Absent"),
+        ("\nuse crate::absent::*;", "a.rs:2: cannot resolve crate::absent"),
         ("fn f() { crate::c::f() }", "a.rs:1: cannot resolve crate::c::f"),
         ("fn f() { absent::f() }", "a.rs:1: cannot resolve absent::f"),
         ("fn f() { g!(super::b::absent) }", "a.rs:1: cannot resolve super::b::absent"),
@@ -242,6 +244,8 @@ fn names_that_cannot_be_resolved_are_told() {
         let told = told_of(code, "");
         assert!(told.contains(line), "{told}");
     }
+    let told = told_of("use crate::b::Absent;\nfn f(_: Absent) { Absent::g() }", "");
+    assert_eq!(told.matches("cannot resolve ").count(), 1, "{told}");
     let external = "use other::Any; use std::fmt; use other::more::*;
         fn f(_: Any, _: fmt::Result, _: FromOther) { other::f(); ::other::g(); String::new(); }";
     assert_eq!(told_of(external, ""), "");

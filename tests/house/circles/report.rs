@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::rings::{Graph, edges, rings};
 use crate::checked::{Checked, Failure};
-use crate::uses::{Place, Tree, Use, uses};
+use crate::uses::{Place, Tree, Use, known, unknown};
 
 const ADVICE: &str = "\
 No file may use, directly or in a ring, a file that uses it. What usually helps:
@@ -14,12 +14,15 @@ No file may use, directly or in a ring, a file that uses it. What usually helps:
   - let the upper file hand in a value, a closure or a trait, instead of being named below.
 A field's type, `mod x;` and `pub use x::Y;` do not count. ARCHITECTURE.md says what does.";
 
-/// Fails with all rings, told file by file, or with what could not be resolved.
+/// Fails with all rings, told file by file, and with what could not be resolved.
 pub(super) fn circles(name: &str, tree: &Tree) -> Checked {
-    let uses = uses(name, tree)?.own;
-    let uses = counted(&uses);
+    let uses = known(tree);
+    let unknown = unknown(name, &uses);
+    let uses = counted(&uses.own);
     let rings = rings(graph(&uses));
-    if rings.is_empty() { Ok(()) } else { Err(told(name, &rings, &uses)) }
+    let told = (!rings.is_empty()).then(|| told(name, &rings, &uses));
+    let wrong: Vec<_> = told.into_iter().chain(unknown).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Failure(wrong.join("\n\n"))) }
 }
 
 /// The uses of other files that count.
@@ -69,7 +72,7 @@ fn graph<'a>(uses: &[&'a Use]) -> Graph<'a> {
     graph
 }
 
-fn told(name: &str, rings: &[Vec<&str>], uses: &[&Use]) -> Failure {
+fn told(name: &str, rings: &[Vec<&str>], uses: &[&Use]) -> String {
     let mut text = format!("{name} has {} of files\n", counted_as(rings.len(), "ring"));
     for (number, ring) in rings.iter().enumerate() {
         let _ = writeln!(text, "\nRing {}, {}:", number + 1, counted_as(ring.len(), "file"));
@@ -78,7 +81,7 @@ fn told(name: &str, rings: &[Vec<&str>], uses: &[&Use]) -> Failure {
         }
     }
     let _ = write!(text, "\n{ADVICE}");
-    Failure(text)
+    text
 }
 
 fn counted_as(number: usize, what: &str) -> String {

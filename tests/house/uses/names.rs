@@ -32,7 +32,13 @@ impl Space {
 pub(crate) struct Scope {
     pub definitions: Vec<Definition>,
     pub imports: Vec<Import>,
-    pub globs: Vec<Vec<String>>,
+    pub globs: Vec<Glob>,
+}
+
+/// A `use` of all that a module or an enum has.
+pub(crate) struct Glob {
+    pub path: Vec<String>,
+    pub line: usize,
 }
 
 /// An item, and the file where it stands.
@@ -163,7 +169,10 @@ impl Scope {
             }
             UseTree::Name(it) => self.add_import(&it.ident, &it.ident, path, reexport),
             UseTree::Rename(it) => self.add_import(&it.ident, &it.rename, path, reexport),
-            UseTree::Glob(_) => self.globs.push(path.clone()),
+            UseTree::Glob(it) => {
+                let line = it.star_token.span.start().line;
+                self.globs.push(Glob { path: path.clone(), line });
+            }
             UseTree::Group(it) => {
                 for tree in &it.items {
                     self.add_tree(tree, path, reexport);

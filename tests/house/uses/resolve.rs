@@ -112,7 +112,7 @@ impl<'a> Search<'a> {
     fn in_globs(&mut self, module: usize, scope: &Scope, name: &str, space: Space) -> Found {
         let mut otherwise = Found::Missing;
         for glob in &scope.globs {
-            match self.path(module, &[], glob, Space::Types) {
+            match self.path(module, &[], &glob.path, Space::Types) {
                 Found::Module(module) => match self.member(module, name, space) {
                     Found::Missing => {}
                     found => return found,

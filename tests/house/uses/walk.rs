@@ -28,20 +28,26 @@ pub(super) fn uses(tree: &Tree) -> Uses {
     }
     // Others may name what a module imports; so this comes last.
     for (id, module) in tree.modules.iter().enumerate() {
-        unnamed(tree, id, &module.scope, &mut uses);
+        imports(tree, id, &module.scope, &mut uses);
     }
     uses
 }
 
-/// Imports that no code names are traits: their methods are used.
-fn unnamed(tree: &Tree, module: usize, scope: &Scope, uses: &mut Uses) {
+/// Looks at the imports themselves. Those that no code names are traits: their methods are used.
+fn imports(tree: &Tree, module: usize, scope: &Scope, uses: &mut Uses) {
     let from = &tree.modules[module].file;
-    for import in scope.imports.iter().filter(|it| !it.named.get() && !it.reexport) {
-        let (line, place) = (import.line, Place::Code);
+    let find = |path: &[String]| {
         let spaces = [Space::Types, Space::Values, Space::Macros].into_iter();
-        let mut found = spaces.map(|it| Search::new(tree).path(module, &[], &import.path, it));
-        match found.find(|it| !matches!(it, Found::Missing)) {
-            Some(Found::Item(it)) => {
+        let mut found = spaces.map(|it| Search::new(tree).path(module, &[], path, it));
+        found.find(|it| !matches!(it, Found::Missing))
+    };
+    for glob in scope.globs.iter().filter(|it| find(&it.path).is_none()) {
+        uses.unknown.push(unresolved(from, glob.line, &glob.path));
+    }
+    for import in scope.imports.iter().filter(|it| !it.named.get()) {
+        let (line, place) = (import.line, Place::Code);
+        match find(&import.path) {
+            Some(Found::Item(it)) if !import.reexport => {
                 uses.own.push(Use { from: from.clone(), line, to: it.file, item: it.name, place });
             }
             Some(_) => {}
@@ -113,8 +119,13 @@ impl Walk<'_> {
         self.uses.own.push(Use { from, line, to, item, place });
     }
 
+    /// An import that leads nowhere is told once, and not wherever it is named.
     fn missing(&mut self, path: &[String], line: usize) {
-        if !self.generics.contains(&path[0]) {
+        let scopes = self.blocks.iter().chain([&self.tree.modules[self.module].scope]);
+        let mut imports = scopes.flat_map(|it| &it.imports);
+        if !self.generics.contains(&path[0])
+            && !imports.any(|it| it.name == path[0] && !it.named.get())
+        {
             self.uses.unknown.push(unresolved(self.file, line, path));
         }
     }
@@ -235,7 +246,7 @@ impl<'a> Visit<'a> for Walk<'_> {
         self.blocks.push(Scope::of(items, self.file));
         visit::visit_block(self, it);
         let block = self.blocks.pop().expect("it was pushed");
-        unnamed(self.tree, self.module, &block, self.uses);
+        imports(self.tree, self.module, &block, self.uses);
     }
 
     fn visit_item_macro(&mut self, it: &'a ItemMacro) {
