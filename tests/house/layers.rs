@@ -69,7 +69,7 @@ fn the_core_touches_neither_clock_nor_threads_nor_sockets_nor_files() -> Checked
 #[test]
 fn what_is_banned_is_found_by_any_name() -> Checked {
     let lib = "use std::time::{self, Instant as I, Duration};\nfn f(at: I) -> I { I::now() }
-        fn g() {\n    time::SystemTime::now();\n    std::thread::spawn(f)\n}\nfn h() { at.elapsed() }";
+        fn g() {\n    time::SystemTime::now();\n    ::std::thread::spawn(f)\n}\nfn h() { at.elapsed() }";
     let tree = Tree::new(&Sources::made_up(&[("lib.rs", lib)]), BTreeSet::new());
     let found: Vec<_> = banned("made_up", &tree)?.into_iter().collect();
     let names = ["std::time::Instant::now", "std::time::SystemTime::now", "std::thread::spawn"];

@@ -148,6 +148,9 @@ fn paths_in_code_count() {
         "pub struct A; mod inline { fn f() { super::super::b::f() } }",
         "pub struct A; fn f() { use super::b::E::*; match e { One => {} } }",
         "#[error(\"{}\", super::b::C)] pub struct A;",
+        "pub struct A { #[serde(skip, with = \"super::b\")] it: u8 }",
+        "pub struct A { #[serde(default = \"super::b::f\")] it: u8 }",
+        "#[serde(rename_all = \"kebab-case\", from = \"crate::b::B\")] pub struct A;",
         "pub struct A; macro_rules! m { () => { $crate::b::f() } }",
         "pub struct A; macro_rules! m { () => { use $crate::b::{E, f}; } }",
     ] {
@@ -239,6 +242,7 @@ fn names_that_cannot_be_resolved_are_told() {
         ("fn f() { crate::c::f() }", "a.rs:1: cannot resolve crate::c::f"),
         ("fn f() { absent::f() }", "a.rs:1: cannot resolve absent::f"),
         ("fn f() { g!(super::b::absent) }", "a.rs:1: cannot resolve super::b::absent"),
+        ("#[serde(with = \"super::absent\")] struct A;", "a.rs:1: cannot resolve super::absent"),
         ("fn f(_: Absent) {}", "a.rs:1: cannot resolve Absent"),
     ] {
         let told = told_of(code, "");

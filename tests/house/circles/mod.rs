@@ -6,7 +6,7 @@
 //!
 //! - `mod x;` and `pub use x::Y;`: they say where things are;
 //! - the type of a field: a parent is made of its children. So is an alias that stands only there;
-//! - `#[cfg(test)]`, documentation, derived code, what attributes other than `#[error(…)]` say;
+//! - `#[cfg(test)]`, documentation, derived code, attributes other than `#[error(…)]` and `#[serde(…)]`;
 //! - methods: `self.f()` needs no path, in whatever file the `impl` is.
 //!
 //! What the test cannot resolve, it reports; so it does not go blind without anybody noticing. It does

@@ -1,13 +1,16 @@
 //! Who uses what: every name in the code of a crate, with the file or the other crate that defines it.
 //!
-//! [`tree`] finds the modules, [`names`] what each of them puts into scope, [`walk`] goes through the
-//! code and asks [`resolve`] what each path means; [`tokens`] finds paths in the input of macros.
+//! [`tree`] finds the modules, [`names`] what each of them puts into scope. [`visit`] goes through the
+//! code, and [`walk`] asks [`resolve`] what each path means; [`tokens`] finds those in the input of
+//! macros. [`notes`] is what comes out.
 
+mod imports;
 mod names;
 mod notes;
 mod resolve;
 mod tokens;
 mod tree;
+mod visit;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -38,7 +41,7 @@ pub(crate) fn uses(name: &str, tree: &Tree) -> Result<Uses, Failure> {
 
 /// What the code of a crate names, as far as it can be resolved.
 pub(crate) fn known(tree: &Tree) -> Uses {
-    walk::uses(tree)
+    visit::uses(tree)
 }
 
 /// Tells what could not be resolved.

@@ -9,6 +9,12 @@ pub(crate) struct Uses {
     pub unknown: Vec<String>,
 }
 
+impl Uses {
+    pub(super) fn unresolved(&mut self, file: &str, line: usize, path: &[String]) {
+        self.unknown.push(format!("{file}:{line}: cannot resolve {}", path.join("::")));
+    }
+}
+
 /// One name of something in the crate.
 pub(crate) struct Use {
     pub from: String,

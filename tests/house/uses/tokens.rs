@@ -17,6 +17,35 @@ pub(super) fn paths(tokens: TokenStream) -> Vec<TokenPath> {
     found
 }
 
+/// The settings of `#[serde(…)]` whose text is a path.
+const SERDE: [&str; 9] = [
+    "default",
+    "deserialize_with",
+    "from",
+    "into",
+    "remote",
+    "serialize_with",
+    "skip_serializing_if",
+    "try_from",
+    "with",
+];
+
+/// The paths in what `#[serde(…)]` says: `with = "super::millis"`.
+pub(super) fn serde_paths(tokens: TokenStream) -> Vec<TokenPath> {
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    let paths = tokens.windows(3).filter_map(|it| match it {
+        [TokenTree::Ident(name), TokenTree::Punct(_), TokenTree::Literal(text)]
+            if SERDE.iter().any(|it| name == it) =>
+        {
+            let path = text.to_string();
+            let path = path.trim_matches('"').split("::").map(str::to_owned).collect();
+            Some(TokenPath { path, line: text.span().start().line, is_macro: false })
+        }
+        _ => None,
+    });
+    paths.collect()
+}
+
 struct Reader {
     tokens: Vec<TokenTree>,
     at: usize,
