@@ -15,3 +15,9 @@ impl fmt::Debug for Failure {
         f.write_str(&self.0)
     }
 }
+
+/// Fails with what is wrong, a line each, and what to do about it; passes if nothing is.
+pub(crate) fn failing(advice: &str, wrong: impl IntoIterator<Item = String>) -> Checked {
+    let wrong: Vec<_> = wrong.into_iter().collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Failure(format!("{}\n{advice}", wrong.join("\n")))) }
+}

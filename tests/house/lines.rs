@@ -7,7 +7,7 @@ use std::process::Command;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 
-use crate::checked::{Checked, Failure};
+use crate::checked::{Checked, failing};
 use crate::parse::parse;
 use crate::sources::root;
 use crate::uses::tree;
@@ -19,11 +19,9 @@ const CORE_MAX: usize = 13_000;
 fn the_core_is_small() -> Checked {
     let table = table("serfer-proto");
     eprintln!("{table}");
-    if total(&table) <= CORE_MAX {
-        return Ok(());
-    }
-    let advice = format!("The core should have at most {CORE_MAX}. What does not earn its place?");
-    Err(Failure(format!("{table}\n{advice}")))
+    let advice = format!("At most {CORE_MAX}. What does not earn its place?");
+    let large = total(&table) > CORE_MAX;
+    failing(&advice, large.then_some(table))
 }
 
 /// A parser for Rust does not err about what is a comment.

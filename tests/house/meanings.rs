@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::checked::{Checked, Failure};
+use crate::checked::{Checked, failing};
 use crate::uses::{Kind, tree};
 
 /// Names that two types have for a reason, by crate. One that is not needed any more has to go.
@@ -22,10 +22,9 @@ fn no_two_types_of_a_crate_have_the_same_name() -> Checked {
             }
         }
     }
-    let advice = "Call them by what they are. If they are the same thing on two layers, say so in \
-                  tests/house/meanings.rs.";
-    let told = format!("One name, two types:\n{}\n{advice}", wrong.join("\n"));
-    if wrong.is_empty() { Ok(()) } else { Err(Failure(told)) }
+    let advice = "One name, two types. Call them by what they are; if they are the same thing on two \
+                  layers, say so in tests/house/meanings.rs.";
+    failing(advice, wrong)
 }
 
 #[test]

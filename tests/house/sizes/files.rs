@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::folders::{below_root, is_rust};
-use crate::checked::{Checked, Failure};
+use crate::checked::{Checked, failing};
 use crate::sources::{entries, folders, root};
 
 const LINES_MAX: usize = 562;
@@ -14,13 +14,8 @@ const MEDIAN_MAX: usize = 192;
 fn no_file_is_long() -> Checked {
     let files = measured(rust_files());
     let long = files.iter().filter(|(lines, _)| *lines > LINES_MAX);
-    let long: Vec<_> =
-        long.map(|(lines, path)| format!("{} has {lines}", below_root(path))).collect();
-    if long.is_empty() {
-        return Ok(());
-    }
-    let advice = "One module, one idea: what is its second?";
-    Err(Failure(format!("Files have more than {LINES_MAX} lines:\n{}\n{advice}", long.join("\n"))))
+    let long = long.map(|(lines, path)| format!("{} has {lines} lines", below_root(path)));
+    failing(&format!("At most {LINES_MAX}. One module, one idea: what is its second?"), long)
 }
 
 #[test]
@@ -29,18 +24,12 @@ fn half_of_the_files_are_short() -> Checked {
     libraries.retain(|it| it.iter().any(|part| part == "src"));
     let files = measured(libraries);
     let ((median, _), (longest, path)) = (&files[files.len() / 2], &files[files.len() - 1]);
-    let told = format!(
-        "{} files of libraries: the median has {median} lines, the longest, {}, {longest}",
-        files.len(),
-        below_root(path)
-    );
+    let (files, path) = (files.len(), below_root(path));
+    let told =
+        format!("{files} files: the median has {median} lines, the longest, {path}, {longest}");
     eprintln!("{told}");
-    let advice = "Half of them should have at most";
-    if *median <= MEDIAN_MAX {
-        Ok(())
-    } else {
-        Err(Failure(format!("{told}\n{advice} {MEDIAN_MAX}")))
-    }
+    let long = (*median > MEDIAN_MAX).then_some(told);
+    failing(&format!("Half of the files of the libraries have at most {MEDIAN_MAX}."), long)
 }
 
 /// All files of Rust in the workspace.

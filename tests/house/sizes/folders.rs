@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::checked::{Checked, Failure};
+use crate::checked::{Checked, failing};
 use crate::sources::{entries, folders, root};
 
 const ENTRIES_MAX: usize = 15;
@@ -16,14 +16,8 @@ fn no_folder_of_sources_has_more_entries_than_fit_on_a_page() -> Checked {
             wrong.push(format!("{} has {}", below_root(&folder), entries.len()));
         }
     }
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    let advice = "Make rooms by topic: folders whose `mod.rs` says what they are for.";
-    Err(Failure(format!(
-        "Folders have more than {ENTRIES_MAX} entries:\n{}\n{advice}",
-        wrong.join("\n")
-    )))
+    let advice = format!("At most {ENTRIES_MAX}: make rooms by topic, each with a `mod.rs`.");
+    failing(&advice, wrong)
 }
 
 pub(super) fn is_rust(path: &Path) -> bool {
