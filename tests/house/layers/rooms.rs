@@ -5,7 +5,11 @@ pub(super) type Room = (&'static str, &'static [&'static str]);
 
 /// The rooms of a crate from the bottom up. A room is a folder or a file; of several that a file is in,
 /// the longest counts. `lib.rs` and `guide.rs` are in none: they show others.
-pub(super) const CRATES: [(&str, &[Room]); 1] = [("serfer-proto", &PROTO)];
+pub(super) const CRATES: [(&str, &[Room]); 3] =
+    [("serfer-proto", &PROTO), ("serfer-async", &ASYNC), ("serfer-sim", &SIM)];
+
+/// Rooms that are sums: they may have fields of types from above them.
+pub(super) const SUMS: [&str; 1] = ["error"];
 
 const PROTO: [Room; 10] = [
     ("wire", &[]),
@@ -21,4 +25,28 @@ const PROTO: [Room; 10] = [
         "endpoint",
         &["wire", "machinery/rng", "api", "snapshot", "config", "machinery", "memberlist", "serf"],
     ),
+];
+
+const ASYNC: [Room; 12] = [
+    ("runtime", &[]),
+    ("pattern", &[]),
+    ("node", &["runtime"]),
+    ("discovery", &["runtime", "node"]),
+    ("files", &["runtime", "node"]),
+    ("options", &["discovery"]),
+    ("settings", &["discovery", "options"]),
+    ("error", &["node", "discovery", "files"]),
+    ("handle", &["pattern", "node", "discovery", "error"]),
+    ("router", &["pattern", "node", "error"]),
+    ("uri", &["pattern", "error", "handle", "router"]),
+    ("builder", &["runtime", "node", "discovery", "files", "options", "error", "handle", "router"]),
+];
+
+const SIM: [Room; 6] = [
+    ("node_id", &[]),
+    ("network", &["node_id"]),
+    ("trace", &["node_id", "network"]),
+    ("engine", &["node_id", "network", "trace"]),
+    ("faults", &["node_id", "network", "engine"]),
+    ("script", &["node_id", "network", "trace", "engine"]),
 ];
