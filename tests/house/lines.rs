@@ -12,7 +12,7 @@ use crate::parse::parse;
 use crate::sources::root;
 use crate::uses::tree;
 
-/// The most that `serfer-proto/src` may have.
+/// The most lines of code that `serfer-proto/src` may have.
 const CORE_MAX: usize = 13_000;
 
 #[test]
@@ -24,7 +24,7 @@ fn the_core_is_small() -> Checked {
     failing(&advice, large.then_some(table))
 }
 
-/// A parser for Rust does not err about what is a comment.
+/// Compares the script, which only knows comments, texts and brackets, with a parser for Rust.
 #[test]
 fn the_script_counts_as_a_parser_does() {
     for name in ["serfer-proto", "serfer-async", "serfer-sim", "serfer-tokio", "serfer-smol"] {
@@ -46,7 +46,7 @@ fn comments_and_tests_are_not_counted() {
     assert_eq!(count("made_up.rs", text), 8);
 }
 
-/// What the script prints for a crate.
+/// The output of the script for a crate.
 fn table(name: &str) -> String {
     let script = Command::new(root().join("lines")).arg(name).output();
     let output = script.expect("./lines can be run");
@@ -71,7 +71,7 @@ fn put(tokens: TokenStream, lines: &mut BTreeSet<usize>) {
     let tokens: Vec<_> = tokens.into_iter().collect();
     for (at, token) in tokens.iter().enumerate() {
         let span = token.span();
-        // All tokens that are made of a comment of documentation stand where it does.
+        // A doc comment becomes several tokens at the same place. No other tokens share their place.
         let beside = |it: &TokenTree| it.span().start() == span.start();
         let near = tokens[at.saturating_sub(1)..tokens.len().min(at + 2)].iter();
         if near.filter(|it| beside(it)).count() > 1 {
@@ -83,7 +83,7 @@ fn put(tokens: TokenStream, lines: &mut BTreeSet<usize>) {
                 put(it.stream(), lines);
                 lines.insert(it.span_close().end().line);
             }
-            // What `syn` adds has no place.
+            // `syn` adds tokens that are not in the text.
             _ if span.start() == span.end() => {}
             _ => lines.extend(span.start().line..=span.end().line),
         }

@@ -1,7 +1,7 @@
-//! One meaning for a name: no two types of a crate have the same one.
+//! One meaning for each name: no two types of a crate share a name.
 //!
-//! Types are structs, enums, traits, unions and aliases at the level of modules, in whatever room; not
-//! those of tests, of functions, nor associated ones.
+//! Types are the structs, enums, traits, unions and aliases of all modules, tests excluded. Types inside
+//! functions and associated types do not count.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,7 +12,8 @@ use crate::uses::{Kind, tree};
 const CRATES: [&str; 5] =
     ["serfer-proto", "serfer-async", "serfer-sim", "serfer-tokio", "serfer-smol"];
 
-/// Names that two types have for a reason, by crate. One that is not needed any more has to go.
+/// Names that several types may share: the crate, the name, the reason. An entry that is not needed any
+/// more fails.
 const SAME: [(&str, &str, &str); 0] = [];
 
 #[test]
@@ -35,7 +36,7 @@ fn no_exception_is_left_over() -> Checked {
     failing(advice, left.map(|(crate_name, name, _)| format!("{crate_name}: {name}")))
 }
 
-/// A name that several types of a crate have.
+/// A name that several types of a crate share.
 struct Shared {
     crate_name: &'static str,
     name: String,

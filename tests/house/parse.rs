@@ -1,4 +1,4 @@
-//! Rust files as syntax trees, without what only tests and `rustdoc` see.
+//! Parses Rust files, without the code that only tests and `rustdoc` see.
 
 use syn::visit_mut::{self, VisitMut};
 use syn::{
@@ -6,7 +6,7 @@ use syn::{
     Token, TraitItem, punctuated::Punctuated,
 };
 
-/// Parses a file and takes out all that stands under `#[cfg(test)]`.
+/// Parses a file and removes everything under `#[cfg(test)]` and `#[cfg(doc)]`.
 pub(crate) fn parse(path: &str, text: &str) -> File {
     let mut file = syn::parse_file(text).unwrap_or_else(|error| {
         panic!("{path}:{}: {error}", error.span().start().line);
@@ -36,7 +36,7 @@ fn needs_test(condition: &Meta) -> bool {
     }
 }
 
-/// The attributes of an item; nothing of those that `syn` does not know.
+/// The attributes of an item; none for kinds of items that have no use here.
 pub(crate) fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(it) => &it.attrs,

@@ -1,14 +1,14 @@
-//! The texts that the checks read: those of a checkout, or made-up ones.
+//! The sources that the checks read: a checkout, or files that a test makes up.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// Texts by their path below some root, with `/` between the parts.
+/// Texts by their path below a folder, with `/` between the parts.
 pub(crate) struct Sources(BTreeMap<String, String>);
 
 impl Sources {
-    /// All `.rs` files in a folder of the checkout and below it. Their paths begin after that folder.
+    /// All `.rs` files in a folder of the checkout and below it. Paths are relative to the folder.
     pub(crate) fn read(folder: &str) -> Self {
         let folder = root().join(folder);
         let mut texts = BTreeMap::new();
@@ -27,7 +27,7 @@ impl Sources {
         Self(texts)
     }
 
-    /// Sources that no disk has.
+    /// Sources for a test of the checks.
     pub(crate) fn made_up(files: &[(&str, &str)]) -> Self {
         Self(files.iter().map(|(path, text)| (path.to_string(), text.to_string())).collect())
     }
@@ -43,7 +43,7 @@ pub(crate) fn root() -> PathBuf {
     env::var_os("HOUSE_ROOT").map_or_else(own, PathBuf::from)
 }
 
-/// What is in a folder, sorted.
+/// The entries of a folder, sorted.
 pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder);
     let entries = entries.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -52,7 +52,7 @@ pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// All folders below one, itself included: neither those that are hidden nor what has been built.
+/// A folder and all folders below it, except hidden ones and build output.
 pub(crate) fn folders(top: &Path) -> Vec<PathBuf> {
     let mut found = vec![top.to_owned()];
     let mut at = 0;

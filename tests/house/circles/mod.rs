@@ -1,16 +1,18 @@
 //! No circles: no file uses, directly or in a ring, a file that uses it.
 //!
-//! A file *uses* another if its code names something that is defined there: in a path (`super::x::Y`),
-//! or by a name that a `use` brings, through any re-exports. A trait that is only imported is used as
-//! well, by its methods. These do not count:
+//! File A *uses* file B if the code of A names something that B defines: by a path (`super::x::Y`) or by
+//! an import. Re-exports are followed to the file that defines the item. An import that no code names is
+//! a trait: it counts, because its methods are called. These do not count:
 //!
-//! - `mod x;` and `pub use x::Y;`: they say where things are;
-//! - the type of a field: a parent is made of its children. So is an alias that stands only there;
-//! - `#[cfg(test)]`, documentation, derived code, attributes other than `#[error(…)]` and `#[serde(…)]`;
-//! - methods: `self.f()` needs no path, in whatever file the `impl` is.
+//! - `mod x;` and `pub use x::Y;`;
+//! - the type of a field, and an alias that is used only there;
+//! - `#[cfg(test)]`, documentation, derives, attributes other than `#[error(…)]` and `#[serde(…)]`;
+//! - calls of methods: `self.f()` needs no path.
 //!
-//! What the test cannot resolve, it reports; so it does not go blind without anybody noticing. It does
-//! not see traits that only a glob brings.
+//! So a parent can have a field of a child's type, and the child an `impl` for its parent.
+//!
+//! A name that cannot be resolved fails the test, so that it cannot go blind. It does not see traits
+//! that are imported only by a glob.
 
 mod made_up;
 mod report;

@@ -1,4 +1,4 @@
-//! What to tell somebody whose change closed a ring.
+//! The report about rings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -14,7 +14,7 @@ No file may use, directly or in a ring, a file that uses it. What usually helps:
   - let the upper file hand in a value, a closure or a trait, instead of being named below.
 A field's type, `mod x;` and `pub use x::Y;` do not count. ARCHITECTURE.md says what does.";
 
-/// Fails with all rings, told file by file, and with what could not be resolved.
+/// Fails with all rings, and with the names that cannot be resolved.
 pub(super) fn circles(name: &str, tree: &Tree) -> Checked {
     let uses = known(tree);
     let unknown = unknown(name, &uses);
@@ -36,7 +36,7 @@ fn counted(uses: &[Use]) -> Vec<&Use> {
     uses.iter().filter(|it| it.from != it.to).filter(counts).collect()
 }
 
-/// The aliases that stand nowhere but in the types of fields, and in other such aliases.
+/// The aliases that are used only in the types of fields, or in other such aliases.
 fn plain_aliases(uses: &[Use]) -> BTreeSet<(&str, &str)> {
     let aliases = uses.iter().filter_map(|it| match &it.place {
         Place::Alias(name) => Some((it.from.as_str(), name.as_str())),
@@ -88,7 +88,7 @@ fn counted_as(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// The names that tie two files, each with the lines where it stands.
+/// The names that one file uses of another, with their lines.
 fn ties(from: &str, to: &str, uses: &[&Use]) -> String {
     let mut lines: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for it in uses.iter().filter(|it| it.from == from && it.to == to) {

@@ -1,12 +1,11 @@
-//! Rings in a graph: the shortest ones, as many as have to be cut until none is left.
+//! Finds rings in a graph.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Who uses whom, and by how many names.
+/// For each file the files that it uses, with the number of names.
 pub(super) type Graph<'a> = BTreeMap<&'a str, BTreeMap<&'a str, usize>>;
 
-/// The shortest ring, then the shortest that is left when it is cut where it is tied by the fewest
-/// names, and so on.
+/// Takes the shortest ring, cuts its edge with the fewest names, and goes on until no ring is left.
 pub(super) fn rings<'a>(mut graph: Graph<'a>) -> Vec<Vec<&'a str>> {
     let mut rings = Vec::new();
     while let Some(ring) = shortest(&graph) {
@@ -28,7 +27,7 @@ fn shortest<'a>(graph: &Graph<'a>) -> Option<Vec<&'a str>> {
     graph.keys().filter_map(|start| around(graph, start)).min_by_key(Vec::len)
 }
 
-/// The shortest way from a file back to it.
+/// The shortest ring through a file.
 fn around<'a>(graph: &Graph<'a>, start: &'a str) -> Option<Vec<&'a str>> {
     let mut ways = VecDeque::from([vec![start]]);
     let mut been = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! The core touches nothing of the machine that it runs on.
+//! The core touches neither clock, threads, sockets nor files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use crate::checked::{Checked, Failure, failing};
 use crate::sources::{Sources, root};
 use crate::uses::{Tree, tree, uses};
 
-/// What would make the core depend on where it runs.
+/// Paths that no code of the core may name.
 const BANNED: [&str; 6] = [
     "std::time::Instant::now",
     "std::time::SystemTime",
@@ -36,7 +36,7 @@ fn what_is_banned_is_found_by_any_name() -> Checked {
     Ok(())
 }
 
-/// Whoever drives the core by hand needs no more than this.
+/// Driving the core by hand stays this short.
 #[test]
 fn the_example_on_plain_sockets_fits_on_a_page() {
     let example = root().join("serfer-proto/examples/blocking.rs");

@@ -1,6 +1,6 @@
-//! Layers: which room may use which, and what the core must not touch.
+//! Which room may use which, and what the core must not touch.
 //!
-//! Within a room, files are kept in order by the circle test; here, the rooms are.
+//! The circle test keeps files in order, this one rooms.
 
 mod banned;
 mod order;

@@ -1,14 +1,14 @@
 //! The rooms of each crate.
 
-/// A room, with those that it may use besides itself.
+/// A room, and the rooms that it may use besides itself.
 pub(super) type Room = (&'static str, &'static [&'static str]);
 
-/// The rooms of a crate from the bottom up. A room is a folder or a file; of several that a file is in,
-/// the longest counts. `lib.rs` and `guide.rs` are in none: they show others.
+/// The rooms of each crate, from the bottom up. A room is a folder or a file. A file that is in several
+/// belongs to the one with the longest path. `lib.rs` and `guide.rs` belong to none.
 pub(super) const CRATES: [(&str, &[Room]); 3] =
     [("serfer-proto", &PROTO), ("serfer-async", &ASYNC), ("serfer-sim", &SIM)];
 
-/// Rooms that are sums: they may have fields of types from above them.
+/// Sum types over all rooms: their fields may have types from above.
 pub(super) const SUMS: [&str; 1] = ["error"];
 
 const PROTO: [Room; 10] = [

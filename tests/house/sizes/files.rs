@@ -1,4 +1,4 @@
-//! Files are short: none is long, and half of those of the libraries fit on a few screens.
+//! Files are short.
 
 use std::fs;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub(super) fn rust_files() -> Vec<PathBuf> {
     all.filter(|it| is_rust(it)).collect()
 }
 
-/// Files with their number of lines, the shortest first.
+/// Files with their number of lines, shortest first.
 fn measured(files: Vec<PathBuf>) -> Vec<(usize, PathBuf)> {
     let lines = |it: &PathBuf| fs::read_to_string(it).expect("sources are text").lines().count();
     let mut files: Vec<_> = files.into_iter().map(|it| (lines(&it), it)).collect();

@@ -1,8 +1,8 @@
-//! Functions fit on a screen, and nearly all on a third of one.
+//! Functions fit on a screen.
 //!
-//! A function reaches from the line with its `fn` (its documentation and attributes are not part of
-//! it) to that of its closing brace. Functions inside functions are counted in both. What macros make of
-//! their input is not looked at.
+//! A function is measured from the line of its `fn` to the line of its closing brace, without its
+//! documentation and attributes. A function inside another counts for both. Code that macros make is not
+//! measured.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -45,7 +45,7 @@ fn told(it: &Function) -> String {
     format!("{} at {} has {} lines", it.name, it.at, it.lines)
 }
 
-/// All functions of the workspace, those of tests included, the shortest first.
+/// All functions of the workspace and its tests, shortest first.
 static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(functions);
 
 fn functions() -> Vec<Function> {

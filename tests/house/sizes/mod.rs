@@ -1,7 +1,7 @@
-//! Sizes: of folders, files and functions, so that each can be seen at a glance.
+//! The sizes of folders, files and functions.
 //!
-//! Tests, benches and examples are held to the same bounds, for they are read as well. Only the median is
-//! that of the libraries: many short examples shall not make up for long modules.
+//! Tests, benches and examples have the same bounds as libraries. Only the median is taken of libraries
+//! alone, because many short examples would hide long modules.
 
 mod files;
 mod folders;

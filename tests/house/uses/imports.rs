@@ -1,11 +1,11 @@
-//! What imports alone tell.
+//! Checks the imports themselves.
 
 use super::names::{Scope, Space};
 use super::notes::{Place, Use, Uses};
 use super::resolve::{Found, Search};
 use super::tree::Tree;
 
-/// Looks at the imports themselves. Those that no code names are traits: their methods are used.
+/// Reports imports that do not resolve. An import that no code names is a trait: it counts as used.
 pub(super) fn imports(tree: &Tree, module: usize, scope: &Scope, uses: &mut Uses) {
     let from = &tree.modules[module].file;
     let find = |path: &[String]| {

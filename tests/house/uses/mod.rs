@@ -1,8 +1,8 @@
-//! Who uses what: every name in the code of a crate, with the file or the other crate that defines it.
+//! Finds every name in the code of a crate, and the file that defines it.
 //!
-//! [`tree`] finds the modules, [`names`] what each of them puts into scope. [`visit`] goes through the
-//! code, and [`walk`] asks [`resolve`] what each path means; [`tokens`] finds those in the input of
-//! macros. [`notes`] is what comes out.
+//! [`tree`] finds the modules, [`names`] their definitions and imports. [`visit`] goes through the code,
+//! [`walk`] notes each path, [`resolve`] finds its item; [`tokens`] finds paths in the input of macros.
+//! [`notes`] is the result.
 
 mod imports;
 mod names;
@@ -23,14 +23,14 @@ pub(crate) use names::Kind;
 pub(crate) use notes::{Place, Use, Uses};
 pub(crate) use tree::Tree;
 
-/// The modules of a crate of the workspace, which may be these checks.
+/// The modules of a crate of the workspace, or of these checks.
 pub(crate) fn tree(folder: &str) -> Tree {
     let src = format!("{folder}/src");
     let src = if root().join(&src).is_dir() { &src } else { folder };
     Tree::new(&Sources::read(src), dependencies(folder))
 }
 
-/// What the code of a crate names. Fails if any of it cannot be resolved.
+/// The names in a crate. Fails if any of them cannot be resolved.
 pub(crate) fn uses(name: &str, tree: &Tree) -> Result<Uses, Failure> {
     let uses = known(tree);
     match unknown(name, &uses) {
@@ -39,12 +39,12 @@ pub(crate) fn uses(name: &str, tree: &Tree) -> Result<Uses, Failure> {
     }
 }
 
-/// What the code of a crate names, as far as it can be resolved.
+/// The names in a crate, as far as they can be resolved.
 pub(crate) fn known(tree: &Tree) -> Uses {
     visit::uses(tree)
 }
 
-/// Tells what could not be resolved.
+/// A report about names that cannot be resolved.
 pub(crate) fn unknown(name: &str, uses: &Uses) -> Option<String> {
     let hint = "If they are right, teach the checks (tests/house/uses) what they do not know.";
     let lines = uses.unknown.join("\n  ");
@@ -52,7 +52,7 @@ pub(crate) fn unknown(name: &str, uses: &Uses) -> Option<String> {
     Some(told).filter(|_| !uses.unknown.is_empty())
 }
 
-/// The crates that a crate may name.
+/// The crates that a crate depends on.
 fn dependencies(folder: &str) -> BTreeSet<String> {
     let manifest = root().join(folder).join("Cargo.toml");
     let manifest = fs::read_to_string(manifest).expect("a crate has a manifest");

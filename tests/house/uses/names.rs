@@ -1,23 +1,23 @@
-//! What a list of items puts into scope: what it defines, and what it imports.
+//! What a list of items puts into scope: definitions, imports and globs.
 
 use std::cell::Cell;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Ident, ItemUse, UseTree, Visibility};
 
-/// Names of different spaces do not meet: a module and a function may both be called `keys`.
+/// A namespace of Rust: a module and a function may have the same name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Space {
     /// Modules, structs, enums, traits, aliases.
     Types,
-    /// Functions, constants, and what makes a struct or a variant.
+    /// Functions, constants, statics, constructors.
     Values,
-    /// What is called with a `!`.
+    /// Macros.
     Macros,
 }
 
 impl Space {
-    /// What else a name may be where types and values look alike.
+    /// The namespace to try next, for code where types and values look alike.
     pub(super) fn other(self) -> Self {
         match self {
             Self::Types => Self::Values,
@@ -27,7 +27,7 @@ impl Space {
     }
 }
 
-/// What a module or a block has names for.
+/// The names of a module or a block.
 #[derive(Default)]
 pub(crate) struct Scope {
     pub definitions: Vec<Definition>,
@@ -35,13 +35,13 @@ pub(crate) struct Scope {
     pub globs: Vec<Glob>,
 }
 
-/// A `use` of all that a module or an enum has.
+/// A `use …::*`.
 pub(crate) struct Glob {
     pub path: Vec<String>,
     pub line: usize,
 }
 
-/// An item, and the file where it stands.
+/// An item, with the file that defines it.
 #[derive(Clone)]
 pub(crate) struct Definition {
     pub name: String,
@@ -54,7 +54,7 @@ pub(crate) enum Kind {
     Module(usize),
     /// A struct, a trait, a union.
     Type,
-    /// With the names of its variants, which can be imported.
+    /// With its variants, because a glob can import them.
     Enum(Vec<String>),
     Alias,
     Value,
@@ -66,9 +66,9 @@ pub(crate) struct Import {
     pub name: String,
     pub path: Vec<String>,
     pub line: usize,
-    /// Whether it is there for others.
+    /// Whether it is a `pub use` of any kind.
     pub reexport: bool,
-    /// Whether any code names it. What nobody names is a trait whose methods are called.
+    /// Whether any code names it. If none does, it is a trait, and its methods are called.
     pub named: Cell<bool>,
 }
 
@@ -84,7 +84,7 @@ impl Definition {
 }
 
 impl Scope {
-    /// All that items other than `mod` say.
+    /// Reads all items except modules.
     pub(super) fn of<'a>(items: impl IntoIterator<Item = &'a syn::Item>, file: &str) -> Self {
         let mut scope = Self::default();
         for item in items {
@@ -123,11 +123,11 @@ impl Scope {
         }
     }
 
-    /// Items whose names stand in the rules of a macro are taken to be defined where the rules are.
+    /// Finds items that have their names in the rules of a macro. They count as defined beside the macro.
     fn add_rules(&mut self, rules: TokenStream, file: &str) {
         let mut before = String::new();
         for token in rules {
-            // What follows the `>` of the arrow.
+            // The body of a rule follows the `>` of `=>`.
             if let (TokenTree::Group(body), ">") = (&token, before.as_str()) {
                 self.add_made(body.stream(), file);
             }
@@ -135,7 +135,7 @@ impl Scope {
         }
     }
 
-    /// What a macro makes of its input is taken to be what is defined in the input.
+    /// Finds items that have their names in the input of a macro.
     fn add_made(&mut self, tokens: TokenStream, file: &str) {
         let mut before = String::new();
         for token in tokens {
@@ -156,7 +156,6 @@ impl Scope {
 
     fn add_use(&mut self, item: &ItemUse) {
         let reexport = !matches!(item.vis, Visibility::Inherited);
-        // A path of an edition without `::` at its front, or of another crate: the end is the same.
         self.add_tree(&item.tree, &mut Vec::new(), reexport);
     }
 
@@ -194,7 +193,7 @@ impl Scope {
     }
 }
 
-/// What a keyword defines.
+/// The kind of item that a keyword starts.
 fn kind(keyword: &str) -> Option<Kind> {
     match keyword {
         "struct" | "trait" | "union" => Some(Kind::Type),

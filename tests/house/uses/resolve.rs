@@ -1,19 +1,19 @@
-//! What a path means: the item at its end, and the file that defines it.
+//! Resolves a path to the item at its end and the file that defines it.
 
 use super::names::{Definition, Kind, Scope, Space};
 use super::tree::Tree;
 
-/// What a path leads to.
+/// The result of resolving a path.
 #[derive(Clone)]
 pub(super) enum Found {
     Module(usize),
     Item(Definition),
-    /// Something of another crate, of the language or of its prelude, with its whole path.
+    /// An item of another crate or of the prelude, with its whole path.
     External(Vec<String>),
     Missing,
 }
 
-/// Looks for one path. Remembers where it has been, because globs may go in circles.
+/// Resolves one path. Remembers where it has been, because globs may form a circle.
 pub(super) struct Search<'a> {
     tree: &'a Tree,
     been: Vec<(usize, String, Space)>,
@@ -24,7 +24,7 @@ impl<'a> Search<'a> {
         Self { tree, been: Vec::new() }
     }
 
-    /// Follows a path that is written in a module, inside blocks with scopes of their own.
+    /// Resolves a path in a module, inside blocks that have their own scopes.
     pub(super) fn path(
         &mut self,
         module: usize,
@@ -42,7 +42,7 @@ impl<'a> Search<'a> {
                 (Found::Module(module), "super") => self.parent(module),
                 (Found::Module(module), _) => self.member(module, name, space_of(at)),
                 (Found::External(path), _) => Found::External(joined(&path, name)),
-                // An associated item, or a variant.
+                // The rest is an associated item or a variant.
                 (other, _) => return other,
             };
         }
@@ -63,7 +63,7 @@ impl<'a> Search<'a> {
         self.tree.modules[module].parent.map_or(Found::Missing, Found::Module)
     }
 
-    /// The first name of a path: it is looked for in blocks, the module, other crates and the prelude.
+    /// Resolves the first name of a path: in blocks, the module, other crates, then the prelude.
     fn first(&mut self, module: usize, blocks: &[Scope], name: &str, space: Space) -> Found {
         for block in blocks.iter().rev() {
             let found = self.in_scope(module, block, name, space);
@@ -123,7 +123,7 @@ impl<'a> Search<'a> {
                         return Found::Item(it);
                     }
                 }
-                // Nobody knows what is in there.
+                // The name may be in there: other crates are not read.
                 Found::External(path) => otherwise = Found::External(joined(&path, name)),
                 Found::Missing => {}
             }
@@ -136,7 +136,7 @@ fn joined(path: &[String], name: &str) -> Vec<String> {
     path.iter().cloned().chain([name.to_owned()]).collect()
 }
 
-/// Names that are there without an import.
+/// Names that need no import.
 const PRELUDE: [&str; 69] = [
     "bool",
     "char",

@@ -1,8 +1,8 @@
-//! Paths in the input of macros, which is code of a shape that nobody knows.
+//! Finds paths in the input of macros, which is only a list of tokens.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
-/// A path as it stands in tokens.
+/// A path that was found in tokens.
 pub(super) struct TokenPath {
     pub path: Vec<String>,
     pub line: usize,
@@ -10,14 +10,14 @@ pub(super) struct TokenPath {
     pub is_macro: bool,
 }
 
-/// All paths in tokens. Fields, methods, lifetimes and the variables of macros are none.
+/// All paths in tokens. Leaves out fields, methods, lifetimes and the variables of macros.
 pub(super) fn paths(tokens: TokenStream) -> Vec<TokenPath> {
     let mut found = Vec::new();
     Reader { tokens: tokens.into_iter().collect(), at: 0 }.read(&mut found);
     found
 }
 
-/// The settings of `#[serde(…)]` whose text is a path.
+/// The parts of `#[serde(…)]` that have a path as text.
 const SERDE: [&str; 9] = [
     "default",
     "deserialize_with",
@@ -30,7 +30,7 @@ const SERDE: [&str; 9] = [
     "with",
 ];
 
-/// The paths in what `#[serde(…)]` says: `with = "super::millis"`.
+/// The paths in `#[serde(…)]`, such as `with = "super::millis"`.
 pub(super) fn serde_paths(tokens: TokenStream) -> Vec<TokenPath> {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let paths = tokens.windows(3).filter_map(|it| match it {
@@ -66,7 +66,7 @@ impl Reader {
 
     fn after(&mut self, punct: char, found: &mut Vec<TokenPath>) {
         match punct {
-            // A range, and no field.
+            // A range, not a field.
             '.' if self.is(0, '.') => self.at += 1,
             '.' | '\'' => self.at += usize::from(self.ident(0).is_some()),
             '$' => {
@@ -79,7 +79,7 @@ impl Reader {
                     }
                 }
             }
-            // Something of the type before it, as in `<T>::new`.
+            // An item of the type before it, as in `<T>::new`.
             ':' if self.is(0, ':') => {
                 self.at -= 1;
                 self.skip_rest();
@@ -105,7 +105,7 @@ impl Reader {
             self.at += 3;
         }
         let is_macro = self.is(0, '!') && !self.is(1, '=');
-        // What stands before a single colon is a field or a variable.
+        // Before a single colon there is a field or a variable.
         let is_path = path.len() > 1 || !self.is(0, ':') || self.is_separator();
         if is_path {
             found.push(TokenPath { path, line, is_macro });
@@ -115,7 +115,7 @@ impl Reader {
         }
     }
 
-    /// Steps over `::a::b`.
+    /// Skips `::a::b`.
     fn skip_rest(&mut self) {
         while self.is_separator() {
             self.at += 2;

@@ -1,4 +1,4 @@
-//! The modules of a crate, each with the file where it stands.
+//! The modules of a crate, each with its file.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use crate::sources::Sources;
 /// All modules of a crate; the first is its root.
 pub(crate) struct Tree {
     pub modules: Vec<Module>,
-    /// Crates that code can name.
+    /// The names of the crates that it depends on.
     pub crates: BTreeSet<String>,
 }
 
-/// A file, or a `mod name { … }` in one.
+/// A module: a file, or a `mod name { … }` inside a file.
 pub(crate) struct Module {
     pub file: String,
     pub parent: Option<usize>,
@@ -32,7 +32,7 @@ impl Tree {
         tree
     }
 
-    /// Adds a file. The files of its modules are in `folder`.
+    /// Adds a file. The files of its child modules are in `folder`.
     fn add_file(
         &mut self,
         from: &Sources,
@@ -83,7 +83,7 @@ impl Tree {
         self.modules[parent].scope.define(&name, &file, Kind::Module(child));
     }
 
-    /// A macro with `#[macro_export]` stands at the crate's root, wherever it is written.
+    /// Puts macros with `#[macro_export]` into the root, as the compiler does.
     fn export_macros(&mut self) {
         let mut exported = Vec::new();
         for module in &self.modules {

@@ -1,4 +1,4 @@
-//! Goes through all code of a crate, and has every name noted.
+//! Goes through all code of a crate to find its names.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ pub(super) fn uses(tree: &Tree) -> Uses {
         let mut walk = Walk { tree, module: id, file, generics, blocks, place, uses: &mut uses };
         module.items.iter().for_each(|it| walk.visit_item(it));
     }
-    // Others may name what a module imports; so this comes last.
+    // Child modules may name the imports of their parent, so this comes last.
     for (id, module) in tree.modules.iter().enumerate() {
         imports(tree, id, &module.scope, &mut uses);
     }
@@ -48,9 +48,9 @@ impl<'a> Visit<'a> for Generics {
     }
 }
 
-/// Notes a path and what is in its angle brackets.
+/// Notes a path and the types in its angle brackets.
 fn walk_path(walk: &mut Walk<'_>, path: &Path, of: Option<&QSelf>, space: Space) {
-    // `<T as Trait>::Item` names the trait, `<T>::new` nothing but what is in `T`.
+    // `<T as Trait>::Item` names `T` and the trait; `<T>::new` names only `T`.
     let (len, space) = match of {
         Some(of) => (of.position, Space::Types),
         None => (path.segments.len(), space),
@@ -108,7 +108,7 @@ impl<'a> Visit<'a> for Walk<'_> {
         self.within(place, |walk| visit::visit_item_type(walk, it));
     }
 
-    /// The length of an array, for example, has to be worked out, wherever it stands.
+    /// An expression is code even inside a field's type: the length of an array.
     fn visit_expr(&mut self, it: &'a Expr) {
         self.within(Place::Code, |walk| visit::visit_expr(walk, it));
     }
@@ -137,19 +137,19 @@ impl<'a> Visit<'a> for Walk<'_> {
         self.visit_token_stream(&it.tokens);
     }
 
-    /// The input of macros, and what `syn` does not know.
+    /// The input of a macro, or syntax that `syn` does not know.
     fn visit_token_stream(&mut self, it: &'a TokenStream) {
         self.tokens(it, false);
     }
 
-    /// Imports are looked at by those who name them.
+    /// Skips imports, which are resolved when code names them, and modules, which are in the tree.
     fn visit_item(&mut self, it: &'a Item) {
         if !matches!(it, Item::Use(_) | Item::Mod(_)) {
             visit::visit_item(self, it);
         }
     }
 
-    /// The texts of errors may have code in them, those of serde are paths; no others say anything.
+    /// Reads only `#[error(…)]`, which may have expressions, and `#[serde(…)]`, which may have paths.
     fn visit_attribute(&mut self, it: &'a Attribute) {
         let Ok(list) = it.meta.require_list() else {
             return;
@@ -162,6 +162,6 @@ impl<'a> Visit<'a> for Walk<'_> {
         }
     }
 
-    /// `pub(in path)` uses nothing.
+    /// The path in `pub(in path)` is not a use.
     fn visit_visibility(&mut self, _: &'a Visibility) {}
 }

@@ -1,4 +1,4 @@
-//! Notes what the names mean that a walk through the code comes across.
+//! Resolves the names in the code and notes them.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use super::resolve::{Found, Search};
 use super::tokens::{self, TokenPath};
 use super::tree::Tree;
 
-/// Where in the code we are, and what has been noted.
+/// The place in the code, and the notes so far.
 pub(super) struct Walk<'a> {
     pub tree: &'a Tree,
     pub module: usize,
     pub file: &'a str,
-    /// The names of all type and const parameters. They hide no other names, being short.
+    /// The names of all type and const parameters of the module.
     pub generics: BTreeSet<String>,
     pub blocks: Vec<Scope>,
     pub place: Place,
@@ -33,12 +33,12 @@ impl Walk<'_> {
         Search::new(self.tree).path(self.module, &self.blocks, path, space)
     }
 
-    /// Notes what a path names. What is unknown and stands by itself may be a variable.
+    /// Notes what a path names. A single lower-case name that is unknown may be a variable.
     pub(super) fn name(&mut self, path: &[String], line: usize, space: Space) {
         let may_be_a_variable = path.len() == 1 && !is_big(&path[0]);
         let mut found = self.find(path, space);
         if matches!(found, Found::Missing) && !may_be_a_variable {
-            // A type in code like `Kind::new`, and a constant in a list of types like `take::<LEN>()`.
+            // A value may begin with a type, `Kind::new`, and a type argument may be a constant.
             found = self.find(path, space.other());
         }
         match found {
@@ -59,7 +59,7 @@ impl Walk<'_> {
         self.uses.own.push(Use { from, line, to, item, place });
     }
 
-    /// An import that leads nowhere is told once, and not wherever it is named.
+    /// Reports an unknown name, unless its import is reported already.
     fn missing(&mut self, path: &[String], line: usize) {
         let scopes = self.blocks.iter().chain([&self.tree.modules[self.module].scope]);
         let mut imports = scopes.flat_map(|it| &it.imports);
@@ -70,7 +70,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A macro that is called by its mere name is found by it, wherever it is written.
+    /// Notes the call of a macro. One without a path is found by its name in the whole crate.
     pub(super) fn macro_name(&mut self, path: &[String], line: usize) {
         match self.find(path, Space::Macros) {
             Found::Missing if path.len() == 1 => {
@@ -92,7 +92,7 @@ impl Walk<'_> {
         let found = spaces.map(|space| self.find(&it.path, space));
         let missing = |it: &Found| matches!(it, Found::Missing);
         let Some(best) = found.iter().position(|it| !missing(it)) else {
-            // What stands in rules may get its meaning where they are called.
+            // A path in the rules of a macro may resolve only where the macro is called.
             if it.path.len() > 1 && (!in_rules || self.starts(&it.path)) {
                 self.missing(&it.path, it.line);
             }
@@ -101,7 +101,7 @@ impl Walk<'_> {
         self.name(&it.path, it.line, spaces[best]);
     }
 
-    /// What stands in `#[serde(with = "…")]` is a function, a type, or a module with functions.
+    /// Notes a path in `#[serde(with = "…")]`: a function, a type, or a module with functions.
     pub(super) fn serde_path(&mut self, it: &TokenPath) {
         match self.find(&it.path, Space::Types) {
             Found::Module(module) => {
@@ -114,7 +114,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether at least the first name of a path is known.
+    /// Whether the first name of a path is known.
     fn starts(&self, path: &[String]) -> bool {
         !matches!(self.find(&path[..1], Space::Types), Found::Missing)
     }
@@ -126,7 +126,7 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a name is a type, a variant or a constant, and no variable.
+/// Whether a name is that of a type, a variant or a constant, not of a variable.
 pub(super) fn is_big(name: &str) -> bool {
     name.starts_with(char::is_uppercase) && name != "Self"
 }
