@@ -90,7 +90,7 @@ impl Timer {
 
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    slots: Vec<Slot>,
+    slots: Vec<SetTimer>,
     /// Slots not in use.
     free: Vec<u32>,
     /// Slots in use: the parent of `heap[i]` is `heap[(i - 1) / 2]` and due no later.
@@ -98,11 +98,12 @@ pub(crate) struct Timers {
     by_timer: HashTable<u32>,
 }
 
+/// A timer that is set.
 #[derive(Debug)]
-struct Slot {
+struct SetTimer {
     at: Instant,
     timer: Timer,
-    /// Where in the heap this slot is.
+    /// Where in the heap its slot is.
     place: usize,
 }
 
@@ -115,7 +116,7 @@ impl Timers {
             return;
         }
         let place = self.heap.len();
-        let new = Slot { at, timer, place };
+        let new = SetTimer { at, timer, place };
         let slot = if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = new;
             slot
