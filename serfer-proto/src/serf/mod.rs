@@ -11,7 +11,7 @@ mod events;
 mod keys;
 mod members;
 mod queries;
-mod snapshotter;
+mod snapshot;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,20 +19,20 @@ use std::time::{Duration, Instant};
 
 use clock::LamportClock;
 use coordinates::estimates::Distances;
+use events::coalesce::Held;
 use events::ring::Ring;
 use events::user_event::PastEvent;
 use keys::changes::{self, Keys};
 use members::changes::Watch;
-use members::coalesce::Held;
-use members::intents::RecentIntents;
 use members::leave::{Goodbye, Phase};
 use members::lifecycle::{Departures, Entry};
+use members::recent_intents::RecentIntents;
 use queries::filter::Exprs;
 use queries::incoming::PastQuery;
 use queries::name_conflict::Contenders;
 use queries::outgoing::Asked;
 use queries::rate_limit::ThisSecond;
-use snapshotter::Snapshotter;
+use snapshot::writer::Snapshotter;
 
 pub use coordinates::coordinate::{Coordinate, DIMENSIONS};
 pub use coordinates::estimates::Neighbor;

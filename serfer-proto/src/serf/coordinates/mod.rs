@@ -3,7 +3,7 @@
 //! Read [`coordinate`], [`vivaldi`], then [`estimates`], which ties them to acks.
 
 #[cfg(test)]
-mod accuracy;
+mod compared_with_go;
 pub(crate) mod coordinate;
 pub(crate) mod estimates;
 pub(crate) mod vivaldi;

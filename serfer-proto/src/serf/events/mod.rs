@@ -2,5 +2,6 @@
 //!
 //! Read [`user_event`], then [`ring`], which remembers what has been delivered, queries included.
 
+pub(crate) mod coalesce;
 pub(crate) mod ring;
 pub(crate) mod user_event;

@@ -18,7 +18,7 @@ use crate::machinery::table::{Key, Row};
 use crate::machinery::timers::Timer;
 use crate::memberlist::Memberlist;
 use crate::serf::Serf;
-use crate::serf::members::intents::Intent;
+use crate::serf::members::recent_intents::Intent;
 use crate::wire::serf_message::{Join, Leave};
 
 /// One member, ourselves included.

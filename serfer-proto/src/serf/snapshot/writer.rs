@@ -36,7 +36,7 @@ const BYTES_PER_MEMBER: usize = 256;
 const LINES_MAX: usize = 128 << 10;
 
 #[derive(Debug)]
-pub(super) struct Snapshotter {
+pub(crate) struct Snapshotter {
     after_leave: AfterLeave,
     stage: Stage,
     /// The last clocks and the incarnation that were recorded, and the members of an earlier life that
@@ -74,7 +74,7 @@ enum File {
 }
 
 impl Snapshotter {
-    pub(super) fn new(config: &Config) -> Option<Box<Self>> {
+    pub(crate) fn new(config: &Config) -> Option<Box<Self>> {
         let recovered = config.recovered.as_ref()?;
         let mut known = (*recovered.state).clone();
         known.peers.remove(&*config.name);
@@ -208,7 +208,7 @@ impl Snapshotter {
 /// What is worth recording has happened.
 impl Serf {
     /// Before anybody else hears of it.
-    pub(super) fn record_member(&mut self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {
+    pub(crate) fn record_member(&mut self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {
         let Some(it) = self.snapshotter.as_mut().filter(|it| it.stage == Stage::Records) else {
             return;
         };
@@ -234,7 +234,7 @@ impl Serf {
     }
 
     /// A user event is told to the application.
-    pub(super) fn record_user_event(&mut self, cx: &mut Cx<'_>, ltime: u64) {
+    pub(crate) fn record_user_event(&mut self, cx: &mut Cx<'_>, ltime: u64) {
         if let Some(it) = &mut self.snapshotter
             && it.stage == Stage::Records
             && ltime > it.known.event_clock
@@ -246,7 +246,7 @@ impl Serf {
     }
 
     /// A query is for us, the application's or serf's own.
-    pub(super) fn record_query(&mut self, cx: &mut Cx<'_>, ltime: u64) {
+    pub(crate) fn record_query(&mut self, cx: &mut Cx<'_>, ltime: u64) {
         if let Some(it) = &mut self.snapshotter
             && it.stage == Stage::Records
             && ltime > it.known.query_clock
@@ -258,7 +258,7 @@ impl Serf {
     }
 
     /// The member clock may have moved, which is recorded when it is next time to.
-    pub(super) fn record_clock(&self, cx: &mut Cx<'_>) {
+    pub(crate) fn record_clock(&self, cx: &mut Cx<'_>) {
         if let Some(it) = &self.snapshotter
             && self.clock.time().saturating_sub(1) > it.known.clock
         {
@@ -267,7 +267,7 @@ impl Serf {
     }
 
     /// We are about to leave, and nobody must find us coming back by mistake.
-    pub(super) fn record_leave(&mut self, cx: &mut Cx<'_>) {
+    pub(crate) fn record_leave(&mut self, cx: &mut Cx<'_>) {
         let Some(it) = &mut self.snapshotter else {
             return;
         };
@@ -329,7 +329,7 @@ impl Serf {
     }
 
     /// Those that are not here yet, at most `count`.
-    pub(super) fn missing_nodes(&self, cx: &Cx<'_>, count: usize) -> Vec<Arc<Node>> {
+    pub(crate) fn missing_nodes(&self, cx: &Cx<'_>, count: usize) -> Vec<Arc<Node>> {
         let Some(it) = &self.snapshotter else {
             return Vec::new();
         };
@@ -342,17 +342,17 @@ impl Serf {
     }
 
     /// Whether this is one that an earlier life knew, and that is not here yet.
-    pub(super) fn misses(&self, name: &str) -> bool {
+    pub(crate) fn misses(&self, name: &str) -> bool {
         self.snapshotter.as_ref().is_some_and(|it| it.known.peers.contains_key(name))
     }
 
     /// Whether there are any.
-    pub(super) fn misses_any(&self) -> bool {
+    pub(crate) fn misses_any(&self) -> bool {
         self.snapshotter.as_ref().is_some_and(|it| !it.known.peers.is_empty())
     }
 
     /// Somebody who is not here left, or was made to.
-    pub(super) fn miss_no_more(&mut self, cx: &mut Cx<'_>, name: &str) {
+    pub(crate) fn miss_no_more(&mut self, cx: &mut Cx<'_>, name: &str) {
         if let Some(it) = &mut self.snapshotter
             && it.known.peers.remove(name).is_some()
         {
@@ -362,7 +362,7 @@ impl Serf {
     }
 
     /// Whoever has not come by now is not expected any more.
-    pub(super) fn give_up_missing(&mut self, cx: &mut Cx<'_>) {
+    pub(crate) fn give_up_missing(&mut self, cx: &mut Cx<'_>) {
         if let Some(it) = &mut self.snapshotter
             && !it.known.peers.is_empty()
             && u64::from(cx.uptime()) >= cx.params.members.reconnect_timeout.as_secs()
