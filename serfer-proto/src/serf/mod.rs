@@ -5,6 +5,7 @@
 //! [`coordinates`] says how far members are. memberlist moves the bytes: what it asks and tells arrives
 //! through [`Delegate`].
 
+mod broadcasts;
 mod clock;
 mod coordinates;
 mod events;
@@ -17,6 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use broadcasts::{Broadcasts, Class};
 use clock::LamportClock;
 use coordinates::estimates::Distances;
 use events::coalesce::Held;
@@ -49,7 +51,7 @@ use crate::machinery::rng::Rng;
 use crate::machinery::stats::{DropReason, Stats};
 use crate::machinery::table::Table;
 use crate::memberlist::Delegate;
-use crate::memberlist::gossip::broadcast::{BroadcastQueue, Kind, transmit_limit};
+use crate::memberlist::gossip::broadcast::{Kind, transmit_limit};
 use crate::memberlist::gossip::packing::Lane;
 use crate::snapshot::Recovered;
 use crate::wire;
@@ -88,31 +90,10 @@ pub(crate) struct Serf {
     distances: Option<Distances>,
     keys: Keys,
 
-    queues: Queues,
+    broadcasts: Broadcasts,
     /// `None` if no snapshot is kept.
     snapshotter: Option<Box<Snapshotter>>,
 }
-
-/// Broadcasts by class. The order is the order in which they fill packets.
-#[derive(Debug)]
-struct Queues {
-    intents: BroadcastQueue,
-    queries: BroadcastQueue,
-    events: BroadcastQueue,
-    /// Which of them are deep, by class, so that it is said once.
-    deep: [bool; 3],
-}
-
-/// Which queue a broadcast belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    Intent,
-    Query,
-    Event,
-}
-
-/// What stands before a serf message in a packet.
-const USER_MESSAGE: &[u8] = &[wire::kind::USER];
 
 /// How long we believe a query to be open. Unlike Go: whatever it says.
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
@@ -147,12 +128,7 @@ impl Serf {
             filtered: ThisSecond::default(),
             distances: Distances::new(config.coordinates, rng),
             keys: Keys::default(),
-            queues: Queues {
-                intents: BroadcastQueue::new(limits.queue_bytes),
-                queries: BroadcastQueue::new(limits.queue_bytes),
-                events: BroadcastQueue::new(limits.queue_bytes),
-                deep: [false; 3],
-            },
+            broadcasts: Broadcasts::new(limits.queue_bytes),
             snapshotter: Snapshotter::new(config),
         }
     }
@@ -194,10 +170,10 @@ impl Serf {
         stats.member_ltime = self.clock.time();
         stats.event_ltime = self.event_clock.time();
         stats.query_ltime = self.query_clock.time();
-        stats.intents_queued = self.queues.intents.len();
-        stats.events_queued = self.queues.events.len();
-        stats.queries_queued = self.queues.queries.len();
-        stats.queued += stats.intents_queued + stats.events_queued + stats.queries_queued;
+        stats.intents_queued = self.broadcasts.len(Class::Intent);
+        stats.events_queued = self.broadcasts.len(Class::Event);
+        stats.queries_queued = self.broadcasts.len(Class::Query);
+        stats.queued += self.broadcasts.total_len();
     }
 
     /// Says that we mean to be a member.
@@ -221,29 +197,7 @@ impl Serf {
     }
 
     fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: &[u8], kind: Kind) {
-        let len_max = cx.link.queued_len_max() - USER_MESSAGE.len();
-        if message.len() > len_max {
-            // It came in a larger packet than ours and could never be passed on.
-            cx.stats.broadcasts_dropped += 1;
-            return;
-        }
-        let queue_len_max = cx.params.limits.queue.max(2 * self.members.len());
-        let queue = match class {
-            Class::Intent => &mut self.queues.intents,
-            Class::Query => &mut self.queues.queries,
-            Class::Event => &mut self.queues.events,
-        };
-        cx.stats.broadcasts_dropped += queue.push(message, kind, queue_len_max);
-        let (len, warning) = (queue.len(), cx.params.limits.queue_warning);
-        let is_deep = &mut self.queues.deep[class as usize];
-        if len >= warning && !*is_deep {
-            *is_deep = true;
-            cx.stats.deep_queues += 1;
-            tracing::warn!(target: "serfer::swim", queue = ?class, len, "a broadcast queue is deep");
-        } else if len <= warning / 2 {
-            *is_deep = false;
-        }
-        cx.gossip_soon();
+        self.broadcasts.push(cx, self.members.len(), class, message, kind);
     }
 
     /// Takes over what another node remembers. Nothing of it is passed on: everybody hears it in an
@@ -356,23 +310,20 @@ impl Delegate for Serf {
 
     fn lanes(&mut self, cx: &Cx<'_>) -> [Lane<'_>; 3] {
         let transmit_limit = transmit_limit(&cx.params.gossip, self.members.len());
-        let Queues { intents, queries, events, .. } = &mut self.queues;
-        let lane = |queue| Lane { queue, frame: USER_MESSAGE, transmit_limit };
-        [intents, queries, events].map(lane)
+        self.broadcasts.lanes(transmit_limit)
     }
 
     fn on_sent(&mut self, cx: &mut Cx<'_>, to: SocketAddr) {
-        if self.queues.intents.take_farewell_taken() {
+        if self.broadcasts.intents().take_farewell_taken() {
             self.on_farewell_to(cx, to);
         }
-        if self.queues.intents.take_farewell_sent() {
+        if self.broadcasts.intents().take_farewell_sent() {
             self.on_intent_drained(cx);
         }
     }
 
     fn has_broadcasts(&self) -> bool {
-        let Queues { intents, queries, events, .. } = &self.queues;
-        !(intents.is_empty() && queries.is_empty() && events.is_empty())
+        self.broadcasts.total_len() > 0
     }
 
     fn on_message(&mut self, cx: &mut Cx<'_>, from: SocketAddr, message: &[u8]) {

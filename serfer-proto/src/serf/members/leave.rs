@@ -15,7 +15,8 @@ use crate::machinery::context::Cx;
 use crate::machinery::timers::Timer;
 use crate::memberlist::Memberlist;
 use crate::memberlist::gossip::broadcast::Kind;
-use crate::serf::{Class, Serf};
+use crate::serf::Serf;
+use crate::serf::broadcasts::Class;
 use crate::wire::msgpack::Text;
 use crate::wire::serf_message;
 use crate::wire::serf_message::SerfMessage;
@@ -139,8 +140,7 @@ impl Serf {
         let Goodbye { report, told, confirmed } = &self.goodbye;
         // Those who joined meanwhile were not counted.
         let others = report.others.max(told.len()).max(confirmed.len());
-        let queues = &self.queues;
-        let unsent = queues.intents.len() + queues.queries.len() + queues.events.len();
+        let unsent = self.broadcasts.total_len();
         LeaveReport { others, told: told.len(), confirmed: confirmed.len(), unsent, ..*report }
     }
 
