@@ -24,7 +24,7 @@ use coordinates::estimates::Distances;
 use events::coalesce::Held;
 use events::ring::Ring;
 use events::user_event::PastEvent;
-use keys::changes::{self, Keys};
+use keys::manager::{self, Keys};
 use members::changes::Watch;
 use members::leave::{Goodbye, Phase};
 use members::lifecycle::{Departures, Entry};
@@ -331,7 +331,7 @@ impl Delegate for Serf {
             Ok(decoded) => decoded,
             Err(error) => return cx.dropped(error.into(), from, &error),
         };
-        tracing::trace!(target: "serfer::wire", %from, message = ?changes::redacted(decoded), "received");
+        tracing::trace!(target: "serfer::wire", %from, message = ?manager::redacted(decoded), "received");
         let (class, is_news) = match decoded {
             SerfMessage::Leave(leave) => (Class::Intent, self.on_leave_intent(cx, from, &leave)),
             SerfMessage::Join(join) => (Class::Intent, self.on_join_intent(cx, from, &join)),

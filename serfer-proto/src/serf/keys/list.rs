@@ -5,7 +5,7 @@
 //! `keyListResponseWithCorrectSize` in Go's `internal_query.go`.
 
 use crate::api::keyring::{Keyring, SecretKey};
-use crate::serf::keys::changes::encode_answer;
+use crate::serf::keys::manager::encode_answer;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
 use crate::wire::serf_message::KeyResponse;

@@ -22,7 +22,7 @@ use crate::api::member::Status;
 use crate::machinery::context::Cx;
 use crate::machinery::timers::Timer;
 use crate::serf::Serf;
-use crate::serf::keys::changes::Asks;
+use crate::serf::keys::manager::Asks;
 
 /// A rotation under way.
 #[derive(Debug)]

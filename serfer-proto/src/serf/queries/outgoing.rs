@@ -1,7 +1,7 @@
 //! Our own queries, and what comes back.
 //!
 //! A query stays open until everybody has answered or its time is up, see
-//! [`awaited`](crate::serf::queries::pending). Whoever asked, be it the application or serf itself, is its
+//! [`awaited`](crate::serf::queries::pending_responders). Whoever asked, be it the application or serf itself, is its
 //! [`Asker`] and gets the answers. Counterpart of `Query` and `handleQueryResponse` in Go's
 //! `serf.go` and of `QueryResponse` in `query.go`.
 
@@ -23,11 +23,11 @@ use crate::machinery::table::Key;
 use crate::machinery::timers::Timer;
 use crate::memberlist::gossip::broadcast::{Kind, scaled};
 use crate::serf::broadcasts::{Class, USER_MESSAGE};
-use crate::serf::keys::changes::Collected;
+use crate::serf::keys::manager::Collected;
 use crate::serf::queries::filter::Steps;
 use crate::serf::queries::name_conflict::Vote;
 use crate::serf::queries::params::{Patience, QueryParams};
-use crate::serf::queries::pending::{Awaited, Counts, Moves};
+use crate::serf::queries::pending_responders::{Awaited, Counts, Moves};
 use crate::serf::queries::{filter, internal};
 use crate::serf::{Serf, TIMEOUT_MAX};
 use crate::wire::message::ip_bytes;
