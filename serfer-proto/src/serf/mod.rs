@@ -24,16 +24,17 @@ use coordinates::estimates::Distances;
 use events::coalesce::Held;
 use events::ring::Ring;
 use events::user_event::PastEvent;
-use keys::manager::{self, Keys};
+use keys::manager::KeyManager;
+use keys::redact::redacted;
 use members::changes::Watch;
 use members::leave::{Goodbye, Phase};
 use members::lifecycle::{Departures, Entry};
 use members::recent_intents::RecentIntents;
-use queries::filter::Exprs;
+use queries::filter::FilterEvaluator;
 use queries::incoming::PastQuery;
-use queries::name_conflict::Contenders;
-use queries::outgoing::Asked;
-use queries::rate_limit::ThisSecond;
+use queries::name_conflict::NameDisputes;
+use queries::open_queries::OpenQueries;
+use queries::rate_limit::RateLimit;
 use snapshot::writer::Snapshotter;
 
 pub use coordinates::coordinate::{Coordinate, DIMENSIONS};
@@ -78,25 +79,22 @@ pub(crate) struct Serf {
     query_ltime_min: u64,
     events: Ring<PastEvent>,
     queries: Ring<PastQuery>,
-    asked: Asked,
-    /// What was relayed for others lately, in answers.
-    relayed: ThisSecond,
-    contenders: Contenders,
+    open_queries: OpenQueries,
+    /// How many responses were relayed for other nodes.
+    relayed: RateLimit,
+    name_disputes: NameDisputes,
     held: Held,
-    exprs: Exprs,
-    /// What the filters of queries took lately, in steps.
-    filtered: ThisSecond,
+    filters: FilterEvaluator,
+    /// How many steps the filters of other nodes' queries took.
+    filter_steps: RateLimit,
     /// None if coordinates are turned off.
     distances: Option<Distances>,
-    keys: Keys,
+    keys: KeyManager,
 
     broadcasts: Broadcasts,
     /// `None` if no snapshot is kept.
     snapshotter: Option<Box<Snapshotter>>,
 }
-
-/// How long we believe a query to be open. Unlike Go: whatever it says.
-const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
 impl Serf {
     pub(crate) fn new(config: &Config, rng: &mut Rng) -> Self {
@@ -120,14 +118,14 @@ impl Serf {
             query_ltime_min: ltime_min(Recovered::query_clock),
             events: Ring::new(limits.ring, limits.ring_slot, limits.ring_bytes),
             queries: Ring::new(limits.ring, limits.ring_slot, usize::MAX),
-            asked: Asked::default(),
-            relayed: ThisSecond::default(),
-            contenders: Contenders::default(),
+            open_queries: Default::default(),
+            relayed: Default::default(),
+            name_disputes: Default::default(),
             held: Held::default(),
-            exprs: Exprs::default(),
-            filtered: ThisSecond::default(),
+            filters: Default::default(),
+            filter_steps: Default::default(),
             distances: Distances::new(config.coordinates, rng),
-            keys: Keys::default(),
+            keys: Default::default(),
             broadcasts: Broadcasts::new(limits.queue_bytes),
             snapshotter: Snapshotter::new(config),
         }
@@ -331,7 +329,7 @@ impl Delegate for Serf {
             Ok(decoded) => decoded,
             Err(error) => return cx.dropped(error.into(), from, &error),
         };
-        tracing::trace!(target: "serfer::wire", %from, message = ?manager::redacted(decoded), "received");
+        tracing::trace!(target: "serfer::wire", %from, message = ?redacted(decoded), "received");
         let (class, is_news) = match decoded {
             SerfMessage::Leave(leave) => (Class::Intent, self.on_leave_intent(cx, from, &leave)),
             SerfMessage::Join(join) => (Class::Intent, self.on_join_intent(cx, from, &join)),
@@ -393,7 +391,7 @@ impl Delegate for Serf {
         tracing::warn!(target: "serfer::members", name = existing.name(), addr = %existing.addr(), %other, "name conflict: two nodes have this name");
         let is_ours = *existing.name() == *cx.params.name;
         if !is_ours {
-            self.contenders.note(existing.name(), other);
+            self.name_disputes.note_claim(existing.name(), other);
         }
         cx.emit(Event::Conflict(Conflict { existing, other }));
         if is_ours {

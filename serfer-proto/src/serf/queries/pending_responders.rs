@@ -1,157 +1,133 @@
-//! Whom an open query still waits for.
+//! The members that an open query still waits for.
 //!
-//! A query waits for the members that were alive and matched when it was asked. If everybody is
-//! asked, a hundred thousand names need not be written down for that: it is enough to count them and
-//! to know, for those few who come or go while queries are open, when that was.
+//! A query waits for the members that were alive and matched its filters when it was sent. If it goes
+//! to everybody, it need not store a hundred thousand names: it counts the members, and a log tells
+//! when the few that come or go while queries are open did so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::machinery::table::Key;
 
-/// Who came or went while queries are open, and in which turn: at most one entry per member.
+/// The members that came or went while queries are open, and in which order. It has at most one entry
+/// per member.
 #[derive(Debug, Default)]
-pub(crate) struct Moves {
-    turns: BTreeMap<Key, u64>,
+pub(crate) struct LivenessLog {
+    changes: BTreeMap<Key, u64>,
     last: u64,
 }
 
-impl Moves {
-    /// A member is here, or gone, from now on.
+impl LivenessLog {
+    /// A member came or went.
     pub(crate) fn note(&mut self, member: Key) {
         self.last += 1;
-        self.turns.insert(member, self.last);
+        self.changes.insert(member, self.last);
     }
 
-    /// A member was forgotten, and nothing can come from it any more.
+    /// A member was reaped. Nothing can come from it any more.
     pub(crate) fn forget(&mut self, member: Key) {
-        self.turns.remove(&member);
+        self.changes.remove(&member);
     }
 
-    /// No query is open.
+    /// No query is open any more.
     pub(crate) fn clear(&mut self) {
-        self.turns.clear();
+        self.changes.clear();
     }
 }
 
-/// Whom a query waits for, and what each of them has said.
+/// The members that a query waits for, and which members have responded.
 #[derive(Debug)]
-pub(crate) struct Awaited {
-    who: Who,
-    /// How many of them have not answered.
-    silent: usize,
-    /// How many of them have not even acked.
+pub(crate) struct PendingResponders {
+    expected: Expected,
+    /// How many expected members have not answered.
+    unanswered: usize,
+    /// How many expected members have neither acked nor replied.
     unheard: usize,
-    acked: BTreeSet<Key>,
-    replied: BTreeSet<Key>,
-    counts: Counts,
+    /// Who has responded, and whether that was an ack.
+    responses: BTreeSet<(Key, bool)>,
+    /// An ack is an answer, because the query has no replies.
+    acks_suffice: bool,
 }
 
 #[derive(Debug)]
-enum Who {
-    /// All members that were alive after this turn, and did not move since.
+enum Expected {
+    /// All members that were alive at this point of the log and have no later change in it.
     Everybody { since: u64 },
-    /// These, as long as they are here.
-    These(BTreeSet<Key>),
+    /// These members, until they are gone.
+    Selected(BTreeSet<Key>),
 }
 
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Counts {
-    Replies,
-    /// Acks, because nothing else will come.
-    Acks,
-}
-
-impl Awaited {
+impl PendingResponders {
     /// Waits for all `live` members.
-    pub(crate) fn everybody(live: usize, moves: &Moves, counts: Counts) -> Self {
-        Self::new(Who::Everybody { since: moves.last }, live, counts)
+    pub(crate) fn everybody(live: usize, log: &LivenessLog, acks_suffice: bool) -> Self {
+        Self::new(Expected::Everybody { since: log.last }, live, acks_suffice)
     }
 
     /// Waits for these members.
-    pub(crate) fn these(members: BTreeSet<Key>, counts: Counts) -> Self {
+    pub(crate) fn selected(members: BTreeSet<Key>, acks_suffice: bool) -> Self {
         let count = members.len();
-        Self::new(Who::These(members), count, counts)
+        Self::new(Expected::Selected(members), count, acks_suffice)
     }
 
-    fn new(who: Who, count: usize, counts: Counts) -> Self {
-        Self {
-            who,
-            silent: count,
-            unheard: count,
-            acked: BTreeSet::new(),
-            replied: BTreeSet::new(),
-            counts,
-        }
+    fn new(expected: Expected, count: usize, acks_suffice: bool) -> Self {
+        let responses = BTreeSet::new();
+        Self { expected, unanswered: count, unheard: count, responses, acks_suffice }
     }
 
-    /// A member has acked; tells whether for the first time. `is_live`: as far as we know.
-    pub(crate) fn on_ack(&mut self, member: Key, is_live: bool, moves: &Moves) -> bool {
-        self.hear(member, is_live, moves, |it| it.acked.insert(member))
-    }
-
-    /// A member has replied; tells whether for the first time.
-    pub(crate) fn on_reply(&mut self, member: Key, is_live: bool, moves: &Moves) -> bool {
-        self.hear(member, is_live, moves, |it| it.replied.insert(member))
-    }
-
-    fn hear(
+    /// A member has acked or replied. Returns whether this is its first ack or its first reply.
+    pub(crate) fn on_response(
         &mut self,
         member: Key,
+        is_ack: bool,
         is_live: bool,
-        moves: &Moves,
-        note: impl FnOnce(&mut Self) -> bool,
+        log: &LivenessLog,
     ) -> bool {
-        let waited = is_live && self.waits_for(member, moves);
-        let (was_silent, was_unheard) = (self.is_silent(member), self.is_unheard(member));
-        let is_first = note(self);
-        if waited {
-            self.silent -= usize::from(was_silent && !self.is_silent(member));
-            self.unheard -= usize::from(was_unheard && !self.is_unheard(member));
+        let before = self.missing(member);
+        let is_first = self.responses.insert((member, is_ack));
+        if is_live && self.expects(member, log) {
+            let after = self.missing(member);
+            self.unanswered -= before.0 - after.0;
+            self.unheard -= before.1 - after.1;
         }
         is_first
     }
 
-    /// A member that was alive until now is gone. To be called before [`Moves::note`].
-    pub(crate) fn on_gone(&mut self, member: Key, moves: &Moves) {
-        if self.waits_for(member, moves) {
-            self.silent -= usize::from(self.is_silent(member));
-            self.unheard -= usize::from(self.is_unheard(member));
+    /// A member that was alive until now is gone. Call this before [`LivenessLog::note`].
+    pub(crate) fn on_gone(&mut self, member: Key, log: &LivenessLog) {
+        if self.expects(member, log) {
+            let missing = self.missing(member);
+            self.unanswered -= missing.0;
+            self.unheard -= missing.1;
         }
-        if let Who::These(members) = &mut self.who {
+        if let Expected::Selected(members) = &mut self.expected {
             members.remove(&member);
         }
     }
 
-    /// Whether everybody has answered.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.silent == 0
+    /// Whether all expected members have answered.
+    pub(crate) fn are_complete(&self) -> bool {
+        self.unanswered == 0
     }
 
-    /// Whether everybody has acked or answered.
-    pub(crate) fn is_heard(&self) -> bool {
+    /// Whether all expected members have acked or replied.
+    pub(crate) fn are_heard(&self) -> bool {
         self.unheard == 0
     }
 
-    /// Whether this member has replied.
-    #[expect(dead_code, reason = "for whoever has to name those that have not")]
-    pub(crate) fn has_replied(&self, member: Key) -> bool {
-        self.replied.contains(&member)
-    }
-
-    fn waits_for(&self, member: Key, moves: &Moves) -> bool {
-        match &self.who {
-            Who::Everybody { since } => moves.turns.get(&member).is_none_or(|moved| moved <= since),
-            Who::These(members) => members.contains(&member),
+    fn expects(&self, member: Key, log: &LivenessLog) -> bool {
+        match &self.expected {
+            Expected::Everybody { since } => {
+                log.changes.get(&member).is_none_or(|changed| changed <= since)
+            }
+            Expected::Selected(members) => members.contains(&member),
         }
     }
 
-    fn is_silent(&self, member: Key) -> bool {
-        let acked = self.counts == Counts::Acks && self.acked.contains(&member);
-        !acked && !self.replied.contains(&member)
-    }
-
-    fn is_unheard(&self, member: Key) -> bool {
-        !self.acked.contains(&member) && !self.replied.contains(&member)
+    /// Whether a member is missing, as 0 or 1: from those that have answered, and from those that have
+    /// acked or replied.
+    fn missing(&self, member: Key) -> (usize, usize) {
+        let acked = self.responses.contains(&(member, true));
+        let replied = self.responses.contains(&(member, false));
+        let answered = replied || self.acks_suffice && acked;
+        (usize::from(!answered), usize::from(!acked && !replied))
     }
 }
