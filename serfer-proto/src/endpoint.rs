@@ -68,7 +68,7 @@ impl Endpoint {
         let (memberlist, serf) = (&mut endpoint.memberlist, &mut endpoint.serf);
         memberlist.announce(cx, serf, &meta);
         if cx.params.keeps_snapshot {
-            let peers = serf.expect_peers(cx);
+            let peers = serf.expect_missing(cx);
             memberlist.rejoin(cx, serf, peers);
         }
         Ok(endpoint)

@@ -43,33 +43,20 @@ use crate::wire::compound::Compound;
 use crate::wire::message::Message;
 use crate::wire::msgpack::DecodeError;
 
-/// memberlist's questions to the layer above, and its news for it.
-pub(crate) trait Delegate {
-    /// What the layer above adds to a push/pull.
-    fn local_state(&self, out: &mut Vec<u8>);
+/// What changes about members. Go: `EventDelegate`.
+pub(crate) trait EventDelegate {
+    /// A node is here, or here again.
+    fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
 
-    /// Its broadcasts, in the order in which they fill packets.
-    fn lanes(&mut self, cx: &Cx<'_>) -> [Lane<'_>; 3];
+    /// A node is gone: it left or it died.
+    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
 
-    /// The packet that was filled is on its way.
-    fn on_sent(&mut self, cx: &mut Cx<'_>, to: SocketAddr);
+    /// A node says something else about itself.
+    fn on_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+}
 
-    /// Whether there is anything to fill a packet with.
-    fn has_broadcasts(&self) -> bool;
-
-    /// A message for the layer above has come.
-    fn on_message(&mut self, cx: &mut Cx<'_>, from: SocketAddr, message: &[u8]);
-
-    /// What another node's layer above added to its push/pull has come, after the members in it. `join`
-    /// is set if one of us is joining the other.
-    fn on_remote_state(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        join: Option<Replay>,
-        state: &[u8],
-    );
-
+/// What the layer above adds to acks. Go: `PingDelegate`.
+pub(crate) trait PingDelegate {
     /// What the layer above adds to an ack of ours.
     fn ack_payload(&self, out: &mut Vec<u8>);
 
@@ -82,25 +69,35 @@ pub(crate) trait Delegate {
         rtt: Duration,
         payload: &[u8],
     );
+}
 
-    /// Whether there is room for a node of this name.
-    fn has_room_for(&self, cx: &Cx<'_>, name: &str) -> bool;
+/// What the layer above adds to push/pulls. Part of Go's `Delegate`.
+pub(crate) trait PushPullDelegate {
+    /// What the layer above adds to a push/pull of ours.
+    fn local_state(&self, out: &mut Vec<u8>);
 
-    /// A node is here, or here again.
-    fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+    /// What another node's layer above added to its push/pull has come, after the members in it. `join`
+    /// is set if one of us is joining the other.
+    fn on_remote_state(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        join: Option<Replay>,
+        state: &[u8],
+    );
+}
 
-    /// A node is gone: it left or it died.
-    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+/// How far our own leave message has got.
+pub(crate) trait LeaveDelegate {
+    /// Our own farewell is on its way to somebody.
+    fn on_farewell_to(&mut self, cx: &Cx<'_>, to: SocketAddr);
 
-    /// A node says something else about itself.
-    fn on_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+    /// Our own farewell has been sent often enough.
+    fn on_farewell_sent(&mut self, cx: &mut Cx<'_>);
+}
 
-    /// Another node, at `other`, claims the name of `existing`.
-    fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Arc<Node>, other: SocketAddr);
-
-    /// All addresses of a join have been tried.
-    fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone);
-
+/// Nodes to look for that are not here.
+pub(crate) trait RejoinDelegate {
     /// Those whom an earlier life of ours knew have been tried.
     fn on_rejoin_done(&mut self, cx: &mut Cx<'_>, done: RejoinDone);
 
@@ -109,12 +106,32 @@ pub(crate) trait Delegate {
 
     /// Whether a node that died at `since` should still be looked for.
     fn wants_back(&self, cx: &Cx<'_>, node: &Arc<Node>, since: Instant) -> bool;
+}
 
-    /// Our own farewell is on its way to somebody.
-    fn on_farewell_to(&mut self, cx: &Cx<'_>, to: SocketAddr);
+/// memberlist's questions to the layer above, and its news for it.
+pub(crate) trait Delegate:
+    EventDelegate + PingDelegate + PushPullDelegate + LeaveDelegate + RejoinDelegate
+{
+    /// Its broadcasts, in the order in which they fill packets.
+    fn lanes(&mut self, cx: &Cx<'_>) -> [Lane<'_>; 3];
 
-    /// Our own farewell has been sent often enough.
-    fn on_farewell_sent(&mut self, cx: &mut Cx<'_>);
+    /// The packet that was filled is on its way.
+    fn on_sent(&mut self, cx: &mut Cx<'_>, to: SocketAddr);
+
+    /// Whether there is anything to fill a packet with.
+    fn has_broadcasts(&self) -> bool;
+
+    /// A message for the layer above has come.
+    fn on_message(&mut self, cx: &mut Cx<'_>, from: SocketAddr, message: &[u8]);
+
+    /// Whether there is room for a node of this name.
+    fn has_room_for(&self, cx: &Cx<'_>, name: &str) -> bool;
+
+    /// Another node, at `other`, claims the name of `existing`.
+    fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Arc<Node>, other: SocketAddr);
+
+    /// All addresses of a join have been tried.
+    fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone);
 }
 
 #[derive(Debug)]

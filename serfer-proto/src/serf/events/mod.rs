@@ -3,5 +3,7 @@
 //! Read [`user_event`], then [`ring`], which remembers what has been delivered, queries included.
 
 pub(crate) mod coalesce;
+pub(crate) mod coalesce_members;
+pub(crate) mod coalesce_user_events;
 pub(crate) mod ring;
 pub(crate) mod user_event;

@@ -49,7 +49,7 @@ impl Serf {
         payload: &[u8],
         coalesce: Coalesce,
     ) -> Result<(), EventError> {
-        if !self.phase.is_alive() {
+        if !self.is_alive() {
             return Err(EventError::Left);
         }
         let event = serf_message::UserEvent {

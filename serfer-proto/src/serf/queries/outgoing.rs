@@ -145,7 +145,7 @@ impl Serf {
     fn check_query(&self, cx: &Cx<'_>) -> Result<(), QueryError> {
         let protocol = cx.params.versions.delegate_cur;
         let open = self.asked.open.len();
-        if !self.phase.is_alive() {
+        if !self.is_alive() {
             Err(QueryError::Left)
         } else if protocol < 4 {
             Err(QueryError::Protocol { protocol })
