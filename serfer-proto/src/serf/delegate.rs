@@ -51,12 +51,8 @@ impl Delegate for Serf {
             SerfMessage::Join(join) => (Class::Intent, self.on_join_intent(cx, from, &join)),
             SerfMessage::UserEvent(event) => (Class::Event, self.on_user_event(cx, from, &event)),
             SerfMessage::Query(query) => (Class::Query, self.on_query(cx, from, &query)),
-            SerfMessage::QueryResponse(response) => {
-                return self.on_query_response(cx, from, &response);
-            }
-            SerfMessage::Relay(header, message) => {
-                return self.on_relay(cx, from, &header, message);
-            }
+            SerfMessage::QueryResponse(it) => return self.on_query_response(cx, from, &it),
+            SerfMessage::Relay(to, message) => return self.on_relay(cx, from, &to, message),
             SerfMessage::PushPull(_)
             | SerfMessage::ConflictResponse(_)
             | SerfMessage::KeyRequest(_)

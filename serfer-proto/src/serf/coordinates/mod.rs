@@ -4,8 +4,6 @@
 //! [`estimates`], which has everybody's coordinates, [`ping_delegate`], by which they come, and
 //! [`neighbors`], by which the application sees them.
 
-#[cfg(test)]
-mod compared_with_go;
 pub(crate) mod coordinate;
 pub(crate) mod estimates;
 pub(crate) mod neighbors;

@@ -36,12 +36,8 @@ impl Serf {
 
     /// Whether any other member is alive.
     pub(crate) fn has_alive_others(&self, cx: &Cx<'_>) -> bool {
-        let others = self.members.len() - usize::from(self.members.find(&cx.params.name).is_some());
-        // The count saves looking at every member where all are gone.
-        others > self.departures.gone.len()
-            && self
-                .members()
-                .any(|member| member.status == Status::Alive && *member.name() != *cx.params.name)
+        let mut alive = self.members().filter(|member| member.status == Status::Alive);
+        alive.any(|member| *member.name() != *cx.params.name)
     }
 
     /// The members that failed, or those that left.

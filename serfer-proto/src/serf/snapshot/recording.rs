@@ -15,7 +15,7 @@ use crate::snapshot::Record;
 impl Serf {
     /// Records a change of a member, before the application is told.
     pub(crate) fn record_member(&mut self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {
-        let Some(it) = self.snapshotter.as_mut().filter(|it| !it.has_left()) else {
+        let Some(it) = self.snapshotter.as_mut().filter(|it| !it.has_left) else {
             return;
         };
         let member = &self.members[key].member;
@@ -51,7 +51,7 @@ impl Serf {
 
     fn record_time(&mut self, cx: &mut Cx<'_>, time: Record<'_>) {
         if let Some(it) = &mut self.snapshotter
-            && !it.has_left()
+            && !it.has_left
             && it.push_time(time)
         {
             cx.snapshot_soon();
@@ -60,8 +60,9 @@ impl Serf {
 
     /// The member clock may have moved. It is recorded with whatever is stored next.
     pub(crate) fn record_clock(&self, cx: &mut Cx<'_>) {
-        let recorded = self.snapshotter.as_ref().map(|it| it.clock());
-        if recorded.is_some_and(|recorded| self.clock.last_seen() > recorded) {
+        if let Some(it) = &self.snapshotter
+            && self.clock.last_seen() > it.recorded.clock
+        {
             cx.snapshot_soon();
         }
     }
@@ -69,7 +70,8 @@ impl Serf {
     /// Records that we are about to leave, so that the next run does not come back by mistake.
     pub(crate) fn record_leave(&mut self, cx: &mut Cx<'_>) {
         if let Some(it) = &mut self.snapshotter {
-            it.push_leave();
+            it.has_left = true;
+            it.push(&Record::Leave);
             it.flush(cx, &self.members, &self.missing, Durability::Synced);
         }
     }

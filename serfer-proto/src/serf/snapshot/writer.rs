@@ -32,9 +32,9 @@ const LINES_MAX: usize = 128 << 10;
 pub(crate) struct Snapshotter {
     after_leave: AfterLeave,
     /// We left: from now on only the member clock and the incarnation are recorded.
-    has_left: bool,
+    pub(super) has_left: bool,
     /// The clocks and the incarnation as last recorded. Members are not kept here.
-    recorded: State,
+    pub(super) recorded: State,
     /// Lines that wait to be stored.
     lines: Vec<u8>,
     file: SnapshotFile,
@@ -81,15 +81,6 @@ impl Snapshotter {
         }))
     }
 
-    pub(super) fn has_left(&self) -> bool {
-        self.has_left
-    }
-
-    /// The member clock as last recorded.
-    pub(super) fn clock(&self) -> u64 {
-        self.recorded.clock
-    }
-
     /// Adds a line to those that wait.
     pub(super) fn push(&mut self, record: &Record<'_>) {
         if self.file != SnapshotFile::Whole {
@@ -126,11 +117,6 @@ impl Snapshotter {
             self.recorded.incarnation = incarnation;
             self.push(&Record::Incarnation(incarnation));
         }
-    }
-
-    pub(super) fn push_leave(&mut self) {
-        self.has_left = true;
-        self.push(&Record::Leave);
     }
 
     /// When lines may be stored again, if some were stored before.
