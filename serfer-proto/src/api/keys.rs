@@ -31,24 +31,6 @@ impl KeyOp {
             Self::List => None,
         }
     }
-
-    /// The name of the query by which members are asked.
-    pub(crate) fn query_name(&self) -> &'static str {
-        match self {
-            Self::Install(_) => query::INSTALL,
-            Self::Use(_) => query::USE,
-            Self::Remove(_) => query::REMOVE,
-            Self::List => query::LIST,
-        }
-    }
-}
-
-/// The names of the queries about keys.
-pub(crate) mod query {
-    pub(crate) const INSTALL: &str = "_serf_install-key";
-    pub(crate) const USE: &str = "_serf_use-key";
-    pub(crate) const REMOVE: &str = "_serf_remove-key";
-    pub(crate) const LIST: &str = "_serf_list-keys";
 }
 
 impl std::fmt::Display for KeyOp {

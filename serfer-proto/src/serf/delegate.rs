@@ -19,7 +19,7 @@ use crate::memberlist::gossip::packing::Lane;
 use crate::memberlist::{Delegate, LeaveDelegate};
 use crate::serf::Serf;
 use crate::serf::broadcasts::Class;
-use crate::serf::keys::changes;
+use crate::serf::keys::redact::redacted;
 use crate::wire::serf_message::SerfMessage;
 
 impl Delegate for Serf {
@@ -45,7 +45,7 @@ impl Delegate for Serf {
             Ok(decoded) => decoded,
             Err(error) => return cx.dropped(error.into(), from, &error),
         };
-        tracing::trace!(target: "serfer::wire", %from, message = ?changes::redacted(decoded), "received");
+        tracing::trace!(target: "serfer::wire", %from, message = ?redacted(decoded), "received");
         let (class, is_news) = match decoded {
             SerfMessage::Leave(leave) => (Class::Intent, self.on_leave_intent(cx, from, &leave)),
             SerfMessage::Join(join) => (Class::Intent, self.on_join_intent(cx, from, &join)),
@@ -77,7 +77,7 @@ impl Delegate for Serf {
         tracing::warn!(target: "serfer::members", name = existing.name(), addr = %existing.addr(), %other, "name conflict: two nodes have this name");
         let is_ours = *existing.name() == *cx.params.name;
         if !is_ours {
-            self.contenders.note(existing.name(), other);
+            self.name_disputes.note_claim(existing.name(), other);
         }
         cx.emit(Event::Conflict(Conflict { existing, other }));
         if is_ours {

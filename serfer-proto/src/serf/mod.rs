@@ -25,7 +25,6 @@ mod queries;
 mod snapshot;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use broadcasts::{Broadcasts, Class};
 use clock::LamportClock;
@@ -33,16 +32,16 @@ use coordinates::estimates::CoordinateEstimates;
 use events::coalesce::Coalescer;
 use events::ring::Ring;
 use events::user_event::PastEvent;
-use keys::changes::Keys;
+use keys::manager::KeyManager;
 use members::changes::ChangedMembers;
 use members::leave::LeaveProgress;
 use members::recent_intents::RecentIntents;
 use members::state::{Departures, MemberState};
-use queries::filter::Exprs;
+use queries::filter::FilterEvaluator;
 use queries::incoming::PastQuery;
-use queries::name_conflict::Contenders;
-use queries::outgoing::Asked;
-use queries::rate_limit::ThisSecond;
+use queries::name_conflict::NameDisputes;
+use queries::open_queries::OpenQueries;
+use queries::rate_limit::RateLimit;
 use snapshot::writer::Snapshotter;
 
 pub use coordinates::coordinate::{Coordinate, DIMENSIONS};
@@ -80,14 +79,14 @@ pub(crate) struct Serf {
     query_ltime_min: u64,
     events: Ring<PastEvent>,
     queries: Ring<PastQuery>,
-    asked: Asked,
-    /// What was relayed for others lately, in answers.
-    relayed: ThisSecond,
-    contenders: Contenders,
-    exprs: Exprs,
-    /// What the filters of queries took lately, in steps.
-    filtered: ThisSecond,
-    keys: Keys,
+    open_queries: OpenQueries,
+    /// How many responses were relayed for other nodes.
+    relayed: RateLimit,
+    name_disputes: NameDisputes,
+    filters: FilterEvaluator,
+    /// How many steps the filters of other nodes' queries took.
+    filter_steps: RateLimit,
+    keys: KeyManager,
 
     coalescer: Coalescer,
     /// `None` if coordinates are turned off.
@@ -98,9 +97,6 @@ pub(crate) struct Serf {
     /// The members that the previous run knew and that this one has not seen yet.
     missing: BTreeMap<Box<str>, Peer>,
 }
-
-/// How long we believe a query to be open. Unlike Go: whatever it says.
-const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
 impl Serf {
     pub(crate) fn new(config: &Config, rng: &mut Rng) -> Self {
@@ -116,7 +112,7 @@ impl Serf {
             members: Table::new(rng),
             departures: Default::default(),
             changed_members: Default::default(),
-            recent_intents: RecentIntents::default(),
+            recent_intents: Default::default(),
             leaving: Default::default(),
             clock: clock(Recovered::clock),
             event_clock: clock(Recovered::event_clock),
@@ -125,12 +121,12 @@ impl Serf {
             query_ltime_min: ltime_min(Recovered::query_clock),
             events: Ring::new(limits.ring, limits.ring_slot, limits.ring_bytes),
             queries: Ring::new(limits.ring, limits.ring_slot, usize::MAX),
-            asked: Asked::default(),
-            relayed: ThisSecond::default(),
-            contenders: Contenders::default(),
-            exprs: Exprs::default(),
-            filtered: ThisSecond::default(),
-            keys: Keys::default(),
+            open_queries: Default::default(),
+            relayed: Default::default(),
+            name_disputes: Default::default(),
+            filters: Default::default(),
+            filter_steps: Default::default(),
+            keys: Default::default(),
             coalescer: Default::default(),
             coordinates: CoordinateEstimates::new(config.coordinates, rng),
             broadcasts: Broadcasts::new(limits.queue_bytes),

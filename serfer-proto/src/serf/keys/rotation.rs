@@ -22,7 +22,7 @@ use crate::api::member::Status;
 use crate::machinery::context::Cx;
 use crate::machinery::timers::Timer;
 use crate::serf::Serf;
-use crate::serf::keys::changes::Asks;
+use crate::serf::queries::open_queries::KeyRequester;
 
 /// A rotation under way.
 #[derive(Debug)]
@@ -62,10 +62,11 @@ impl Serf {
     ) -> Result<(), KeyError> {
         self.check_key_change(cx)?;
         tracing::info!(target: "serfer::keys", key = %new.fingerprint(), "rotating keys");
-        self.keys.former.remove(&new);
+        self.keys.former_primaries.remove(&new);
         // Before anybody is asked: a node without company has answered at once.
         self.keys.rotation = Some(Rotation::new(new, params));
-        if let Err(error) = self.ask_about_keys(cx, KeyOp::List, params.ask, Asks::Rotation) {
+        if let Err(error) = self.send_key_query(cx, KeyOp::List, params.ask, KeyRequester::Rotation)
+        {
             self.keys.rotation = None;
             return Err(error.into());
         }
@@ -104,12 +105,12 @@ impl Serf {
             return;
         };
         let in_use = report.primary_keys().into_keys().filter(|key| **key != rotation.new);
-        self.keys.former.extend(in_use.cloned());
+        self.keys.former_primaries.extend(in_use.cloned());
         if report.is_complete() {
             let held = report.keys();
-            self.keys.former.retain(|key| held.contains_key(key));
+            self.keys.former_primaries.retain(|key| held.contains_key(key));
         }
-        let to_retire = rotation.to_retire(report, &self.keys.former);
+        let to_retire = rotation.to_retire(report, &self.keys.former_primaries);
         let Some(finding) = rotation.judge(report, &to_retire) else {
             return self.end_rotation(cx, report);
         };
@@ -151,7 +152,7 @@ impl Serf {
             return;
         };
         let (ask, stage) = (rotation.params.ask, rotation.stage);
-        if let Err(error) = self.ask_about_keys(cx, op, ask, Asks::Rotation) {
+        if let Err(error) = self.send_key_query(cx, op, ask, KeyRequester::Rotation) {
             self.stop_rotation(cx, stage, Vec::new(), Some(error));
         }
     }
@@ -160,7 +161,7 @@ impl Serf {
         let Some(rotation) = self.keys.rotation.take() else {
             return;
         };
-        self.keys.former.clear();
+        self.keys.former_primaries.clear();
         let key = rotation.new.fingerprint();
         tracing::info!(target: "serfer::keys", %key, "keys are rotated");
         let failed = self.members().filter(|member| member.status == Status::Failed);

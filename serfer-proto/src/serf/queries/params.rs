@@ -5,6 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// How long a query can be open. Unlike Go, which believes whatever timeout a query names.
+pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+
 /// Who is asked, how, and for how long. By default everybody is, with acks.
 ///
 /// A query ends when every live member that matches its filters has replied, as far as this node
@@ -18,18 +21,18 @@ pub struct QueryParams {
     pub(crate) ack: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) relay_factor: u8,
-    pub(crate) patience: Patience,
+    pub(crate) early_end: EarlyEnd,
 }
 
-/// What ends a query before its time is up.
+/// What ends a query before its timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Patience {
-    /// Everybody has replied.
-    Replies,
-    /// That, or everybody has at least acked and nothing has come for so long.
-    Settle(Duration),
+pub(crate) enum EarlyEnd {
+    /// All expected members have answered.
+    Complete,
+    /// The same, or all have acked or replied and nothing has come for this long.
+    Settled(Duration),
     /// Nothing.
-    Timeout,
+    Never,
 }
 
 impl Default for QueryParams {
@@ -40,7 +43,7 @@ impl Default for QueryParams {
             ack: true,
             timeout: None,
             relay_factor: 0,
-            patience: Patience::Replies,
+            early_end: EarlyEnd::Complete,
         }
     }
 }
@@ -101,7 +104,7 @@ impl QueryParams {
     /// nothing. Go has no such thing.
     #[must_use]
     pub fn settle(mut self, quiet: Duration) -> Self {
-        self.patience = Patience::Settle(quiet);
+        self.early_end = EarlyEnd::Settled(quiet);
         self
     }
 
@@ -109,7 +112,7 @@ impl QueryParams {
     /// not know yet, too.
     #[must_use]
     pub fn until_timeout(mut self) -> Self {
-        self.patience = Patience::Timeout;
+        self.early_end = EarlyEnd::Never;
         self
     }
 }
