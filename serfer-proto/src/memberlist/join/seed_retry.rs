@@ -62,7 +62,7 @@ impl Keeper {
     /// Forgets all: we leave.
     pub(crate) fn clear(&mut self, cx: &mut Cx<'_>) {
         *self = Self::default();
-        cx.timers.clear(Timer::Keeper);
+        cx.timers.clear(Timer::SeedRetry);
     }
 
     /// We are told to join this address, and try to.
@@ -134,14 +134,14 @@ impl Keeper {
 
     fn arm(&self, cx: &mut Cx<'_>) {
         if let Some(due) = self.kept.values().filter_map(|kept| kept.due).min() {
-            cx.timers.set(Timer::Keeper, due);
+            cx.timers.set(Timer::SeedRetry, due);
         }
     }
 }
 
 impl Memberlist {
     /// Some addresses are due.
-    pub(crate) fn on_keeper_tick<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &D) {
+    pub(crate) fn on_seed_retry_tick<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &D) {
         let Some(settings) = &cx.params.seed_keeper else {
             return;
         };
@@ -163,7 +163,7 @@ impl Memberlist {
                     kept.set_due(cx.rng, cx.now, settings);
                 }
                 Who::Seed | Who::Dead(..) => {
-                    cx.stats.rejoins_tried += 1;
+                    cx.stats.seed_retries += 1;
                     self.dial_push_pull(cx, addr, PushPullReason::Rejoin);
                 }
             }

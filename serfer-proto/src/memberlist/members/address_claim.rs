@@ -77,14 +77,19 @@ impl Memberlist {
         let claim = Claim { node: news.node(), incarnation: news.incarnation, seq };
         tracing::debug!(target: "serfer::swim", name = %node.name, addr = %claim.node.addr(), "name claimed");
         self.claims.insert(key, claim);
-        cx.timers.set(Timer::Claim(key), cx.now + cx.params.probe.timeout);
+        cx.timers.set(Timer::AddressClaim(key), cx.now + cx.params.probe.timeout);
         let me = Source::of(cx);
         let ping = Message::Ping(me.ping(seq, Text(node.name.as_bytes())));
         self.send(cx, up, node.addr(), &ping);
     }
 
     /// The address that had the name did not answer.
-    pub(crate) fn on_claim_timeout<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D, key: Key) {
+    pub(crate) fn on_address_claim_timeout<D: Delegate>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        key: Key,
+    ) {
         let claim = self.claims.remove(&key);
         let is_gone =
             self.members.get(key).is_some_and(crate::memberlist::members::list::Peer::is_gone);
@@ -101,7 +106,7 @@ impl Memberlist {
         };
         cx.dropped(DropReason::NameInUse, claim.node.addr(), &claim.node.name);
         self.claims.remove(&key);
-        cx.timers.clear(Timer::Claim(key));
+        cx.timers.clear(Timer::AddressClaim(key));
         self.contradict(cx, key);
         true
     }
