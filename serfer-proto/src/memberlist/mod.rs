@@ -14,22 +14,22 @@ mod members;
 mod probe;
 mod streams;
 
-pub use streams::exchange::StreamEnd;
+pub use streams::handler::StreamEnd;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gossip::broadcast::{BroadcastQueue, Kind, transmit_limit};
 use gossip::packing::{self, Lane};
+use gossip::queue::{BroadcastQueue, Kind, transmit_limit};
 use join::joins::Joins;
 use join::seed_retry::Keeper;
 use join::snapshot_rejoin::Rejoin;
 use members::address_claim::Claims;
 use members::list::Members;
 use probe::awareness::Awareness;
-use probe::prober::Prober;
-use streams::exchange::Exchanges;
+use probe::round::Prober;
+use streams::handler::Exchanges;
 
 use crate::api::event::{JoinDone, RejoinDone, Replay};
 use crate::api::member::Node;

@@ -11,7 +11,7 @@
 
 use std::cmp::Reverse;
 
-use crate::memberlist::gossip::broadcast::BroadcastQueue;
+use crate::memberlist::gossip::queue::BroadcastQueue;
 use crate::wire::compound::{Compound, PART_OVERHEAD, PARTS_MAX};
 
 /// How many queues there are: ours, and those of the layer above.
@@ -71,7 +71,7 @@ fn share(lanes: &mut [Lane<'_>; LANES], packet: &mut Compound, owed_max: usize) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memberlist::gossip::broadcast::Kind;
+    use crate::memberlist::gossip::queue::Kind;
 
     const FRAME: &[u8] = b"\x08";
     const PACKET_LEN: usize = 1400;

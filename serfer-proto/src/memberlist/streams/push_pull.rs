@@ -16,7 +16,7 @@ use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::machinery::timers::Timer;
 use crate::memberlist::members::list::State;
-use crate::memberlist::streams::exchange::write;
+use crate::memberlist::streams::handler::write;
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Alive, Dead, PushNodeState, Suspect, ip_bytes, ip_from_bytes, state};
 use crate::wire::msgpack::Text;

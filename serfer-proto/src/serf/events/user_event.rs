@@ -11,7 +11,7 @@ use crate::api::error::EventError;
 use crate::api::event::{Event, UserEvent};
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
-use crate::memberlist::gossip::broadcast::Kind;
+use crate::memberlist::gossip::queue::Kind;
 use crate::serf::events::ring::Seen;
 use crate::serf::{Class, Serf, USER_MESSAGE};
 use crate::wire::msgpack::raw_len;

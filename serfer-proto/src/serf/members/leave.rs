@@ -14,7 +14,7 @@ use crate::config::params::check_name;
 use crate::machinery::context::Cx;
 use crate::machinery::timers::Timer;
 use crate::memberlist::Memberlist;
-use crate::memberlist::gossip::broadcast::Kind;
+use crate::memberlist::gossip::queue::Kind;
 use crate::serf::{Class, Serf};
 use crate::wire::msgpack::Text;
 use crate::wire::serf_message;

@@ -21,7 +21,7 @@ use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::machinery::table::Key;
 use crate::machinery::timers::Timer;
-use crate::memberlist::gossip::broadcast::{Kind, scaled};
+use crate::memberlist::gossip::queue::{Kind, scaled};
 use crate::serf::keys::changes::Collected;
 use crate::serf::queries::filter::Steps;
 use crate::serf::queries::name_conflict::Vote;

@@ -22,7 +22,7 @@ use crate::machinery::link::Refusal;
 use crate::machinery::output::Output;
 use crate::machinery::stats::DropReason;
 use crate::machinery::timers::Timer;
-use crate::memberlist::probe::prober::{Source, is_for_us};
+use crate::memberlist::probe::round::{Source, is_for_us};
 use crate::memberlist::streams::push_pull::PushPullReason;
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Ack, ErrorResponse};

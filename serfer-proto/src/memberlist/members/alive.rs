@@ -14,7 +14,7 @@ use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::machinery::table::Key;
 use crate::machinery::timers::Timer;
-use crate::memberlist::gossip::broadcast::Kind;
+use crate::memberlist::gossip::queue::Kind;
 use crate::memberlist::members::list::State;
 use crate::memberlist::members::suspicion;
 use crate::memberlist::members::suspicion::Terms;
