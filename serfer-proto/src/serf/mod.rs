@@ -48,9 +48,10 @@ use crate::machinery::context::Cx;
 use crate::machinery::rng::Rng;
 use crate::machinery::stats::{DropReason, Stats};
 use crate::machinery::table::Table;
-use crate::memberlist::Delegate;
+use crate::memberlist::delegate::Delegate;
 use crate::memberlist::gossip::packing::Lane;
-use crate::memberlist::gossip::queue::{BroadcastQueue, Kind, transmit_limit};
+use crate::memberlist::gossip::queue::{BroadcastKind, BroadcastQueue};
+use crate::memberlist::gossip::transmit::transmit_limit;
 use crate::snapshot::Recovered;
 use crate::wire;
 use crate::wire::msgpack::Text;
@@ -205,7 +206,7 @@ impl Serf {
         let ourselves = cx.params.advertise;
         let join = Join { ltime: self.clock.time(), node: Text(cx.params.name.as_bytes()) };
         self.on_join_intent(cx, ourselves, &join);
-        self.queue_message(cx, Class::Intent, &SerfMessage::Join(join), Kind::Plain);
+        self.queue_message(cx, Class::Intent, &SerfMessage::Join(join), BroadcastKind::Plain);
     }
 
     fn queue_message(
@@ -213,14 +214,14 @@ impl Serf {
         cx: &mut Cx<'_>,
         class: Class,
         message: &SerfMessage<'_>,
-        kind: Kind,
+        kind: BroadcastKind,
     ) {
         let mut bytes = Vec::with_capacity(64);
         message.encode(&mut bytes);
         self.queue(cx, class, &bytes, kind);
     }
 
-    fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: &[u8], kind: Kind) {
+    fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: &[u8], kind: BroadcastKind) {
         let len_max = cx.link.queued_len_max() - USER_MESSAGE.len();
         if message.len() > len_max {
             // It came in a larger packet than ours and could never be passed on.
@@ -362,10 +363,10 @@ impl Delegate for Serf {
     }
 
     fn on_sent(&mut self, cx: &mut Cx<'_>, to: SocketAddr) {
-        if self.queues.intents.take_farewell_taken() {
-            self.on_farewell_to(cx, to);
+        if self.queues.intents.take_own_leave_sent() {
+            self.on_own_leave_sent(cx, to);
         }
-        if self.queues.intents.take_farewell_sent() {
+        if self.queues.intents.take_own_leave_done() {
             self.on_intent_drained(cx);
         }
     }
@@ -400,7 +401,7 @@ impl Delegate for Serf {
             }
         };
         if is_news {
-            self.queue(cx, class, message, Kind::Plain);
+            self.queue(cx, class, message, BroadcastKind::Plain);
         }
     }
 
@@ -471,7 +472,7 @@ impl Delegate for Serf {
         }
     }
 
-    fn on_farewell_to(&mut self, cx: &Cx<'_>, to: SocketAddr) {
+    fn on_own_leave_sent(&mut self, cx: &Cx<'_>, to: SocketAddr) {
         if self.is_live_other(cx, to) {
             self.goodbye.told.insert(to);
         }
@@ -486,7 +487,7 @@ impl Delegate for Serf {
         self.missing_nodes(cx, count)
     }
 
-    fn on_farewell_sent(&mut self, cx: &mut Cx<'_>) {
+    fn on_own_leave_done(&mut self, cx: &mut Cx<'_>) {
         self.on_farewell_drained(cx);
     }
 }

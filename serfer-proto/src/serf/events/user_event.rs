@@ -11,7 +11,7 @@ use crate::api::error::EventError;
 use crate::api::event::{Event, UserEvent};
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
-use crate::memberlist::gossip::queue::Kind;
+use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::serf::events::ring::Seen;
 use crate::serf::{Class, Serf, USER_MESSAGE};
 use crate::wire::msgpack::raw_len;
@@ -71,7 +71,7 @@ impl Serf {
         SerfMessage::UserEvent(event).encode(&mut message);
         let ourselves = cx.params.advertise;
         self.on_user_event(cx, ourselves, &event);
-        self.queue(cx, Class::Event, &message, Kind::Plain);
+        self.queue(cx, Class::Event, &message, BroadcastKind::Plain);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use crate::config::params::check_name;
 use crate::machinery::context::Cx;
 use crate::machinery::timers::Timer;
 use crate::memberlist::Memberlist;
-use crate::memberlist::gossip::queue::Kind;
+use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::serf::{Class, Serf};
 use crate::wire::msgpack::Text;
 use crate::wire::serf_message;
@@ -75,7 +75,7 @@ impl Serf {
         self.record_leave(cx);
         let name = cx.params.name.clone();
         self.goodbye.report.others = self.live_others(cx);
-        let heard = self.broadcast_leave(cx, &name, Prune::No, Kind::Farewell);
+        let heard = self.broadcast_leave(cx, &name, Prune::No, BroadcastKind::OwnLeave(None));
         let patience = if heard { cx.params.leave.broadcast_timeout } else { Duration::ZERO };
         self.goodbye.report.intent = if heard { Delivery::TimedOut } else { Delivery::Nobody };
         cx.timers.set(Timer::Leave, cx.now + patience);
@@ -159,7 +159,7 @@ impl Serf {
             let name = name.to_owned();
             return Err(ForceLeaveError::Name { name, problem });
         }
-        self.broadcast_leave(cx, name, prune, Kind::Plain);
+        self.broadcast_leave(cx, name, prune, BroadcastKind::Plain);
         Ok(())
     }
 
@@ -167,7 +167,13 @@ impl Serf {
     ///
     /// Unlike Go, which looks for somebody afterwards: made to leave, the only other member would not
     /// hear of it, could not object, and would be leaving for us as long as it lives.
-    fn broadcast_leave(&mut self, cx: &mut Cx<'_>, name: &str, prune: Prune, kind: Kind) -> bool {
+    fn broadcast_leave(
+        &mut self,
+        cx: &mut Cx<'_>,
+        name: &str,
+        prune: Prune,
+        kind: BroadcastKind,
+    ) -> bool {
         let leave = serf_message::Leave {
             ltime: self.clock.time(),
             node: Text(name.as_bytes()),

@@ -21,7 +21,8 @@ use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::machinery::table::Key;
 use crate::machinery::timers::Timer;
-use crate::memberlist::gossip::queue::{Kind, scaled};
+use crate::memberlist::gossip::queue::BroadcastKind;
+use crate::memberlist::gossip::transmit::scaled;
 use crate::serf::keys::changes::Collected;
 use crate::serf::queries::filter::Steps;
 use crate::serf::queries::name_conflict::Vote;
@@ -136,7 +137,7 @@ impl Serf {
         cx.timers.set(Timer::Query(id), cx.now + timeout);
         let ourselves = cx.params.advertise;
         self.on_query(cx, ourselves, &query);
-        self.queue(cx, Class::Query, &message, Kind::Plain);
+        self.queue(cx, Class::Query, &message, BroadcastKind::Plain);
         self.end_if_complete(cx, id);
         Ok(id)
     }
