@@ -14,9 +14,9 @@ use crate::api::event::{Conflict, Event, JoinDone};
 use crate::api::member::Node;
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
-use crate::memberlist::gossip::broadcast::{Kind, transmit_limit};
+use crate::memberlist::delegate::{Delegate, LeaveDelegate};
 use crate::memberlist::gossip::packing::Lane;
-use crate::memberlist::{Delegate, LeaveDelegate};
+use crate::memberlist::gossip::transmit::transmit_limit;
 use crate::serf::Serf;
 use crate::serf::broadcasts::Class;
 use crate::serf::keys::redact::redacted;
@@ -28,10 +28,10 @@ impl Delegate for Serf {
     }
 
     fn on_sent(&mut self, cx: &mut Cx<'_>, to: SocketAddr) {
-        if self.broadcasts.intents().take_farewell_taken() {
-            self.on_farewell_to(cx, to);
+        if self.broadcasts.intents().take_own_leave_sent() {
+            self.on_own_leave_sent(cx, to);
         }
-        if self.broadcasts.intents().take_farewell_sent() {
+        if self.broadcasts.intents().take_own_leave_done() {
             self.on_leave_intent_sent(cx);
         }
     }
@@ -61,7 +61,7 @@ impl Delegate for Serf {
             }
         };
         if is_news {
-            self.queue(cx, class, message, Kind::Plain);
+            self.queue(cx, class, message);
         }
     }
 

@@ -57,7 +57,7 @@ use crate::machinery::context::Cx;
 use crate::machinery::rng::Rng;
 use crate::machinery::stats::Stats;
 use crate::machinery::table::Table;
-use crate::memberlist::gossip::broadcast::Kind;
+use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::snapshot::{Peer, Recovered};
 
 /// The serf layer of a node.
@@ -181,7 +181,7 @@ impl Serf {
     }
 
     /// Queues a message for everybody.
-    fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: &[u8], kind: Kind) {
-        self.broadcasts.push(cx, self.members.len(), class, message, kind);
+    fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: &[u8]) {
+        self.broadcasts.push(cx, self.members.len(), class, message, BroadcastKind::Plain);
     }
 }

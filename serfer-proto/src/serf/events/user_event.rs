@@ -11,7 +11,6 @@ use crate::api::error::EventError;
 use crate::api::event::{Event, UserEvent};
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
-use crate::memberlist::gossip::broadcast::Kind;
 use crate::serf::Serf;
 use crate::serf::broadcasts::{Class, USER_MESSAGE};
 use crate::serf::events::ring::Seen;
@@ -72,7 +71,7 @@ impl Serf {
         SerfMessage::UserEvent(event).encode(&mut message);
         let ourselves = cx.params.advertise;
         self.on_user_event(cx, ourselves, &event);
-        self.queue(cx, Class::Event, &message, Kind::Plain);
+        self.queue(cx, Class::Event, &message);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use crate::api::event::MemberChange;
 use crate::api::member::{Status, received_name};
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
-use crate::memberlist::gossip::broadcast::Kind;
+use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::serf::Serf;
 use crate::serf::broadcasts::Class;
 use crate::serf::members::recent_intents::Intent;
@@ -25,13 +25,19 @@ impl Serf {
         let ourselves = cx.params.advertise;
         let join = Join { ltime: self.clock.time(), node: Text(cx.params.name.as_bytes()) };
         self.on_join_intent(cx, ourselves, &join);
-        self.queue_intent(cx, &SerfMessage::Join(join), Kind::Plain);
+        self.queue_intent(cx, &SerfMessage::Join(join), BroadcastKind::Plain);
     }
 
-    pub(crate) fn queue_intent(&mut self, cx: &mut Cx<'_>, intent: &SerfMessage<'_>, kind: Kind) {
+    /// Queues an intent. A leave intent of ours has a kind of its own.
+    pub(crate) fn queue_intent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        intent: &SerfMessage<'_>,
+        kind: BroadcastKind,
+    ) {
         let mut message = Vec::with_capacity(64);
         intent.encode(&mut message);
-        self.queue(cx, Class::Intent, &message, kind);
+        self.broadcasts.push(cx, self.members.len(), Class::Intent, &message, kind);
     }
 
     /// A member means to be a member.

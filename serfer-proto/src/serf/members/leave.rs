@@ -13,8 +13,9 @@ use crate::api::event::{Delivery, Event, LeaveReport};
 use crate::config::params::check_name;
 use crate::machinery::context::Cx;
 use crate::machinery::timers::Timer;
-use crate::memberlist::gossip::broadcast::Kind;
-use crate::memberlist::{LeaveDelegate, Memberlist};
+use crate::memberlist::Memberlist;
+use crate::memberlist::delegate::LeaveDelegate;
+use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::serf::Serf;
 use crate::wire::msgpack::Text;
 use crate::wire::serf_message;
@@ -56,13 +57,13 @@ pub enum Prune {
 }
 
 impl LeaveDelegate for Serf {
-    fn on_farewell_to(&mut self, cx: &Cx<'_>, to: SocketAddr) {
+    fn on_own_leave_sent(&mut self, cx: &Cx<'_>, to: SocketAddr) {
         if self.is_live_other(cx, to) {
             self.leaving.told.insert(to);
         }
     }
 
-    fn on_farewell_sent(&mut self, cx: &mut Cx<'_>) {
+    fn on_own_leave_done(&mut self, cx: &mut Cx<'_>) {
         self.leaving.report.farewell = Delivery::Drained;
         self.end_phase(cx, LeavePhase::Departing);
     }
@@ -87,7 +88,7 @@ impl Serf {
         self.record_leave(cx);
         let name = cx.params.name.clone();
         self.leaving.report.others = self.live_others(cx);
-        let heard = self.broadcast_leave(cx, &name, Prune::No, Kind::Farewell);
+        let heard = self.broadcast_leave(cx, &name, Prune::No, BroadcastKind::OwnLeave(None));
         let patience = if heard { cx.params.leave.broadcast_timeout } else { Duration::ZERO };
         self.leaving.report.intent = if heard { Delivery::TimedOut } else { Delivery::Nobody };
         cx.timers.set(Timer::Leave, cx.now + patience);
@@ -171,7 +172,7 @@ impl Serf {
             let name = name.to_owned();
             return Err(ForceLeaveError::Name { name, problem });
         }
-        self.broadcast_leave(cx, name, prune, Kind::Plain);
+        self.broadcast_leave(cx, name, prune, BroadcastKind::Plain);
         Ok(())
     }
 
@@ -179,7 +180,13 @@ impl Serf {
     ///
     /// Unlike Go, which looks for others afterwards. There, if the only other member is made to leave,
     /// it is not told, cannot object, and is shown as leaving for as long as it lives.
-    fn broadcast_leave(&mut self, cx: &mut Cx<'_>, name: &str, prune: Prune, kind: Kind) -> bool {
+    fn broadcast_leave(
+        &mut self,
+        cx: &mut Cx<'_>,
+        name: &str,
+        prune: Prune,
+        kind: BroadcastKind,
+    ) -> bool {
         let leave = serf_message::Leave {
             ltime: self.clock.time(),
             node: Text(name.as_bytes()),
