@@ -67,9 +67,9 @@ impl Memberlist {
         }
     }
 
-    /// Leaves: broadcasts our own leave message. [`Delegate::on_own_leave_done`] follows.
+    /// Leaves: broadcasts our own leave message. [`LeaveDelegate::on_own_leave_done`] follows.
     ///
-    /// [`Delegate::on_own_leave_done`]: crate::memberlist::delegate::Delegate::on_own_leave_done
+    /// [`LeaveDelegate::on_own_leave_done`]: crate::memberlist::delegate::LeaveDelegate::on_own_leave_done
     pub(crate) fn leave(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
         let Some(me) = self.members.me().filter(|_| !self.leaving) else {
             return;
