@@ -48,7 +48,7 @@ use crate::machinery::context::Cx;
 use crate::machinery::rng::Rng;
 use crate::machinery::stats::{DropReason, Stats};
 use crate::machinery::table::Table;
-use crate::memberlist::delegate::Delegate;
+use crate::memberlist::Delegate;
 use crate::memberlist::gossip::packing::Lane;
 use crate::memberlist::gossip::queue::{BroadcastKind, BroadcastQueue};
 use crate::memberlist::gossip::transmit::transmit_limit;
