@@ -11,19 +11,21 @@
 //! This file holds the state of the layer, hands each message to its room and sends packets. Read it
 //! first, then [`delegate`]: what this layer asks and tells the one above.
 
-pub(crate) mod delegate;
+mod delegate;
 pub(crate) mod gossip;
 mod join;
 mod members;
 mod probe;
 mod streams;
 
+pub(crate) use delegate::{
+    Delegate, EventDelegate, LeaveDelegate, PingDelegate, PushPullDelegate, RejoinDelegate, Up,
+};
 pub use streams::exchange::StreamEnd;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use delegate::Up;
 use gossip::corrections::Corrections;
 use gossip::packing::{self, Lane};
 use gossip::queue::{BroadcastKind, BroadcastQueue};

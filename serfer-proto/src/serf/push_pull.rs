@@ -8,7 +8,7 @@ use crate::api::event::Replay;
 use crate::api::member::Status;
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
-use crate::memberlist::delegate::PushPullDelegate;
+use crate::memberlist::PushPullDelegate;
 use crate::serf::Serf;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;

@@ -5,10 +5,9 @@ use std::net::SocketAddr;
 use crate::machinery::context::Cx;
 use crate::machinery::link::Checksum;
 use crate::machinery::table::Key;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::members::messages;
 use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::{Memberlist, Up};
 
 /// How many members are told in one tick that they are gone.
 const GONE_MAX: usize = 64;

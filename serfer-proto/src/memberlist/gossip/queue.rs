@@ -16,7 +16,7 @@ use crate::wire::compound::{Compound, PART_OVERHEAD};
 /// How many buffers of messages that are done are kept for later ones.
 const SPARE_MAX: usize = 64;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct BroadcastQueue {
     order: SendOrder,
     /// The message about each member.
@@ -44,17 +44,7 @@ pub(crate) enum BroadcastKind {
 
 impl BroadcastQueue {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self {
-            order: SendOrder::default(),
-            about: BTreeMap::new(),
-            again: Vec::new(),
-            spare: Vec::new(),
-            deficit: 0,
-            bytes: 0,
-            bytes_max,
-            own_leave_sent: false,
-            own_leave_done: false,
-        }
+        Self { bytes_max, ..Self::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -88,7 +78,7 @@ impl BroadcastQueue {
         self.bytes += message.len();
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.extend_from_slice(message);
-        let item = self.order.add(QueuedMessage { bytes, about, own_leave });
+        let item = self.order.add(QueuedMessage { bytes, about, own_leave, transmits: 0 });
         if let Some(key) = about {
             self.about.insert(key, item);
         }
@@ -176,7 +166,7 @@ impl BroadcastQueue {
 
     fn count_transmit(&mut self, item: u32, transmit_limit: u32) {
         self.own_leave_sent |= self.order[item].own_leave;
-        if self.order.transmits(item) + 1 >= transmit_limit {
+        if self.order[item].transmits + 1 >= transmit_limit {
             self.finish(item);
         } else {
             self.order.take_out(item);
@@ -185,7 +175,7 @@ impl BroadcastQueue {
     }
 
     fn finish(&mut self, item: u32) {
-        let QueuedMessage { mut bytes, about, own_leave } = self.order.remove(item);
+        let QueuedMessage { mut bytes, about, own_leave, .. } = self.order.remove(item);
         self.bytes -= bytes.len();
         if self.spare.len() < SPARE_MAX {
             bytes.clear();

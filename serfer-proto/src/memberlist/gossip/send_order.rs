@@ -32,12 +32,13 @@ pub(crate) struct QueuedMessage {
     pub(crate) about: Option<Key>,
     /// It is our own leave message.
     pub(crate) own_leave: bool,
+    /// How often it has been sent.
+    pub(crate) transmits: u32,
 }
 
 #[derive(Debug)]
 struct QueueSlot {
     message: QueuedMessage,
-    transmits: u32,
     /// Its neighbours in its list, or [`NONE`].
     before: u32,
     behind: u32,
@@ -68,7 +69,7 @@ impl SendOrder {
 
     /// Adds a message that was never sent, before its equals.
     pub(crate) fn add(&mut self, message: QueuedMessage) -> u32 {
-        let slot = QueueSlot { message, transmits: 0, before: NONE, behind: NONE };
+        let slot = QueueSlot { message, before: NONE, behind: NONE };
         let item = if let Some(item) = self.free.pop() {
             self.slots[item as usize] = slot;
             item
@@ -84,7 +85,7 @@ impl SendOrder {
     /// back](Self::put_back).
     pub(crate) fn take_out(&mut self, item: u32) {
         self.unlink(item);
-        self.slots[item as usize].transmits += 1;
+        self.slots[item as usize].message.transmits += 1;
     }
 
     /// Puts a message that was taken out back, behind its equals.
@@ -101,11 +102,6 @@ impl SendOrder {
             (self.slots, self.free) = (Vec::new(), Vec::new());
         }
         message
-    }
-
-    /// How often a message has been sent.
-    pub(crate) fn transmits(&self, item: u32) -> u32 {
-        self.slots[item as usize].transmits
     }
 
     pub(crate) fn tiers(&self) -> usize {
@@ -131,8 +127,8 @@ impl SendOrder {
 
     /// Enters a message in the list where it belongs.
     fn link(&mut self, item: u32, end: ListEnd) {
-        let QueueSlot { transmits, ref message, .. } = self.slots[item as usize];
-        let (tier, len) = (transmits as usize, message.bytes.len());
+        let message = &self[item];
+        let (tier, len) = (message.transmits as usize, message.bytes.len());
         if tier >= self.tiers.len() {
             self.tiers.resize_with(tier + 1, Vec::new);
         }
@@ -160,8 +156,8 @@ impl SendOrder {
 
     /// The reverse of [`link`](Self::link).
     fn unlink(&mut self, item: u32) {
-        let QueueSlot { transmits, ref message, before, behind } = self.slots[item as usize];
-        let (lists, len) = (&mut self.tiers[transmits as usize], message.bytes.len());
+        let QueueSlot { ref message, before, behind } = self.slots[item as usize];
+        let (lists, len) = (&mut self.tiers[message.transmits as usize], message.bytes.len());
         let place = lists.partition_point(|list| list.len < len);
         if (before, behind) == (NONE, NONE) {
             lists.remove(place);

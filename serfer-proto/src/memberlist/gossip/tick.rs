@@ -6,9 +6,8 @@
 
 use crate::machinery::context::Cx;
 use crate::machinery::link::checksum_for;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::{Memberlist, Up};
 
 impl Memberlist {
     pub(crate) fn on_gossip_tick(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {

@@ -10,9 +10,8 @@ use std::net::SocketAddr;
 use crate::api::event::{JoinDone, JoinFailure, Replay};
 use crate::api::ids::JoinId;
 use crate::machinery::context::Cx;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::streams::exchange::PushPullReason;
+use crate::memberlist::{Memberlist, Up};
 
 /// The joins under way.
 #[derive(Debug, Default)]

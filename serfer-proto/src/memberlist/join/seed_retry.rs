@@ -1,4 +1,5 @@
-//! Seed retries: addresses that are never given up. The public setting is [`SeedKeeper`].
+//! Seed retries: addresses that are never given up. The public setting is
+//! [`SeedKeeper`](crate::SeedKeeper).
 //!
 //! Gossip, probes and push/pulls only ever go to members that are alive, so two halves of a cluster
 //! that were apart for longer than the dead are remembered would never look for each other again.
@@ -16,13 +17,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::member::Node;
-use crate::config::SeedKeeper;
 use crate::machinery::context::Cx;
 use crate::machinery::rng::Rng;
 use crate::machinery::timers::Timer;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::streams::exchange::PushPullReason;
+use crate::memberlist::{Memberlist, Up};
 
 /// How many members of a cluster try a dead one at a time, on average. Go's `reconnect` makes it one,
 /// every 30 s.
@@ -42,14 +41,26 @@ struct RetryTarget {
     dead: Option<(Arc<Node>, Instant)>,
     /// When to try it next; `None` if it is being tried, or is with us.
     due: Option<Instant>,
-    /// How long to wait after the next try, at most.
-    wait: Duration,
+    /// How long to wait after the next try, at most; `None` before the first.
+    wait: Option<Duration>,
 }
 
 impl RetryTarget {
-    fn set_due(&mut self, rng: &mut Rng, now: Instant, settings: &SeedKeeper) {
-        self.due = Some(now + self.wait / 2 + rng.duration(self.wait / 2));
-        self.wait = (self.wait * 2).min(settings.retry_max);
+    fn new(dead: Option<(Arc<Node>, Instant)>) -> Self {
+        Self { dead, due: None, wait: None }
+    }
+
+    /// Whether no try was ever planned.
+    fn is_new(&self) -> bool {
+        self.dead.is_some() && self.wait.is_none()
+    }
+
+    fn set_due(&mut self, cx: &mut Cx<'_>) {
+        if let Some(settings) = &cx.params.seed_keeper {
+            let wait = self.wait.unwrap_or(settings.retry_min);
+            self.due = Some(cx.now + wait / 2 + cx.rng.duration(wait / 2));
+            self.wait = Some((wait * 2).min(settings.retry_max));
+        }
     }
 }
 
@@ -67,63 +78,52 @@ impl SeedRetries {
         };
         let is_seed = self.targets.get(&addr).is_some_and(|target| target.dead.is_none());
         if !is_seed && addr != cx.params.advertise && self.seeds < settings.seeds {
-            let seed = RetryTarget { dead: None, due: None, wait: settings.retry_min };
-            self.targets.insert(addr, seed);
+            self.targets.insert(addr, RetryTarget::new(None));
             self.seeds += 1;
         }
     }
 
-    /// Adds a dead member, unless its address is there or there is no room.
-    fn keep_dead(&mut self, cx: &Cx<'_>, node: &Arc<Node>, settings: &SeedKeeper) -> bool {
-        let addr = node.addr();
-        let dead = self.targets.len() - self.seeds;
-        let is_new = !self.targets.contains_key(&addr) && dead < settings.dead;
-        if is_new {
-            let dead = Some((node.clone(), cx.now));
-            self.targets.insert(addr, RetryTarget { dead, due: None, wait: settings.retry_min });
+    /// Adds a dead member, unless there is no room.
+    fn keep_dead(&mut self, cx: &Cx<'_>, node: &Arc<Node>) {
+        let room = cx.params.seed_keeper.map_or(0, |settings| settings.dead);
+        if self.targets.len() - self.seeds < room {
+            let target = || RetryTarget::new(Some((node.clone(), cx.now)));
+            self.targets.entry(node.addr()).or_insert_with(target);
         }
-        is_new
     }
 
     /// A member died, which may be because we lost a part of the cluster.
     pub(crate) fn on_dead(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
-        let Some(settings) = &cx.params.seed_keeper else {
-            return;
-        };
-        self.keep_dead(cx, node, settings);
+        self.keep_dead(cx, node);
         // Seeds may be in that part too, under other addresses.
         for (addr, target) in &mut self.targets {
             if target.due.is_none() && (target.dead.is_none() || *addr == node.addr()) {
-                target.wait = settings.retry_min;
-                target.set_due(cx.rng, cx.now, settings);
+                target.wait = None;
+                target.set_due(cx);
             }
         }
         self.arm(cx);
     }
 
-    /// A member of the snapshot is missing.
-    pub(crate) fn on_missing(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
-        let Some(settings) = &cx.params.seed_keeper else {
-            return;
-        };
-        if self.keep_dead(cx, node, settings)
-            && let Some(target) = self.targets.get_mut(&node.addr())
-        {
-            target.set_due(cx.rng, cx.now, settings);
-            self.arm(cx);
+    /// Members of the snapshot are missing.
+    pub(crate) fn on_missing(&mut self, cx: &mut Cx<'_>, nodes: &[Arc<Node>]) {
+        for node in nodes {
+            self.keep_dead(cx, node);
+            let target = self.targets.get_mut(&node.addr());
+            if let Some(target) = target.filter(|target| target.is_new()) {
+                target.set_due(cx);
+            }
         }
+        self.arm(cx);
     }
 
     /// An address has been tried, by us or in a join. If it was reached, a node there is with us now.
     pub(crate) fn on_tried(&mut self, cx: &mut Cx<'_>, addr: SocketAddr, reached: bool) {
-        let Some(settings) = &cx.params.seed_keeper else {
-            return;
-        };
         let Some(target) = self.targets.get_mut(&addr) else {
             return;
         };
         if !reached {
-            target.set_due(cx.rng, cx.now, settings);
+            target.set_due(cx);
         } else if target.dead.is_none() {
             target.due = None;
         } else {
@@ -142,16 +142,13 @@ impl SeedRetries {
 impl Memberlist {
     /// Some addresses are due.
     pub(crate) fn on_seed_retry_tick(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
-        let Some(settings) = &cx.params.seed_keeper else {
-            return;
-        };
         let others = self.members.live_others();
         let targets = &self.seed_retries.targets;
         let is_due = |target: &RetryTarget| target.due.is_some_and(|due| due <= cx.now);
         let due: Vec<SocketAddr> =
             targets.iter().filter(|(_, it)| is_due(it)).map(|(&addr, _)| addr).collect();
         for addr in due {
-            let is_with_us = self.members.is_live_at(addr);
+            let is_with_us = self.members.any_at(addr, |member| !member.is_gone());
             let Some(target) = self.seed_retries.targets.get_mut(&addr) else {
                 continue;
             };
@@ -162,7 +159,7 @@ impl Memberlist {
                 }
                 None if is_with_us => {}
                 Some(_) if is_left_to_others(cx.rng, others) => {
-                    target.set_due(cx.rng, cx.now, settings);
+                    target.set_due(cx);
                 }
                 _ => {
                     cx.stats.seed_retries += 1;

@@ -8,9 +8,8 @@ use std::net::SocketAddr;
 
 use crate::api::event::{JoinFailure, RejoinDone};
 use crate::machinery::context::Cx;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::streams::exchange::PushPullReason;
+use crate::memberlist::{Memberlist, Up};
 
 #[derive(Debug, Default)]
 pub(crate) struct SnapshotRejoin {
@@ -70,9 +69,8 @@ impl Memberlist {
     /// Leaves the members that are missing to the seed retries.
     fn retry_missing(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
         if let Some(settings) = cx.params.seed_keeper {
-            for node in up.missing(cx, settings.dead) {
-                self.seed_retries.on_missing(cx, &node);
-            }
+            let missing = up.missing(cx, settings.dead);
+            self.seed_retries.on_missing(cx, &missing);
         }
     }
 }

@@ -17,11 +17,10 @@ use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::machinery::table::Key;
 use crate::machinery::timers::Timer;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::members::alive::CheckedAlive;
 use crate::memberlist::members::swim_member::{SwimMember, SwimState};
 use crate::memberlist::probe::ping::PingSource;
+use crate::memberlist::{Memberlist, Up};
 use crate::wire::message::Message;
 use crate::wire::msgpack::Text;
 

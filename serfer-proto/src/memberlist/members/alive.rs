@@ -13,11 +13,10 @@ use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::machinery::table::Key;
 use crate::machinery::timers::Timer;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages::with_alive;
 use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::{Memberlist, Up};
 use crate::wire::message::{Alive, ip_from_bytes};
 
 /// What an [`Alive`] says, once it has been checked.

@@ -10,12 +10,10 @@ use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::machinery::table::Key;
 use crate::machinery::timers::Timer;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages;
-use crate::memberlist::members::suspect::Accused;
 use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::{Memberlist, Up};
 use crate::wire::message::Dead;
 
 impl Memberlist {
@@ -27,16 +25,16 @@ impl Memberlist {
         from: SocketAddr,
         dead: &Dead<'_>,
     ) {
-        match self.check_accusation(cx, from, dead.node, dead.incarnation) {
-            None => {}
-            Some(Accused::Ourselves) => self.refute(cx, dead.incarnation),
+        let Some(key) = self.check_accusation(cx, from, dead.node, dead.incarnation) else {
+            return;
+        };
+        match dead.from.to_str() {
+            _ if Some(key) == self.members.me() => self.refute(cx, dead.incarnation),
             // A node before serf 0.9.0 leaves with an empty accuser, which counts as dead.
-            Some(Accused::Other(key)) => match dead.from.to_str() {
-                Some(accuser) if accuser.is_empty() || received_name(dead.from).is_some() => {
-                    self.mark_gone(cx, up, key, dead.incarnation, accuser);
-                }
-                _ => cx.dropped(DropReason::Name, from, &"accuser"),
-            },
+            Some(accuser) if accuser.is_empty() || received_name(dead.from).is_some() => {
+                self.mark_gone(cx, up, key, dead.incarnation, accuser);
+            }
+            _ => cx.dropped(DropReason::Name, from, &"accuser"),
         }
     }
 
@@ -69,7 +67,7 @@ impl Memberlist {
 
     /// Leaves: broadcasts our own leave message. [`LeaveDelegate::on_own_leave_done`] follows.
     ///
-    /// [`LeaveDelegate::on_own_leave_done`]: crate::memberlist::delegate::LeaveDelegate::on_own_leave_done
+    /// [`LeaveDelegate::on_own_leave_done`]: crate::memberlist::LeaveDelegate::on_own_leave_done
     pub(crate) fn leave(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
         let Some(me) = self.members.me().filter(|_| !self.leaving) else {
             return;

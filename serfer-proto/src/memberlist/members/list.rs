@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::ops::{Index, IndexMut};
+use std::ops::{Deref, Index, IndexMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,12 +43,6 @@ impl SwimMembers {
         }
     }
 
-    /// How many there are, ourselves and those that are gone but not forgotten included: the size of
-    /// the cluster in every formula, as in Go.
-    pub(crate) fn len(&self) -> usize {
-        self.table.len()
-    }
-
     /// How many others are alive or suspect.
     pub(crate) fn live_others(&self) -> usize {
         self.zones.count(SwimState::Suspect)
@@ -56,10 +50,6 @@ impl SwimMembers {
 
     pub(crate) fn me(&self) -> Option<Key> {
         self.me
-    }
-
-    pub(crate) fn find(&self, name: &str) -> Option<Key> {
-        self.table.find(name)
     }
 
     pub(crate) fn knows_addr(&self, addr: SocketAddr) -> bool {
@@ -71,21 +61,8 @@ impl SwimMembers {
         self.gone.get(&key).copied()
     }
 
-    /// Whether a member at this address is alive or suspect. We count, too.
-    pub(crate) fn is_live_at(&self, addr: SocketAddr) -> bool {
-        self.table.any_at(addr, |member| !member.is_gone())
-    }
-
-    pub(crate) fn get(&self, key: Key) -> Option<&SwimMember> {
-        self.table.get(key)
-    }
-
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut SwimMember> {
         self.table.get_mut(key)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &SwimMember> {
-        self.table.iter().map(|(_, member)| member)
     }
 
     /// Adds ourselves, alive.
@@ -169,6 +146,16 @@ impl SwimMembers {
         if let Some(since) = self.gone.remove(&key) {
             self.departures.remove(&(since, key));
         }
+    }
+}
+
+/// To read it, it is the table. Its `len` is the size of the cluster in every formula, as in Go:
+/// ourselves and the members that are gone but not forgotten included.
+impl Deref for SwimMembers {
+    type Target = Table<SwimMember>;
+
+    fn deref(&self) -> &Table<SwimMember> {
+        &self.table
     }
 }
 

@@ -11,34 +11,27 @@ use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::machinery::table::Key;
 use crate::machinery::timers::Timer;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages;
 use crate::memberlist::members::suspicion::{self, SuspicionTerms};
 use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::{Memberlist, Up};
 use crate::wire::message::Suspect;
 use crate::wire::msgpack::Text;
-
-/// Who is accused.
-pub(crate) enum Accused {
-    Ourselves,
-    Other(Key),
-}
 
 impl Memberlist {
     /// A message says that a node cannot be reached.
     pub(crate) fn on_suspect(&mut self, cx: &mut Cx<'_>, from: SocketAddr, suspect: &Suspect<'_>) {
-        let Some(accused) = self.check_accusation(cx, from, suspect.node, suspect.incarnation)
-        else {
+        let Some(key) = self.check_accusation(cx, from, suspect.node, suspect.incarnation) else {
             return;
         };
         let Some(accuser) = received_name(suspect.from) else {
             return cx.dropped(DropReason::Name, from, &"accuser");
         };
-        match accused {
-            Accused::Ourselves => self.refute(cx, suspect.incarnation),
-            Accused::Other(key) => self.suspect(cx, key, suspect.incarnation, accuser),
+        if Some(key) == self.members.me() {
+            self.refute(cx, suspect.incarnation);
+        } else {
+            self.suspect(cx, key, suspect.incarnation, accuser);
         }
     }
 
@@ -88,14 +81,14 @@ impl Memberlist {
         }
     }
 
-    /// Who an accusation is about; `None` if the accused is unknown or has refuted it already.
+    /// The member that an accusation is about; `None` if it is unknown or has refuted it already.
     pub(crate) fn check_accusation(
         &mut self,
         cx: &mut Cx<'_>,
         from: SocketAddr,
         accused: Text<'_>,
         incarnation: u32,
-    ) -> Option<Accused> {
+    ) -> Option<Key> {
         let Some(name) = received_name(accused) else {
             cx.dropped(DropReason::Name, from, &"accused");
             return None;
@@ -110,7 +103,7 @@ impl Memberlist {
             cx.dropped(DropReason::OutOfReach, from, &"incarnation");
             return None;
         }
-        Some(if Some(key) == self.members.me() { Accused::Ourselves } else { Accused::Other(key) })
+        Some(key)
     }
 
     /// Refutes what was said about us: broadcasts that we are alive, with a higher incarnation.

@@ -15,7 +15,7 @@ const SPARE_MAX: usize = 64;
 /// The suspicions going on. They are not kept with each member, because few members are suspects.
 #[derive(Debug, Default)]
 pub(crate) struct Suspicions {
-    open: BTreeMap<Key, Suspicion>,
+    open: BTreeMap<Key, SuspicionTimer>,
     /// The buffers of ended suspicions.
     spare: Vec<String>,
 }
@@ -31,19 +31,19 @@ impl Suspicions {
     ) -> Instant {
         let mut accusers = self.spare.pop().unwrap_or_default();
         accusers.push_str(accuser);
-        let suspicion = Suspicion { start: now, terms, accusers, confirmations: 0 };
+        let suspicion = SuspicionTimer { start: now, terms, accusers, confirmations: 0 };
         let deadline = suspicion.deadline();
         self.open.insert(key, suspicion);
         deadline
     }
 
-    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Suspicion> {
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut SuspicionTimer> {
         self.open.get_mut(&key)
     }
 
     /// Ends a suspicion, if there is one.
     pub(crate) fn end(&mut self, key: Key) {
-        if let Some(Suspicion { mut accusers, .. }) = self.open.remove(&key)
+        if let Some(SuspicionTimer { mut accusers, .. }) = self.open.remove(&key)
             && self.spare.len() < SPARE_MAX
         {
             accusers.clear();
@@ -52,8 +52,9 @@ impl Suspicions {
     }
 }
 
+/// The suspicion of one member.
 #[derive(Debug)]
-pub(crate) struct Suspicion {
+pub(crate) struct SuspicionTimer {
     start: Instant,
     terms: SuspicionTerms,
     /// The names of the accusers, one on each line: the first, then at most `wanted` who confirmed.
@@ -70,7 +71,7 @@ pub(crate) struct SuspicionTerms {
     pub(crate) wanted: usize,
 }
 
-impl Suspicion {
+impl SuspicionTimer {
     /// Counts a confirmation; returns whether it counts: it must be from a new accuser, and wanted.
     pub(crate) fn confirm(&mut self, accuser: &str) -> bool {
         let counts = self.confirmations < self.terms.wanted
@@ -115,16 +116,16 @@ mod tests {
 
     const MIN: Duration = Duration::from_secs(2);
 
-    fn suspicion(start: Instant, wanted: usize) -> Suspicion {
+    fn suspicion(start: Instant, wanted: usize) -> SuspicionTimer {
         let terms = SuspicionTerms { min: MIN, max: Duration::from_secs(30), wanted };
-        Suspicion { start, terms, accusers: "a".to_owned(), confirmations: 0 }
+        SuspicionTimer { start, terms, accusers: "a".to_owned(), confirmations: 0 }
     }
 
     #[test]
     fn a_confirmed_suspicion_expires_sooner() {
         let start = epoch();
         let mut suspicion = suspicion(start, 3);
-        let after_ms = |suspicion: &Suspicion| (suspicion.deadline() - start).as_millis();
+        let after_ms = |suspicion: &SuspicionTimer| (suspicion.deadline() - start).as_millis();
         assert_eq!(after_ms(&suspicion), 30_000);
         assert!(suspicion.confirm("b"));
         assert_eq!(after_ms(&suspicion), 16_000);

@@ -12,11 +12,10 @@ use crate::config::Probe as ProbeSettings;
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::machinery::timers::Timer;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::probe::ping::PingSource;
 use crate::memberlist::probe::prober::RelayedPing;
+use crate::memberlist::{Memberlist, Up};
 use crate::wire::message::{Ack, IndirectPing, Message, Nack, ip_bytes, ip_from_bytes};
 use crate::wire::msgpack::Text;
 
@@ -124,8 +123,7 @@ fn nack_after(settings: &ProbeSettings) -> Duration {
 }
 
 fn may_ping_by_stream(cx: &Cx<'_>, node: &Arc<Node>) -> bool {
-    let ask =
-        |may: &dyn Fn(&Member) -> bool| may(&Member { node: node.clone(), status: Status::Alive });
     let may = cx.params.questions.ping_by_stream.as_deref();
-    cx.params.probe.stream_fallback && may.is_none_or(|may| ask(may))
+    let member = || Member { node: node.clone(), status: Status::Alive };
+    cx.params.probe.stream_fallback && may.is_none_or(|may| may(&member()))
 }

@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
+use crate::memberlist::{Memberlist, Up};
 use crate::wire::message::{Ack, IndirectPing, IpBytes, Message, Ping, ip_bytes, ip_from_bytes};
 use crate::wire::msgpack::Text;
 

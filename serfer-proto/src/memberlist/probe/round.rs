@@ -13,12 +13,11 @@ use crate::machinery::link::checksum_for;
 use crate::machinery::stats::is_notable;
 use crate::machinery::table::Key;
 use crate::machinery::timers::Timer;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::members::messages;
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::probe::ping::PingSource;
 use crate::memberlist::probe::prober::ProbeRound;
-use crate::memberlist::{Memberlist, next_tick};
+use crate::memberlist::{Memberlist, Up, next_tick};
 use crate::wire::message::{Ack, Message};
 use crate::wire::msgpack::Text;
 
@@ -155,6 +154,10 @@ impl Memberlist {
             return;
         };
         let missed_before = std::mem::replace(&mut member.missed, true);
+        if incarnation < member.incarnation.number() {
+            // It has refuted meanwhile.
+            return;
+        }
         let isolated = self.prober.isolation.is_on();
         if isolated && !missed_before && member.state() == SwimState::Alive {
             cx.stats.accusations_held += 1;

@@ -12,13 +12,12 @@ use crate::machinery::context::Cx;
 use crate::machinery::link::Refusal;
 use crate::machinery::output::Output;
 use crate::machinery::timers::Timer;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::{Delegate, Up};
 use crate::memberlist::probe::ping::PingSource;
 use crate::memberlist::streams::exchange::{
     Exchange, ExchangePhase, PushPullReason, StreamRequest,
 };
 use crate::memberlist::streams::handler::set_deadline;
+use crate::memberlist::{Delegate, Memberlist, Up};
 use crate::wire::msgpack::Text;
 use crate::wire::stream::{FrameReader, Side, StreamMessage};
 

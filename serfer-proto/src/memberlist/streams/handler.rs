@@ -11,9 +11,8 @@ use crate::machinery::link::Refusal;
 use crate::machinery::output::Output;
 use crate::machinery::stats::DropReason;
 use crate::machinery::timers::Timer;
-use crate::memberlist::Memberlist;
-use crate::memberlist::delegate::Up;
 use crate::memberlist::streams::exchange::{Exchange, ExchangePhase, StreamEnd, StreamRequest};
+use crate::memberlist::{Memberlist, Up};
 use crate::wire::msgpack::DecodeError;
 use crate::wire::stream::{FrameReader, Side, StreamMessage};
 

@@ -15,10 +15,9 @@ use crate::api::member::{Member, Node, Status, Versions, received_name};
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::machinery::timers::Timer;
-use crate::memberlist::delegate::{Delegate, Up};
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::streams::exchange::PushPullReason;
-use crate::memberlist::{Memberlist, next_tick};
+use crate::memberlist::{Delegate, Memberlist, Up, next_tick};
 use crate::wire::message::{Alive, Dead, PushNodeState, Suspect, ip_bytes, ip_from_bytes, state};
 use crate::wire::msgpack::Text;
 use crate::wire::seq::{Seq, SeqBuf};
@@ -58,7 +57,7 @@ impl Memberlist {
         join: bool,
     ) {
         let mut nodes = SeqBuf::default();
-        for member in self.members.iter() {
+        for (_, member) in self.members.iter() {
             let node = &member.node;
             nodes.push(&PushNodeState {
                 addr: &ip_bytes(node.ip),

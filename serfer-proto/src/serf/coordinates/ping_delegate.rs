@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
-use crate::memberlist::delegate::PingDelegate;
+use crate::memberlist::PingDelegate;
 use crate::serf::Serf;
 
 impl PingDelegate for Serf {

@@ -11,7 +11,7 @@ use crate::api::event::{Event, MemberChange, MemberEvent};
 use crate::api::member::{Member, Node, Status};
 use crate::machinery::context::Cx;
 use crate::machinery::table::Key;
-use crate::memberlist::delegate::EventDelegate;
+use crate::memberlist::EventDelegate;
 use crate::serf::Serf;
 use crate::serf::members::recent_intents::Intent;
 use crate::serf::members::state::MemberState;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::api::event::{Event, RejoinDone};
 use crate::api::member::{Member, Node, Status};
 use crate::machinery::context::Cx;
-use crate::memberlist::delegate::RejoinDelegate;
+use crate::memberlist::RejoinDelegate;
 use crate::serf::Serf;
 use crate::snapshot::{Fate, Record};
 
