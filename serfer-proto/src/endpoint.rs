@@ -68,7 +68,7 @@ impl Endpoint {
         let (memberlist, serf) = (&mut endpoint.memberlist, &mut endpoint.serf);
         memberlist.announce(cx, serf, &meta);
         if cx.params.keeps_snapshot {
-            let peers = serf.expect_peers(cx);
+            let peers = serf.expect_missing(cx);
             memberlist.rejoin(cx, serf, peers);
         }
         Ok(endpoint)
@@ -154,7 +154,7 @@ impl Endpoint {
             Timer::Relay(seq) => memberlist.on_relay_timeout(cx, serf, seq),
             Timer::ProbeEnd => memberlist.on_probe_end(cx, serf),
             Timer::ProbeIndirect => memberlist.on_probe_indirect(cx, serf),
-            Timer::Claim(key) => memberlist.on_claim_timeout(cx, serf, key),
+            Timer::AddressClaim(key) => memberlist.on_address_claim_timeout(cx, serf, key),
             Timer::Suspicion(key) => memberlist.on_suspicion_timeout(cx, serf, key),
             Timer::Probe => memberlist.on_probe_tick(cx, serf, due),
             Timer::Gossip => memberlist.on_gossip_tick(cx, serf),
@@ -166,7 +166,7 @@ impl Endpoint {
             Timer::Rotation => serf.on_rotation_timer(cx),
             Timer::Reap => serf.on_reap_tick(cx),
             Timer::Reconnect => serf.on_reconnect_tick(cx, memberlist),
-            Timer::Keeper => memberlist.on_keeper_tick(cx, serf),
+            Timer::SeedRetry => memberlist.on_seed_retry_tick(cx, serf),
             Timer::CoalesceMembers => serf.flush_members(cx),
             Timer::CoalesceEvents => serf.flush_user_events(cx),
             Timer::Snapshot => serf.on_snapshot_tick(cx, memberlist.incarnation()),

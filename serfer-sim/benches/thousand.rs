@@ -68,7 +68,7 @@ fn bench() -> bool {
     println!("\n{:22}{:>12}{:>14}", "", "real", "at most");
     let at_most = MINUTE_WITHIN.as_secs();
     println!("{:22}{:>10.1} s{at_most:>12} s", "a minute of it", took.as_secs_f64());
-    println!("\n{} joins were tried again;", sum(&sim, |stats| stats.rejoins_tried));
+    println!("\n{} joins were tried again;", sum(&sim, |stats| stats.seed_retries));
     println!("{sent} datagrams were sent in that minute.");
     nearly.is_some() && all.is_some() && sim.converged() && took <= MINUTE_WITHIN
 }

@@ -26,7 +26,7 @@ pub(crate) enum Timer {
     /// When to stop waiting for a direct ack and ask others.
     ProbeIndirect,
     /// When to let another node have the name of one that does not answer.
-    Claim(Key),
+    AddressClaim(Key),
     /// When to declare a suspect dead.
     Suspicion(Key),
     /// When to start the next probe.
@@ -49,8 +49,8 @@ pub(crate) enum Timer {
     Reap,
     /// When to try a failed member again.
     Reconnect,
-    /// When to try an address that was lost.
-    Keeper,
+    /// When to try again an address where a member was lost.
+    SeedRetry,
     /// When to tell what came of changes to members.
     CoalesceMembers,
     /// When to tell the newest user events.
@@ -67,7 +67,7 @@ impl Timer {
             Self::Relay(_) => "relay",
             Self::ProbeEnd => "probe-end",
             Self::ProbeIndirect => "probe-indirect",
-            Self::Claim(_) => "claim",
+            Self::AddressClaim(_) => "address-claim",
             Self::Suspicion(_) => "suspicion",
             Self::Probe => "probe",
             Self::Gossip => "gossip",
@@ -79,7 +79,7 @@ impl Timer {
             Self::Rotation => "rotation",
             Self::Reap => "reap",
             Self::Reconnect => "reconnect",
-            Self::Keeper => "keeper",
+            Self::SeedRetry => "seed-retry",
             Self::CoalesceMembers => "coalesce-members",
             Self::CoalesceEvents => "coalesce-events",
             Self::Snapshot => "snapshot",

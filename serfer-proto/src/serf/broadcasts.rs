@@ -3,8 +3,8 @@
 //! Counterpart of `broadcasts`, `eventBroadcasts` and `queryBroadcasts` in Go's `serf.go`.
 
 use crate::machinery::context::Cx;
-use crate::memberlist::gossip::broadcast::{BroadcastQueue, Kind};
 use crate::memberlist::gossip::packing::Lane;
+use crate::memberlist::gossip::queue::{BroadcastKind, BroadcastQueue};
 use crate::wire;
 
 /// The byte in front of a serf message in a packet.
@@ -42,7 +42,7 @@ impl Broadcasts {
         members: usize,
         class: Class,
         message: &[u8],
-        kind: Kind,
+        kind: BroadcastKind,
     ) {
         if message.len() > cx.link.queued_len_max() - USER_MESSAGE.len() {
             // It came in a packet that is larger than ours, so we can never pass it on.

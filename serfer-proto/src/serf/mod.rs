@@ -1,35 +1,42 @@
-//! Events, queries and intents on top of memberlist.
+//! Serf: why members are gone, user events, queries, keys and coordinates, on top of memberlist.
 //!
-//! Counterpart of `github.com/hashicorp/serf`: [`members`] knows why a member is gone, [`events`] and
-//! [`queries`] carry messages to everybody and answers back, [`keys`] changes keys at run time,
-//! [`coordinates`] says how far members are. memberlist moves the bytes: what it asks and tells arrives
-//! through [`Delegate`].
+//! Counterpart of `github.com/hashicorp/serf`. This file has the state of a node. The behaviour is in
+//! the rooms, as `impl Serf`:
+//!
+//! - [`members`]: who is alive, leaving, left or failed;
+//! - [`events`]: user events to everybody, and how events reach the application;
+//! - [`queries`]: questions to everybody, answered directly;
+//! - [`keys`]: keys that change at run time;
+//! - [`coordinates`]: how far members are;
+//! - [`snapshot`]: what the next run of this node has to know.
+//!
+//! memberlist moves the bytes. It calls serf in [`delegate`], and push/pulls in [`push_pull`]; serf
+//! sends through [`broadcasts`]. [`clock`] has the Lamport clocks.
 
 mod broadcasts;
 mod clock;
 mod coordinates;
+mod delegate;
 mod events;
 mod keys;
 mod members;
+mod push_pull;
 mod queries;
 mod snapshot;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
 
 use broadcasts::{Broadcasts, Class};
 use clock::LamportClock;
-use coordinates::estimates::Distances;
-use events::coalesce::Held;
+use coordinates::estimates::CoordinateEstimates;
+use events::coalesce::Coalescer;
 use events::ring::Ring;
 use events::user_event::PastEvent;
 use keys::manager::KeyManager;
-use keys::redact::redacted;
-use members::changes::Watch;
-use members::leave::{Goodbye, Phase};
-use members::lifecycle::{Departures, Entry};
+use members::changes::ChangedMembers;
+use members::leave::LeaveProgress;
 use members::recent_intents::RecentIntents;
+use members::state::{Departures, MemberState};
 use queries::filter::FilterEvaluator;
 use queries::incoming::PastQuery;
 use queries::name_conflict::NameDisputes;
@@ -38,44 +45,37 @@ use queries::rate_limit::RateLimit;
 use snapshot::writer::Snapshotter;
 
 pub use coordinates::coordinate::{Coordinate, DIMENSIONS};
-pub use coordinates::estimates::Neighbor;
+pub use coordinates::neighbors::Neighbor;
 pub use events::user_event::Coalesce;
 pub use members::leave::Prune;
 pub use queries::params::QueryParams;
 
-use crate::api::event::{Conflict, Event, JoinDone, RejoinDone, Replay};
-use crate::api::member::{Member, Node, Status};
+use crate::api::member::{Member, Status};
 use crate::api::tags::Tags;
 use crate::config::Config;
 use crate::machinery::context::Cx;
 use crate::machinery::rng::Rng;
-use crate::machinery::stats::{DropReason, Stats};
+use crate::machinery::stats::Stats;
 use crate::machinery::table::Table;
-use crate::memberlist::Delegate;
-use crate::memberlist::gossip::broadcast::{Kind, transmit_limit};
-use crate::memberlist::gossip::packing::Lane;
-use crate::snapshot::Recovered;
-use crate::wire;
-use crate::wire::msgpack::Text;
-use crate::wire::seq::SeqBuf;
-use crate::wire::serf_message::{EventSlot, Join, Leave, PushPull, SerfMessage};
+use crate::memberlist::gossip::queue::BroadcastKind;
+use crate::snapshot::{Peer, Recovered};
 
+/// The serf layer of a node.
 #[derive(Debug)]
 pub(crate) struct Serf {
-    phase: Phase,
-    goodbye: Goodbye,
     tags: Tags,
-    members: Table<Entry>,
+    members: Table<MemberState>,
     departures: Departures,
-    watch: Watch,
+    changed_members: ChangedMembers,
     recent_intents: RecentIntents,
+    leaving: LeaveProgress,
 
     clock: LamportClock,
     event_clock: LamportClock,
     query_clock: LamportClock,
-    /// User events older than this are none of our business.
+    /// User events older than this are ignored.
     event_ltime_min: u64,
-    /// Likewise queries.
+    /// Queries older than this are ignored.
     query_ltime_min: u64,
     events: Ring<PastEvent>,
     queries: Ring<PastQuery>,
@@ -83,34 +83,37 @@ pub(crate) struct Serf {
     /// How many responses were relayed for other nodes.
     relayed: RateLimit,
     name_disputes: NameDisputes,
-    held: Held,
     filters: FilterEvaluator,
     /// How many steps the filters of other nodes' queries took.
     filter_steps: RateLimit,
-    /// None if coordinates are turned off.
-    distances: Option<Distances>,
     keys: KeyManager,
 
+    coalescer: Coalescer,
+    /// `None` if coordinates are turned off.
+    coordinates: Option<CoordinateEstimates>,
     broadcasts: Broadcasts,
     /// `None` if no snapshot is kept.
     snapshotter: Option<Box<Snapshotter>>,
+    /// The members that the previous run knew and that this one has not seen yet.
+    missing: BTreeMap<Box<str>, Peer>,
 }
 
 impl Serf {
     pub(crate) fn new(config: &Config, rng: &mut Rng) -> Self {
         let limits = &config.limits;
-        let earlier = config.recovered.as_ref();
-        let clock = |seen: fn(&Recovered) -> u64| LamportClock::after(earlier.map_or(0, seen));
-        // What an earlier life has seen is not told again.
-        let ltime_min = |seen: fn(&Recovered) -> u64| earlier.map_or(0, |it| seen(it) + 1);
+        let previous = config.recovered.as_ref();
+        let clock = |seen: fn(&Recovered) -> u64| LamportClock::after(previous.map_or(0, seen));
+        // What the previous run has seen is not told again.
+        let ltime_min = |seen: fn(&Recovered) -> u64| previous.map_or(0, |it| seen(it) + 1);
+        let mut missing = previous.map_or_else(BTreeMap::new, |it| it.state.peers.clone());
+        missing.remove(&*config.name);
         Self {
-            phase: Phase::Alive,
-            goodbye: Goodbye::default(),
             tags: config.tags.clone(),
             members: Table::new(rng),
-            departures: Departures::default(),
-            watch: Watch::default(),
-            recent_intents: RecentIntents::default(),
+            departures: Default::default(),
+            changed_members: Default::default(),
+            recent_intents: Default::default(),
+            leaving: Default::default(),
             clock: clock(Recovered::clock),
             event_clock: clock(Recovered::event_clock),
             query_clock: clock(Recovered::query_clock),
@@ -121,19 +124,20 @@ impl Serf {
             open_queries: Default::default(),
             relayed: Default::default(),
             name_disputes: Default::default(),
-            held: Held::default(),
             filters: Default::default(),
             filter_steps: Default::default(),
-            distances: Distances::new(config.coordinates, rng),
             keys: Default::default(),
+            coalescer: Default::default(),
+            coordinates: CoordinateEstimates::new(config.coordinates, rng),
             broadcasts: Broadcasts::new(limits.queue_bytes),
             snapshotter: Snapshotter::new(config),
+            missing,
         }
     }
 
-    /// All members, in the order in which we got to know them.
+    /// All members, in the order of the member table.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().map(|(_, entry)| &entry.member)
+        self.members.iter().map(|(_, state)| &state.member)
     }
 
     pub(crate) fn member(&self, name: &str) -> Option<&Member> {
@@ -145,7 +149,7 @@ impl Serf {
         &self.tags
     }
 
-    /// Changes our tags; returns how they are announced.
+    /// Changes our tags. Returns them as they are announced.
     pub(crate) fn set_tags(&mut self, cx: &Cx<'_>, tags: Tags) -> Vec<u8> {
         self.tags = tags;
         self.meta(cx)
@@ -159,10 +163,12 @@ impl Serf {
         }
     }
 
-    /// Fills in the gauges that are this layer's.
+    /// Fills in the gauges of this layer.
     pub(crate) fn gauge(&self, stats: &mut Stats) {
         stats.members = self.members.len();
-        self.gauge_distances(stats);
+        if let Some(coordinates) = &self.coordinates {
+            coordinates.gauge(stats);
+        }
         stats.members_failed = self.departed(Status::Failed).count();
         stats.members_left = self.departed(Status::Left).count();
         stats.member_ltime = self.clock.time();
@@ -174,268 +180,8 @@ impl Serf {
         stats.queued += self.broadcasts.total_len();
     }
 
-    /// Says that we mean to be a member.
-    fn broadcast_join(&mut self, cx: &mut Cx<'_>) {
-        let ourselves = cx.params.advertise;
-        let join = Join { ltime: self.clock.time(), node: Text(cx.params.name.as_bytes()) };
-        self.on_join_intent(cx, ourselves, &join);
-        self.queue_message(cx, Class::Intent, &SerfMessage::Join(join), Kind::Plain);
-    }
-
-    fn queue_message(
-        &mut self,
-        cx: &mut Cx<'_>,
-        class: Class,
-        message: &SerfMessage<'_>,
-        kind: Kind,
-    ) {
-        let mut bytes = Vec::with_capacity(64);
-        message.encode(&mut bytes);
-        self.queue(cx, class, &bytes, kind);
-    }
-
-    fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: &[u8], kind: Kind) {
-        self.broadcasts.push(cx, self.members.len(), class, message, kind);
-    }
-
-    /// Takes over what another node remembers. Nothing of it is passed on: everybody hears it in an
-    /// exchange of their own.
-    fn merge(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        join: Option<Replay>,
-        theirs: &PushPull<'_>,
-    ) {
-        let clocks = [
-            (&mut self.clock, theirs.ltime),
-            (&mut self.event_clock, theirs.event_ltime),
-            (&mut self.query_clock, theirs.query_ltime),
-        ];
-        for (clock, time) in clocks {
-            // A clock stands one after what it has seen.
-            let seen = time.saturating_sub(1);
-            if !clock.can_reach(seen) {
-                cx.dropped(DropReason::OutOfReach, from, &"Lamport clock");
-            } else if time > 0 {
-                clock.witness(seen);
-            }
-        }
-        self.record_clock(cx);
-        self.merge_intents(cx, from, theirs);
-        if join == Some(Replay::Skip) {
-            self.event_ltime_min = self.event_ltime_min.max(theirs.event_ltime);
-        }
-        let slots_max = cx.params.limits.ring;
-        for slot in theirs.events.iter().take(slots_max) {
-            for past in slot.events.iter().take(cx.params.limits.ring_slot) {
-                let event = wire::serf_message::UserEvent {
-                    coalesce: false,
-                    ltime: slot.ltime,
-                    name: past.name,
-                    payload: past.payload,
-                };
-                self.on_user_event(cx, from, &event);
-            }
-        }
-    }
-
-    fn merge_intents(&mut self, cx: &mut Cx<'_>, from: SocketAddr, theirs: &PushPull<'_>) {
-        let mut left: Vec<&[u8]> = theirs.left_members.iter().map(|name| name.0).collect();
-        left.sort_unstable();
-        for (node, ltime) in theirs.status_ltimes.iter() {
-            if left.binary_search(&node.0).is_err() {
-                self.on_join_intent(cx, from, &Join { ltime, node });
-                continue;
-            }
-            // Leaving came after whatever the time stands for. Unlike Go, where two nodes that agree
-            // on a member that left drive its time and their clocks up with every exchange.
-            let known = node.to_str().and_then(|name| self.member(name));
-            let agreed = known.is_some_and(|member| member.status() == Status::Left);
-            let leave =
-                Leave { ltime: ltime.saturating_add(u64::from(!agreed)), node, prune: false };
-            self.on_leave_intent(cx, from, &leave);
-        }
-    }
-}
-
-impl Delegate for Serf {
-    fn ack_payload(&self, out: &mut Vec<u8>) {
-        if let Some(distances) = &self.distances {
-            out.extend_from_slice(distances.payload());
-        }
-    }
-
-    fn on_ping_done(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        name: &str,
-        rtt: Duration,
-        payload: &[u8],
-    ) {
-        self.on_distance(cx, from, name, rtt, payload);
-    }
-
-    fn local_state(&self, out: &mut Vec<u8>) {
-        let (mut left, mut times) = (SeqBuf::default(), SeqBuf::default());
-        for (_, entry) in self.members.iter() {
-            let name = Text(entry.member.node.name.as_bytes());
-            times.push(&(name, entry.status_ltime));
-            if entry.member.status == Status::Left {
-                left.push(&name);
-            }
-        }
-        let mut slots = SeqBuf::default();
-        for (ltime, events) in self.events.iter() {
-            let events = events.iter().map(|event| wire::serf_message::PastEvent {
-                name: Text(event.name.as_bytes()),
-                payload: &event.payload,
-            });
-            let events = SeqBuf::of(events);
-            slots.push(&EventSlot { events: events.as_seq(), ltime });
-        }
-        let state = SerfMessage::PushPull(PushPull {
-            event_ltime: self.event_clock.time(),
-            events: slots.as_seq(),
-            ltime: self.clock.time(),
-            left_members: left.as_seq(),
-            query_ltime: self.query_clock.time(),
-            status_ltimes: times.as_seq(),
-        });
-        state.encode(out);
-    }
-
-    fn lanes(&mut self, cx: &Cx<'_>) -> [Lane<'_>; 3] {
-        let transmit_limit = transmit_limit(&cx.params.gossip, self.members.len());
-        self.broadcasts.lanes(transmit_limit)
-    }
-
-    fn on_sent(&mut self, cx: &mut Cx<'_>, to: SocketAddr) {
-        if self.broadcasts.intents().take_farewell_taken() {
-            self.on_farewell_to(cx, to);
-        }
-        if self.broadcasts.intents().take_farewell_sent() {
-            self.on_intent_drained(cx);
-        }
-    }
-
-    fn has_broadcasts(&self) -> bool {
-        self.broadcasts.total_len() > 0
-    }
-
-    fn on_message(&mut self, cx: &mut Cx<'_>, from: SocketAddr, message: &[u8]) {
-        let decoded = match SerfMessage::decode(message) {
-            Ok(decoded) => decoded,
-            Err(error) => return cx.dropped(error.into(), from, &error),
-        };
-        tracing::trace!(target: "serfer::wire", %from, message = ?redacted(decoded), "received");
-        let (class, is_news) = match decoded {
-            SerfMessage::Leave(leave) => (Class::Intent, self.on_leave_intent(cx, from, &leave)),
-            SerfMessage::Join(join) => (Class::Intent, self.on_join_intent(cx, from, &join)),
-            SerfMessage::UserEvent(event) => (Class::Event, self.on_user_event(cx, from, &event)),
-            SerfMessage::Query(query) => (Class::Query, self.on_query(cx, from, &query)),
-            SerfMessage::QueryResponse(response) => {
-                return self.on_query_response(cx, from, &response);
-            }
-            SerfMessage::Relay(header, message) => {
-                return self.on_relay(cx, from, &header, message);
-            }
-            SerfMessage::PushPull(_)
-            | SerfMessage::ConflictResponse(_)
-            | SerfMessage::KeyRequest(_)
-            | SerfMessage::KeyResponse(_) => {
-                return cx.dropped(DropReason::UnknownType, from, &"not a message by itself");
-            }
-        };
-        if is_news {
-            self.queue(cx, class, message, Kind::Plain);
-        }
-    }
-
-    fn on_remote_state(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        join: Option<Replay>,
-        state: &[u8],
-    ) {
-        match SerfMessage::decode(state) {
-            Ok(SerfMessage::PushPull(theirs)) => self.merge(cx, from, join, &theirs),
-            Ok(_) => cx.dropped(DropReason::UnknownType, from, &"not a push/pull"),
-            Err(error) => cx.dropped(error.into(), from, &error),
-        }
-    }
-
-    /// We remember members for longer than memberlist does.
-    fn has_room_for(&self, cx: &Cx<'_>, name: &str) -> bool {
-        self.members.len() < cx.params.limits.members || self.members.find(name).is_some()
-    }
-
-    fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
-        self.on_node_join(cx, node);
-    }
-
-    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
-        self.on_node_leave(cx, node);
-    }
-
-    fn on_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
-        self.on_node_update(cx, node);
-    }
-
-    fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Arc<Node>, other: SocketAddr) {
-        let Some(existing) = self.member(&existing.name).cloned() else {
-            return;
-        };
-        tracing::warn!(target: "serfer::members", name = existing.name(), addr = %existing.addr(), %other, "name conflict: two nodes have this name");
-        let is_ours = *existing.name() == *cx.params.name;
-        if !is_ours {
-            self.name_disputes.note_claim(existing.name(), other);
-        }
-        cx.emit(Event::Conflict(Conflict { existing, other }));
-        if is_ours {
-            self.start_vote(cx);
-        }
-    }
-
-    fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone) {
-        if !done.reached.is_empty() && self.phase.is_alive() {
-            self.broadcast_join(cx);
-        }
-        cx.emit(Event::JoinDone(done));
-    }
-
-    /// Not if it left, was made to, or is back elsewhere. Whom we do not know has been gone for too
-    /// long, and might come back, or was pruned, and should not.
-    fn wants_back(&self, cx: &Cx<'_>, node: &Arc<Node>, since: Instant) -> bool {
-        match self.members.find(&node.name) {
-            Some(key) => self.members[key].member.status == Status::Failed,
-            None if self.misses(&node.name) => true,
-            None => {
-                let member = Member { node: node.clone(), status: Status::Failed };
-                let settings = &cx.params.members;
-                cx.now > since + cx.params.timeout_of(&member, settings.reconnect_timeout)
-            }
-        }
-    }
-
-    fn on_farewell_to(&mut self, cx: &Cx<'_>, to: SocketAddr) {
-        if self.is_live_other(cx, to) {
-            self.goodbye.told.insert(to);
-        }
-    }
-
-    fn on_rejoin_done(&mut self, cx: &mut Cx<'_>, done: RejoinDone) {
-        tracing::info!(target: "serfer::join", reached = ?done.reached, tried = done.tried, "rejoined");
-        cx.emit(Event::RejoinDone(done));
-    }
-
-    fn missing(&self, cx: &Cx<'_>, count: usize) -> Vec<Arc<Node>> {
-        self.missing_nodes(cx, count)
-    }
-
-    fn on_farewell_sent(&mut self, cx: &mut Cx<'_>) {
-        self.on_farewell_drained(cx);
+    /// Queues a message for everybody.
+    fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: &[u8]) {
+        self.broadcasts.push(cx, self.members.len(), class, message, BroadcastKind::Plain);
     }
 }

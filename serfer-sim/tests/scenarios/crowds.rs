@@ -36,7 +36,7 @@ fn two_hundred_that_join_one_at_once_all_find_each_other() {
         sim.run_for(NEARLY_ALL_WITHIN);
         let missed = unacquainted(&sim);
         assert!(missed <= MISSED_MAX, "gossip missed {missed}");
-        assert!(sum(&sim, &ids, |stats| stats.rejoins_tried) > 0, "nobody was refused");
+        assert!(sum(&sim, &ids, |stats| stats.seed_retries) > 0, "nobody was refused");
 
         let rest = ALL_WITHIN - NEARLY_ALL_WITHIN;
         let took = sim.run_until_converged(rest);

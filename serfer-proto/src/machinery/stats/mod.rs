@@ -48,8 +48,8 @@ pub struct Stats {
     /// Members that were back soon after they failed, see
     /// [`Members::flap_timeout`](crate::Members::flap_timeout).
     pub flaps: u64,
-    /// Times the seed keeper tried an address where somebody was lost.
-    pub rejoins_tried: u64,
+    /// Times an address where a member was lost was tried again.
+    pub seed_retries: u64,
     /// Broadcasts dropped because their queue was full.
     pub broadcasts_dropped: u64,
     /// Times a queue of serf's became deep, see

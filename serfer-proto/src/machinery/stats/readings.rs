@@ -62,7 +62,7 @@ readings! {
     Counter updates "members that changed their tags or address"
     Counter reaps "members that were forgotten"
     Counter flaps "members that were back soon after they failed"
-    Counter rejoins_tried "addresses of the lost that were tried again"
+    Counter seed_retries "retries of addresses where a member was lost"
     Counter broadcasts_dropped "broadcasts dropped because their queue was full"
     Counter deep_queues "times that a queue became deep"
     Counter stores_failed "times that a file could not be written"

@@ -1,7 +1,7 @@
-//! Join and leave intents that arrive before their member.
+//! Join and leave intents that arrive before their member does.
 //!
-//! Gossip is not ordered: "b leaves" may come before "b is alive". The newest intent about each
-//! unknown name is kept for a while and applied when the member appears. Counterpart of Go's
+//! Gossip is not ordered: "b leaves" may come before "b is alive". So the newest intent about each
+//! unknown name is kept for a while, and applied when the member appears. Counterpart of Go's
 //! `recentIntents`.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,8 +17,8 @@ pub(crate) enum Intent {
 #[derive(Debug, Default)]
 pub(crate) struct RecentIntents {
     by_name: BTreeMap<Box<str>, Recent>,
-    /// Names by the time of an intent about them, the oldest first. An entry is void if a newer
-    /// intent came since.
+    /// The names in the order in which their intents came. An entry counts no more if a newer intent
+    /// about the name has come since.
     by_age: VecDeque<(Instant, Box<str>)>,
 }
 
@@ -30,8 +30,8 @@ struct Recent {
 }
 
 impl RecentIntents {
-    /// Keeps an intent; tells whether it is news. When there are more than `len_max`, the oldest
-    /// goes.
+    /// Keeps an intent and returns whether it is news. If there are more than `len_max`, drops the
+    /// oldest.
     pub(crate) fn insert(
         &mut self,
         name: &str,
@@ -53,7 +53,7 @@ impl RecentIntents {
         true
     }
 
-    /// The intent about a name, if there is one.
+    /// The newest intent about a name.
     pub(crate) fn get(&self, name: &str) -> Option<(Intent, u64)> {
         self.by_name.get(name).map(|recent| (recent.intent, recent.ltime))
     }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_makes_room() {
+    fn the_oldest_intent_is_dropped() {
         let now = epoch();
         let mut intents = RecentIntents::default();
         for name in ["a", "b", "c"] {

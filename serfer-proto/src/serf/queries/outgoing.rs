@@ -11,7 +11,7 @@ use crate::api::ids::QueryId;
 use crate::machinery::context::Cx;
 use crate::machinery::table::Key;
 use crate::machinery::timers::Timer;
-use crate::memberlist::gossip::broadcast::{Kind, scaled};
+use crate::memberlist::gossip::transmit::scaled;
 use crate::serf::Serf;
 use crate::serf::broadcasts::{Class, USER_MESSAGE};
 use crate::serf::queries::open_queries::{Asker, OpenQuery};
@@ -79,7 +79,7 @@ impl Serf {
         cx.timers.set(Timer::Query(id), cx.now + timeout);
         let ourselves = cx.params.advertise;
         self.on_query(cx, ourselves, &query);
-        self.queue(cx, Class::Query, &message, Kind::Plain);
+        self.queue(cx, Class::Query, &message);
         self.close_if_complete(cx, id);
         Ok(id)
     }
@@ -87,7 +87,7 @@ impl Serf {
     fn check_query(&self, cx: &Cx<'_>) -> Result<(), QueryError> {
         let protocol = cx.params.versions.delegate_cur;
         let open = self.open_queries.len();
-        if !self.phase.is_alive() {
+        if !self.is_alive() {
             Err(QueryError::Left)
         } else if protocol < 4 {
             Err(QueryError::Protocol { protocol })

@@ -1,91 +1,77 @@
-//! What of all that happens goes into the snapshot, and when.
+//! The lines of the snapshot that wait to be stored, and the file they go to.
 //!
-//! Lines are put together and stored twice a second at most, the first at once; when the file has
-//! grown too long it is replaced by one that says the same in fewer lines. Who is alive is not noted
-//! down here: the member table knows. Only those that an earlier life knew, and this one has not seen
-//! yet, stand here. Counterpart of Go's `Snapshotter`.
+//! When the file has grown too long, it is replaced by one that says the same in fewer lines. Members
+//! are not copied for that: the member table knows them. Counterpart of Go's `Snapshotter`.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::api::event::MemberChange;
 use crate::api::incarnation::END;
-use crate::api::member::{Node, Status};
+use crate::api::member::Status;
 use crate::api::stored::{Durability, StoreWrite, StoredFile};
 use crate::config::Config;
 use crate::machinery::context::Cx;
-use crate::machinery::table::{Key, Table};
-use crate::machinery::timers::Timer;
-use crate::serf::Serf;
-use crate::serf::clock::LamportClock;
-use crate::serf::members::lifecycle::Entry;
-use crate::snapshot::{AfterLeave, End, Fate, Record, State};
+use crate::machinery::table::Table;
+use crate::serf::members::state::MemberState;
+use crate::snapshot::{AfterLeave, End, Fate, Peer, Record, State};
 
 /// How long lines may wait. Go's `flushInterval`.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long to leave a disk alone that failed. Go's `snapshotErrorRecoveryInterval`.
+/// The time between two attempts to replace a file that cannot be written. Go's
+/// `snapshotErrorRecoveryInterval`.
 const REPAIR_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A snapshot may have this many bytes for each member before it is compacted.
 const BYTES_PER_MEMBER: usize = 256;
 
-/// If more than this waits, the whole is written instead.
+/// If more bytes than this wait, the file is replaced instead.
 const LINES_MAX: usize = 128 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Snapshotter {
     after_leave: AfterLeave,
-    stage: Stage,
-    /// The last clocks and the incarnation that were recorded, and the members of an earlier life that
-    /// were not seen in this one.
-    known: State,
+    /// We left: from now on only the member clock and the incarnation are recorded.
+    pub(super) has_left: bool,
+    /// The clocks and the incarnation as last recorded. Members are not kept here.
+    pub(super) recorded: State,
     /// Lines that wait to be stored.
     lines: Vec<u8>,
-    file: File,
-    /// How long the file is.
+    file: SnapshotFile,
+    /// The length of the file.
     len: usize,
-    /// How long it was when it had no line too many.
+    /// Its length when it was last replaced.
     compact_len: usize,
-    /// Whether all that was stored outlives the machine.
+    /// Whether everything stored so far survives a crash of the machine.
     durability: Durability,
     flushed_at: Option<Instant>,
     repaired_at: Option<Instant>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Records,
-    /// We left: only clocks are recorded.
-    Left,
-}
-
 /// What can be done with the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum File {
-    /// Lines fit at its end.
+enum SnapshotFile {
+    /// Lines can be appended.
     Whole,
     /// It has to be replaced.
     Stale,
-    /// It could not be written, and will be replaced when it is time.
+    /// It could not be written. It will be replaced after the repair interval.
     Broken,
 }
 
 impl Snapshotter {
     pub(crate) fn new(config: &Config) -> Option<Box<Self>> {
         let recovered = config.recovered.as_ref()?;
-        let mut known = (*recovered.state).clone();
-        known.peers.remove(&*config.name);
+        let State { clock, event_clock, query_clock, incarnation, .. } = *recovered.state;
+        let peers = BTreeMap::new();
         Some(Box::new(Self {
             after_leave: recovered.after_leave,
-            stage: Stage::Records,
-            known,
+            has_left: false,
+            recorded: State { clock, event_clock, query_clock, incarnation, peers },
             lines: Vec::new(),
             file: match recovered.end {
-                End::Complete => File::Whole,
-                End::Torn => File::Stale,
+                End::Complete => SnapshotFile::Whole,
+                End::Torn => SnapshotFile::Stale,
             },
             len: recovered.len,
             compact_len: 0,
@@ -96,81 +82,108 @@ impl Snapshotter {
     }
 
     /// Adds a line to those that wait.
-    fn push(&mut self, record: &Record<'_>) {
-        if self.file != File::Whole {
-            // The whole will be written anyway.
+    pub(super) fn push(&mut self, record: &Record<'_>) {
+        if self.file != SnapshotFile::Whole {
+            // The file will be replaced anyway.
             return;
         }
         record.write(&mut self.lines);
         if self.lines.len() > LINES_MAX {
             self.lines.clear();
-            self.file = File::Stale;
+            self.file = SnapshotFile::Stale;
         }
     }
 
-    fn note_clock(&mut self, clock: LamportClock) {
-        let seen = clock.time().saturating_sub(1);
-        if seen > self.known.clock {
-            self.known.clock = seen;
-            self.push(&Record::Clock(seen));
+    /// Records a clock if it has moved on, and returns whether it has.
+    pub(super) fn push_time(&mut self, record: Record<'_>) -> bool {
+        let (recorded, time) = match record {
+            Record::Clock(time) => (&mut self.recorded.clock, time),
+            Record::EventClock(time) => (&mut self.recorded.event_clock, time),
+            Record::QueryClock(time) => (&mut self.recorded.query_clock, time),
+            _ => return false,
+        };
+        let is_later = time > *recorded;
+        if is_later {
+            *recorded = time;
+            self.push(&record);
         }
+        is_later
     }
 
-    fn note_incarnation(&mut self, incarnation: u32) {
-        // Higher ones are not read back: nobody could start above them.
+    pub(super) fn push_incarnation(&mut self, incarnation: u32) {
+        // A higher one would not be read back: no node could start above it.
         let incarnation = incarnation.min(END - 2);
-        if incarnation != self.known.incarnation {
-            self.known.incarnation = incarnation;
+        if incarnation != self.recorded.incarnation {
+            self.recorded.incarnation = incarnation;
             self.push(&Record::Incarnation(incarnation));
         }
     }
 
-    /// Stores what waits.
-    fn flush(&mut self, cx: &mut Cx<'_>, members: &Table<Entry>, durability: Durability) {
+    /// When lines may be stored again, if some were stored before.
+    pub(super) fn next_flush(&self) -> Option<Instant> {
+        self.flushed_at.map(|at| at + FLUSH_INTERVAL)
+    }
+
+    /// Notes that a broken file is about to be replaced, if it is broken.
+    pub(super) fn note_repair(&mut self, now: Instant) {
+        if self.file == SnapshotFile::Broken {
+            self.repaired_at = Some(now);
+        }
+    }
+
+    /// The file could not be written. Returns when to replace it.
+    pub(super) fn on_failed(&mut self, now: Instant) -> Instant {
+        self.lines.clear();
+        self.file = SnapshotFile::Broken;
+        self.flushed_at = None;
+        self.repaired_at.map_or(now, |at| now.max(at + REPAIR_INTERVAL))
+    }
+
+    /// Stores the lines that wait, or replaces the file.
+    pub(super) fn flush(
+        &mut self,
+        cx: &mut Cx<'_>,
+        members: &Table<MemberState>,
+        missing: &BTreeMap<Box<str>, Peer>,
+        durability: Durability,
+    ) {
+        self.flushed_at = Some(cx.now);
         let len_max = cx.params.limits.snapshot_len;
         let len_max = len_max.max(BYTES_PER_MEMBER * members.len()).max(2 * self.compact_len);
-        self.flushed_at = Some(cx.now);
-        match self.file {
-            File::Whole if self.len + self.lines.len() <= len_max => {
-                let nothing_waits = self.lines.is_empty();
-                if nothing_waits
-                    && (durability == Durability::Lazy || self.durability == durability)
-                {
-                    return;
-                }
-                let (write, durability) = match self.len {
-                    0 => (StoreWrite::Replace, Durability::Synced),
-                    _ => (StoreWrite::Append, durability),
-                };
-                let lines = &self.lines;
-                let store = |out: &mut Vec<u8>| out.extend_from_slice(lines);
-                cx.out.store(StoredFile::Snapshot, write, durability, store);
-                self.len += self.lines.len();
-                self.durability = durability;
-            }
-            File::Whole | File::Stale | File::Broken => {
-                let mut len = 0;
-                cx.out.store(
-                    StoredFile::Snapshot,
-                    StoreWrite::Replace,
-                    Durability::Synced,
-                    |out| {
-                        let start = out.len();
-                        self.write_all(members, out);
-                        len = out.len() - start;
-                    },
-                );
-                (self.len, self.compact_len) = (len, len);
-                (self.file, self.durability) = (File::Whole, Durability::Synced);
-            }
+        let is_too_long = self.len + self.lines.len() > len_max;
+        if self.file != SnapshotFile::Whole || is_too_long {
+            let mut len = 0;
+            let (file, write) = (StoredFile::Snapshot, StoreWrite::Replace);
+            cx.out.store(file, write, Durability::Synced, |out| {
+                let start = out.len();
+                self.write_all(members, missing, out);
+                len = out.len() - start;
+            });
+            (self.len, self.compact_len) = (len, len);
+            (self.file, self.durability) = (SnapshotFile::Whole, Durability::Synced);
+        } else if !self.lines.is_empty() || durability > self.durability {
+            let (write, durability) = match self.len {
+                0 => (StoreWrite::Replace, Durability::Synced),
+                _ => (StoreWrite::Append, durability),
+            };
+            let lines = &self.lines;
+            let store = |out: &mut Vec<u8>| out.extend_from_slice(lines);
+            cx.out.store(StoredFile::Snapshot, write, durability, store);
+            self.len += self.lines.len();
+            self.durability = durability;
         }
         self.lines.clear();
     }
 
-    /// Everything there is to know, in as few lines as possible. Go's `compact`.
-    fn write_all(&self, members: &Table<Entry>, out: &mut Vec<u8>) {
-        if self.comes_back() {
-            for (_, Entry { member, .. }) in members.iter() {
+    /// Writes a whole snapshot in as few lines as possible. Go's `compact`.
+    fn write_all(
+        &self,
+        members: &Table<MemberState>,
+        missing: &BTreeMap<Box<str>, Peer>,
+        out: &mut Vec<u8>,
+    ) {
+        if !self.has_left || self.after_leave == AfterLeave::Rejoin {
+            for (_, MemberState { member, .. }) in members.iter() {
                 match member.status {
                     Status::Alive | Status::Leaving => Record::Alive(member.name(), member.addr()),
                     Status::Failed => Record::Failed(member.name(), member.addr()),
@@ -178,7 +191,7 @@ impl Snapshotter {
                 }
                 .write(out);
             }
-            for (name, peer) in &self.known.peers {
+            for (name, peer) in missing {
                 match peer.fate {
                     Fate::Alive => Record::Alive(name, peer.addr),
                     Fate::Failed => Record::Failed(name, peer.addr),
@@ -186,190 +199,16 @@ impl Snapshotter {
                 .write(out);
             }
         }
-        let State { clock, event_clock, query_clock, incarnation, .. } = self.known;
+        let State { clock, event_clock, query_clock, incarnation, .. } = self.recorded;
         if incarnation > 0 {
             Record::Incarnation(incarnation).write(out);
         }
         Record::Clock(clock).write(out);
         Record::EventClock(event_clock).write(out);
         Record::QueryClock(query_clock).write(out);
-        if self.stage == Stage::Left {
+        if self.has_left {
             Record::Leave.write(out);
             Record::Clock(clock).write(out);
-        }
-    }
-
-    /// Whether a next life goes on where this one ends.
-    fn comes_back(&self) -> bool {
-        self.stage == Stage::Records || self.after_leave == AfterLeave::Rejoin
-    }
-}
-
-/// What is worth recording has happened.
-impl Serf {
-    /// Before anybody else hears of it.
-    pub(crate) fn record_member(&mut self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {
-        let Some(it) = self.snapshotter.as_mut().filter(|it| it.stage == Stage::Records) else {
-            return;
-        };
-        let member = &self.members[key].member;
-        let (name, addr) = (member.name(), member.addr());
-        match change {
-            MemberChange::Join => {
-                it.known.peers.remove(name);
-                it.push(&Record::Alive(name, addr));
-            }
-            MemberChange::Leave => it.push(&Record::NotAlive(name)),
-            MemberChange::Failed => {
-                it.push(&Record::NotAlive(name));
-                it.push(&Record::Failed(name, addr));
-            }
-            MemberChange::Reap if member.status == Status::Failed => {
-                it.push(&Record::Reaped(name));
-            }
-            MemberChange::Reap | MemberChange::Update => {}
-        }
-        it.note_clock(self.clock);
-        cx.snapshot_soon();
-    }
-
-    /// A user event is told to the application.
-    pub(crate) fn record_user_event(&mut self, cx: &mut Cx<'_>, ltime: u64) {
-        if let Some(it) = &mut self.snapshotter
-            && it.stage == Stage::Records
-            && ltime > it.known.event_clock
-        {
-            it.known.event_clock = ltime;
-            it.push(&Record::EventClock(ltime));
-            cx.snapshot_soon();
-        }
-    }
-
-    /// A query is for us, the application's or serf's own.
-    pub(crate) fn record_query(&mut self, cx: &mut Cx<'_>, ltime: u64) {
-        if let Some(it) = &mut self.snapshotter
-            && it.stage == Stage::Records
-            && ltime > it.known.query_clock
-        {
-            it.known.query_clock = ltime;
-            it.push(&Record::QueryClock(ltime));
-            cx.snapshot_soon();
-        }
-    }
-
-    /// The member clock may have moved, which is recorded when it is next time to.
-    pub(crate) fn record_clock(&self, cx: &mut Cx<'_>) {
-        if let Some(it) = &self.snapshotter
-            && self.clock.time().saturating_sub(1) > it.known.clock
-        {
-            cx.snapshot_soon();
-        }
-    }
-
-    /// We are about to leave, and nobody must find us coming back by mistake.
-    pub(crate) fn record_leave(&mut self, cx: &mut Cx<'_>) {
-        let Some(it) = &mut self.snapshotter else {
-            return;
-        };
-        it.stage = Stage::Left;
-        it.push(&Record::Leave);
-        it.flush(cx, &self.members, Durability::Synced);
-    }
-}
-
-/// When it is stored.
-impl Serf {
-    /// Something waits to be stored.
-    pub(crate) fn on_snapshot_tick(&mut self, cx: &mut Cx<'_>, incarnation: u32) {
-        let Some(it) = &mut self.snapshotter else {
-            return;
-        };
-        if let Some(at) = it.flushed_at.map(|at| at + FLUSH_INTERVAL).filter(|at| *at > cx.now) {
-            return cx.timers.set(Timer::Snapshot, at);
-        }
-        it.note_incarnation(incarnation);
-        it.note_clock(self.clock);
-        if it.file == File::Broken {
-            it.repaired_at = Some(cx.now);
-        }
-        it.flush(cx, &self.members, Durability::Lazy);
-    }
-
-    /// The process may end: everything is stored, for good.
-    pub(crate) fn flush_snapshot(&mut self, cx: &mut Cx<'_>, incarnation: u32) {
-        if let Some(it) = &mut self.snapshotter {
-            it.note_incarnation(incarnation);
-            it.note_clock(self.clock);
-            it.flush(cx, &self.members, Durability::Synced);
-            cx.timers.clear(Timer::Snapshot);
-        }
-    }
-
-    /// It could not be stored. Until the file is replaced, nothing fits into it.
-    pub(crate) fn on_snapshot_failed(&mut self, cx: &mut Cx<'_>) {
-        if let Some(it) = &mut self.snapshotter {
-            it.lines.clear();
-            it.file = File::Broken;
-            it.flushed_at = None;
-            let at = it.repaired_at.map_or(cx.now, |at| cx.now.max(at + REPAIR_INTERVAL));
-            cx.timers.set(Timer::Snapshot, at);
-        }
-    }
-}
-
-/// The members of an earlier life.
-impl Serf {
-    /// Where those were that were alive, but us. From now on they are expected, and for as long as a
-    /// member that failed.
-    pub(crate) fn expect_peers(&self, cx: &mut Cx<'_>) -> Vec<SocketAddr> {
-        self.arm_reap(cx);
-        let peers = self.snapshotter.iter().flat_map(|it| it.known.peers.values());
-        let alive = peers.filter(|peer| peer.fate == Fate::Alive).map(|peer| peer.addr);
-        alive.filter(|&addr| addr != cx.params.advertise).collect()
-    }
-
-    /// Those that are not here yet, at most `count`.
-    pub(crate) fn missing_nodes(&self, cx: &Cx<'_>, count: usize) -> Vec<Arc<Node>> {
-        let Some(it) = &self.snapshotter else {
-            return Vec::new();
-        };
-        let others = it.known.peers.iter().filter(|(_, peer)| peer.addr != cx.params.advertise);
-        let nodes = others.take(count).map(|(name, peer)| {
-            let (name, ip, port) = (name.clone(), peer.addr.ip(), peer.addr.port());
-            Arc::new(Node { name, ip, port, meta: [].into(), versions: cx.params.versions })
-        });
-        nodes.collect()
-    }
-
-    /// Whether this is one that an earlier life knew, and that is not here yet.
-    pub(crate) fn misses(&self, name: &str) -> bool {
-        self.snapshotter.as_ref().is_some_and(|it| it.known.peers.contains_key(name))
-    }
-
-    /// Whether there are any.
-    pub(crate) fn misses_any(&self) -> bool {
-        self.snapshotter.as_ref().is_some_and(|it| !it.known.peers.is_empty())
-    }
-
-    /// Somebody who is not here left, or was made to.
-    pub(crate) fn miss_no_more(&mut self, cx: &mut Cx<'_>, name: &str) {
-        if let Some(it) = &mut self.snapshotter
-            && it.known.peers.remove(name).is_some()
-        {
-            it.push(&Record::NotAlive(name));
-            cx.snapshot_soon();
-        }
-    }
-
-    /// Whoever has not come by now is not expected any more.
-    pub(crate) fn give_up_missing(&mut self, cx: &mut Cx<'_>) {
-        if let Some(it) = &mut self.snapshotter
-            && !it.known.peers.is_empty()
-            && u64::from(cx.uptime()) >= cx.params.members.reconnect_timeout.as_secs()
-        {
-            let missing: BTreeMap<_, _> = std::mem::take(&mut it.known.peers);
-            missing.keys().for_each(|name| it.push(&Record::Reaped(name)));
-            cx.snapshot_soon();
         }
     }
 }

@@ -1,0 +1,145 @@
+//! Join and leave intents: what a member means to do.
+//!
+//! Counterpart of `handleNodeJoinIntent`, `handleNodeLeaveIntent` and `broadcastJoin` in Go's
+//! `serf.go`.
+
+use std::net::SocketAddr;
+
+use crate::api::event::MemberChange;
+use crate::api::member::{Status, received_name};
+use crate::machinery::context::Cx;
+use crate::machinery::stats::DropReason;
+use crate::memberlist::gossip::queue::BroadcastKind;
+use crate::serf::Serf;
+use crate::serf::broadcasts::Class;
+use crate::serf::members::recent_intents::Intent;
+use crate::wire::msgpack::Text;
+use crate::wire::serf_message::{Join, Leave, SerfMessage};
+
+/// Whether an intent was news and is to be passed on.
+pub(crate) type IsNews = bool;
+
+impl Serf {
+    /// Tells everybody that we mean to be a member.
+    pub(crate) fn broadcast_join(&mut self, cx: &mut Cx<'_>) {
+        let ourselves = cx.params.advertise;
+        let join = Join { ltime: self.clock.time(), node: Text(cx.params.name.as_bytes()) };
+        self.on_join_intent(cx, ourselves, &join);
+        self.queue_intent(cx, &SerfMessage::Join(join), BroadcastKind::Plain);
+    }
+
+    /// Queues an intent. A leave intent of ours has a kind of its own.
+    pub(crate) fn queue_intent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        intent: &SerfMessage<'_>,
+        kind: BroadcastKind,
+    ) {
+        let mut message = Vec::with_capacity(64);
+        intent.encode(&mut message);
+        self.broadcasts.push(cx, self.members.len(), Class::Intent, &message, kind);
+    }
+
+    /// A member means to be a member.
+    pub(crate) fn on_join_intent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        join: &Join<'_>,
+    ) -> IsNews {
+        let Some(name) = self.witness_intent(cx, from, join.node, join.ltime) else {
+            return false;
+        };
+        let Some(key) = self.members.find(name) else {
+            return self.keep_intent(cx, name, Intent::Join, join.ltime);
+        };
+        let state = &mut self.members[key];
+        if join.ltime <= state.status_ltime {
+            return false;
+        }
+        if state.member.status == Status::Left {
+            // Unlike Go: until the member is back here too, its state keeps the time of its leave
+            // intent. Otherwise our push/pulls would tell others, where it is back already, that it
+            // left after its join, and they would show it as leaving for as long as it stays.
+            return self.keep_intent(cx, name, Intent::Join, join.ltime);
+        }
+        state.status_ltime = join.ltime;
+        if state.member.status == Status::Leaving {
+            self.set_status(key, Status::Alive, None);
+        }
+        true
+    }
+
+    /// A member means to leave, or is made to leave.
+    pub(crate) fn on_leave_intent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        leave: &Leave<'_>,
+    ) -> IsNews {
+        let Some(name) = self.witness_intent(cx, from, leave.node, leave.ltime) else {
+            return false;
+        };
+        let Some(key) = self.members.find(name) else {
+            self.on_missing_left(cx, name);
+            return self.keep_intent(cx, name, Intent::Leave, leave.ltime);
+        };
+        let (is_us, status_ltime) = (*name == *cx.params.name, self.members[key].status_ltime);
+        if is_us && !self.is_alive() && leave.ltime >= status_ltime {
+            self.on_leave_echoed(cx, from);
+        }
+        if leave.ltime <= status_ltime {
+            return false;
+        }
+        if is_us && self.is_alive() {
+            // An old intent of ours, or one of somebody else about us. We say that we stay.
+            self.broadcast_join(cx);
+            return false;
+        }
+        let state = &mut self.members[key];
+        state.status_ltime = leave.ltime;
+        match state.member.status {
+            Status::Alive => self.set_status(key, Status::Leaving, None),
+            Status::Leaving | Status::Left => {}
+            Status::Failed => {
+                // It counts as gone since it failed.
+                let gone_since = self.departures.gone.get(&key).copied();
+                self.set_status(key, Status::Left, gone_since);
+                self.emit_member(cx, MemberChange::Leave, key);
+            }
+        }
+        if leave.prune {
+            self.prune(cx, key);
+        }
+        true
+    }
+
+    /// Moves the member clock past an intent. Returns the intent's name, if name and time are valid.
+    fn witness_intent<'a>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        name: Text<'a>,
+        ltime: u64,
+    ) -> Option<&'a str> {
+        let Some(name) = received_name(name) else {
+            cx.dropped(DropReason::Name, from, &"intent");
+            return None;
+        };
+        if !self.clock.can_reach(ltime) {
+            cx.dropped(DropReason::OutOfReach, from, &"Lamport time of intent");
+            return None;
+        }
+        self.clock.witness(ltime);
+        self.record_clock(cx);
+        Some(name)
+    }
+
+    /// Keeps an intent about a member that is not here.
+    fn keep_intent(&mut self, cx: &mut Cx<'_>, name: &str, intent: Intent, ltime: u64) -> IsNews {
+        let len_max = cx.params.limits.recent_intents.max(2 * self.members.len());
+        let is_news = self.recent_intents.insert(name, intent, ltime, cx.now, len_max);
+        self.arm_reap(cx);
+        is_news
+    }
+}
