@@ -134,8 +134,8 @@ impl Serf {
         };
         let was = std::mem::replace(&mut self.leaving.phase, phase);
         if was == LeavePhase::Announcing {
-            let farewell = if heard { Delivery::TimedOut } else { Delivery::Nobody };
-            self.leaving.report.farewell = farewell;
+            let delivery = if heard { Delivery::TimedOut } else { Delivery::Nobody };
+            self.leaving.report.farewell = delivery;
             memberlist.leave(cx, self);
         }
         if phase == LeavePhase::Left {
