@@ -153,7 +153,9 @@ impl LatencyFilter {
 }
 
 #[cfg(test)]
-mod compared_with_go;
+mod accuracy;
+#[cfg(test)]
+mod same_bits;
 #[cfg(test)]
 mod tests {
     use super::*;
