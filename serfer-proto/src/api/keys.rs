@@ -261,12 +261,6 @@ pub struct Laggard {
     pub said: Arc<str>,
 }
 
-impl Laggard {
-    pub(crate) fn new(node: &Arc<str>, lag: Lag) -> Self {
-        Self { node: node.clone(), lag, said: Arc::default() }
-    }
-}
-
 impl std::fmt::Display for Laggard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.node, self.lag)?;

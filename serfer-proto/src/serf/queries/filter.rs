@@ -38,11 +38,6 @@ struct CachedExpr {
 }
 
 impl CachedExpr {
-    fn new(expr: &str) -> Self {
-        let (compiled, steps) = GoRegex::new(expr);
-        Self { expr: expr.into(), compiled, steps }
-    }
-
     fn memory(&self) -> usize {
         self.expr.len() + self.compiled.as_ref().map_or(0, GoRegex::memory)
     }
@@ -132,9 +127,8 @@ impl FilterEvaluator {
         let (found, steps) = match self.cached.iter().position(|cached| *cached.expr == *expr) {
             Some(at) => (self.cached.remove(at), 0),
             None => {
-                let new = CachedExpr::new(expr);
-                let steps = new.steps;
-                (new, steps)
+                let (compiled, steps) = GoRegex::new(expr);
+                (CachedExpr { expr: expr.into(), compiled, steps }, steps)
             }
         };
         while !self.cached.is_empty() && !self.has_room_for(&found) {

@@ -3,6 +3,7 @@
 //! A query spreads by gossip and stays open until all expected members have answered or its time is up.
 //! Counterpart of `Query` in Go's `serf.go`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::api::error::QueryError;
@@ -15,7 +16,7 @@ use crate::serf::Serf;
 use crate::serf::broadcasts::{Class, USER_MESSAGE};
 use crate::serf::queries::open_queries::{Asker, OpenQuery};
 use crate::serf::queries::params::{QueryParams, TIMEOUT_MAX};
-use crate::serf::queries::pending_responders::PendingResponders;
+use crate::serf::queries::pending_responders::{Expected, PendingResponders};
 use crate::serf::queries::{filter, internal_names};
 use crate::wire::message::ip_bytes;
 use crate::wire::msgpack::Text;
@@ -111,12 +112,12 @@ impl Serf {
         acks_suffice: bool,
     ) -> PendingResponders {
         if filters.is_empty() {
-            let log = &self.open_queries.liveness;
-            return PendingResponders::everybody(self.live_members(), log, acks_suffice);
+            let everybody = self.open_queries.liveness.everybody();
+            return PendingResponders::new(everybody, self.live_members(), acks_suffice);
         }
         let is_live = |key: &Key| self.is_live(*key);
         let named = params.nodes.iter().filter_map(|name| self.members.find(name));
-        let mut selected: Vec<Key> = match params.nodes.is_empty() {
+        let mut selected: BTreeSet<Key> = match params.nodes.is_empty() {
             true => self.members.iter().map(|(key, _)| key).filter(is_live).collect(),
             false => named.filter(is_live).collect(),
         };
@@ -131,6 +132,7 @@ impl Serf {
                 matches == Ok(true)
             });
         }
-        PendingResponders::selected(selected.into_iter().collect(), acks_suffice)
+        let count = selected.len();
+        PendingResponders::new(Expected::Selected(selected), count, acks_suffice)
     }
 }

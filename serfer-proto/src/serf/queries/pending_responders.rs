@@ -17,6 +17,11 @@ pub(crate) struct LivenessLog {
 }
 
 impl LivenessLog {
+    /// The members that are alive now, without those that come or go from now on.
+    pub(crate) fn everybody(&self) -> Expected {
+        Expected::Everybody { since: self.last }
+    }
+
     /// A member came or went.
     pub(crate) fn note(&mut self, member: Key) {
         self.last += 1;
@@ -48,8 +53,9 @@ pub(crate) struct PendingResponders {
     acks_suffice: bool,
 }
 
+/// The members whose answers a query waits for.
 #[derive(Debug)]
-enum Expected {
+pub(crate) enum Expected {
     /// All members that were alive at this point of the log and have no later change in it.
     Everybody { since: u64 },
     /// These members, until they are gone.
@@ -57,18 +63,8 @@ enum Expected {
 }
 
 impl PendingResponders {
-    /// Waits for all `live` members.
-    pub(crate) fn everybody(live: usize, log: &LivenessLog, acks_suffice: bool) -> Self {
-        Self::new(Expected::Everybody { since: log.last }, live, acks_suffice)
-    }
-
-    /// Waits for these members.
-    pub(crate) fn selected(members: BTreeSet<Key>, acks_suffice: bool) -> Self {
-        let count = members.len();
-        Self::new(Expected::Selected(members), count, acks_suffice)
-    }
-
-    fn new(expected: Expected, count: usize, acks_suffice: bool) -> Self {
+    /// `count` members are expected.
+    pub(crate) fn new(expected: Expected, count: usize, acks_suffice: bool) -> Self {
         let responses = BTreeSet::new();
         Self { expected, unanswered: count, unheard: count, responses, acks_suffice }
     }

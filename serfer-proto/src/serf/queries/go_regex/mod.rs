@@ -20,7 +20,7 @@ use regex_automata::nfa::thompson::{Compiler, Config, WhichCaptures};
 use regex_syntax::hir::Hir;
 
 use crate::api::error::ExprProblem;
-use class::Sets;
+use class::ClassBuilder;
 
 /// How long an expression may be, in bytes.
 pub(crate) const LEN_MAX: usize = 2048;
@@ -46,9 +46,9 @@ impl GoRegex {
         if expr.len() > LEN_MAX {
             return (Err(ExprProblem::TooLarge), 0);
         }
-        let mut sets = Sets::default();
-        let hir = parse::parse(expr, &mut sets);
-        let steps = (expr.len() + sets.ranges) * STEPS_TO_READ;
+        let mut classes = ClassBuilder::default();
+        let hir = parse::parse(expr, &mut classes);
+        let steps = (expr.len() + classes.ranges) * STEPS_TO_READ;
         match hir {
             Ok(hir) => {
                 let compiled = Self::compile(&hir);
