@@ -10,9 +10,6 @@ use crate::api::member::Node;
 use crate::machinery::context::Cx;
 use crate::memberlist::gossip::packing::Lane;
 
-/// The layer above, as an argument of a handler.
-pub(crate) type Up<'a> = &'a mut dyn Delegate;
-
 /// The layer above. A call gets a [`Cx`] and nothing else, so it cannot call back down.
 pub(crate) trait Delegate {
     /// Appends what the layer above adds to a push/pull.

@@ -108,7 +108,7 @@ impl Serf {
     /// The step going on is done, or has taken long enough.
     ///
     /// Unlike Go, which always waits at the end: where nobody can hear us we do not linger.
-    pub(crate) fn on_leave_timer(&mut self, cx: &mut Cx<'_>, memberlist: &mut Memberlist) {
+    pub(crate) fn on_leave_timer(&mut self, cx: &mut Cx<'_>, memberlist: &mut Memberlist<Self>) {
         let heard = memberlist.has_live_others();
         let (phase, patience) = match self.phase {
             Phase::Alive | Phase::Left => return,

@@ -267,7 +267,7 @@ impl Serf {
 
     /// Tries a failed member again, at random and the less often the fewer have failed, so that a
     /// cluster does not spend itself on them. Go's `reconnect`.
-    pub(crate) fn on_reconnect_tick(&self, cx: &mut Cx<'_>, memberlist: &mut Memberlist) {
+    pub(crate) fn on_reconnect_tick(&self, cx: &mut Cx<'_>, memberlist: &mut Memberlist<Self>) {
         let failed = || self.departed(Status::Failed);
         let count = failed().count();
         if count == 0 || !self.phase.is_alive() {
