@@ -36,7 +36,7 @@ use crate::serf::{Coalesce, Coordinate, Neighbor, Prune, QueryParams, Serf};
 /// Time is an argument and may stand still or even go back; randomness is the seed. The same calls
 /// give the same outputs.
 pub struct Endpoint {
-    memberlist: Memberlist,
+    memberlist: Memberlist<Serf>,
     serf: Serf,
     core: Core,
     unpacker: Unpacker,

@@ -10,9 +10,6 @@ use crate::api::member::Node;
 use crate::machinery::context::Cx;
 use crate::memberlist::gossip::packing::Lane;
 
-/// The layer above, as an argument of a handler.
-pub(crate) type Up<'a> = &'a mut dyn Delegate;
-
 /// Changes of nodes.
 pub(crate) trait EventDelegate {
     /// A node joined, or is back.

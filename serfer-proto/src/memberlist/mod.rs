@@ -19,10 +19,11 @@ mod probe;
 mod streams;
 
 pub(crate) use delegate::{
-    Delegate, EventDelegate, LeaveDelegate, PingDelegate, PushPullDelegate, RejoinDelegate, Up,
+    Delegate, EventDelegate, LeaveDelegate, PingDelegate, PushPullDelegate, RejoinDelegate,
 };
 pub use streams::exchange::StreamEnd;
 
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -51,8 +52,9 @@ use crate::wire::compound::Compound;
 use crate::wire::message::Message;
 use crate::wire::msgpack::DecodeError;
 
+/// The state of this layer. The layer above, `D`, is an argument of the handlers.
 #[derive(Debug)]
-pub(crate) struct Memberlist {
+pub(crate) struct Memberlist<D> {
     members: SwimMembers,
     suspicions: Suspicions,
     address_claims: AddressClaims,
@@ -71,9 +73,10 @@ pub(crate) struct Memberlist {
     encoded: Vec<u8>,
     /// Scratch memory: members picked at random.
     picked: Vec<Key>,
+    above: PhantomData<fn(&mut D)>,
 }
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     pub(crate) fn new(config: &Config, rng: &mut Rng) -> Self {
         Self {
             members: SwimMembers::new(rng),
@@ -91,6 +94,7 @@ impl Memberlist {
             packet: Compound::default(),
             encoded: Vec::new(),
             picked: Vec::new(),
+            above: PhantomData,
         }
     }
 
@@ -98,7 +102,7 @@ impl Memberlist {
     pub(crate) fn on_packet_message(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         from: SocketAddr,
         message: Result<&[u8], DecodeError>,
     ) {
@@ -132,7 +136,7 @@ impl Memberlist {
     fn on_push_pull_done(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         peer: SocketAddr,
         reason: PushPullReason,
         result: Result<(), JoinFailure>,
@@ -153,7 +157,7 @@ impl Memberlist {
     }
 
     /// Sends one message and, in the same packet, as many broadcasts as fit: Go's `encodeAndSendMsg`.
-    fn send(&mut self, cx: &mut Cx<'_>, up: Up<'_>, to: SocketAddr, message: &Message<'_>) {
+    fn send(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr, message: &Message<'_>) {
         tracing::trace!(target: "serfer::wire", %to, ?message, "sending");
         self.packet.reset(cx.link.message_len_max());
         self.packet.push_first(|out| message.encode(out));
@@ -162,7 +166,7 @@ impl Memberlist {
     }
 
     /// Adds broadcasts to the packet being put together.
-    fn fill_packet(&mut self, cx: &Cx<'_>, up: Up<'_>) {
+    fn fill_packet(&mut self, cx: &Cx<'_>, up: &mut D) {
         let transmit_limit = transmit_limit(&cx.params.gossip, self.members.len());
         let ours = Lane { queue: &mut self.queue, frame: &[], transmit_limit };
         let [intents, queries, events] = up.lanes(cx);
@@ -170,7 +174,7 @@ impl Memberlist {
         packing::fill(lanes, &mut self.packet, cx.link.message_len_max());
     }
 
-    fn send_packet(&mut self, cx: &mut Cx<'_>, up: Up<'_>, to: SocketAddr, checksum: Checksum) {
+    fn send_packet(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr, checksum: Checksum) {
         cx.send(to, checksum, |out| self.packet.write(out));
         if self.queue.take_own_leave_sent() {
             up.on_own_leave_sent(cx, to);

@@ -31,7 +31,7 @@ use clock::LamportClock;
 use coordinates::estimates::CoordinateEstimates;
 use events::coalesce::Coalescer;
 use events::ring::Ring;
-use events::user_event::PastEvent;
+use events::user_event::RecentUserEvent;
 use keys::manager::KeyManager;
 use members::changes::ChangedMembers;
 use members::leave::LeaveProgress;
@@ -77,7 +77,7 @@ pub(crate) struct Serf {
     event_ltime_min: u64,
     /// Queries older than this are ignored.
     query_ltime_min: u64,
-    events: Ring<PastEvent>,
+    events: Ring<RecentUserEvent>,
     queries: Ring<PastQuery>,
     open_queries: OpenQueries,
     /// How many responses were relayed for other nodes.

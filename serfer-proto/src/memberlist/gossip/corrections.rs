@@ -7,7 +7,7 @@ use crate::machinery::link::Checksum;
 use crate::machinery::table::Key;
 use crate::memberlist::members::messages;
 use crate::memberlist::members::swim_member::SwimState;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 
 /// How many members are told in one tick that they are gone.
 const GONE_MAX: usize = 64;
@@ -24,7 +24,7 @@ pub(crate) struct Corrections {
     refutations: Vec<(Key, SocketAddr)>,
 }
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// A member that is gone says something that is too old to bring it back: tells it so, once.
     ///
     /// Unlike Go, which ignores it: a member that restarted would go on unnoticed until it happens
@@ -54,7 +54,7 @@ impl Memberlist {
         }
     }
 
-    pub(crate) fn send_corrections(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
+    pub(crate) fn send_corrections(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         while let Some(key) = self.corrections.gone.pop() {
             let Some(member) = self.members.get(key).filter(|member| member.is_gone()) else {
                 continue;

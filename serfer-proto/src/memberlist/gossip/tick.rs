@@ -7,10 +7,10 @@
 use crate::machinery::context::Cx;
 use crate::machinery::link::checksum_for;
 use crate::memberlist::members::swim_member::SwimState;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 
-impl Memberlist {
-    pub(crate) fn on_gossip_tick(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
+impl<D: Delegate> Memberlist<D> {
+    pub(crate) fn on_gossip_tick(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         self.send_corrections(cx, up);
         let mut picked = std::mem::take(&mut self.picked);
         picked.clear();

@@ -11,7 +11,7 @@ use crate::api::event::{JoinDone, JoinFailure, Replay};
 use crate::api::ids::JoinId;
 use crate::machinery::context::Cx;
 use crate::memberlist::streams::exchange::PushPullReason;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 
 /// The joins under way.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl Joins {
     }
 }
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// Starts to join through `addrs`, which is not empty.
     pub(crate) fn join(
         &mut self,
@@ -63,7 +63,7 @@ impl Memberlist {
     pub(crate) fn on_join_tried(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         id: JoinId,
         addr: SocketAddr,
         result: Result<(), JoinFailure>,
@@ -91,7 +91,7 @@ impl Memberlist {
     }
 
     /// Ends all joins: we leave.
-    pub(crate) fn cancel_joins(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
+    pub(crate) fn cancel_joins(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         while let Some((id, mut join)) = self.joins.open.pop_first() {
             let open = join.under_way.drain(..).chain(join.waiting.drain(..));
             join.failed.extend(open.map(|addr| (addr, JoinFailure::Left)));

@@ -21,7 +21,7 @@ use crate::machinery::context::Cx;
 use crate::machinery::rng::Rng;
 use crate::machinery::timers::Timer;
 use crate::memberlist::streams::exchange::PushPullReason;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 
 /// How many members of a cluster try a dead one at a time, on average. Go's `reconnect` makes it one,
 /// every 30 s.
@@ -139,9 +139,9 @@ impl SeedRetries {
     }
 }
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// Some addresses are due.
-    pub(crate) fn on_seed_retry_tick(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
+    pub(crate) fn on_seed_retry_tick(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         let others = self.members.live_others();
         let targets = &self.seed_retries.targets;
         let is_due = |target: &RetryTarget| target.due.is_some_and(|due| due <= cx.now);

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use crate::api::event::{JoinFailure, RejoinDone};
 use crate::machinery::context::Cx;
 use crate::memberlist::streams::exchange::PushPullReason;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 
 #[derive(Debug, Default)]
 pub(crate) struct SnapshotRejoin {
@@ -19,9 +19,9 @@ pub(crate) struct SnapshotRejoin {
     tried: usize,
 }
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// Tries the addresses of a snapshot until one answers.
-    pub(crate) fn rejoin(&mut self, cx: &mut Cx<'_>, up: Up<'_>, mut addrs: Vec<SocketAddr>) {
+    pub(crate) fn rejoin(&mut self, cx: &mut Cx<'_>, up: &mut D, mut addrs: Vec<SocketAddr>) {
         for last in (1..addrs.len()).rev() {
             addrs.swap(last, cx.rng.index(last + 1));
         }
@@ -46,7 +46,7 @@ impl Memberlist {
     pub(crate) fn on_snapshot_rejoin_tried(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         addr: SocketAddr,
         result: Result<(), JoinFailure>,
     ) {
@@ -67,7 +67,7 @@ impl Memberlist {
     }
 
     /// Leaves the members that are missing to the seed retries.
-    fn retry_missing(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
+    fn retry_missing(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         if let Some(settings) = cx.params.seed_keeper {
             let missing = up.missing(cx, settings.dead);
             self.seed_retries.on_missing(cx, &missing);

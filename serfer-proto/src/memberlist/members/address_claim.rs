@@ -20,7 +20,7 @@ use crate::machinery::timers::Timer;
 use crate::memberlist::members::alive::CheckedAlive;
 use crate::memberlist::members::swim_member::{SwimMember, SwimState};
 use crate::memberlist::probe::ping::PingSource;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::Message;
 use crate::wire::msgpack::Text;
 
@@ -38,12 +38,12 @@ pub(crate) struct AddressClaim {
     seq: u32,
 }
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// A node at another address says that it has a member's name.
     pub(crate) fn on_address_claim(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         from: SocketAddr,
         key: Key,
         alive: &CheckedAlive<'_>,
@@ -84,7 +84,7 @@ impl Memberlist {
     }
 
     /// The address that had the name did not answer.
-    pub(crate) fn on_address_claim_timeout(&mut self, cx: &mut Cx<'_>, up: Up<'_>, key: Key) {
+    pub(crate) fn on_address_claim_timeout(&mut self, cx: &mut Cx<'_>, up: &mut D, key: Key) {
         let is_gone = self.members.get(key).is_some_and(SwimMember::is_gone);
         if let Some(claim) = self.address_claims.remove(&key).filter(|_| is_gone) {
             self.apply_alive(cx, up, key, &CheckedAlive::of(&claim.node, claim.incarnation));

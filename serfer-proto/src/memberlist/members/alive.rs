@@ -16,7 +16,7 @@ use crate::machinery::timers::Timer;
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages::with_alive;
 use crate::memberlist::members::swim_member::SwimState;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Alive, ip_from_bytes};
 
 /// What an [`Alive`] says, once it has been checked.
@@ -54,9 +54,9 @@ impl<'a> CheckedAlive<'a> {
     }
 }
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// Makes ourselves a member, or announces our new tags.
-    pub(crate) fn announce(&mut self, cx: &mut Cx<'_>, up: Up<'_>, meta: &[u8]) {
+    pub(crate) fn announce(&mut self, cx: &mut Cx<'_>, up: &mut D, meta: &[u8]) {
         let node = Arc::new(Node {
             name: cx.params.name.clone(),
             ip: cx.params.advertise.ip(),
@@ -83,7 +83,7 @@ impl Memberlist {
     pub(crate) fn on_alive(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         from: SocketAddr,
         alive: &Alive<'_>,
     ) -> bool {
@@ -105,7 +105,7 @@ impl Memberlist {
     fn on_alive_unknown(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         from: SocketAddr,
         alive: &CheckedAlive<'_>,
     ) {
@@ -133,7 +133,7 @@ impl Memberlist {
     fn on_alive_me(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         from: SocketAddr,
         alive: &CheckedAlive<'_>,
     ) {
@@ -159,7 +159,7 @@ impl Memberlist {
     fn on_alive_known(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         from: SocketAddr,
         key: Key,
         alive: &CheckedAlive<'_>,
@@ -183,7 +183,7 @@ impl Memberlist {
     pub(crate) fn apply_alive(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         key: Key,
         alive: &CheckedAlive<'_>,
     ) {

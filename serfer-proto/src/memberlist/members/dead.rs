@@ -13,15 +13,15 @@ use crate::machinery::timers::Timer;
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages;
 use crate::memberlist::members::swim_member::SwimState;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::Dead;
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// A message says that a node is dead, or a node says that it leaves.
     pub(crate) fn on_dead(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         from: SocketAddr,
         dead: &Dead<'_>,
     ) {
@@ -42,7 +42,7 @@ impl Memberlist {
     pub(crate) fn mark_gone(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         key: Key,
         incarnation: u32,
         accuser: &str,
@@ -68,7 +68,7 @@ impl Memberlist {
     /// Leaves: broadcasts our own leave message. [`LeaveDelegate::on_own_leave_done`] follows.
     ///
     /// [`LeaveDelegate::on_own_leave_done`]: crate::memberlist::LeaveDelegate::on_own_leave_done
-    pub(crate) fn leave(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
+    pub(crate) fn leave(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         let Some(me) = self.members.me().filter(|_| !self.leaving) else {
             return;
         };

@@ -15,11 +15,11 @@ use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages;
 use crate::memberlist::members::suspicion::{self, SuspicionTerms};
 use crate::memberlist::members::swim_member::SwimState;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::Suspect;
 use crate::wire::msgpack::Text;
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// A message says that a node cannot be reached.
     pub(crate) fn on_suspect(&mut self, cx: &mut Cx<'_>, from: SocketAddr, suspect: &Suspect<'_>) {
         let Some(key) = self.check_accusation(cx, from, suspect.node, suspect.incarnation) else {
@@ -65,7 +65,7 @@ impl Memberlist {
     }
 
     /// A suspect has not refuted in time: this node declares it dead.
-    pub(crate) fn on_suspicion_timeout(&mut self, cx: &mut Cx<'_>, up: Up<'_>, key: Key) {
+    pub(crate) fn on_suspicion_timeout(&mut self, cx: &mut Cx<'_>, up: &mut D, key: Key) {
         if let Some(member) = self.members.get(key)
             && member.state() == SwimState::Suspect
         {

@@ -15,7 +15,7 @@ use crate::machinery::timers::Timer;
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::probe::ping::PingSource;
 use crate::memberlist::probe::prober::RelayedPing;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Ack, IndirectPing, Message, Nack, ip_bytes, ip_from_bytes};
 use crate::wire::msgpack::Text;
 
@@ -25,9 +25,9 @@ const NACK_SINCE: u8 = 4;
 /// Nodes that announce this protocol answer pings over streams.
 const STREAM_PING_SINCE: u8 = 3;
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// There was no ack in time: asks helpers, and tries a stream.
-    pub(crate) fn on_probe_indirect(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
+    pub(crate) fn on_probe_indirect(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         let Some(round) = &self.prober.round else {
             return;
         };
@@ -62,7 +62,7 @@ impl Memberlist {
     pub(crate) fn on_indirect_ping(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         from: SocketAddr,
         ping: &IndirectPing<'_>,
     ) {
@@ -89,7 +89,7 @@ impl Memberlist {
     }
 
     /// The node that we pinged for another has answered, if this number is of such a ping.
-    pub(crate) fn on_relayed_ack(&mut self, cx: &mut Cx<'_>, up: Up<'_>, seq: u32) {
+    pub(crate) fn on_relayed_ack(&mut self, cx: &mut Cx<'_>, up: &mut D, seq: u32) {
         if let Some(relayed) = self.prober.relayed.remove(&seq) {
             cx.timers.clear(Timer::Relay(seq));
             let ack = Ack { payload: &[], seq: relayed.seq };
@@ -98,7 +98,7 @@ impl Memberlist {
     }
 
     /// The node that we pinged for another has not answered. Its ack may still come, for a while.
-    pub(crate) fn on_relay_timeout(&mut self, cx: &mut Cx<'_>, up: Up<'_>, seq: u32) {
+    pub(crate) fn on_relay_timeout(&mut self, cx: &mut Cx<'_>, up: &mut D, seq: u32) {
         let Some(relayed) = self.prober.relayed.get_mut(&seq) else {
             return;
         };

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Ack, IndirectPing, IpBytes, Message, Ping, ip_bytes, ip_from_bytes};
 use crate::wire::msgpack::Text;
 
@@ -48,12 +48,12 @@ pub(crate) fn is_for_us(cx: &Cx<'_>, name: Text<'_>) -> bool {
     name.0.is_empty() || *name.0 == *cx.params.name.as_bytes()
 }
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// Another node pings us.
     pub(crate) fn on_ping(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         from: SocketAddr,
         ping: &Ping<'_>,
     ) {

@@ -17,13 +17,13 @@ use crate::memberlist::members::messages;
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::probe::ping::PingSource;
 use crate::memberlist::probe::prober::ProbeRound;
-use crate::memberlist::{Memberlist, Up, next_tick};
+use crate::memberlist::{Delegate, Memberlist, next_tick};
 use crate::wire::message::{Ack, Message};
 use crate::wire::msgpack::Text;
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// The next round is due.
-    pub(crate) fn on_probe_tick(&mut self, cx: &mut Cx<'_>, up: Up<'_>, due: Instant) {
+    pub(crate) fn on_probe_tick(&mut self, cx: &mut Cx<'_>, up: &mut D, due: Instant) {
         if self.members.live_others() == 0 {
             return;
         }
@@ -36,7 +36,7 @@ impl Memberlist {
         }
     }
 
-    fn start_probe(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
+    fn start_probe(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         let Some(target) = self.members.next_probe(cx.rng) else {
             return;
         };
@@ -77,7 +77,7 @@ impl Memberlist {
 
     /// The local network stack refused to send to `to`: no ack will come from there, so this asks
     /// helpers at once.
-    pub(crate) fn on_send_failed(&mut self, cx: &mut Cx<'_>, up: Up<'_>, to: SocketAddr) {
+    pub(crate) fn on_send_failed(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr) {
         let Some(round) = &mut self.prober.round else {
             return;
         };
@@ -91,7 +91,7 @@ impl Memberlist {
     }
 
     /// A ping was answered: one of ours, or one that we sent for another node.
-    pub(crate) fn on_ack(&mut self, cx: &mut Cx<'_>, up: Up<'_>, from: SocketAddr, ack: &Ack<'_>) {
+    pub(crate) fn on_ack(&mut self, cx: &mut Cx<'_>, up: &mut D, from: SocketAddr, ack: &Ack<'_>) {
         if let Some(round) = self.prober.round_of(ack.seq) {
             let (healthy, rtt) = (!round.send_failed, cx.now - round.sent);
             let member = self.members.get(round.target);
@@ -106,7 +106,7 @@ impl Memberlist {
     }
 
     /// The member is there. `healthy` unless something says that the fault was ours.
-    fn on_probe_acked(&mut self, cx: &mut Cx<'_>, up: Up<'_>, healthy: bool) {
+    fn on_probe_acked(&mut self, cx: &mut Cx<'_>, up: &mut D, healthy: bool) {
         cx.stats.probes_acked += 1;
         self.prober.isolation.on_answered();
         let target = self.prober.round.as_ref().map(|round| round.target);
@@ -120,7 +120,7 @@ impl Memberlist {
     }
 
     /// The interval is over without an ack.
-    pub(crate) fn on_probe_end(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
+    pub(crate) fn on_probe_end(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         let Some(round) = &self.prober.round else {
             return;
         };
@@ -168,7 +168,7 @@ impl Memberlist {
         self.suspect(cx, target, incarnation, me);
     }
 
-    fn finish_probe(&mut self, cx: &mut Cx<'_>, up: Up<'_>) {
+    fn finish_probe(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         self.prober.round = None;
         cx.timers.clear(Timer::ProbeIndirect);
         cx.timers.clear(Timer::ProbeEnd);

@@ -11,12 +11,12 @@ use crate::machinery::stats::DropReason;
 use crate::memberlist::probe::ping::is_for_us;
 use crate::memberlist::streams::exchange::ExchangePhase;
 use crate::memberlist::streams::handler::set_deadline;
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Ack, ErrorResponse};
 use crate::wire::msgpack::Text;
 use crate::wire::stream::{FrameReader, Side, StreamMessage};
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// Another node dialled us; `None` if too many have.
     ///
     /// Unlike Go, which counts push/pulls only: a stream costs us the same whatever comes over it.
@@ -37,7 +37,7 @@ impl Memberlist {
     pub(crate) fn serve(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         stream: StreamId,
         peer: SocketAddr,
         request: Result<StreamMessage<'_>, Refusal>,

@@ -17,14 +17,14 @@ use crate::memberlist::streams::exchange::{
     Exchange, ExchangePhase, PushPullReason, StreamRequest,
 };
 use crate::memberlist::streams::handler::set_deadline;
-use crate::memberlist::{Delegate, Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::msgpack::Text;
 use crate::wire::stream::{FrameReader, Side, StreamMessage};
 
 /// How much of another node's error text is kept.
 const ERROR_TEXT_MAX: usize = 200;
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// Dials a push/pull.
     pub(crate) fn dial_push_pull(
         &mut self,
@@ -57,7 +57,7 @@ impl Memberlist {
     }
 
     /// A stream that we dialled is open: sends our request.
-    pub(crate) fn on_connected(&mut self, cx: &mut Cx<'_>, up: &dyn Delegate, stream: StreamId) {
+    pub(crate) fn on_connected(&mut self, cx: &mut Cx<'_>, up: &D, stream: StreamId) {
         let Some(Exchange { phase, .. }) = self.exchanges.open.get_mut(&stream) else {
             return;
         };
@@ -85,7 +85,7 @@ impl Memberlist {
     pub(crate) fn on_answer(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         peer: SocketAddr,
         request: &StreamRequest,
         answer: Result<StreamMessage<'_>, Refusal>,

@@ -12,16 +12,16 @@ use crate::machinery::output::Output;
 use crate::machinery::stats::DropReason;
 use crate::machinery::timers::Timer;
 use crate::memberlist::streams::exchange::{Exchange, ExchangePhase, StreamEnd, StreamRequest};
-use crate::memberlist::{Memberlist, Up};
+use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::msgpack::DecodeError;
 use crate::wire::stream::{FrameReader, Side, StreamMessage};
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// Bytes have come.
     pub(crate) fn on_stream_data(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         stream: StreamId,
         data: &[u8],
     ) {
@@ -61,7 +61,7 @@ impl Memberlist {
     pub(crate) fn on_stream_end(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         stream: StreamId,
         end: StreamEnd,
     ) {
@@ -74,14 +74,14 @@ impl Memberlist {
     }
 
     /// The stream took too long.
-    pub(crate) fn on_stream_timeout(&mut self, cx: &mut Cx<'_>, up: Up<'_>, stream: StreamId) {
+    pub(crate) fn on_stream_timeout(&mut self, cx: &mut Cx<'_>, up: &mut D, stream: StreamId) {
         self.give_up(cx, up, stream, true, JoinFailure::TimedOut);
     }
 
     fn give_up(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         stream: StreamId,
         abort: bool,
         failure: JoinFailure,

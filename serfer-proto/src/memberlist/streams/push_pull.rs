@@ -17,13 +17,13 @@ use crate::machinery::stats::DropReason;
 use crate::machinery::timers::Timer;
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::streams::exchange::PushPullReason;
-use crate::memberlist::{Delegate, Memberlist, Up, next_tick};
+use crate::memberlist::{Delegate, Memberlist, next_tick};
 use crate::wire::message::{Alive, Dead, PushNodeState, Suspect, ip_bytes, ip_from_bytes, state};
 use crate::wire::msgpack::Text;
 use crate::wire::seq::{Seq, SeqBuf};
 use crate::wire::stream::{PushPull, Side, StreamMessage};
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// The next periodic push/pull is due.
     pub(crate) fn on_push_pull_tick(&mut self, cx: &mut Cx<'_>, due: Instant) {
         let Some(interval) = cx.params.push_pull_interval else {
@@ -51,7 +51,7 @@ impl Memberlist {
     pub(crate) fn write_local_state(
         &self,
         cx: &mut Cx<'_>,
-        up: &dyn Delegate,
+        up: &D,
         stream: StreamId,
         side: Side,
         join: bool,
@@ -84,7 +84,7 @@ impl Memberlist {
     pub(crate) fn merge(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         from: SocketAddr,
         join: Option<Replay>,
         theirs: &PushPull<'_>,
@@ -113,7 +113,7 @@ impl Memberlist {
     fn merge_node(
         &mut self,
         cx: &mut Cx<'_>,
-        up: Up<'_>,
+        up: &mut D,
         from: SocketAddr,
         theirs: &PushNodeState<'_>,
     ) -> bool {

@@ -8,9 +8,6 @@
 //! average remaining error is added to the distance. Counterpart of Go's `client.go`. Sums and products
 //! are done in the same order as there.
 
-#[cfg(test)]
-mod compared_with_go;
-
 use std::time::Duration;
 
 use crate::machinery::rng::Rng;
@@ -155,6 +152,10 @@ impl LatencyFilter {
     }
 }
 
+#[cfg(test)]
+mod accuracy;
+#[cfg(test)]
+mod same_bits;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@
 #[derive(Debug)]
 pub(crate) struct Ring<T> {
     /// Grows up to `len_max`.
-    slots: Vec<Slot<T>>,
+    slots: Vec<RingSlot<T>>,
     len_max: u64,
     slot_len_max: usize,
     /// The size of all entries together.
@@ -18,7 +18,7 @@ pub(crate) struct Ring<T> {
 }
 
 #[derive(Debug)]
-struct Slot<T> {
+struct RingSlot<T> {
     ltime: u64,
     entries: Vec<T>,
     bytes: usize,
@@ -71,7 +71,7 @@ impl<T> Ring<T> {
     fn has_room(&mut self, oldest: u64, bytes: usize) -> bool {
         if self.bytes + bytes > self.bytes_max {
             let old = self.slots.iter_mut().filter(|slot| slot.ltime < oldest);
-            self.bytes -= old.map(Slot::clear).sum::<usize>();
+            self.bytes -= old.map(RingSlot::clear).sum::<usize>();
         }
         self.bytes + bytes <= self.bytes_max
     }
@@ -81,7 +81,7 @@ impl<T> Ring<T> {
     pub(crate) fn insert(&mut self, ltime: u64, bytes: usize, entry: T) {
         let index = (ltime % self.len_max) as usize;
         if index >= self.slots.len() {
-            self.slots.resize_with(index + 1, Slot::default);
+            self.slots.resize_with(index + 1, RingSlot::default);
         }
         let slot = &mut self.slots[index];
         if slot.ltime != ltime {
@@ -109,7 +109,7 @@ impl<T> Ring<T> {
     }
 }
 
-impl<T> Slot<T> {
+impl<T> RingSlot<T> {
     /// Forgets its entries and returns their size.
     fn clear(&mut self) -> usize {
         self.entries.clear();
@@ -117,7 +117,7 @@ impl<T> Slot<T> {
     }
 }
 
-impl<T> Default for Slot<T> {
+impl<T> Default for RingSlot<T> {
     fn default() -> Self {
         Self { ltime: 0, entries: Vec::new(), bytes: 0 }
     }

@@ -20,14 +20,14 @@ use crate::wire::serf_message::SerfMessage;
 
 /// What is remembered of a user event.
 #[derive(Debug)]
-pub(crate) struct PastEvent {
+pub(crate) struct RecentUserEvent {
     pub(crate) name: Arc<str>,
     pub(crate) payload: Bytes,
 }
 
-/// The size of a past event besides its name and payload. It is about that in memory, and less in a
+/// The size of a recent user event besides its name and payload. It is about that in memory, and less in a
 /// push/pull.
-const PAST_EVENT_LEN: usize = 64;
+const RECENT_EVENT_LEN: usize = 64;
 
 /// Whether several user events of one name may be coalesced into the newest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -95,7 +95,7 @@ impl Serf {
             return false;
         }
         let now = self.event_clock.time();
-        let bytes = PAST_EVENT_LEN + name.len() + event.payload.len();
+        let bytes = RECENT_EVENT_LEN + name.len() + event.payload.len();
         let seen = self.events.seen(now, event.ltime, bytes, |known| {
             *known.name == *name && *known.payload == *event.payload
         });
@@ -109,8 +109,8 @@ impl Serf {
         }
         let name: Arc<str> = name.into();
         let payload = Bytes::copy_from_slice(event.payload);
-        let past = PastEvent { name: name.clone(), payload: payload.clone() };
-        self.events.insert(event.ltime, bytes, past);
+        let recent = RecentUserEvent { name: name.clone(), payload: payload.clone() };
+        self.events.insert(event.ltime, bytes, recent);
         self.record_user_event(cx, event.ltime);
         let len = payload.len();
         tracing::debug!(target: "serfer::events", %name, len, ltime = event.ltime, "user event received");

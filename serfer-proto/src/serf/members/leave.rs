@@ -118,7 +118,7 @@ impl Serf {
     /// The current phase is done, or has taken long enough.
     ///
     /// Unlike Go, which always waits at the end, we do not linger if nobody can hear us.
-    pub(crate) fn on_leave_timer(&mut self, cx: &mut Cx<'_>, memberlist: &mut Memberlist) {
+    pub(crate) fn on_leave_timer(&mut self, cx: &mut Cx<'_>, memberlist: &mut Memberlist<Self>) {
         let heard = memberlist.has_live_others();
         let (phase, patience) = match self.leaving.phase {
             LeavePhase::Alive | LeavePhase::Left => return,
@@ -134,8 +134,8 @@ impl Serf {
         };
         let was = std::mem::replace(&mut self.leaving.phase, phase);
         if was == LeavePhase::Announcing {
-            let farewell = if heard { Delivery::TimedOut } else { Delivery::Nobody };
-            self.leaving.report.farewell = farewell;
+            let delivery = if heard { Delivery::TimedOut } else { Delivery::Nobody };
+            self.leaving.report.farewell = delivery;
             memberlist.leave(cx, self);
         }
         if phase == LeavePhase::Left {

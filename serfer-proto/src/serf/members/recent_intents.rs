@@ -16,14 +16,14 @@ pub(crate) enum Intent {
 
 #[derive(Debug, Default)]
 pub(crate) struct RecentIntents {
-    by_name: BTreeMap<Box<str>, Recent>,
+    by_name: BTreeMap<Box<str>, RecentIntent>,
     /// The names in the order in which their intents came. An entry counts no more if a newer intent
     /// about the name has come since.
     by_age: VecDeque<(Instant, Box<str>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Recent {
+struct RecentIntent {
     intent: Intent,
     ltime: u64,
     at: Instant,
@@ -44,7 +44,7 @@ impl RecentIntents {
         if known.is_some_and(|known| ltime <= known.ltime) {
             return false;
         }
-        let recent = Recent { intent, ltime, at: now };
+        let recent = RecentIntent { intent, ltime, at: now };
         self.by_name.insert(name.into(), recent);
         self.by_age.push_back((now, name.into()));
         while self.by_age.len() > len_max {

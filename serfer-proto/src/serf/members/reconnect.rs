@@ -11,7 +11,7 @@ use crate::serf::Serf;
 impl Serf {
     /// Tries a failed member again: sometimes, and the less often the fewer have failed, so that a
     /// large cluster does not waste its time on a few.
-    pub(crate) fn on_reconnect_tick(&self, cx: &mut Cx<'_>, memberlist: &mut Memberlist) {
+    pub(crate) fn on_reconnect_tick(&self, cx: &mut Cx<'_>, memberlist: &mut Memberlist<Self>) {
         let failed = || self.departed(Status::Failed);
         let count = failed().count();
         if count == 0 || !self.is_alive() {
