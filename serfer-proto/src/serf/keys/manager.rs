@@ -19,7 +19,7 @@ use crate::serf::queries::internal_names;
 use crate::serf::queries::open_queries::{Asker, KeyRequester};
 use crate::serf::queries::params::QueryParams;
 use crate::wire::msgpack::Text;
-use crate::wire::serf_message::{KeyRequest, SerfMessage};
+use crate::wire::serf_message::{KeyRequest, KeyResponse, SerfMessage};
 
 /// How many keys of one answer are read: far more than one datagram can hold of ours.
 const LISTED_MAX: usize = 1024;
@@ -113,30 +113,23 @@ impl Serf {
 
 /// Reads a member's answer. An answer that cannot be read is a failure.
 fn read_answer(node: &str, payload: &[u8]) -> KeyAnswer {
-    let node: Arc<str> = node.into();
-    let failed = |message: String| KeyAnswer {
-        node: node.clone(),
-        done: false,
-        message: message.into(),
-        keys: Arc::default(),
-        primary: None,
-    };
-    let answer = match SerfMessage::decode(payload) {
-        Ok(SerfMessage::KeyResponse(answer)) => answer,
-        Ok(_) => return failed("its answer is not about keys".to_owned()),
-        Err(error) => return failed(format!("its answer cannot be read: {error}")),
+    let (answer, fault) = match SerfMessage::decode(payload) {
+        Ok(SerfMessage::KeyResponse(answer)) => (answer, String::new()),
+        Ok(_) => (KeyResponse::default(), "its answer is not about keys".to_owned()),
+        Err(error) => (KeyResponse::default(), format!("its answer cannot be read: {error}")),
     };
     let key = |text: Text<'_>| SecretKey::from_base64(text.to_str()?).ok();
     let keys: Arc<[SecretKey]> = answer.keys.iter().take(LISTED_MAX).filter_map(key).collect();
-    let message = answer.message.to_string_lossy();
+    let message = match (answer.result, answer.message) {
+        _ if !fault.is_empty() => fault,
+        (false, Text([])) => "it could not, and does not say why".to_owned(),
+        (_, message) => message.to_string_lossy(),
+    };
     KeyAnswer {
+        node: node.into(),
         done: answer.result,
-        message: match (answer.result, &*message) {
-            (false, "") => "it could not, and does not say why".into(),
-            (_, message) => message.into(),
-        },
+        message: message.into(),
         primary: key(answer.primary_key).or_else(|| keys.first().cloned()),
         keys,
-        node,
     }
 }

@@ -24,8 +24,7 @@ use crate::serf::queries::internal_names;
 use crate::serf::queries::params::TIMEOUT_MAX;
 use crate::wire::message::ip_from_bytes;
 use crate::wire::msgpack::Text;
-use crate::wire::serf_message;
-use crate::wire::serf_message::{FLAG_ACK, FLAG_NO_BROADCAST, QueryResponse, SerfMessage};
+use crate::wire::serf_message::{self, FLAG_ACK, FLAG_NO_BROADCAST, QueryResponse, SerfMessage};
 
 /// What is remembered of a query.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use crate::serf::queries::{filter, internal_names};
 use crate::wire::message::ip_bytes;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::{Seq, SeqBuf};
-use crate::wire::serf_message::{FLAG_ACK, Query, SerfMessage};
+use crate::wire::serf_message::{self, FLAG_ACK, SerfMessage};
 
 impl Serf {
     /// Sends a query of the application.
@@ -55,7 +55,7 @@ impl Serf {
         let filters = SeqBuf::of(filters.iter().map(|filter| &**filter));
         let timeout = params.timeout.unwrap_or_else(|| self.default_timeout(cx)).min(TIMEOUT_MAX);
         let addr = ip_bytes(cx.params.advertise.ip());
-        let query = Query {
+        let query = serf_message::Query {
             addr: &addr,
             filters: filters.as_seq_or_nil(),
             flags: if params.ack { FLAG_ACK } else { 0 },

@@ -16,8 +16,13 @@ const DEPTH_MAX: u32 = 100;
 /// What an expression means. `classes` counts the work.
 pub(super) fn parse(expr: &str, classes: &mut ClassBuilder) -> Result<Hir, ExprProblem> {
     let flags = Flags::default();
-    let mut parser =
-        Parser { rest: expr, flags, group: Group::default(), outer_groups: Vec::new(), classes };
+    let mut parser = Parser {
+        rest: expr,
+        flags,
+        group: OpenGroup::default(),
+        outer_groups: Vec::new(),
+        classes,
+    };
     let mut after_repetition = false;
     while let Some(c) = next(&mut parser.rest) {
         let repetition = repetition(c, &mut parser.rest)?;
@@ -39,9 +44,9 @@ struct Parser<'e> {
     rest: &'e str,
     flags: Flags,
     /// The innermost open group, or the whole expression.
-    group: Group,
+    group: OpenGroup,
     /// The groups around it.
-    outer_groups: Vec<Group>,
+    outer_groups: Vec<OpenGroup>,
     classes: &'e mut ClassBuilder,
 }
 
@@ -54,7 +59,7 @@ struct Flags {
 }
 
 #[derive(Debug, Default)]
-struct Group {
+struct OpenGroup {
     /// The flags after this group.
     outer_flags: Flags,
     alternatives: Vec<Part>,
@@ -70,7 +75,7 @@ struct Part {
     repeats: u32,
 }
 
-impl Group {
+impl OpenGroup {
     fn end_alternative(&mut self) {
         let part = joined(self.parts.drain(..), Hir::concat);
         self.alternatives.push(part);
@@ -140,7 +145,7 @@ impl Parser<'_> {
     }
 
     fn open(&mut self, flags: Flags) {
-        let group = Group { outer_flags: self.flags, ..Group::default() };
+        let group = OpenGroup { outer_flags: self.flags, ..OpenGroup::default() };
         self.outer_groups.push(std::mem::replace(&mut self.group, group));
         self.flags = flags;
     }
