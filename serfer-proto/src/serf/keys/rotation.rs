@@ -77,26 +77,23 @@ impl Serf {
 
     /// A report has come, or old keys have been kept for long enough.
     pub(crate) fn on_rotation_timer(&mut self, cx: &mut Cx<'_>) {
-        let Some(rotation) = &mut self.keys.rotation else {
+        let Some(mut rotation) = self.keys.rotation.take() else {
             return;
         };
-        let op = match rotation.report.take() {
-            None => KeyOp::List,
-            Some(report) if report.op == KeyOp::List => return self.on_rotation_list(cx, &report),
+        match rotation.report.take() {
+            None => self.continue_rotation(cx, rotation, KeyOp::List),
+            Some(report) if report.op == KeyOp::List => self.on_key_lists(cx, rotation, &report),
             Some(report) => {
                 let refusals = report.failures().map(|it| (it.node.clone(), it.message.clone()));
                 rotation.refusals.extend(refusals);
-                rotation.next_removal()
+                let next = rotation.next_removal();
+                self.continue_rotation(cx, rotation, next);
             }
-        };
-        self.continue_rotation(cx, op);
+        }
     }
 
     /// Decides what is next by the keys that all members have.
-    fn on_rotation_list(&mut self, cx: &mut Cx<'_>, report: &KeyReport) {
-        let Some(rotation) = &mut self.keys.rotation else {
-            return;
-        };
+    fn on_key_lists(&mut self, cx: &mut Cx<'_>, mut rotation: Rotation, report: &KeyReport) {
         let former = &mut self.keys.former_primaries;
         former.extend(rotation.other_primaries(report).into_iter().cloned());
         if report.is_complete() {
@@ -105,7 +102,7 @@ impl Serf {
         }
         let to_retire = rotation.to_retire(report, former);
         let Some((stage, laggards)) = rotation.first_unfinished(report, &to_retire) else {
-            return self.finish_rotation(cx, report);
+            return self.finish_rotation(cx, &rotation, report);
         };
         if stage > rotation.stage {
             (rotation.stage, rotation.attempts) = (stage, 0);
@@ -115,12 +112,13 @@ impl Serf {
             if stage == RotationStage::Remove {
                 // Messages that were sealed with an old key may still be on their way. All members are
                 // asked again after that.
+                self.keys.rotation = Some(rotation);
                 let grace = cx.params.gossip.interval * GRACE_TICKS;
                 return cx.timers.set(Timer::Rotation, cx.now + grace);
             }
         }
         if rotation.attempts >= rotation.params.attempts {
-            return self.stop_rotation(cx, stage, laggards, None);
+            return rotation.stop(cx, stage, laggards, None);
         }
         rotation.attempts += 1;
         let op = match stage {
@@ -135,23 +133,20 @@ impl Serf {
                 rotation.next_removal()
             }
         };
-        self.continue_rotation(cx, op);
+        self.continue_rotation(cx, rotation, op);
     }
 
-    fn continue_rotation(&mut self, cx: &mut Cx<'_>, op: KeyOp) {
-        let Some(rotation) = &self.keys.rotation else {
-            return;
-        };
+    fn continue_rotation(&mut self, cx: &mut Cx<'_>, rotation: Rotation, op: KeyOp) {
         let (ask, stage) = (rotation.params.ask, rotation.stage);
-        if let Err(error) = self.send_key_query(cx, op, ask, KeyRequester::Rotation) {
-            self.stop_rotation(cx, stage, Vec::new(), Some(error));
+        self.keys.rotation = Some(rotation);
+        if let Err(error) = self.send_key_query(cx, op, ask, KeyRequester::Rotation)
+            && let Some(rotation) = self.keys.rotation.take()
+        {
+            rotation.stop(cx, stage, Vec::new(), Some(error));
         }
     }
 
-    fn finish_rotation(&mut self, cx: &mut Cx<'_>, report: &KeyReport) {
-        let Some(rotation) = self.keys.rotation.take() else {
-            return;
-        };
+    fn finish_rotation(&mut self, cx: &mut Cx<'_>, rotation: &Rotation, report: &KeyReport) {
         self.keys.former_primaries.clear();
         let key = rotation.new.fingerprint();
         tracing::info!(target: "serfer::keys", %key, "keys are rotated");
@@ -162,25 +157,6 @@ impl Serf {
             members: report.answers.iter().map(|answer| answer.node.clone()).collect(),
             absent: failed.map(|member| member.name().into()).collect(),
         }));
-    }
-
-    fn stop_rotation(
-        &mut self,
-        cx: &mut Cx<'_>,
-        stage: RotationStage,
-        mut laggards: Vec<Laggard>,
-        error: Option<QueryError>,
-    ) {
-        let Some(rotation) = self.keys.rotation.take() else {
-            return;
-        };
-        for laggard in laggards.iter_mut().filter(|laggard| laggard.said.is_empty()) {
-            laggard.said = rotation.refusals.get(&laggard.node).cloned().unwrap_or_default();
-        }
-        let key = rotation.new.fingerprint();
-        let stopped = RotationStopped { key, stage, laggards: laggards.into(), error };
-        tracing::warn!(target: "serfer::keys", %stopped, "rotation stopped");
-        cx.emit(Event::RotationStopped(stopped));
     }
 }
 
@@ -196,6 +172,22 @@ impl Rotation {
             to_remove: BTreeSet::new(),
             removed: BTreeSet::new(),
         }
+    }
+
+    fn stop(
+        &self,
+        cx: &mut Cx<'_>,
+        stage: RotationStage,
+        mut laggards: Vec<Laggard>,
+        error: Option<QueryError>,
+    ) {
+        for laggard in laggards.iter_mut().filter(|laggard| laggard.said.is_empty()) {
+            laggard.said = self.refusals.get(&laggard.node).cloned().unwrap_or_default();
+        }
+        let (key, laggards) = (self.new.fingerprint(), laggards.into());
+        let stopped = RotationStopped { key, stage, laggards, error };
+        tracing::warn!(target: "serfer::keys", %stopped, "rotation stopped");
+        cx.emit(Event::RotationStopped(stopped));
     }
 
     fn next_removal(&mut self) -> KeyOp {
