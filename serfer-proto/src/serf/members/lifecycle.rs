@@ -62,7 +62,7 @@ impl EventDelegate for Serf {
 impl Serf {
     fn on_member_back(&mut self, cx: &mut Cx<'_>, key: Key, node: &Arc<Node>) {
         if !self.is_live(key) {
-            self.on_member_here(key);
+            self.open_queries.note_liveness(key);
         }
         self.note_change(key);
         self.count_flap(cx, key);
@@ -94,7 +94,7 @@ impl Serf {
         self.note_new_member(&node.name);
         let member = Member { node: node.clone(), status };
         let key = self.members.insert(MemberState { member, status_ltime });
-        self.on_member_here(key);
+        self.open_queries.note_liveness(key);
         key
     }
 

@@ -59,7 +59,7 @@ impl Serf {
             coordinates.forget(key);
         }
         self.members.remove(key);
-        self.on_member_forgotten(key);
+        self.open_queries.liveness.forget(key);
         self.arm_reap(cx);
     }
 

@@ -87,14 +87,14 @@ impl OpenQueries {
         is_first.then_some(&query.asker)
     }
 
-    /// A member came or went.
+    /// A member became live, or is gone.
     pub(crate) fn note_liveness(&mut self, member: Key) {
         if !self.by_id.is_empty() {
             self.liveness.note(member);
         }
     }
 
-    /// A member that was alive is gone: no query waits for it any more. Returns the open queries.
+    /// A live member is gone: no query waits for it any more. Returns the open queries.
     pub(crate) fn on_member_gone(&mut self, member: Key) -> Vec<QueryId> {
         self.by_id.values_mut().for_each(|query| query.pending.on_gone(member, &self.liveness));
         self.note_liveness(member);

@@ -112,8 +112,8 @@ impl Serf {
         acks_suffice: bool,
     ) -> PendingResponders {
         if filters.is_empty() {
-            let everybody = self.open_queries.liveness.everybody();
-            return PendingResponders::new(everybody, self.live_members(), acks_suffice);
+            let all = self.open_queries.liveness.all_live();
+            return PendingResponders::new(all, self.live_members(), acks_suffice);
         }
         let is_live = |key: &Key| self.is_live(*key);
         let named = params.nodes.iter().filter_map(|name| self.members.find(name));

@@ -1,8 +1,8 @@
 //! The members that an open query still waits for.
 //!
-//! A query waits for the members that were alive and matched its filters when it was sent. If it goes
-//! to everybody, it need not store a hundred thousand names: it counts the members, and a log tells
-//! when the few that come or go while queries are open did so.
+//! A query waits for the members that were live and matched its filters when it was sent. If it has no
+//! filters, it need not store a hundred thousand names: it counts the members, and a log tells when the
+//! few that come or go while queries are open did so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,9 +17,9 @@ pub(crate) struct LivenessLog {
 }
 
 impl LivenessLog {
-    /// The members that are alive now, without those that come or go from now on.
-    pub(crate) fn everybody(&self) -> Expected {
-        Expected::Everybody { since: self.last }
+    /// The members that are live now, without those that come or go from now on.
+    pub(crate) fn all_live(&self) -> Expected {
+        Expected::All { since: self.last }
     }
 
     /// A member came or went.
@@ -56,8 +56,8 @@ pub(crate) struct PendingResponders {
 /// The members whose answers a query waits for.
 #[derive(Debug)]
 pub(crate) enum Expected {
-    /// All members that were alive at this point of the log and have no later change in it.
-    Everybody { since: u64 },
+    /// All members that were live at this point of the log and have no later change in it.
+    All { since: u64 },
     /// These members, until they are gone.
     Selected(BTreeSet<Key>),
 }
@@ -87,7 +87,7 @@ impl PendingResponders {
         is_first
     }
 
-    /// A member that was alive until now is gone. Call this before [`LivenessLog::note`].
+    /// A live member is gone. Call this before [`LivenessLog::note`].
     pub(crate) fn on_gone(&mut self, member: Key, log: &LivenessLog) {
         if self.expects(member, log) {
             let missing = self.missing(member);
@@ -111,7 +111,7 @@ impl PendingResponders {
 
     fn expects(&self, member: Key, log: &LivenessLog) -> bool {
         match &self.expected {
-            Expected::Everybody { since } => {
+            Expected::All { since } => {
                 log.changes.get(&member).is_none_or(|changed| changed <= since)
             }
             Expected::Selected(members) => members.contains(&member),

@@ -71,12 +71,7 @@ impl Serf {
         self.close_query(cx, query, QueryEnd::Settled);
     }
 
-    /// A member is alive that was not.
-    pub(crate) fn on_member_here(&mut self, member: Key) {
-        self.open_queries.note_liveness(member);
-    }
-
-    /// A member that was alive is gone. No query waits for it any more.
+    /// A live member is gone. No query waits for it any more.
     pub(crate) fn on_member_gone(&mut self, cx: &mut Cx<'_>, member: Key) {
         for id in self.open_queries.on_member_gone(member) {
             self.close_if_complete(cx, id);
@@ -86,12 +81,7 @@ impl Serf {
         }
     }
 
-    /// A member was reaped.
-    pub(crate) fn on_member_forgotten(&mut self, member: Key) {
-        self.open_queries.liveness.forget(member);
-    }
-
-    /// Unlike Go, which waits for the timeout even if everybody has answered (hs#509, hs#398).
+    /// Unlike Go, which waits for the timeout even if all members have answered (hs#509, hs#398).
     pub(super) fn close_if_complete(&mut self, cx: &mut Cx<'_>, query: QueryId) {
         if self.open_queries.is_complete(query) {
             self.close_query(cx, query, QueryEnd::Complete);
