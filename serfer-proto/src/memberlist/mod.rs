@@ -170,8 +170,8 @@ impl<D: Delegate> Memberlist<D> {
         let transmit_limit = transmit_limit(&cx.params.gossip, self.members.len());
         let ours = Lane { queue: &mut self.queue, frame: &[], transmit_limit };
         let [intents, queries, events] = up.lanes(cx);
-        let lanes = [ours, intents, queries, events];
-        packing::fill(lanes, &mut self.packet, cx.link.message_len_max());
+        let mut lanes = [ours, intents, queries, events];
+        packing::fill(&mut lanes, &mut self.packet, cx.link.message_len_max());
     }
 
     fn send_packet(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr, checksum: Checksum) {

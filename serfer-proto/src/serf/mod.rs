@@ -4,8 +4,8 @@
 //! the rooms, as `impl Serf`:
 //!
 //! - [`members`]: who is alive, leaving, left or failed;
-//! - [`events`]: user events to everybody, and how events reach the application;
-//! - [`queries`]: questions to everybody, answered directly;
+//! - [`events`]: user events, and how events reach the application;
+//! - [`queries`]: questions to all members, answered directly;
 //! - [`keys`]: keys that change at run time;
 //! - [`coordinates`]: how far members are;
 //! - [`snapshot`]: what the next run of this node has to know.
@@ -180,7 +180,7 @@ impl Serf {
         stats.queued += self.broadcasts.total_len();
     }
 
-    /// Queues a message for everybody.
+    /// Queues a message for all members.
     fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: &[u8]) {
         self.broadcasts.push(cx, self.members.len(), class, message, BroadcastKind::Plain);
     }

@@ -27,19 +27,21 @@ pub(crate) struct Lane<'a> {
 }
 
 /// Fills a packet. A queue's deficit is at most `deficit_max`: that is a packet's length.
-pub(crate) fn fill(mut lanes: [Lane<'_>; LANES], packet: &mut Compound, deficit_max: usize) {
-    if is_contended(&lanes, packet) {
-        share(&mut lanes, packet, deficit_max);
+#[inline]
+pub(crate) fn fill(lanes: &mut [Lane<'_>; LANES], packet: &mut Compound, deficit_max: usize) {
+    if is_contended(lanes, packet) {
+        share(lanes, packet, deficit_max);
     }
-    for lane in &mut lanes {
+    for lane in &mut *lanes {
         lane.queue.fill(lane.transmit_limit, lane.frame, packet);
     }
-    for lane in &mut lanes {
+    for lane in lanes {
         lane.queue.requeue();
     }
 }
 
 /// Whether several queues have messages, and not all of them fit.
+#[inline]
 fn is_contended(lanes: &[Lane<'_>; LANES], packet: &Compound) -> bool {
     let waiting = || lanes.iter().filter(|lane| !lane.queue.is_empty());
     let messages: usize = waiting().map(|lane| lane.queue.len()).sum();
@@ -103,7 +105,7 @@ mod tests {
             let lane = |queue, frame| Lane { queue, frame, transmit_limit: 1000 };
             let upper = [intents, queries, events].map(|queue| lane(queue, FRAME));
             let [intents, queries, events] = upper;
-            fill([lane(news, &[]), intents, queries, events], &mut packet, len_max);
+            fill(&mut [lane(news, &[]), intents, queries, events], &mut packet, len_max);
             let mut bytes = Vec::new();
             packet.write(&mut bytes);
             assert!(bytes.len() <= len_max);

@@ -23,6 +23,7 @@ pub(crate) struct SendOrder {
     /// The waiting messages, by how often they were sent. In each tier there is a list for each length,
     /// the shortest first.
     tiers: Vec<Vec<EqualMessages>>,
+    len: usize,
 }
 
 #[derive(Debug, Default)]
@@ -64,10 +65,11 @@ enum ListEnd {
 impl SendOrder {
     /// How many messages there are, those that are taken out included.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.len
     }
 
     /// Adds a message that was never sent, before its equals.
+    #[inline]
     pub(crate) fn add(&mut self, message: QueuedMessage) -> u32 {
         let slot = QueueSlot { message, before: NONE, behind: NONE };
         let item = if let Some(item) = self.free.pop() {
@@ -78,6 +80,7 @@ impl SendOrder {
             (self.slots.len() - 1) as u32
         };
         self.link(item, ListEnd::First);
+        self.len += 1;
         item
     }
 
@@ -98,7 +101,8 @@ impl SendOrder {
         self.unlink(item);
         let message = std::mem::take(&mut self.slots[item as usize].message);
         self.free.push(item);
-        if self.len() == 0 && self.slots.len() > KEEP_SLOTS {
+        self.len -= 1;
+        if self.len == 0 && self.slots.len() > KEEP_SLOTS {
             (self.slots, self.free) = (Vec::new(), Vec::new());
         }
         message

@@ -13,7 +13,6 @@ impl<D: Delegate> Memberlist<D> {
     pub(crate) fn on_gossip_tick(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         self.send_corrections(cx, up);
         let mut picked = std::mem::take(&mut self.picked);
-        picked.clear();
         let count = cx.params.gossip.nodes;
         self.members.pick(cx.rng, count, SwimState::Dead, None, &mut picked);
         for &key in &picked {

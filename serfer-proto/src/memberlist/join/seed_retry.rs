@@ -141,7 +141,7 @@ impl SeedRetries {
 
 impl<D: Delegate> Memberlist<D> {
     /// Some addresses are due.
-    pub(crate) fn on_seed_retry_tick(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+    pub(crate) fn on_seed_retry_tick(&mut self, cx: &mut Cx<'_>, up: &D) {
         let others = self.members.live_others();
         let targets = &self.seed_retries.targets;
         let is_due = |target: &RetryTarget| target.due.is_some_and(|due| due <= cx.now);

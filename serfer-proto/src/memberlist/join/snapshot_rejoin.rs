@@ -67,7 +67,7 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// Leaves the members that are missing to the seed retries.
-    fn retry_missing(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+    fn retry_missing(&mut self, cx: &mut Cx<'_>, up: &D) {
         if let Some(settings) = cx.params.seed_keeper {
             let missing = up.missing(cx, settings.dead);
             self.seed_retries.on_missing(cx, &missing);

@@ -234,6 +234,7 @@ impl<D: Delegate> Memberlist<D> {
 
 /// Unlike Go, which stores a node whatever its versions and then refuses whole push/pulls because of
 /// it (`verifyProtocol`): such a node is not stored, and the others in its push/pull are.
+#[inline]
 fn check<'a>(cx: &Cx<'_>, alive: &Alive<'a>) -> Result<CheckedAlive<'a>, DropReason> {
     let versions = Versions::from_bytes(alive.versions)
         .filter(|versions| versions.fit(cx.params.versions))

@@ -107,7 +107,7 @@ impl SwimMembers {
         self.probe_order.next(rng).map(|row| self.table.key_at(row))
     }
 
-    /// Appends up to `count` others to `picked`, at random, that are in `worst` state or better.
+    /// Fills `picked` with up to `count` others, at random, that are in `worst` state or better.
     ///
     /// Unlike older Go, which draws blindly and now and then misses the only one there is (hm#350).
     pub(crate) fn pick(
@@ -118,10 +118,14 @@ impl SwimMembers {
         except: Option<Key>,
         picked: &mut Vec<Key>,
     ) {
+        picked.clear();
         // One more, in case the exception is among them.
-        let rows = self.zones.pick(rng, count + usize::from(except.is_some()), worst);
-        let keys = rows.map(|row| self.table.key_at(row));
-        picked.extend(keys.filter(|&key| Some(key) != except).take(count));
+        for row in self.zones.pick(rng, count + usize::from(except.is_some()), worst) {
+            let key = self.table.key_at(row);
+            if Some(key) != except && picked.len() < count {
+                picked.push(key);
+            }
+        }
     }
 
     /// When the member that has been gone for longest will have been gone for `keep`.

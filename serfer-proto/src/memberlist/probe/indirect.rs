@@ -36,7 +36,6 @@ impl<D: Delegate> Memberlist<D> {
             return;
         };
         let mut helpers = std::mem::take(&mut self.picked);
-        helpers.clear();
         let count = cx.params.probe.indirect_checks;
         self.members.pick(cx.rng, count, SwimState::Alive, Some(target), &mut helpers);
         let (me, target) = (PingSource::of(cx), ip_bytes(node.ip));

@@ -34,7 +34,6 @@ impl<D: Delegate> Memberlist<D> {
         }
         let interval = push_pull_interval(interval, self.members.len());
         cx.timers.set(Timer::PushPull, next_tick(due, interval, cx.now));
-        self.picked.clear();
         self.members.pick(cx.rng, 1, SwimState::Alive, None, &mut self.picked);
         if let Some(&key) = self.picked.first() {
             let to = self.members[key].node.addr();

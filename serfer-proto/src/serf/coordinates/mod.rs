@@ -1,7 +1,7 @@
 //! Network coordinates: estimates of the round trip time between any two members.
 //!
 //! Read [`coordinate`] and [`vivaldi`], which are mathematics and know nothing of members. Then
-//! [`estimates`], which has everybody's coordinates, [`ping_delegate`], by which they come, and
+//! [`estimates`], which has the coordinates of all members, [`ping_delegate`], by which they come, and
 //! [`neighbors`], by which the application sees them.
 
 pub(crate) mod coordinate;

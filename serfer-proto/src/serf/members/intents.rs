@@ -20,7 +20,7 @@ use crate::wire::serf_message::{Join, Leave, SerfMessage};
 pub(crate) type IsNews = bool;
 
 impl Serf {
-    /// Tells everybody that we mean to be a member.
+    /// Tells all members that we mean to be a member.
     pub(crate) fn broadcast_join(&mut self, cx: &mut Cx<'_>) {
         let ourselves = cx.params.advertise;
         let join = Join { ltime: self.clock.time(), node: Text(cx.params.name.as_bytes()) };

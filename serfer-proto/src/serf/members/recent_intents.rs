@@ -62,7 +62,7 @@ impl RecentIntents {
         self.by_age.is_empty()
     }
 
-    /// Drops those that are older than `keep`.
+    /// Drops the intents that are older than `keep`.
     pub(crate) fn expire(&mut self, now: Instant, keep: Duration) {
         while let Some((at, _)) = self.by_age.front()
             && *at + keep < now

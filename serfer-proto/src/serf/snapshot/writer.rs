@@ -81,7 +81,7 @@ impl Snapshotter {
         }))
     }
 
-    /// Adds a line to those that wait.
+    /// Adds a line to the lines that wait.
     pub(super) fn push(&mut self, record: &Record<'_>) {
         if self.file != SnapshotFile::Whole {
             // The file will be replaced anyway.
