@@ -72,9 +72,9 @@
 //!     └ memberlist.on_packet_message(cx, serf, from, message)            memberlist/mod.rs
 //!        ├ Ping  → send(Ack) with news that fits                         probe.rs, broadcast.rs
 //!        ├ Alive → what it changes                                       state.rs → members.rs
-//!        │          └ serf.on_join(cx, node) → Event::Member             serf/members.rs
-//!        └ User  → serf.on_message(cx, bytes)                            serf/mod.rs
-//!                   └ user_event.rs, query.rs, members.rs → Event::…
+//!        │          └ serf.on_join(cx, node) → Event::Member             lifecycle.rs
+//!        └ User  → serf.on_message(cx, bytes)                            serf/delegate.rs
+//!                   └ user_event.rs, incoming.rs, intents.rs → Event::…
 //! cx.send → link.seal_packet into the outbox                             context.rs, output.rs
 //! … later: poll_output copies the bytes to the runtime's buffer          endpoint.rs
 //! ```

@@ -1,7 +1,7 @@
-//! What can be asked of a cluster's keyrings, and what came of it.
+//! Operations on the keyrings of a cluster, and their reports.
 //!
-//! Keys are shown as their fingerprints in all of this, so any of it may be logged. Counterpart of
-//! the types in Go's `keymanager.go`.
+//! These types show keys as fingerprints, so they may be logged. Counterpart of the types in Go's
+//! `keymanager.go`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,45 +10,27 @@ use crate::api::error::QueryError;
 use crate::api::ids::QueryId;
 use crate::api::keyring::{Fingerprint, SecretKey};
 
-/// What every member is asked to do with its keyring.
+/// What each member is asked to do with its keyring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyOp {
-    /// Add a key to those tried on what is received. Go: `InstallKey`.
+    /// Add a key to those that open received messages. Go: `InstallKey`.
     Install(SecretKey),
-    /// Seal with this key, which must be installed, from now on. Go: `UseKey`.
+    /// Make a key the primary, which seals all messages. It must be installed. Go: `UseKey`.
     Use(SecretKey),
-    /// Forget a key, which must not be the primary. Go: `RemoveKey`.
+    /// Remove a key. It must not be the primary. Go: `RemoveKey`.
     Remove(SecretKey),
-    /// Say what keys there are. Go: `ListKeys`.
+    /// List the keys. Go: `ListKeys`.
     List,
 }
 
 impl KeyOp {
-    /// The key that this is about.
+    /// The key of the operation.
     pub fn key(&self) -> Option<&SecretKey> {
         match self {
             Self::Install(key) | Self::Use(key) | Self::Remove(key) => Some(key),
             Self::List => None,
         }
     }
-
-    /// The name of the query by which members are asked.
-    pub(crate) fn query_name(&self) -> &'static str {
-        match self {
-            Self::Install(_) => query::INSTALL,
-            Self::Use(_) => query::USE,
-            Self::Remove(_) => query::REMOVE,
-            Self::List => query::LIST,
-        }
-    }
-}
-
-/// The names of the queries about keys.
-pub(crate) mod query {
-    pub(crate) const INSTALL: &str = "_serf_install-key";
-    pub(crate) const USE: &str = "_serf_use-key";
-    pub(crate) const REMOVE: &str = "_serf_remove-key";
-    pub(crate) const LIST: &str = "_serf_list-keys";
 }
 
 impl std::fmt::Display for KeyOp {
@@ -64,42 +46,42 @@ impl std::fmt::Display for KeyOp {
     }
 }
 
-/// What the members made of a [`KeyOp`]. Go: `KeyResponse`.
+/// The outcome of a [`KeyOp`] on all members. Go: `KeyResponse`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyReport {
-    /// The query by which they were asked.
+    /// The query that asked the members.
     pub query: QueryId,
-    /// What they were asked for.
+    /// What they were asked to do.
     pub op: KeyOp,
-    /// What each said, in the order in which they did.
+    /// The answers, in the order in which they came.
     pub answers: Arc<[KeyAnswer]>,
-    /// Who said nothing, of those who are alive.
+    /// The names of alive members that did not answer.
     pub silent: Arc<[Arc<str>]>,
 }
 
-/// What one member says about its keyring.
+/// The answer of one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyAnswer {
     /// The member's name.
     pub node: Arc<str>,
     /// Whether it did what it was asked.
     pub done: bool,
-    /// Why not, or what is missing from its list; mostly empty.
+    /// Why not, or what is missing from its list. It is mostly empty.
     pub message: Arc<str>,
-    /// Its keys, if they were asked for.
+    /// Its keys, for [`KeyOp::List`].
     pub keys: Arc<[SecretKey]>,
-    /// Its primary key, if the keys were asked for. A node before serf 0.9.4 does not say which; it is
-    /// the first.
+    /// Its primary key, for [`KeyOp::List`]. If a node before serf 0.9.4 does not name it, this is the
+    /// first of its keys.
     pub primary: Option<SecretKey>,
 }
 
 impl KeyReport {
-    /// Whether everybody who is alive did what was asked.
+    /// Whether all alive members did what they were asked.
     pub fn is_complete(&self) -> bool {
         self.silent.is_empty() && self.failures().next().is_none()
     }
 
-    /// Those who answered that they did not do it.
+    /// The answers of members that did not do it.
     pub fn failures(&self) -> impl Iterator<Item = &KeyAnswer> {
         self.answers.iter().filter(|answer| !answer.done)
     }
@@ -109,7 +91,7 @@ impl KeyReport {
         count(self.answers.iter().flat_map(|answer| &*answer.keys))
     }
 
-    /// How many members seal with each key. Go: `PrimaryKeys`.
+    /// How many members have each key as their primary. Go: `PrimaryKeys`.
     pub fn primary_keys(&self) -> BTreeMap<&SecretKey, usize> {
         count(self.answers.iter().filter_map(|answer| answer.primary.as_ref()))
     }
@@ -119,7 +101,7 @@ impl KeyReport {
         self.answers.iter().filter(|answer| answer.done).count()
     }
 
-    /// How many members should have done it.
+    /// How many members were asked.
     pub fn asked(&self) -> usize {
         self.answers.len() + self.silent.len()
     }
@@ -147,37 +129,36 @@ impl std::fmt::Display for KeyReport {
     }
 }
 
-/// How a [`KeyOp`] is asked for.
+/// How members are asked for a [`KeyOp`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyParams {
-    /// Through how many other members each answer is sent as well, in case it gets lost. 0.
+    /// How many other members relay each answer, in case it gets lost. Default 0.
     pub relay_factor: u8,
-    /// How long to wait for answers, if not as long as for any query.
+    /// How long to wait for answers. By default, as long as for any query.
     pub timeout: Option<std::time::Duration>,
 }
 
-/// Why nobody is asked about keys.
+/// Why a key operation or a rotation cannot start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Wait for the end of what is going on: keys are changed by one at a time.
+    /// Wait until the other operation or rotation ends.
     #[error("keys are being changed already")]
     Busy,
-    /// A key would go over the network for all to see: give the node a keyring, and require
-    /// encryption.
+    /// The key would be visible on the network. Give the node a keyring, and require encryption.
     #[error("this node does not seal all that it says, so it cannot send keys")]
     NotEncrypted,
-    /// The members cannot be asked.
+    /// The query cannot be sent.
     #[error(transparent)]
     Query(#[from] QueryError),
 }
 
-/// How a cluster gets another primary key.
+/// How a rotation gives a cluster another primary key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationParams {
-    /// What becomes of the keys that the new one replaces. [`Retire::Former`].
+    /// Which keys are removed in the end. Default [`Retire::Former`].
     pub retire: Retire,
-    /// How often each stage is tried before the rotation stops. 3.
+    /// How many attempts each stage has before the rotation stops. Default 3.
     pub attempts: u32,
     /// How members are asked.
     pub ask: KeyParams,
@@ -192,26 +173,25 @@ impl Default for RotationParams {
 /// Which keys are removed at the end of a rotation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Retire {
-    /// Those that anybody sealed with before.
+    /// The keys that were a member's primary before.
     #[default]
     Former,
-    /// All but the new one.
+    /// All keys but the new one.
     Others,
-    /// None: members that are away now can still come back with the old one.
+    /// No keys. So members that are away now can come back with their old key.
     Nothing,
 }
 
-/// How far a rotation is. Each stage begins only when what the one before it was for is true of every
-/// member that is alive.
+/// The stage of a rotation. A stage begins only when the one before it is finished on all alive members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RotationStage {
-    /// Everybody answers, and has every key that anybody seals with.
+    /// All members answer, and each has every other's primary key.
     Preflight,
-    /// Everybody gets the new key.
+    /// All members get the new key.
     Install,
-    /// Everybody seals with the new key.
+    /// All members make the new key their primary.
     Use,
-    /// Everybody forgets the old keys.
+    /// All members remove the old keys.
     Remove,
 }
 
@@ -229,27 +209,27 @@ impl std::fmt::Display for RotationStage {
 /// A rotation is complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotationReport {
-    /// The key that everybody seals with now.
+    /// The primary key of all members now.
     pub key: Fingerprint,
-    /// The keys that nobody has any more.
+    /// The keys that no member has any more.
     pub removed: Arc<[Fingerprint]>,
-    /// Who was asked at last.
+    /// The names of the members that have the new key.
     pub members: Arc<[Arc<str>]>,
-    /// Who has failed and was not asked: without the new key, it cannot come back.
+    /// The names of failed members. They lack the new key, and cannot come back without it.
     pub absent: Arc<[Arc<str>]>,
 }
 
-/// A rotation cannot go on. Nobody is cut off by that: the keys that members seal with are in every
-/// ring. To rotate to the same key again is to go on from here.
+/// A rotation cannot go on. No member is cut off by this, since each primary key is in every keyring.
+/// To continue from here, rotate to the same key again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotationStopped {
-    /// The key that was to become everybody's primary.
+    /// The key that was to become the primary.
     pub key: Fingerprint,
-    /// What could not be brought to its end.
+    /// The stage that could not be finished.
     pub stage: RotationStage,
-    /// Who is in the way.
+    /// The members that hold up the rotation.
     pub laggards: Arc<[Laggard]>,
-    /// Why members cannot be asked, if that is what is in the way.
+    /// Why the members cannot be asked, if this is the reason.
     pub error: Option<QueryError>,
 }
 
@@ -268,21 +248,15 @@ impl std::fmt::Display for RotationStopped {
 
 impl std::error::Error for RotationStopped {}
 
-/// A member that holds a rotation up.
+/// A member that holds up a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Laggard {
     /// Its name.
     pub node: Arc<str>,
-    /// What is the matter with it.
+    /// What is wrong with it.
     pub lag: Lag,
-    /// What it said itself about that; often nothing.
+    /// What the member itself said about this. It is often empty.
     pub said: Arc<str>,
-}
-
-impl Laggard {
-    pub(crate) fn new(node: &Arc<str>, lag: Lag) -> Self {
-        Self { node: node.clone(), lag, said: Arc::default() }
-    }
 }
 
 impl std::fmt::Display for Laggard {
@@ -292,23 +266,23 @@ impl std::fmt::Display for Laggard {
     }
 }
 
-/// What is the matter with a member that holds a rotation up.
+/// What is wrong with a member that holds up a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lag {
     /// It is alive, but does not answer.
     #[error("does not answer")]
     Silent,
-    /// It answers that it cannot.
+    /// It answers that it did not do what it was asked.
     #[error("refuses")]
     Refuses,
     /// It lacks a key.
     #[error("lacks key {0}")]
     Lacks(Fingerprint),
-    /// It seals with another key than the new one.
+    /// Its primary key is not the new one.
     #[error("seals with key {0}")]
     SealsWith(Fingerprint),
-    /// It still has a key that was to be removed.
+    /// It still has a key that is to be removed.
     #[error("still has key {0}")]
     Keeps(Fingerprint),
 }

@@ -29,7 +29,7 @@ use crate::serf::Serf;
 /// Time is an argument and may stand still or even go back; randomness is the seed. The same calls
 /// give the same outputs.
 pub struct Endpoint {
-    memberlist: Memberlist,
+    memberlist: Memberlist<Serf>,
     serf: Serf,
     core: Core,
     unpacker: Unpacker,
@@ -58,7 +58,7 @@ impl Endpoint {
         let (memberlist, serf) = (&mut endpoint.memberlist, &mut endpoint.serf);
         memberlist.announce(cx, serf, &meta);
         if cx.params.keeps_snapshot {
-            let peers = serf.expect_peers(cx);
+            let peers = serf.expect_missing(cx);
             memberlist.rejoin(cx, serf, peers);
         }
         Ok(endpoint)

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::api::event::Event;
+use crate::api::ids::StreamId;
 use crate::config::Config;
 use crate::config::params::Params;
 use crate::machinery::link::{Checksum, Link};
@@ -11,6 +12,7 @@ use crate::machinery::output::{Outbox, Output};
 use crate::machinery::rng::Rng;
 use crate::machinery::stats::{DropReason, Stats, is_notable};
 use crate::machinery::timers::{Timer, Timers};
+use crate::wire::stream::{Side, StreamMessage};
 
 /// What both layers share. Owned by the endpoint and lent out as a [`Cx`].
 #[derive(Debug)]
@@ -89,6 +91,17 @@ impl Cx<'_> {
         let (link, rng) = (&mut *self.link, &mut *self.rng);
         self.out.datagram(to, |out| link.seal_packet(rng, checksum, write, out));
         self.stats.datagrams_sent += 1;
+    }
+
+    /// Queues the one message that we send over a stream. `side` is which side of it we are.
+    pub(crate) fn write_stream(
+        &mut self,
+        stream: StreamId,
+        side: Side,
+        message: &StreamMessage<'_>,
+    ) {
+        let (link, rng) = (&mut *self.link, &mut *self.rng);
+        self.out.write(stream, |out| link.seal_stream(rng, side, message, out));
     }
 
     /// Tells the application.

@@ -50,6 +50,14 @@ pub(crate) enum Checksum {
     Omit,
 }
 
+/// Whether packets to a node that announces this protocol carry a checksum.
+pub(crate) fn checksum_for(protocol_max: u8) -> Checksum {
+    if protocol_max >= CHECKSUM_SINCE { Checksum::Add } else { Checksum::Omit }
+}
+
+/// The first memberlist protocol whose nodes know checksums.
+const CHECKSUM_SINCE: u8 = 5;
+
 #[derive(Debug)]
 pub(crate) struct Link {
     label: Box<[u8]>,

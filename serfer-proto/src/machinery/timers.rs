@@ -27,7 +27,7 @@ pub(crate) enum Timer {
     /// When to stop waiting for a direct ack and ask others.
     ProbeIndirect,
     /// When to give a claimed name to the claimant, because the holder has not answered.
-    Claim(Key),
+    AddressClaim(Key),
     /// When to declare a suspect dead.
     Suspicion(Key),
     /// When to start the next probe.
@@ -51,7 +51,7 @@ pub(crate) enum Timer {
     /// When to try a failed member again.
     Reconnect,
     /// When to try a seed or a lost member again.
-    Keeper,
+    SeedRetry,
     /// When to emit the coalesced member events.
     CoalesceMembers,
     /// When to emit the coalesced user events.
@@ -68,7 +68,7 @@ impl Timer {
             Self::Relay(_) => "relay",
             Self::ProbeEnd => "probe-end",
             Self::ProbeIndirect => "probe-indirect",
-            Self::Claim(_) => "claim",
+            Self::AddressClaim(_) => "address-claim",
             Self::Suspicion(_) => "suspicion",
             Self::Probe => "probe",
             Self::Gossip => "gossip",
@@ -80,7 +80,7 @@ impl Timer {
             Self::Rotation => "rotation",
             Self::Reap => "reap",
             Self::Reconnect => "reconnect",
-            Self::Keeper => "keeper",
+            Self::SeedRetry => "seed-retry",
             Self::CoalesceMembers => "coalesce-members",
             Self::CoalesceEvents => "coalesce-events",
             Self::Snapshot => "snapshot",

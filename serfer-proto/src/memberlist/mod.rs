@@ -1,170 +1,105 @@
-//! SWIM with Lifeguard: who is here, found out by asking and by gossip.
+//! SWIM with Lifeguard: who the members are, found out by probes and by gossip.
 //!
-//! Counterpart of `github.com/hashicorp/memberlist`, room by room: [`members`] decides what a message
-//! about a member changes, [`probe`] asks whether members are there, [`gossip`] spreads the news,
-//! [`streams`] compares everything, [`join`] finds others.
+//! Counterpart of `github.com/hashicorp/memberlist`. Five rooms:
 //!
-//! The layer above answers memberlist's questions and hears its news through a [`Delegate`], which
-//! is passed along as an argument. An up-call gets a [`Cx`] and nothing else, so it cannot call back
-//! down.
+//! - [`members`] keeps what is known of each member, and decides what a message about one changes,
+//! - [`probe`] detects failures,
+//! - [`gossip`] spreads messages,
+//! - [`streams`] are connections: push/pulls, and pings where datagrams are blocked,
+//! - [`join`] finds other nodes.
+//!
+//! This file holds the state of the layer, hands each message to its room and sends packets. Read it
+//! first, then [`delegate`]: what this layer asks and tells the one above.
 
+mod delegate;
 pub(crate) mod gossip;
 mod join;
 mod members;
 mod probe;
 mod streams;
 
+pub(crate) use delegate::{
+    Delegate, EventDelegate, LeaveDelegate, PingDelegate, PushPullDelegate, RejoinDelegate,
+};
 pub use streams::exchange::StreamEnd;
 
+use std::marker::PhantomData;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gossip::broadcast::{BroadcastQueue, Kind, transmit_limit};
+use gossip::corrections::Corrections;
 use gossip::packing::{self, Lane};
+use gossip::queue::{BroadcastKind, BroadcastQueue};
+use gossip::transmit::transmit_limit;
 use join::joins::Joins;
-use join::seed_retry::Keeper;
-use join::snapshot_rejoin::Rejoin;
-use members::address_claim::Claims;
-use members::list::Members;
+use join::seed_retry::SeedRetries;
+use join::snapshot_rejoin::SnapshotRejoin;
+use members::address_claim::AddressClaims;
+use members::list::SwimMembers;
+use members::suspicion::Suspicions;
 use probe::awareness::Awareness;
 use probe::prober::Prober;
-use streams::exchange::Exchanges;
+use streams::exchange::{Exchanges, PushPullReason};
 
-use crate::api::event::{JoinDone, RejoinDone, Replay};
-use crate::api::member::Node;
+use crate::api::event::JoinFailure;
 use crate::config::Config;
 use crate::machinery::context::Cx;
 use crate::machinery::link::Checksum;
 use crate::machinery::rng::Rng;
 use crate::machinery::stats::{DropReason, Stats};
-use crate::machinery::timers::Timer;
+use crate::machinery::table::Key;
 use crate::wire::compound::Compound;
 use crate::wire::message::Message;
 use crate::wire::msgpack::DecodeError;
 
-/// memberlist's questions to the layer above, and its news for it.
-pub(crate) trait Delegate {
-    /// What the layer above adds to a push/pull.
-    fn local_state(&self, out: &mut Vec<u8>);
-
-    /// Its broadcasts, in the order in which they fill packets.
-    fn lanes(&mut self, cx: &Cx<'_>) -> [Lane<'_>; 3];
-
-    /// The packet that was filled is on its way.
-    fn on_sent(&mut self, cx: &mut Cx<'_>, to: SocketAddr);
-
-    /// Whether there is anything to fill a packet with.
-    fn has_broadcasts(&self) -> bool;
-
-    /// A message for the layer above has come.
-    fn on_message(&mut self, cx: &mut Cx<'_>, from: SocketAddr, message: &[u8]);
-
-    /// What another node's layer above added to its push/pull has come, after the members in it. `join`
-    /// is set if one of us is joining the other.
-    fn on_remote_state(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        join: Option<Replay>,
-        state: &[u8],
-    );
-
-    /// What the layer above adds to an ack of ours.
-    fn ack_payload(&self, out: &mut Vec<u8>);
-
-    /// A node acked a ping of ours by itself, after `rtt`, and its layer above added `payload`.
-    fn on_ping_done(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        name: &str,
-        rtt: Duration,
-        payload: &[u8],
-    );
-
-    /// Whether there is room for a node of this name.
-    fn has_room_for(&self, cx: &Cx<'_>, name: &str) -> bool;
-
-    /// A node is here, or here again.
-    fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
-
-    /// A node is gone: it left or it died.
-    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
-
-    /// A node says something else about itself.
-    fn on_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
-
-    /// Another node, at `other`, claims the name of `existing`.
-    fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Arc<Node>, other: SocketAddr);
-
-    /// All addresses of a join have been tried.
-    fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone);
-
-    /// Those whom an earlier life of ours knew have been tried.
-    fn on_rejoin_done(&mut self, cx: &mut Cx<'_>, done: RejoinDone);
-
-    /// Nodes that an earlier life of ours knew and that are not here, at most `count`.
-    fn missing(&self, cx: &Cx<'_>, count: usize) -> Vec<Arc<Node>>;
-
-    /// Whether a node that died at `since` should still be looked for.
-    fn wants_back(&self, cx: &Cx<'_>, node: &Arc<Node>, since: Instant) -> bool;
-
-    /// Our own farewell is on its way to somebody.
-    fn on_farewell_to(&mut self, cx: &Cx<'_>, to: SocketAddr);
-
-    /// Our own farewell has been sent often enough.
-    fn on_farewell_sent(&mut self, cx: &mut Cx<'_>);
-}
-
+/// The state of this layer. The layer above, `D`, is an argument of the handlers.
 #[derive(Debug)]
-pub(crate) struct Memberlist {
-    members: Members,
+pub(crate) struct Memberlist<D> {
+    members: SwimMembers,
+    suspicions: Suspicions,
+    address_claims: AddressClaims,
     leaving: bool,
     awareness: Awareness,
     prober: Prober,
     queue: BroadcastQueue,
+    corrections: Corrections,
     exchanges: Exchanges,
     joins: Joins,
-    rejoin: Rejoin,
-    keeper: Keeper,
-    claims: Claims,
+    snapshot_rejoin: SnapshotRejoin,
+    seed_retries: SeedRetries,
     /// The packet being put together.
     packet: Compound,
-    /// A message that is to go into a packet or a queue, or the payload of one.
+    /// Scratch memory: a message, or the payload of one.
     encoded: Vec<u8>,
-    /// Members just picked.
-    picked: Vec<crate::machinery::table::Key>,
-    /// Members that are gone and do not know it.
-    contradicted: Vec<crate::machinery::table::Key>,
-    /// Members that have answered an accusation, and who does not know it.
-    answers: Vec<(crate::machinery::table::Key, SocketAddr)>,
+    /// Scratch memory: members picked at random.
+    picked: Vec<Key>,
+    above: PhantomData<fn(&mut D)>,
 }
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     pub(crate) fn new(config: &Config, rng: &mut Rng) -> Self {
         Self {
-            members: Members::new(rng),
-
+            members: SwimMembers::new(rng),
+            suspicions: Suspicions::default(),
+            address_claims: Default::default(),
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
             prober: Prober::new(rng),
             queue: BroadcastQueue::new(config.limits.queue_bytes),
+            corrections: Default::default(),
             exchanges: Exchanges::default(),
-            joins: Joins::default(),
-            rejoin: Rejoin::default(),
-            keeper: Keeper::default(),
-            claims: Claims::default(),
+            joins: Default::default(),
+            snapshot_rejoin: Default::default(),
+            seed_retries: Default::default(),
             packet: Compound::default(),
             encoded: Vec::new(),
             picked: Vec::new(),
-            contradicted: Vec::new(),
-            answers: Vec::new(),
+            above: PhantomData,
         }
     }
 
-    /// Takes one message of an opened packet.
-    pub(crate) fn on_packet_message<D: Delegate>(
+    /// Handles one message of an opened packet.
+    pub(crate) fn on_packet_message(
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
@@ -175,7 +110,7 @@ impl Memberlist {
             Ok(message) => message,
             Err(error) => return cx.dropped(error.into(), from, &error),
         };
-        // The layer above tells of its messages itself: they may bring keys.
+        // The layer above traces its messages itself: there may be keys in them.
         if !matches!(message, Message::User(_)) {
             tracing::trace!(target: "serfer::wire", %from, ?message, "received");
         }
@@ -197,14 +132,32 @@ impl Memberlist {
         }
     }
 
-    /// Sends one message, and with it as much of what is queued as fits: Go's `encodeAndSendMsg`.
-    fn send<D: Delegate>(
+    /// A push/pull that we dialled is over: hands its outcome to what it was for.
+    fn on_push_pull_done(
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
-        to: SocketAddr,
-        message: &Message<'_>,
+        peer: SocketAddr,
+        reason: PushPullReason,
+        result: Result<(), JoinFailure>,
     ) {
+        if matches!(reason, PushPullReason::Join(..) | PushPullReason::SeedRetry) {
+            self.seed_retries.on_tried(cx, peer, result.is_ok());
+        }
+        match (reason, result) {
+            (PushPullReason::Join(id, _), result) => self.on_join_tried(cx, up, id, peer, result),
+            (PushPullReason::SnapshotRejoin, result) => {
+                self.on_snapshot_rejoin_tried(cx, up, peer, result);
+            }
+            (_, Ok(())) => {}
+            (_, Err(failure)) => {
+                tracing::debug!(target: "serfer::swim", %peer, %failure, "push/pull failed");
+            }
+        }
+    }
+
+    /// Sends one message and, in the same packet, as many broadcasts as fit: Go's `encodeAndSendMsg`.
+    fn send(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr, message: &Message<'_>) {
         tracing::trace!(target: "serfer::wire", %to, ?message, "sending");
         self.packet.reset(cx.link.message_len_max());
         self.packet.push_first(|out| message.encode(out));
@@ -212,38 +165,32 @@ impl Memberlist {
         self.send_packet(cx, up, to, Checksum::Omit);
     }
 
-    /// Adds what is queued to the packet being put together.
-    fn fill_packet<D: Delegate>(&mut self, cx: &Cx<'_>, up: &mut D) {
+    /// Adds broadcasts to the packet being put together.
+    fn fill_packet(&mut self, cx: &Cx<'_>, up: &mut D) {
         let transmit_limit = transmit_limit(&cx.params.gossip, self.members.len());
         let ours = Lane { queue: &mut self.queue, frame: &[], transmit_limit };
         let [intents, queries, events] = up.lanes(cx);
-        let lanes = [ours, intents, queries, events];
-        packing::fill(lanes, &mut self.packet, cx.link.message_len_max());
+        let mut lanes = [ours, intents, queries, events];
+        packing::fill(&mut lanes, &mut self.packet, cx.link.message_len_max());
     }
 
-    fn send_packet<D: Delegate>(
-        &mut self,
-        cx: &mut Cx<'_>,
-        up: &mut D,
-        to: SocketAddr,
-        checksum: Checksum,
-    ) {
+    fn send_packet(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr, checksum: Checksum) {
         cx.send(to, checksum, |out| self.packet.write(out));
-        if self.queue.take_farewell_taken() {
-            up.on_farewell_to(cx, to);
+        if self.queue.take_own_leave_sent() {
+            up.on_own_leave_sent(cx, to);
         }
-        if self.queue.take_farewell_sent() {
-            up.on_farewell_sent(cx);
+        if self.queue.take_own_leave_done() {
+            up.on_own_leave_done(cx);
         }
         up.on_sent(cx, to);
     }
 
-    /// Queues one message about a member, in place of any other about it.
-    fn broadcast(&mut self, cx: &mut Cx<'_>, message: &Message<'_>, kind: Kind) {
+    /// Queues one message about a member. It replaces any other about the same member.
+    fn broadcast(&mut self, cx: &mut Cx<'_>, message: &Message<'_>, kind: BroadcastKind) {
         self.encoded.clear();
         message.encode(&mut self.encoded);
         if self.encoded.len() > cx.link.queued_len_max() {
-            // It could never be sent. Push/pulls spread it instead.
+            // It would never fit into a packet. Push/pulls spread it instead.
             cx.stats.broadcasts_dropped += 1;
             return;
         }
@@ -252,7 +199,7 @@ impl Memberlist {
         cx.gossip_soon();
     }
 
-    /// The number of the last thing we said about ourselves.
+    /// Our own incarnation.
     pub(crate) fn incarnation(&self) -> u32 {
         let me = self.members.me();
         me.map_or(0, |me| self.members[me].incarnation.number())
@@ -262,29 +209,12 @@ impl Memberlist {
         self.members.live_others() > 0
     }
 
-    /// How many members are neither dead nor left, ourselves included: Go's `NumMembers`.
-    pub(crate) fn live_members(&self) -> usize {
-        self.members.live_others() + usize::from(!self.leaving)
-    }
-
-    /// Fills in the gauges that are this layer's.
+    /// Fills in the gauges of this layer.
     pub(crate) fn gauge(&self, stats: &mut Stats) {
-        stats.members_alive = self.live_members();
+        // Go's `NumMembers`.
+        stats.members_alive = self.members.live_others() + usize::from(!self.leaving);
         stats.queued += self.queue.len();
         stats.health_score = self.awareness.score();
-    }
-
-    /// Forgets those that have been gone long enough.
-    pub(crate) fn on_forget(&mut self, cx: &mut Cx<'_>) {
-        self.members.forget(cx.now, cx.params.gossip.to_the_dead);
-        self.arm_forget(cx);
-    }
-
-    fn arm_forget(&self, cx: &mut Cx<'_>) {
-        match self.members.next_forgotten(cx.params.gossip.to_the_dead) {
-            Some(at) => cx.timers.set(Timer::Forget, at),
-            None => cx.timers.clear(Timer::Forget),
-        }
     }
 }
 

@@ -1,16 +1,16 @@
-//! Lamport clocks: what happened before what, without anybody's watch.
+//! Lamport clocks: they order messages without the time of day.
 //!
 //! There are three, for members, user events and queries. Counterpart of Go's `LamportClock`.
 
-/// Unlike Go, whose clocks wrap to zero when a peer sends the greatest number, and reject every real
-/// event for good when it sends one that is merely huge: a time further ahead than this is refused.
+/// A time further ahead than this is refused. Unlike Go: its clocks wrap to zero when a peer sends the
+/// greatest number, and when it sends another huge one they ignore every real event from then on.
 const REACH: u64 = 1 << 32;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LamportClock(u64);
 
 impl LamportClock {
-    /// A clock that has seen this time in an earlier life; 0 is none.
+    /// A clock that has seen this time in a previous run; 0 for none.
     pub(crate) fn after(seen: u64) -> Self {
         Self(seen.saturating_add(1))
     }
@@ -19,7 +19,12 @@ impl LamportClock {
         self.0
     }
 
-    /// Whether a time is one that somebody could really have seen.
+    /// The last time that it has seen.
+    pub(crate) fn last_seen(self) -> u64 {
+        self.0.saturating_sub(1)
+    }
+
+    /// Whether an honest node could have sent this time.
     pub(crate) fn can_reach(self, time: u64) -> bool {
         time <= self.0.saturating_add(REACH)
     }
@@ -28,9 +33,9 @@ impl LamportClock {
         self.0 = self.0.saturating_add(1);
     }
 
-    /// Moves behind a time seen elsewhere, which [can be reached](Self::can_reach).
+    /// Moves past a time from another node, which [can be reached](Self::can_reach).
     pub(crate) fn witness(&mut self, time: u64) {
-        debug_assert!(self.can_reach(time), "an unreachable time is refused before");
+        debug_assert!(self.can_reach(time), "callers refuse unreachable times");
         self.0 = self.0.max(time.saturating_add(1));
     }
 }
@@ -40,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_moves_behind_whatever_it_sees() {
+    fn a_clock_moves_past_every_time_it_sees() {
         let mut clock = LamportClock::after(0);
         assert_eq!(clock.time(), 1);
         clock.increment();
@@ -54,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_push_it_out_of_reach() {
+    fn a_time_too_far_ahead_is_out_of_reach() {
         let clock = LamportClock::after(0);
         assert!(clock.can_reach(1 << 32));
         assert!(!clock.can_reach(2 + (1 << 32)));

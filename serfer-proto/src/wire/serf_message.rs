@@ -6,7 +6,7 @@
 
 use crate::wire::body::body;
 use crate::wire::message::put;
-use crate::wire::msgpack::{DecodeError, Reader, Text, Value, put_nil};
+use crate::wire::msgpack::{DecodeError, Reader, Text, Value, put_nil, raw_len};
 use crate::wire::seq::Seq;
 
 /// The first byte of a serf message.
@@ -307,5 +307,35 @@ impl<'a> SerfMessage<'a> {
                 out.extend_from_slice(message);
             }
         }
+    }
+
+    /// The message as it is sent.
+    pub(crate) fn to_vec(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        self.encode(&mut out);
+        out
+    }
+
+    /// The message as it is sent, or how long it would be if that is longer than `max`.
+    pub(crate) fn encode_within(self, max: usize) -> Result<Vec<u8>, usize> {
+        let len = self.encoded_len();
+        if len > max {
+            return Err(len);
+        }
+        let mut out = Vec::with_capacity(len);
+        self.encode(&mut out);
+        Ok(out)
+    }
+
+    /// How long the message is when it is sent. Does not copy the payload of a query or a response.
+    pub(crate) fn encoded_len(self) -> usize {
+        let (without_payload, payload) = match self {
+            Self::Query(body) => (Self::Query(Query { payload: &[], ..body }), body.payload),
+            Self::QueryResponse(body) => {
+                (Self::QueryResponse(QueryResponse { payload: &[], ..body }), body.payload)
+            }
+            message => (message, &[][..]),
+        };
+        without_payload.to_vec().len() - raw_len(0) + raw_len(payload.len())
     }
 }

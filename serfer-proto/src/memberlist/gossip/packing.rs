@@ -1,9 +1,9 @@
 //! How the queues share the room in a packet.
 //!
-//! Every packet is owed in equal shares to the queues that have something to say, and what a queue
-//! could not use of that, since its next message is longer, it keeps until it has said everything:
-//! deficit round robin. What room is left then goes to the queues in their order, which is that of Go.
-//! So neither a flood of news about members nor one of user events holds the others up, and no message
+//! Deficit round robin: every packet is divided equally among the queues that have messages. A share
+//! that a queue cannot use, because its next message is longer, is added to its deficit, which it keeps
+//! until it is empty. What room is left then goes to the queues in their order, which is that of Go. So
+//! neither a flood of messages about members nor one of user events holds the others up, and no message
 //! is too long to get its turn.
 //!
 //! Unlike Go, where a queue gets what those before it leave, which under a flood is nothing (hm#299).
@@ -11,13 +11,13 @@
 
 use std::cmp::Reverse;
 
-use crate::memberlist::gossip::broadcast::BroadcastQueue;
+use crate::memberlist::gossip::queue::BroadcastQueue;
 use crate::wire::compound::{Compound, PART_OVERHEAD, PARTS_MAX};
 
 /// How many queues there are: ours, and those of the layer above.
 const LANES: usize = 4;
 
-/// A queue, and what becomes of its messages.
+/// A queue, and how its messages are sent.
 pub(crate) struct Lane<'a> {
     pub(crate) queue: &'a mut BroadcastQueue,
     /// What stands before each of its messages in a packet.
@@ -26,20 +26,22 @@ pub(crate) struct Lane<'a> {
     pub(crate) transmit_limit: u32,
 }
 
-/// Adds what waits to a packet. A queue can be owed at most `owed_max`: that is a packet's length.
-pub(crate) fn fill(mut lanes: [Lane<'_>; LANES], packet: &mut Compound, owed_max: usize) {
-    if is_contended(&lanes, packet) {
-        share(&mut lanes, packet, owed_max);
+/// Fills a packet. A queue's deficit is at most `deficit_max`: that is a packet's length.
+#[inline]
+pub(crate) fn fill(lanes: &mut [Lane<'_>; LANES], packet: &mut Compound, deficit_max: usize) {
+    if is_contended(lanes, packet) {
+        share(lanes, packet, deficit_max);
     }
-    for lane in &mut lanes {
+    for lane in &mut *lanes {
         lane.queue.fill(lane.transmit_limit, lane.frame, packet);
     }
-    for lane in &mut lanes {
+    for lane in lanes {
         lane.queue.requeue();
     }
 }
 
-/// Whether several queues have something to say, and not all of it fits.
+/// Whether several queues have messages, and not all of them fit.
+#[inline]
 fn is_contended(lanes: &[Lane<'_>; LANES], packet: &Compound) -> bool {
     let waiting = || lanes.iter().filter(|lane| !lane.queue.is_empty());
     let messages: usize = waiting().map(|lane| lane.queue.len()).sum();
@@ -51,32 +53,32 @@ fn is_contended(lanes: &[Lane<'_>; LANES], packet: &Compound) -> bool {
     waiting().count() > 1 && !fits
 }
 
-/// Gives each queue its due, first to whom most is owed.
-fn share(lanes: &mut [Lane<'_>; LANES], packet: &mut Compound, owed_max: usize) {
+/// Gives each queue its share, the one with the largest deficit first.
+fn share(lanes: &mut [Lane<'_>; LANES], packet: &mut Compound, deficit_max: usize) {
     let room = packet.room();
-    // A packet holds so many messages only, so the short ones are taken for longer than they are.
+    // A packet holds only so many messages, so short ones count as longer than they are.
     let cost_min = room.div_ceil(PARTS_MAX);
     let waiting = lanes.iter().filter(|lane| !lane.queue.is_empty()).count();
     for lane in lanes.iter_mut().filter(|lane| !lane.queue.is_empty()) {
-        lane.queue.owe(room / waiting, owed_max);
+        lane.queue.add_deficit(room / waiting, deficit_max);
     }
     let mut order = [0, 1, 2, 3];
-    order.sort_by_key(|&at| Reverse(lanes[at].queue.owed()));
+    order.sort_by_key(|&at| Reverse(lanes[at].queue.deficit()));
     for at in order {
         let lane = &mut lanes[at];
-        lane.queue.fill_what_is_owed(lane.transmit_limit, lane.frame, packet, room, cost_min);
+        lane.queue.fill_deficit(lane.transmit_limit, lane.frame, packet, room, cost_min);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memberlist::gossip::broadcast::Kind;
+    use crate::memberlist::gossip::queue::BroadcastKind;
 
     const FRAME: &[u8] = b"\x08";
     const PACKET_LEN: usize = 1400;
 
-    /// News, intents, queries and events: each message says in its first byte what it is.
+    /// Messages about members, intents, queries and events: the first byte of each says what it is.
     struct Queues([BroadcastQueue; LANES]);
 
     const CLASSES: [u8; LANES] = *b"NIQE";
@@ -91,7 +93,7 @@ mod tests {
             let lane = CLASSES.iter().position(|&it| it == class).unwrap();
             let frame_len = if class == b'N' { 0 } else { FRAME.len() };
             for _ in 0..count {
-                self.0[lane].push(&vec![class; len - frame_len], Kind::Plain, usize::MAX);
+                self.0[lane].push(&vec![class; len - frame_len], BroadcastKind::Plain, usize::MAX);
             }
         }
 
@@ -103,7 +105,7 @@ mod tests {
             let lane = |queue, frame| Lane { queue, frame, transmit_limit: 1000 };
             let upper = [intents, queries, events].map(|queue| lane(queue, FRAME));
             let [intents, queries, events] = upper;
-            fill([lane(news, &[]), intents, queries, events], &mut packet, len_max);
+            fill(&mut [lane(news, &[]), intents, queries, events], &mut packet, len_max);
             let mut bytes = Vec::new();
             packet.write(&mut bytes);
             assert!(bytes.len() <= len_max);
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_floods_another_has_half_of_each_packet() {
+    fn of_two_queues_a_flood_gets_half_of_each_packet() {
         for flood in CLASSES {
             for other in CLASSES.into_iter().filter(|&it| it != flood) {
                 let mut queues = Queues::new();
@@ -185,17 +187,17 @@ mod tests {
     }
 
     #[test]
-    fn who_could_say_everything_is_owed_nothing_later() {
+    fn a_queue_that_could_send_everything_has_no_deficit() {
         let mut queues = Queues::new();
         queues.push(b'E', 1, 1300);
         queues.push(b'N', 2, 100);
         for _ in 0..3 {
             queues.packet(PACKET_LEN);
         }
-        assert!(queues.0[3].owed() > 0);
+        assert!(queues.0[3].deficit() > 0);
         queues.0[3] = BroadcastQueue::new(1 << 20);
         queues.push(b'E', 1, 50);
         queues.packet(PACKET_LEN);
-        assert_eq!(queues.0.each_ref().map(BroadcastQueue::owed), [0; LANES]);
+        assert_eq!(queues.0.each_ref().map(BroadcastQueue::deficit), [0; LANES]);
     }
 }

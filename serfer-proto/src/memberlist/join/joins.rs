@@ -1,7 +1,7 @@
-//! Joining: comparing everything with any of several addresses.
+//! Joins: a push/pull with each of several addresses.
 //!
-//! All addresses are tried, some at a time, and it is enough that one can be reached; but every one
-//! that cannot be comes back with its reason. Counterpart of Go's `Join`, which tries one after
+//! All addresses are tried, some at a time, and it is enough that one can be reached; but each that
+//! cannot be reached is reported with the reason. Counterpart of Go's `Join`, which tries one after
 //! another.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -10,17 +10,18 @@ use std::net::SocketAddr;
 use crate::api::event::{JoinDone, JoinFailure, Replay};
 use crate::api::ids::JoinId;
 use crate::machinery::context::Cx;
-use crate::memberlist::streams::push_pull::PushPullReason;
+use crate::memberlist::streams::exchange::PushPullReason;
 use crate::memberlist::{Delegate, Memberlist};
 
+/// The joins under way.
 #[derive(Debug, Default)]
 pub(crate) struct Joins {
-    joins: BTreeMap<JoinId, Join>,
+    open: BTreeMap<JoinId, OpenJoin>,
     last_id: u64,
 }
 
-#[derive(Debug)]
-struct Join {
+#[derive(Debug, Default)]
+struct OpenJoin {
     replay: Replay,
     waiting: VecDeque<SocketAddr>,
     under_way: Vec<SocketAddr>,
@@ -28,24 +29,20 @@ struct Join {
     failed: Vec<(SocketAddr, JoinFailure)>,
 }
 
-impl Join {
+impl OpenJoin {
     fn done(self, join: JoinId) -> JoinDone {
         JoinDone { join, reached: self.reached.into(), failed: self.failed.into() }
     }
 }
 
 impl Joins {
-    /// Ends all joins: we leave.
-    pub(crate) fn cancel<D: Delegate>(&mut self, cx: &mut Cx<'_>, up: &mut D) {
-        while let Some((id, mut join)) = self.joins.pop_first() {
-            let open = join.under_way.drain(..).chain(join.waiting.drain(..));
-            join.failed.extend(open.map(|addr| (addr, JoinFailure::Left)));
-            up.on_join_done(cx, join.done(id));
-        }
+    /// Whether a join is under way whose user events from before are not to be delivered.
+    pub(crate) fn skip_old_events(&self) -> bool {
+        self.open.values().any(|join| join.replay == Replay::Skip)
     }
 }
 
-impl Memberlist {
+impl<D: Delegate> Memberlist<D> {
     /// Starts to join through `addrs`, which is not empty.
     pub(crate) fn join(
         &mut self,
@@ -53,24 +50,17 @@ impl Memberlist {
         addrs: impl IntoIterator<Item = SocketAddr>,
         replay: Replay,
     ) -> JoinId {
-        let addrs: VecDeque<SocketAddr> = addrs.into_iter().collect();
-        addrs.iter().for_each(|&addr| self.keeper.keep_seed(cx, addr));
+        let waiting: VecDeque<SocketAddr> = addrs.into_iter().collect();
+        waiting.iter().for_each(|&addr| self.seed_retries.keep_seed(cx, addr));
         self.joins.last_id += 1;
         let id = JoinId(self.joins.last_id);
-        let join = Join {
-            replay,
-            waiting: addrs,
-            under_way: Vec::new(),
-            reached: Vec::new(),
-            failed: Vec::new(),
-        };
-        self.joins.joins.insert(id, join);
+        self.joins.open.insert(id, OpenJoin { replay, waiting, ..OpenJoin::default() });
         self.dial_waiting(cx, id);
         id
     }
 
-    /// One address has been tried.
-    pub(crate) fn on_join_attempt<D: Delegate>(
+    /// An address of a join has been tried.
+    pub(crate) fn on_join_tried(
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
@@ -78,7 +68,7 @@ impl Memberlist {
         addr: SocketAddr,
         result: Result<(), JoinFailure>,
     ) {
-        let Some(join) = self.joins.joins.get_mut(&id) else {
+        let Some(join) = self.joins.open.get_mut(&id) else {
             return;
         };
         if let Some(place) = join.under_way.iter().position(|&open| open == addr) {
@@ -92,7 +82,7 @@ impl Memberlist {
             }
         }
         self.dial_waiting(cx, id);
-        let joins = &mut self.joins.joins;
+        let joins = &mut self.joins.open;
         if joins.get(&id).is_some_and(|join| join.under_way.is_empty())
             && let Some(join) = joins.remove(&id)
         {
@@ -100,14 +90,18 @@ impl Memberlist {
         }
     }
 
-    /// Whether a join is under way whose user events from before are not to be delivered.
-    pub(crate) fn skips_old_events(&self) -> bool {
-        self.joins.joins.values().any(|join| join.replay == Replay::Skip)
+    /// Ends all joins: we leave.
+    pub(crate) fn cancel_joins(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        while let Some((id, mut join)) = self.joins.open.pop_first() {
+            let open = join.under_way.drain(..).chain(join.waiting.drain(..));
+            join.failed.extend(open.map(|addr| (addr, JoinFailure::Left)));
+            up.on_join_done(cx, join.done(id));
+        }
     }
 
     fn dial_waiting(&mut self, cx: &mut Cx<'_>, id: JoinId) {
         let at_once = cx.params.limits.joins_at_once;
-        while let Some(join) = self.joins.joins.get_mut(&id)
+        while let Some(join) = self.joins.open.get_mut(&id)
             && join.under_way.len() < at_once
             && let Some(addr) = join.waiting.pop_front()
         {

@@ -1,7 +1,9 @@
-//! Finding others: joins, and tries to find again who was lost.
+//! Finding other nodes: joins, and retries of the nodes that we lost.
 //!
-//! Read [`joins`] for what the application asks for, [`seed_retry`] for seeds and dead members that are
-//! tried again, [`snapshot_rejoin`] for the members of an earlier life.
+//! All three end in [`dial_push_pull`](super::Memberlist::dial_push_pull), and hear from
+//! `Memberlist::on_push_pull_done` what came of it. Read [`joins`] for what the application asks for,
+//! [`snapshot_rejoin`] for a node that was started again, [`seed_retry`] for seeds and dead members that
+//! are tried again and again.
 
 pub(crate) mod joins;
 pub(crate) mod seed_retry;

@@ -1,9 +1,22 @@
-//! What is known about each member, and what a message about one changes.
+//! What is known of each member, and what a message about one changes.
 //!
-//! Read [`list`] for what is kept, [`state`] for what alive, suspect and dead messages do to it, then
-//! [`suspicion`] and [`address_claim`].
+//! Every other room comes here with what it hears of a member. Read:
+//!
+//! - [`swim_member`] and [`list`]: what is kept. [`probe_order`] and [`pick_zones`], two orders over a
+//!   [`row_list`], answer who is probed next and who is picked at random.
+//! - [`alive`], [`suspect`] and [`dead`]: a message of each kind, and who decides. [`messages`] writes
+//!   them.
+//! - [`suspicion`]: how long a suspect has before it counts as dead.
+//! - [`address_claim`]: a name that turns up at another address.
 
 pub(crate) mod address_claim;
+pub(crate) mod alive;
+pub(crate) mod dead;
 pub(crate) mod list;
-pub(crate) mod state;
+pub(crate) mod messages;
+pub(crate) mod pick_zones;
+pub(crate) mod probe_order;
+pub(crate) mod row_list;
+pub(crate) mod suspect;
 pub(crate) mod suspicion;
+pub(crate) mod swim_member;

@@ -1,53 +1,90 @@
-//! How long a suspect has to defend itself.
+//! How long a suspect has to refute.
 //!
 //! A suspicion starts at the longest time and shrinks toward the shortest each time another member
 //! independently confirms it (Lifeguard §IV-B): many witnesses, quick verdict; one witness, perhaps
 //! the fault is ours, so wait. Counterpart of Go's `suspicion.go`.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::machinery::table::Key;
+
+/// How many buffers of ended suspicions are kept for later ones.
+const SPARE_MAX: usize = 64;
+
+/// The suspicions going on. They are not kept with each member, because few members are suspects.
+#[derive(Debug, Default)]
+pub(crate) struct Suspicions {
+    open: BTreeMap<Key, SuspicionTimer>,
+    /// The buffers of ended suspicions.
+    spare: Vec<String>,
+}
+
+impl Suspicions {
+    /// Starts to suspect a member; returns when its time is up.
+    pub(crate) fn start(
+        &mut self,
+        key: Key,
+        accuser: &str,
+        terms: SuspicionTerms,
+        now: Instant,
+    ) -> Instant {
+        let mut accusers = self.spare.pop().unwrap_or_default();
+        accusers.push_str(accuser);
+        let suspicion = SuspicionTimer { start: now, terms, accusers, confirmations: 0 };
+        let deadline = suspicion.deadline();
+        self.open.insert(key, suspicion);
+        deadline
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut SuspicionTimer> {
+        self.open.get_mut(&key)
+    }
+
+    /// Ends a suspicion, if there is one.
+    pub(crate) fn end(&mut self, key: Key) {
+        if let Some(SuspicionTimer { mut accusers, .. }) = self.open.remove(&key)
+            && self.spare.len() < SPARE_MAX
+        {
+            accusers.clear();
+            self.spare.push(accusers);
+        }
+    }
+}
+
+/// The suspicion of one member.
 #[derive(Debug)]
-pub(crate) struct Suspicion {
+pub(crate) struct SuspicionTimer {
     start: Instant,
-    terms: Terms,
-    /// Who accuses, a line for each: the first, then at most `wanted` who confirmed.
+    terms: SuspicionTerms,
+    /// The names of the accusers, one on each line: the first, then at most `wanted` who confirmed.
     accusers: String,
     confirmations: usize,
 }
 
 /// How long a suspicion lasts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
+pub(crate) struct SuspicionTerms {
     pub(crate) min: Duration,
     pub(crate) max: Duration,
-    /// How many confirmations make it as short as it gets.
+    /// With so many confirmations it is as short as it gets.
     pub(crate) wanted: usize,
 }
 
-impl Suspicion {
-    /// Starts one on the word of the first of `accusers`.
-    pub(crate) fn new(start: Instant, accusers: String, terms: Terms) -> Self {
-        Self { start, terms, accusers, confirmations: 0 }
-    }
-
-    /// Ends it, and leaves its memory to another.
-    pub(crate) fn into_accusers(self) -> String {
-        self.accusers
-    }
-
-    /// Counts a confirmation, if it is one: from somebody else, and still wanted.
+impl SuspicionTimer {
+    /// Counts a confirmation; returns whether it counts: it must be from a new accuser, and wanted.
     pub(crate) fn confirm(&mut self, accuser: &str) -> bool {
-        let is_news = self.confirmations < self.terms.wanted
+        let counts = self.confirmations < self.terms.wanted
             && !self.accusers.lines().any(|known| known == accuser);
-        if is_news {
+        if counts {
             self.accusers.push('\n');
             self.accusers.push_str(accuser);
             self.confirmations += 1;
         }
-        is_news
+        counts
     }
 
-    /// When the time is up, as things stand.
+    /// When the time is up, unless there are more confirmations.
     pub(crate) fn deadline(&self) -> Instant {
         self.start + self.timeout()
     }
@@ -55,7 +92,7 @@ impl Suspicion {
     /// `max - log(confirmations + 1) / log(wanted + 1) * (max - min)`, in whole milliseconds
     /// (Lifeguard §IV-B; Go's `remainingSuspicionTime`).
     fn timeout(&self) -> Duration {
-        let Terms { min, max, wanted } = self.terms;
+        let SuspicionTerms { min, max, wanted } = self.terms;
         if wanted == 0 {
             return min;
         }
@@ -79,16 +116,16 @@ mod tests {
 
     const MIN: Duration = Duration::from_secs(2);
 
-    fn suspicion(start: Instant, wanted: usize) -> Suspicion {
-        let terms = Terms { min: MIN, max: Duration::from_secs(30), wanted };
-        Suspicion::new(start, "a".to_owned(), terms)
+    fn suspicion(start: Instant, wanted: usize) -> SuspicionTimer {
+        let terms = SuspicionTerms { min: MIN, max: Duration::from_secs(30), wanted };
+        SuspicionTimer { start, terms, accusers: "a".to_owned(), confirmations: 0 }
     }
 
     #[test]
     fn a_confirmed_suspicion_expires_sooner() {
         let start = epoch();
         let mut suspicion = suspicion(start, 3);
-        let after_ms = |suspicion: &Suspicion| (suspicion.deadline() - start).as_millis();
+        let after_ms = |suspicion: &SuspicionTimer| (suspicion.deadline() - start).as_millis();
         assert_eq!(after_ms(&suspicion), 30_000);
         assert!(suspicion.confirm("b"));
         assert_eq!(after_ms(&suspicion), 16_000);
@@ -99,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn only_new_and_wanted_witnesses_count() {
+    fn only_new_and_wanted_confirmations_count() {
         let mut suspicion = suspicion(epoch(), 1);
         assert!(!suspicion.confirm("a"));
         assert!(suspicion.confirm("b"));
@@ -108,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_can_confirm_it_is_short_at_once() {
+    fn a_suspicion_that_nobody_can_confirm_is_short_at_once() {
         let start = epoch();
         let mut suspicion = suspicion(start, 0);
         assert_eq!(suspicion.deadline(), start + MIN);

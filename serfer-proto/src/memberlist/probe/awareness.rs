@@ -1,6 +1,6 @@
-//! How much we trust ourselves.
+//! Our own health score.
 //!
-//! Lifeguard §IV-A: a node whose own probes fail, or that has to deny accusations, is probably the
+//! Lifeguard §IV-A: a node whose own probes fail, or that has to refute accusations, is probably the
 //! sick one itself, so it gives the others more time. Counterpart of Go's `awareness.go`.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub(crate) struct Awareness {
 }
 
 impl Awareness {
-    /// `max` is by how much a time is stretched at most; 1 is never.
+    /// `max` is the largest factor by which a time is stretched; with 1 none is.
     pub(crate) fn new(max: u32) -> Self {
         Self { score: 0, score_max: max.saturating_sub(1) }
     }
@@ -30,7 +30,7 @@ impl Awareness {
         self.score = self.score.saturating_add(by).min(self.score_max);
     }
 
-    /// How long something may take, considering that it may be us.
+    /// How long something may take, considering that the fault may be ours.
     pub(crate) fn stretch(self, time: Duration) -> Duration {
         time * (self.score + 1)
     }

@@ -1,30 +1,30 @@
-//! Whether we are in a state to accuse others.
+//! Isolation: whether we are in a state to accuse others.
 //!
-//! A node that hardly hears from anybody is cut off, or sick itself, and yet it can do harm: one by
-//! one it accuses all others, and each must deny that to everybody. Lifeguard only slows it down.
+//! A node that hardly hears from anybody is cut off, or sick itself, and yet it can do harm: one by one
+//! it accuses all others, and each must refute that to everybody. Lifeguard only slows it down.
 //!
 //! Unlike Go (hc#5567): once nearly all of our last probes have failed, we accuse a member only when
-//! it fails for the second time. In a small cluster that makes little difference; in a large one it
-//! takes a whole round. A few answers end it, those of helpers that could not reach a member either
-//! included: then the fault is not ours.
+//! its probe fails for the second time. In a small cluster that makes little difference; in a large one
+//! it takes a whole round. A few answers end it. A nack of a helper that could not reach a member either
+//! is an answer, too: then the fault is not ours.
 
 /// How many probes we remember.
 const WINDOW: u32 = 16;
 
-/// How few of them we need to know.
+/// How many of them we must know to judge.
 const KNOWN_MIN: u32 = 8;
 
-/// Of how many one may have been answered.
+/// We are isolated if at most one in so many was answered.
 const ANSWERED_OF: u32 = 8;
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Distress {
+pub(crate) struct Isolation {
     /// How the last probes ended, the latest in the lowest bit, which is set if it was answered.
     answered: u16,
     known: u32,
 }
 
-impl Distress {
+impl Isolation {
     pub(crate) fn on_answered(&mut self) {
         self.note(1);
     }
@@ -48,15 +48,15 @@ mod tests {
     use super::*;
 
     fn after(probes: &str) -> bool {
-        let mut distress = Distress::default();
+        let mut isolation = Isolation::default();
         for probe in probes.chars() {
-            if probe == '+' { distress.on_answered() } else { distress.on_unanswered() }
+            if probe == '+' { isolation.on_answered() } else { isolation.on_unanswered() }
         }
-        distress.is_on()
+        isolation.is_on()
     }
 
     #[test]
-    fn it_takes_many_failures_and_hardly_an_answer() {
+    fn many_failures_and_hardly_an_answer_isolate() {
         assert!(!after(""));
         assert!(!after("-------"));
         assert!(after("--------"));

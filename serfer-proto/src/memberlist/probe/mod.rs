@@ -1,8 +1,13 @@
-//! Failure detection: asking members whether they are there.
+//! Failure detection: in each interval one member is probed.
 //!
-//! Read [`prober`] for a round of probes, then [`awareness`] and [`isolation`], which tell how far this
-//! node trusts its own verdicts.
+//! Read [`prober`] for the state, [`round`] for a round of probes, [`indirect`] for pings on behalf of
+//! others, [`ping`] for how a ping is written and answered. Then [`awareness`] and [`isolation`]: how far
+//! this node trusts its own verdicts. A probe that fails ends in
+//! [`members::suspect`](super::members::suspect).
 
 pub(crate) mod awareness;
+pub(crate) mod indirect;
 pub(crate) mod isolation;
+pub(crate) mod ping;
 pub(crate) mod prober;
+pub(crate) mod round;

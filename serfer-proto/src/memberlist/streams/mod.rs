@@ -1,6 +1,14 @@
-//! Messages over streams: one each way.
+//! Streams: one message each way.
 //!
-//! Read [`exchange`] for the life of a stream, [`push_pull`] for what is compared over one.
+//! memberlist uses streams for three things: push/pulls, a ping where datagrams may be blocked, and
+//! messages to one node. The side that dials sends; the side that accepts answers and closes. A stream
+//! is a small state machine here; a runtime only moves its bytes.
+//!
+//! Read [`exchange`] for that machine's states, [`handler`] for its steps, [`dial`] for our requests and
+//! [`accept`] for those of others, [`push_pull`] for what is compared over a stream.
 
+pub(crate) mod accept;
+pub(crate) mod dial;
 pub(crate) mod exchange;
+pub(crate) mod handler;
 pub(crate) mod push_pull;

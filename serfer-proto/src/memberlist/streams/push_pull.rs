@@ -1,54 +1,30 @@
-//! Push/pull: everything that two nodes know, compared.
+//! Push/pull: two nodes compare everything that they know.
 //!
-//! It is how a node joins, and what mends from time to time whatever gossip has missed. Each side
-//! sends all its members, with what the layer above adds, and then believes of the other's what is
-//! news to it, as if it had come one by one. Counterpart of Go's `pushPull`, `pushPullNode`,
-//! `localState` and `mergeState`.
+//! It is how a node joins, and it repairs from time to time what gossip has missed. Each side sends all
+//! its members, with what the layer above adds, and then handles what is new in the other's list as if
+//! it had come in single messages. Counterpart of Go's `pushPull`, `pushPullNode`, `localState` and
+//! `mergeState`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::event::{JoinFailure, Replay};
-use crate::api::ids::{JoinId, StreamId};
+use crate::api::ids::StreamId;
 use crate::api::member::{Member, Node, Status, Versions, received_name};
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::machinery::timers::Timer;
-use crate::memberlist::members::list::State;
-use crate::memberlist::streams::exchange::write;
-use crate::memberlist::{Delegate, Memberlist};
+use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::streams::exchange::PushPullReason;
+use crate::memberlist::{Delegate, Memberlist, next_tick};
 use crate::wire::message::{Alive, Dead, PushNodeState, Suspect, ip_bytes, ip_from_bytes, state};
 use crate::wire::msgpack::Text;
 use crate::wire::seq::{Seq, SeqBuf};
 use crate::wire::stream::{PushPull, Side, StreamMessage};
 
-/// Why everything is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PushPullReason {
-    Join(JoinId, Replay),
-    /// From time to time.
-    Periodic,
-    /// We start again and come back through somebody whom we knew.
-    Recover,
-    /// A failed member may be back.
-    Reconnect,
-    /// Somebody whom we lost may be there.
-    Rejoin,
-}
-
-impl PushPullReason {
-    pub(crate) fn replay(self) -> Option<Replay> {
-        match self {
-            Self::Join(_, replay) => Some(replay),
-            Self::Recover | Self::Reconnect | Self::Rejoin => Some(Replay::Deliver),
-            Self::Periodic => None,
-        }
-    }
-}
-
-impl Memberlist {
-    /// Time to compare everything with somebody.
+impl<D: Delegate> Memberlist<D> {
+    /// The next periodic push/pull is due.
     pub(crate) fn on_push_pull_tick(&mut self, cx: &mut Cx<'_>, due: Instant) {
         let Some(interval) = cx.params.push_pull_interval else {
             return;
@@ -57,10 +33,8 @@ impl Memberlist {
             return;
         }
         let interval = push_pull_interval(interval, self.members.len());
-        let next = crate::memberlist::next_tick(due, interval, cx.now);
-        cx.timers.set(Timer::PushPull, next);
-        self.picked.clear();
-        self.members.pick(cx.rng, 1, State::Alive, None, &mut self.picked);
+        cx.timers.set(Timer::PushPull, next_tick(due, interval, cx.now));
+        self.members.pick(cx.rng, 1, SwimState::Alive, None, &mut self.picked);
         if let Some(&key) = self.picked.first() {
             let to = self.members[key].node.addr();
             self.dial_push_pull(cx, to, PushPullReason::Periodic);
@@ -73,7 +47,7 @@ impl Memberlist {
     }
 
     /// Sends everything we know.
-    pub(crate) fn write_local_state<D: Delegate>(
+    pub(crate) fn write_local_state(
         &self,
         cx: &mut Cx<'_>,
         up: &D,
@@ -82,19 +56,19 @@ impl Memberlist {
         join: bool,
     ) {
         let mut nodes = SeqBuf::default();
-        for peer in self.members.iter() {
-            let node = &peer.node;
+        for (_, member) in self.members.iter() {
+            let node = &member.node;
             nodes.push(&PushNodeState {
                 addr: &ip_bytes(node.ip),
-                incarnation: peer.incarnation.number(),
+                incarnation: member.incarnation.number(),
                 meta: &node.meta,
                 name: Text(node.name.as_bytes()),
                 port: node.port,
-                state: match peer.state() {
-                    State::Alive => state::ALIVE,
-                    State::Suspect => state::SUSPECT,
-                    State::Dead => state::DEAD,
-                    State::Left => state::LEFT,
+                state: match member.state() {
+                    SwimState::Alive => state::ALIVE,
+                    SwimState::Suspect => state::SUSPECT,
+                    SwimState::Dead => state::DEAD,
+                    SwimState::Left => state::LEFT,
                 },
                 versions: &node.versions.to_bytes(),
             });
@@ -102,11 +76,11 @@ impl Memberlist {
         let mut user_state = Vec::new();
         up.local_state(&mut user_state);
         let state = PushPull { join, nodes: nodes.as_seq(), user_state: &user_state };
-        write(cx, stream, side, &StreamMessage::PushPull(state));
+        cx.write_stream(stream, side, &StreamMessage::PushPull(state));
     }
 
-    /// Believes what another node says; `join` is set if one of us is joining the other.
-    pub(crate) fn merge<D: Delegate>(
+    /// Merges what another node knows; `join` is set if one of us is joining the other.
+    pub(crate) fn merge(
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
@@ -118,7 +92,10 @@ impl Memberlist {
             cx.dropped(DropReason::Vetoed, from, &why);
             return Err(JoinFailure::Vetoed(why));
         }
-        let any_fits = self.merge_nodes(cx, up, from, theirs.nodes);
+        let mut any_fits = false;
+        for node in theirs.nodes.iter() {
+            any_fits |= self.merge_node(cx, up, from, &node);
+        }
         if !theirs.user_state.is_empty() {
             up.on_remote_state(cx, from, join, theirs.user_state);
         }
@@ -131,47 +108,29 @@ impl Memberlist {
         }
     }
 
-    /// Believes what is said of each member; tells whether we can be with any of them.
-    fn merge_nodes<'a, D: Delegate>(
+    /// Handles what another node knows of a member. Returns whether it is alive and could be our member.
+    fn merge_node(
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
         from: SocketAddr,
-        nodes: Seq<'a, PushNodeState<'a>>,
+        theirs: &PushNodeState<'_>,
     ) -> bool {
-        let mut any_fits = false;
-        for node in nodes.iter() {
-            match node.state {
-                state::ALIVE => {
-                    let alive = Alive {
-                        addr: node.addr,
-                        incarnation: node.incarnation,
-                        meta: node.meta,
-                        node: node.name,
-                        port: node.port,
-                        versions: node.versions,
-                    };
-                    any_fits |= self.on_alive(cx, up, from, &alive);
-                }
-                state::LEFT => {
-                    let dead =
-                        Dead { from: node.name, incarnation: node.incarnation, node: node.name };
-                    self.on_dead(cx, up, from, &dead);
-                }
-                // The dead are only suspected, so that they can object.
-                state::DEAD | state::SUSPECT => {
-                    let me = cx.params.name.clone();
-                    let suspect = Suspect {
-                        from: Text(me.as_bytes()),
-                        incarnation: node.incarnation,
-                        node: node.name,
-                    };
-                    self.on_suspect(cx, from, &suspect);
-                }
-                _ => {}
+        let &PushNodeState { addr, incarnation, meta, name: node, port, state, versions } = theirs;
+        match state {
+            state::ALIVE => {
+                let alive = Alive { addr, incarnation, meta, node, port, versions };
+                return self.on_alive(cx, up, from, &alive);
             }
+            state::LEFT => self.on_dead(cx, up, from, &Dead { from: node, incarnation, node }),
+            // The dead are only suspected, so that they can refute.
+            state::DEAD | state::SUSPECT => {
+                let me = Text(cx.params.name.as_bytes());
+                self.on_suspect(cx, from, &Suspect { from: me, incarnation, node });
+            }
+            _ => {}
         }
-        any_fits
+        false
     }
 }
 
@@ -188,7 +147,7 @@ fn accept_merge<'a>(cx: &Cx<'_>, nodes: Seq<'a, PushNodeState<'a>>) -> Result<()
     accept(&members)
 }
 
-/// What a push/pull says of a member, unless that makes no sense.
+/// A member of a push/pull as the application sees it, unless it is invalid.
 fn member(cx: &Cx<'_>, node: &PushNodeState<'_>) -> Option<Member> {
     let status = match node.state {
         state::DEAD => Status::Failed,
@@ -205,8 +164,7 @@ fn member(cx: &Cx<'_>, node: &PushNodeState<'_>) -> Option<Member> {
     Some(Member { node: Arc::new(node), status })
 }
 
-/// Comparing everything costs more in a larger cluster, so it happens less often there: Go's
-/// `pushPullScale`.
+/// A push/pull costs more in a larger cluster, so there are fewer of them there: Go's `pushPullScale`.
 fn push_pull_interval(interval: Duration, members: usize) -> Duration {
     const SCALE_FROM: usize = 32;
     if members <= SCALE_FROM {
@@ -222,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn larger_clusters_compare_everything_less_often() {
+    fn larger_clusters_have_fewer_push_pulls() {
         let second = Duration::from_secs(1);
         let expected = [(1, 1), (32, 1), (33, 2), (64, 2), (65, 3), (128, 3), (129, 4), (256, 4)];
         for (members, seconds) in expected {

@@ -1,35 +1,35 @@
-//! A place in the space of round trip times.
+//! Coordinates in the space of round trip times.
 //!
-//! Each node has a coordinate; how far two of them are from each other estimates how long a packet
-//! takes there and back, for pairs that never spoke to each other too. The height is what a node
-//! needs to get to the network at all, and the adjustment is what space and height get wrong. After
-//! "Vivaldi" (Dabek et al., SIGCOMM 2004) and "Network Coordinates in the Wild" (Ledlie et al., NSDI
-//! 2007). Counterpart of Go's `coordinate.go`, whose sums and products are done in its order, so
-//! that the same observations give the same bits.
+//! Each node has a coordinate. The distance between two of them estimates the round trip time between
+//! the nodes, even if these never exchanged a packet. The height is the way from a node to the network,
+//! and the adjustment corrects the errors of vector and height. After "Vivaldi" (Dabek et al., SIGCOMM
+//! 2004) and "Network Coordinates in the Wild" (Ledlie et al., NSDI 2007). Counterpart of Go's
+//! `coordinate.go`. Sums and products are done in the same order as there, so that the same
+//! observations give the same bits.
 
 use std::time::Duration;
 
 use crate::machinery::rng::Rng;
 
-/// How many dimensions the space has. It is not negotiated: all members have the same.
+/// The dimensions of the space. They are not negotiated: all members must have the same number.
 pub const DIMENSIONS: usize = 8;
 
-/// Where a node is in the space of round trip times. Everything but the error is in seconds.
+/// The position of a node in the space of round trip times. All fields but the error are in seconds.
 ///
 /// Go: `coordinate.Coordinate`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coordinate<const D: usize = DIMENSIONS> {
     /// The position in space. Go: `Vec`.
     pub vec: [f64; D],
-    /// How far the node trusts all this: from 0, entirely, to 1.5, not at all. It has no unit.
+    /// How wrong the node expects the coordinate to be: from 0, not at all, to 1.5. It has no unit.
     pub error: f64,
-    /// What is added to every distance, or taken from it, for what space and height get wrong.
+    /// Added to every distance to correct the errors of vector and height. May be negative.
     pub adjustment: f64,
-    /// What is added to every distance for the way from the node to the network.
+    /// Added to every distance for the way from the node to the network.
     pub height: f64,
 }
 
-/// Why somebody cannot be where he says.
+/// Why a coordinate is implausible.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub(crate) enum Implausible {
     #[error("error {0} is not within 0 to {ERROR_MAX}")]
@@ -44,11 +44,11 @@ pub(crate) enum Implausible {
 
 /// The error of a node that knows nothing.
 pub(crate) const ERROR_MAX: f64 = 1.5;
-/// No node is nearer to the network, in seconds.
+/// The lowest height that we compute, in seconds.
 pub(crate) const HEIGHT_MIN: f64 = 1e-5;
-/// The longest round trip that counts, in seconds; nobody can be farther from the origin.
+/// The longest round trip that is used, in seconds. No plausible coordinate is farther from the origin.
 pub(crate) const REACH: f64 = 10.0;
-/// What is smaller is nothing.
+/// Smaller numbers count as zero.
 pub(crate) const ZERO: f64 = 1e-6;
 
 impl<const D: usize> Coordinate<D> {
@@ -56,8 +56,8 @@ impl<const D: usize> Coordinate<D> {
     pub const ORIGIN: Self =
         Self { vec: [0.0; D], error: ERROR_MAX, adjustment: 0.0, height: HEIGHT_MIN };
 
-    /// How long a round trip between the two is estimated to take, in whole nanoseconds. What is no
-    /// number is zero. Go: `DistanceTo`.
+    /// The estimated round trip time between two nodes, in whole nanoseconds. NaN gives zero. Go:
+    /// `DistanceTo`.
     pub fn distance(&self, other: &Self) -> Duration {
         let raw = self.raw_distance(other);
         let adjusted = raw + self.adjustment + other.adjustment;
@@ -65,19 +65,19 @@ impl<const D: usize> Coordinate<D> {
         Duration::from_nanos((seconds * 1e9) as u64)
     }
 
-    /// Whether a node can be there: nothing is negative that cannot be, nothing is farther away than
-    /// the longest round trip that counts, 10 s, and every number is one.
+    /// Whether a node can be there: all numbers are finite, error and height are not negative, and
+    /// nothing is farther away than the longest round trip that is used, 10 s.
     ///
-    /// Unlike Go's `IsValid`, which takes any numbers that are ones. A single coordinate with a
-    /// negative error then throws a node out of the solar system. A member that lies within these
-    /// bounds can still lead others astray, by seconds, until they have heard enough from the rest.
+    /// Unlike Go's `IsValid`, which accepts all finite numbers, so that one coordinate with a negative
+    /// error moves a node out of the solar system. A member that lies within these bounds can still
+    /// make the estimates of others wrong by seconds, until they have heard enough from honest members.
     pub fn is_plausible(&self) -> bool {
         self.check().is_ok()
     }
 
     pub(crate) fn check(&self) -> Result<(), Implausible> {
         let far = magnitude(&self.vec);
-        // Written so that what is no number does not pass either.
+        // Written so that NaN does not pass either.
         if !(0.0..=ERROR_MAX).contains(&self.error) {
             Err(Implausible::Error(self.error))
         } else if !(0.0..=REACH).contains(&self.height) {
@@ -91,7 +91,7 @@ impl<const D: usize> Coordinate<D> {
         }
     }
 
-    /// Whether all numbers are ones. Go: `IsValid`.
+    /// Whether all numbers are finite. Go: `IsValid`.
     pub(crate) fn is_finite(&self) -> bool {
         let others = [self.error, self.adjustment, self.height];
         self.vec.iter().chain(&others).all(|number| number.is_finite())
@@ -102,8 +102,8 @@ impl<const D: usize> Coordinate<D> {
         magnitude(&difference(&self.vec, &other.vec)) + self.height + other.height
     }
 
-    /// Pushes away from `other`, or pulls towards it if the force is negative. Two that are in one
-    /// place part in any direction. Go: `ApplyForce`.
+    /// Pushes away from `other`, or pulls towards it if the force is negative. Two coordinates at the
+    /// same place move apart in a random direction. Go: `ApplyForce`.
     pub(crate) fn push(&mut self, force: f64, other: &Self, rng: &mut Rng) {
         let (direction, distance) = direction(&self.vec, &other.vec, rng);
         for (at, unit) in self.vec.iter_mut().zip(direction) {
@@ -128,8 +128,8 @@ fn magnitude<const D: usize>(vec: &[f64; D]) -> f64 {
     sum.sqrt()
 }
 
-/// The unit vector that points from `b` to `a`, and how far apart they are; if they are in one place,
-/// any unit vector, and nothing. Go: `unitVectorAt`.
+/// The unit vector from `b` to `a`, and the distance between them. If they are at the same place, a
+/// random unit vector and zero. Go: `unitVectorAt`.
 fn direction<const D: usize>(a: &[f64; D], b: &[f64; D], rng: &mut Rng) -> ([f64; D], f64) {
     if let Some(found) = unit(difference(a, b)) {
         return found;
@@ -139,10 +139,10 @@ fn direction<const D: usize>(a: &[f64; D], b: &[f64; D], rng: &mut Rng) -> ([f64
     (unit(any).map_or_else(first_axis, |(unit, _)| unit), 0.0)
 }
 
-/// The vector stretched to a length of one, and the length that it had, if it had any.
+/// The unit vector of a vector, and its length. `None` if the length counts as zero.
 fn unit<const D: usize>(vec: [f64; D]) -> Option<([f64; D], f64)> {
     let length = magnitude(&vec);
-    // Go multiplies by the reciprocal, which gives other bits than a division.
+    // Go multiplies by the reciprocal. A division would give other bits.
     let by = 1.0 / length;
     (length > ZERO).then(|| (vec.map(|at| at * by), length))
 }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_starts_at_the_origin_and_trusts_nothing() {
+    fn a_node_starts_at_the_origin_with_the_greatest_error() {
         let new: Coordinate = Coordinate::ORIGIN;
         let parts = (new.vec, new.error, new.adjustment, new.height);
         assert_eq!(parts, ([0.0; 8], 1.5, 0.0, 1e-5));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_or_too_large_a_one_is_not_plausible() {
+    fn numbers_that_are_not_finite_or_too_large_are_not_plausible() {
         type Place = fn(&mut Coordinate) -> &mut f64;
         let places: [Place; 5] = [
             |it| &mut it.vec[0],
@@ -193,7 +193,7 @@ mod tests {
         assert!(!Coordinate { error: -1e-9, ..origin }.is_plausible());
         assert!(!Coordinate { height: -1e-9, ..origin }.is_plausible());
         assert!(Coordinate { adjustment: -1e-9, ..origin }.is_plausible());
-        assert!(!at([4.0; 8]).is_plausible(), "each of them is near, but not all together");
+        assert!(!at([4.0; 8]).is_plausible(), "each axis is short enough, but the vector is not");
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn adjustments_count_unless_nothing_is_left() {
+    fn adjustments_count_unless_the_distance_becomes_negative() {
         let a = Coordinate { height: 0.7, adjustment: 0.1, ..at([-0.5, 1.3, 2.4]) };
         let b = Coordinate { height: 0.1, adjustment: 0.2, ..at([1.2, -2.3, 3.4]) };
         assert_eq!(a.distance(&b), Duration::from_nanos(5_204_875_150));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_distance_to_nonsense_is_a_time_all_the_same() {
+    fn the_distance_is_a_duration_for_any_numbers() {
         let origin = at([0.0; 3]);
         assert_eq!(at([f64::NAN; 3]).distance(&origin), Duration::ZERO);
         assert_eq!(at([1e300; 3]).distance(&origin), Duration::from_nanos(u64::MAX));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn two_in_one_place_part_in_any_direction_and_keep_their_height() {
+    fn two_at_one_place_move_apart_in_any_direction_and_keep_their_height() {
         let mut rng = rng();
         let mut directions = Vec::new();
         for _ in 0..2 {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn unit_vectors_point_from_one_to_the_other() {
+    fn unit_vectors_point_from_b_to_a() {
         let (a, b) = ([1.0, 2.0, 3.0], [0.5, 0.6, 0.7]);
         let (unit, length) = direction(&a, &b, &mut rng());
         assert!((magnitude(&unit) - 1.0).abs() < 1e-9);

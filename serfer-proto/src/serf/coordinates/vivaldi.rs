@@ -1,12 +1,12 @@
-//! Finding one's own coordinate, one observed round trip after another.
+//! Vivaldi: finding our own coordinate from one round trip after another.
 //!
-//! Each round trip is a spring between two nodes: where it took longer than the distance between
-//! their coordinates, it pushes us away from the other, and where it was shorter it pulls. The less
-//! sure we are compared to the other, the farther we go. Three refinements come from "Network
-//! Coordinates in the Wild": the median of the last round trips stands for all of them, a weak force
-//! pulls everybody to the origin so that a whole cluster does not drift away, and the errors that
-//! remain on average are added to the distance. Counterpart of Go's `client.go`, whose sums and
-//! products are done in its order.
+//! Each round trip is a spring between two nodes. If it took longer than the distance between their
+//! coordinates, it pushes us away from the other node; if it was shorter, it pulls us. The less certain
+//! our coordinate is compared to the other one, the farther we move. Three refinements come from
+//! "Network Coordinates in the Wild": the median of the last round trips is used instead of the last
+//! one, a weak force pulls every node to the origin so that a cluster does not drift away, and the
+//! average remaining error is added to the distance. Counterpart of Go's `client.go`. Sums and products
+//! are done in the same order as there.
 
 use std::time::Duration;
 
@@ -15,22 +15,22 @@ use crate::serf::coordinates::coordinate::{
     Coordinate, DIMENSIONS, ERROR_MAX, Implausible, REACH, ZERO,
 };
 
-/// How fast the error follows what is observed.
+/// How fast the error follows the observations.
 const CE: f64 = 0.25;
-/// How far of the way to go at once.
+/// Which part of the way to move at once.
 const CC: f64 = 0.25;
-/// How many observations the adjustment is the mean of.
+/// The adjustment is the mean of this many observations.
 const ADJUSTMENT_WINDOW: usize = 20;
-/// How many round trips to one member the median is taken of.
+/// The median is that of this many round trips to one member.
 const FILTER_SIZE: usize = 3;
-/// The distance, in seconds, at which gravity pulls by a second at once.
+/// At this distance, in seconds, gravity pulls by one second per observation.
 const GRAVITY_RHO: f64 = 150.0;
 
-/// Our coordinate, and what is needed to move it.
+/// Our coordinate, and the state needed to move it.
 #[derive(Clone, Debug)]
 pub(crate) struct Vivaldi<const D: usize = DIMENSIONS> {
     coordinate: Coordinate<D>,
-    /// By how much the last observations differed from the distance.
+    /// The differences between the last round trips and the distances.
     adjustments: [f64; ADJUSTMENT_WINDOW],
     next_adjustment: usize,
     resets: u64,
@@ -50,8 +50,8 @@ pub(crate) enum Unusable {
     Implausible(#[from] Implausible),
     #[error("round trip of {0:?} is longer than {REACH} s")]
     Slow(Duration),
-    #[error("it would have thrown us off: {0}")]
-    Throws(Implausible),
+    #[error("it would have moved us to an implausible place: {0}")]
+    MovesTo(Implausible),
 }
 
 impl<const D: usize> Vivaldi<D> {
@@ -68,29 +68,15 @@ impl<const D: usize> Vivaldi<D> {
         &self.coordinate
     }
 
-    #[cfg(test)]
-    pub(crate) fn place(&mut self, coordinate: Coordinate<D>) {
-        self.coordinate = coordinate;
-    }
-
-    /// How often we had to start again.
+    /// How often we had to start again at the origin.
     pub(crate) fn resets(&self) -> u64 {
         self.resets
     }
 
-    /// Whether an observation can be used at all.
-    fn check(other: &Coordinate<D>, rtt: Duration) -> Result<(), Unusable> {
-        other.check()?;
-        if rtt > Duration::from_secs_f64(REACH) {
-            return Err(Unusable::Slow(rtt));
-        }
-        Ok(())
-    }
-
-    /// A round trip to a member at `other` took so long. `filter` remembers those before.
+    /// Learns that a round trip to a member at `other` took `rtt`. `filter` has the previous ones.
     ///
-    /// Unlike Go, one that would move us to where nobody can be leaves us where we are. With a
-    /// well-chosen adjustment, a coordinate right beside ours can lift us by hours.
+    /// Unlike Go, an observation that would move us to an implausible place is not used. With a
+    /// well-chosen adjustment, a coordinate right beside ours could raise our height by hours.
     pub(crate) fn update(
         &mut self,
         filter: &mut LatencyFilter,
@@ -98,7 +84,10 @@ impl<const D: usize> Vivaldi<D> {
         rtt: Duration,
         rng: &mut Rng,
     ) -> Result<(), Unusable> {
-        Self::check(other, rtt)?;
+        other.check()?;
+        if rtt > Duration::from_secs_f64(REACH) {
+            return Err(Unusable::Slow(rtt));
+        }
         let rtt = filter.median(rtt.as_secs_f64());
         let mut moved = self.clone();
         moved.follow(other, rtt, rng);
@@ -108,12 +97,12 @@ impl<const D: usize> Vivaldi<D> {
             *self = Self { resets: self.resets + 1, ..Self::new() };
             return Ok(());
         }
-        moved.coordinate.check().map_err(Unusable::Throws)?;
+        moved.coordinate.check().map_err(Unusable::MovesTo)?;
         *self = moved;
         Ok(())
     }
 
-    /// Vivaldi itself. Go: `updateVivaldi`.
+    /// The force of one spring. Go: `updateVivaldi`.
     fn follow(&mut self, other: &Coordinate<D>, rtt: f64, rng: &mut Rng) {
         let me = &mut self.coordinate;
         let distance = me.distance(other).as_secs_f64();
@@ -164,6 +153,10 @@ impl LatencyFilter {
 }
 
 #[cfg(test)]
+mod accuracy;
+#[cfg(test)]
+mod same_bits;
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -175,116 +168,8 @@ mod tests {
         Duration::from_nanos((ms * 1e6).round() as u64)
     }
 
-    /// What an implementation in Go gave: round trip, and then the place, error, adjustment, height.
-    type Step = (f64, [f64; 3], [f64; 3]);
-
-    const FIRST: Step =
-        (2.0, [0.0, 0.0, -0.00012249999877047386], [1.37375, 2.137625e-05, 1.2449999774670516e-05]);
-    const STEPS: [Step; 5] = [
-        (
-            10.0,
-            [0.00014244387738236708, -0.0001899251698431561, 0.00045309197153467544],
-            [1.1842199168278853, -4.613704231381126e-05, 1e-05],
-        ),
-        (
-            30.0,
-            [-0.0005530977793926921, 0.000737463705856923, -0.00235747592075633],
-            [1.0773974495052003, 0.000309065532018057, 6.111491382743524e-05],
-        ),
-        (
-            12.0,
-            [-0.0003909400955870596, 0.0005212534607827462, -0.001702223734468131],
-            [0.9524925084901592, 0.00023228603214360863, 4.919804464425684e-05],
-        ),
-        (
-            0.0,
-            [-0.0002651647935683319, 0.0003535530580911093, -0.0011939866933363744],
-            [0.8421541101592354, 0.00016948187922966916, 3.9954894815881206e-05],
-        ),
-        (
-            9.999999,
-            [-9.535783761414738e-05, 0.00012714378348552992, -0.0005078250834803796],
-            [0.7842721907217607, 7.554556234686156e-05, 2.7475888000185794e-05],
-        ),
-    ];
-
     #[test]
-    fn the_same_observations_give_the_same_bits_as_in_go() {
-        let (mut me, mut rng) = (Vivaldi::<3>::new(), rng());
-        let mut observe = |filter: &mut LatencyFilter, other: &Coordinate<3>, step: &Step| {
-            me.update(filter, other, ms(step.0), &mut rng).unwrap();
-            let [error, adjustment, height] = step.2;
-            let expected = Coordinate { vec: step.1, error, adjustment, height };
-            assert_eq!(*me.coordinate(), expected, "after {} ms", step.0);
-            *me.coordinate()
-        };
-        let near = Coordinate { vec: [0.0, 0.0, 0.001], ..Coordinate::ORIGIN };
-        observe(&mut LatencyFilter::default(), &near, &FIRST);
-
-        let (vec, error) = ([0.003, -0.004, 0.012], 0.5);
-        let other = Coordinate { vec, error, adjustment: 0.00005, height: 0.0002 };
-        let mut filter = LatencyFilter::default();
-        let last = STEPS.map(|step| observe(&mut filter, &other, &step))[4];
-        assert_eq!(last.distance(&other), Duration::from_nanos(13_882_997));
-    }
-
-    /// Of 200 observations of seven members at random places, after the first and after the last.
-    #[test]
-    fn many_observations_give_the_same_bits_as_in_go() {
-        let first = Coordinate {
-            vec: [
-                0.0013259805031975655,
-                -0.00016244239045891127,
-                -0.0025617859072160055,
-                0.0020226485657454957,
-                -0.005101624239196811,
-                -8.828541448256875e-06,
-                -0.0009313252421724718,
-                0.007504092948823008,
-            ],
-            error: 1.3874358509698022,
-            adjustment: 0.001475165136975189,
-            height: 0.00258894610072156,
-        };
-        let last = Coordinate {
-            vec: [
-                -0.029163665966891867,
-                0.032136008140014834,
-                0.02335789676892582,
-                0.026099983385438494,
-                -0.015422068964572563,
-                -0.011209832958483086,
-                -0.02790886263429757,
-                0.015941291492673548,
-            ],
-            error: 0.32670171246444357,
-            adjustment: 0.0018643247135115288,
-            height: 0.03182179066204522,
-        };
-        let (mut me, mut rng) = (Vivaldi::<8>::new(), rng());
-        let mut filters = [LatencyFilter::default(); 7];
-        let mut x = 1u64;
-        let mut next = || {
-            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (x >> 11) as f64 / (1u64 << 53) as f64
-        };
-        for observation in 0..200 {
-            let vec = std::array::from_fn(|_| (next() - 0.5) * 0.05);
-            let (error, adjustment) = (next() * 1.5, (next() - 0.5) * 0.002);
-            let other = Coordinate { vec, error, adjustment, height: next() * 0.01 };
-            let rtt = Duration::from_nanos((next() * 2e8) as u64);
-            me.update(&mut filters[observation % 7], &other, rtt, &mut rng).unwrap();
-            let distance = me.coordinate().distance(&other).as_nanos();
-            match observation {
-                0 => assert_eq!((*me.coordinate(), distance), (first, 49_016_958)),
-                199 => assert_eq!((*me.coordinate(), distance), (last, 128_025_006)),
-                _ => {}
-            }
-        }
-    }
-
-    #[test]
-    fn a_node_moves_away_from_whom_it_is_farther_from_than_it_thought() {
+    fn a_node_moves_away_from_a_node_that_is_farther_than_estimated() {
         let (mut me, mut rng) = (Vivaldi::<3>::new(), rng());
         assert_eq!(*me.coordinate(), Coordinate::ORIGIN);
         let above = Coordinate { vec: [0.0, 0.0, 0.001], ..Coordinate::ORIGIN };
@@ -294,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn round_trips_that_take_too_long_do_not_count() {
+    fn round_trips_that_take_too_long_are_not_used() {
         let (mut me, mut rng) = (Vivaldi::<3>::new(), rng());
         let above = Coordinate { vec: [0.0, 0.0, 0.001], ..Coordinate::ORIGIN };
         let longest = Duration::from_secs(10);
@@ -306,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outlier_is_not_believed_until_it_comes_again() {
+    fn one_outlier_does_not_change_the_median() {
         let mut filter = LatencyFilter::default();
         let medians = [0.201, 0.200, 0.207, 1.9, 0.203, 0.199, 0.211].map(|rtt| filter.median(rtt));
         assert_eq!(medians, [0.201, 0.201, 0.201, 0.207, 0.207, 0.203, 0.203]);
@@ -314,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_adjustment_takes_the_place_of_the_oldest() {
+    fn the_latest_adjustment_replaces_the_oldest() {
         let (mut me, mut rng) = (Vivaldi::<3>::new(), rng());
         let other = Coordinate { vec: [0.0, 0.0, 0.001], error: 0.1, ..Coordinate::ORIGIN };
         let filter = &mut LatencyFilter::default();
@@ -326,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_can_be_leaves_us_where_we_are() {
+    fn an_implausible_coordinate_does_not_move_us() {
         let (mut me, mut rng) = (Vivaldi::<3>::new(), rng());
         let above = Coordinate { vec: [0.0, 0.0, 0.001], ..Coordinate::ORIGIN };
         let filter = &mut LatencyFilter::default();
@@ -350,23 +235,23 @@ mod tests {
         }
     }
 
-    /// All of its numbers are small. But it is right beside us and very high, and says by its
-    /// adjustment that it is not far at all.
+    /// All of its numbers are small. But it is right beside us and very high, and its adjustment says
+    /// that it is near.
     #[test]
-    fn what_would_throw_us_off_leaves_us_where_we_are() {
+    fn an_observation_that_would_move_us_to_an_implausible_place_is_not_used() {
         let (mut me, mut rng) = (Vivaldi::<3>::new(), rng());
         let beside = [0.0, 0.0, 1.1e-6];
         let (height, adjustment) = (9.0, -8.9999);
         let trap = Coordinate { vec: beside, error: 0.0, adjustment, height };
         assert!(trap.is_plausible());
         let refused = me.update(&mut LatencyFilter::default(), &trap, ms(400.0), &mut rng);
-        assert!(matches!(refused, Err(Unusable::Throws(_))), "{refused:?}");
+        assert!(matches!(refused, Err(Unusable::MovesTo(_))), "{refused:?}");
         assert_eq!(*me.coordinate(), Coordinate::ORIGIN);
     }
 
-    /// Whatever can be said, as far away as can be, as often as one likes.
+    /// Any plausible coordinates, as far away as possible, many times.
     #[test]
-    fn what_a_liar_did_wears_off() {
+    fn the_effect_of_lies_wears_off() {
         let mut rng = rng();
         for _ in 0..20 {
             let (mut me, mut liar) = (Vivaldi::<8>::new(), LatencyFilter::default());
@@ -393,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_nowhere_starts_again() {
+    fn a_node_whose_coordinate_is_not_finite_starts_again() {
         let (mut me, mut rng) = (Vivaldi::<3>::new(), rng());
         let above = Coordinate { vec: [0.0, 0.0, 0.001], ..Coordinate::ORIGIN };
         me.coordinate.vec[0] = f64::NAN;

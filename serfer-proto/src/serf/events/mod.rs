@@ -1,6 +1,11 @@
-//! User events: sent to everybody, delivered once.
+//! User events, and how events reach the application.
 //!
-//! Read [`user_event`], then [`ring`], which remembers what has been delivered, queries included.
+//! Read [`user_event`], then [`ring`], which remembers the recent messages; queries use it as well.
+//! [`coalesce`] holds events back and tells only the outcome, with [`coalesce_members`] and
+//! [`coalesce_user_events`].
 
+pub(crate) mod coalesce;
+pub(crate) mod coalesce_members;
+pub(crate) mod coalesce_user_events;
 pub(crate) mod ring;
 pub(crate) mod user_event;

@@ -1,25 +1,24 @@
-//! What was seen recently, by Lamport time.
+//! The recent user events or queries, by Lamport time.
 //!
-//! A user event or query is new once; the ring is how we know. It remembers the last few hundred
-//! Lamport times, and anything older than that is taken for known. Counterpart of the event and
-//! query buffers in Go's `handleUserEvent` and `handleQuery`.
+//! It tells whether a message is new. It remembers the last few hundred Lamport times; an older message
+//! counts as known. Counterpart of `eventBuffer` and `queryBuffer` in Go's `serf.go`.
 //!
-//! Unlike Go: it is bounded, in entries of one time and in bytes. All of it goes into every push/pull,
-//! which others would refuse if it were too large.
+//! Unlike Go, it is bounded, in entries of one time and in bytes. All user events in it go into every
+//! push/pull, and others would refuse one that is too large.
 
 #[derive(Debug)]
 pub(crate) struct Ring<T> {
-    /// Grows up to `len_max` as times come up.
-    slots: Vec<Slot<T>>,
+    /// Grows up to `len_max`.
+    slots: Vec<RingSlot<T>>,
     len_max: u64,
     slot_len_max: usize,
-    /// What all entries weigh together.
+    /// The size of all entries together.
     bytes: usize,
     bytes_max: usize,
 }
 
 #[derive(Debug)]
-struct Slot<T> {
+struct RingSlot<T> {
     ltime: u64,
     entries: Vec<T>,
     bytes: usize,
@@ -30,22 +29,22 @@ struct Slot<T> {
 pub(crate) enum Seen {
     Never,
     Before,
-    /// Too long ago to know, so it counts as known.
+    /// It is older than what the ring remembers, so it counts as known.
     TooOld,
-    /// Too much happened, at this time or altogether, to tell.
+    /// The ring has no room for it, at this time or altogether.
     Full,
 }
 
 impl<T> Ring<T> {
-    /// Remembers `len_max` times, of each at most `slot_len_max` entries, and of all at most
-    /// `bytes_max` bytes.
+    /// Remembers `len_max` times, at most `slot_len_max` entries of each time, and at most `bytes_max`
+    /// bytes altogether.
     pub(crate) fn new(len_max: usize, slot_len_max: usize, bytes_max: usize) -> Self {
         let (slots, len_max) = (Vec::new(), len_max as u64);
         Self { slots, len_max, slot_len_max, bytes: 0, bytes_max }
     }
 
-    /// Whether something of `bytes` that `is_it` was entered for a time. `now` is the clock, which has
-    /// seen `ltime`.
+    /// Whether an entry that `is_it` was inserted for a time, and if not, whether there is room for one
+    /// of `bytes`. `now` is the clock, which has seen `ltime`.
     pub(crate) fn seen(
         &mut self,
         now: u64,
@@ -53,40 +52,36 @@ impl<T> Ring<T> {
         bytes: usize,
         is_it: impl FnMut(&T) -> bool,
     ) -> Seen {
-        let oldest = self.oldest(now);
+        let oldest = now.saturating_sub(self.len_max);
         if ltime < oldest {
             return Seen::TooOld;
         }
-        let entries = self.at(ltime);
+        let slot_len_max = self.slot_len_max;
+        let entries = self.at_mut(ltime);
         if entries.iter().any(is_it) {
             Seen::Before
-        } else if entries.len() >= self.slot_len_max || !self.has_room(oldest, bytes) {
+        } else if entries.len() >= slot_len_max || !self.has_room(oldest, bytes) {
             Seen::Full
         } else {
             Seen::Never
         }
     }
 
-    /// The oldest time that is remembered.
-    fn oldest(&self, now: u64) -> u64 {
-        now.saturating_sub(self.len_max)
-    }
-
-    /// Whether there is room for so much, if need be in place of what is too old to matter.
+    /// Whether there is room for so many bytes, if necessary in place of entries before `oldest`.
     fn has_room(&mut self, oldest: u64, bytes: usize) -> bool {
         if self.bytes + bytes > self.bytes_max {
             let old = self.slots.iter_mut().filter(|slot| slot.ltime < oldest);
-            self.bytes -= old.map(Slot::clear).sum::<usize>();
+            self.bytes -= old.map(RingSlot::clear).sum::<usize>();
         }
         self.bytes + bytes <= self.bytes_max
     }
 
-    /// Enters something that was [never seen](Seen::Never). What was entered for an older time that
-    /// shares the slot is forgotten.
+    /// Inserts an entry that was [never seen](Seen::Never). It replaces those of an older time in the
+    /// same slot.
     pub(crate) fn insert(&mut self, ltime: u64, bytes: usize, entry: T) {
         let index = (ltime % self.len_max) as usize;
         if index >= self.slots.len() {
-            self.slots.resize_with(index + 1, Slot::default);
+            self.slots.resize_with(index + 1, RingSlot::default);
         }
         let slot = &mut self.slots[index];
         if slot.ltime != ltime {
@@ -98,16 +93,7 @@ impl<T> Ring<T> {
         slot.entries.push(entry);
     }
 
-    /// What was entered for a time.
-    fn at(&self, ltime: u64) -> &[T] {
-        let slot = self.slots.get((ltime % self.len_max) as usize);
-        match slot.filter(|slot| slot.ltime == ltime) {
-            Some(slot) => &slot.entries,
-            None => &[],
-        }
-    }
-
-    /// What was entered for a time.
+    /// The entries of a time.
     pub(crate) fn at_mut(&mut self, ltime: u64) -> &mut [T] {
         let slot = self.slots.get_mut((ltime % self.len_max) as usize);
         match slot.filter(|slot| slot.ltime == ltime) {
@@ -116,22 +102,22 @@ impl<T> Ring<T> {
         }
     }
 
-    /// All times something was entered for, in no order of time.
+    /// All times that have entries, not sorted by time.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &[T])> {
         let used = self.slots.iter().filter(|slot| !slot.entries.is_empty());
         used.map(|slot| (slot.ltime, &*slot.entries))
     }
 }
 
-impl<T> Slot<T> {
-    /// Forgets its entries; returns what they weighed.
+impl<T> RingSlot<T> {
+    /// Forgets its entries and returns their size.
     fn clear(&mut self) -> usize {
         self.entries.clear();
         std::mem::take(&mut self.bytes)
     }
 }
 
-impl<T> Default for Slot<T> {
+impl<T> Default for RingSlot<T> {
     fn default() -> Self {
         Self { ltime: 0, entries: Vec::new(), bytes: 0 }
     }
@@ -150,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_new_once() {
+    fn a_message_is_new_once() {
         let mut ring = Ring::new(4, 2, 1000);
         assert_eq!(insert(&mut ring, 2, 1, 'a'), Seen::Never);
         assert_eq!(insert(&mut ring, 2, 1, 'a'), Seen::Before);
@@ -162,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_to_know_counts_as_known() {
+    fn a_message_older_than_the_ring_counts_as_known() {
         let mut ring = Ring::new(4, 2, 1000);
         assert_eq!(insert(&mut ring, 9, 8, 'a'), Seen::Never);
         assert_eq!(insert(&mut ring, 9, 5, 'a'), Seen::Never);
@@ -173,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn it_holds_only_so_much_and_what_is_too_old_gives_way() {
+    fn it_is_bounded_in_bytes_and_old_entries_give_way() {
         let mut ring = Ring::new(4, 9, 30);
         for (ltime, entry) in [(1, 'a'), (2, 'b'), (2, 'c')] {
             assert_eq!(insert(&mut ring, 3, ltime, entry), Seen::Never);
         }
         assert_eq!(insert(&mut ring, 4, 3, 'd'), Seen::Full);
         assert_eq!(insert(&mut ring, 4, 2, 'b'), Seen::Before);
-        // One is too old by then, and another one more is when the clock goes on.
+        // Now the first entry is too old and gives way; the next ones do when the clock goes on.
         assert_eq!(insert(&mut ring, 6, 3, 'd'), Seen::Never);
         assert_eq!(insert(&mut ring, 6, 3, 'e'), Seen::Full);
         assert_eq!(ring.at_mut(2), ['b', 'c']);

@@ -1,4 +1,4 @@
-//! User events: a message to every member, once each.
+//! User events: messages that are delivered once to every member.
 //!
 //! Counterpart of `UserEvent` and `handleUserEvent` in Go's `serf.go`.
 
@@ -11,31 +11,31 @@ use crate::api::error::EventError;
 use crate::api::event::{Event, UserEvent};
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
-use crate::memberlist::gossip::broadcast::Kind;
+use crate::serf::Serf;
+use crate::serf::broadcasts::{Class, USER_MESSAGE};
 use crate::serf::events::ring::Seen;
-use crate::serf::{Class, Serf, USER_MESSAGE};
 use crate::wire::msgpack::raw_len;
 use crate::wire::serf_message;
 use crate::wire::serf_message::SerfMessage;
 
-/// A user event as it is remembered.
+/// What is remembered of a user event.
 #[derive(Debug)]
-pub(crate) struct PastEvent {
+pub(crate) struct RecentUserEvent {
     pub(crate) name: Arc<str>,
     pub(crate) payload: Bytes,
 }
 
-/// What a past event takes up besides its name and payload: about as much in memory, and less in a
+/// The size of a recent user event besides its name and payload. It is about that in memory, and less in a
 /// push/pull.
-const PAST_EVENT_LEN: usize = 64;
+const RECENT_EVENT_LEN: usize = 64;
 
-/// Whether several user events of one name may be taken for one, the newest.
+/// Whether several user events of one name may be coalesced into the newest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Coalesce {
-    /// Each stands for itself.
+    /// Each is delivered.
     #[default]
     No,
-    /// Receivers that coalesce may drop all but the newest. What `serf event` sends.
+    /// Receivers that coalesce may drop all but the newest. `serf event` sends such events.
     Yes,
 }
 
@@ -48,7 +48,7 @@ impl Serf {
         payload: &[u8],
         coalesce: Coalesce,
     ) -> Result<(), EventError> {
-        if !self.phase.is_alive() {
+        if !self.is_alive() {
             return Err(EventError::Left);
         }
         let event = serf_message::UserEvent {
@@ -57,10 +57,10 @@ impl Serf {
             name: name.into(),
             payload,
         };
-        // More than fits into a packet with other messages would wait in the queue for ever.
+        // A larger one fits into no packet and would wait in the queue for ever.
         let max = cx.params.user_event_len_max.min(cx.link.queued_len_max() - USER_MESSAGE.len());
         let mut message = Vec::with_capacity(64 + name.len() + payload.len().min(max));
-        // What is too long already need not be copied to find that out.
+        // The payload is not copied before we know that it fits.
         let without = serf_message::UserEvent { payload: &[], ..event };
         SerfMessage::UserEvent(without).encode(&mut message);
         let len = message.len() - raw_len(0) + raw_len(payload.len());
@@ -71,11 +71,11 @@ impl Serf {
         SerfMessage::UserEvent(event).encode(&mut message);
         let ourselves = cx.params.advertise;
         self.on_user_event(cx, ourselves, &event);
-        self.queue(cx, Class::Event, &message, Kind::Plain);
+        self.queue(cx, Class::Event, &message);
         Ok(())
     }
 
-    /// A user event came by gossip; tells whether it is news.
+    /// A user event came by gossip. Returns whether it is new.
     pub(crate) fn on_user_event(
         &mut self,
         cx: &mut Cx<'_>,
@@ -95,7 +95,7 @@ impl Serf {
             return false;
         }
         let now = self.event_clock.time();
-        let bytes = PAST_EVENT_LEN + name.len() + event.payload.len();
+        let bytes = RECENT_EVENT_LEN + name.len() + event.payload.len();
         let seen = self.events.seen(now, event.ltime, bytes, |known| {
             *known.name == *name && *known.payload == *event.payload
         });
@@ -109,8 +109,8 @@ impl Serf {
         }
         let name: Arc<str> = name.into();
         let payload = Bytes::copy_from_slice(event.payload);
-        let past = PastEvent { name: name.clone(), payload: payload.clone() };
-        self.events.insert(event.ltime, bytes, past);
+        let recent = RecentUserEvent { name: name.clone(), payload: payload.clone() };
+        self.events.insert(event.ltime, bytes, recent);
         self.record_user_event(cx, event.ltime);
         let len = payload.len();
         tracing::debug!(target: "serfer::events", %name, len, ltime = event.ltime, "user event received");

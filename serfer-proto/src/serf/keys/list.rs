@@ -1,19 +1,18 @@
 //! A list of keys that fits into one answer.
 //!
-//! An answer to a query is one datagram, so a long ring does not fit: then the first keys are listed,
-//! the primary being the very first, and it is said how many there are. Counterpart of
+//! An answer to a query is one datagram, so the keys of a large keyring do not fit. Then the answer has
+//! the first keys, of which the very first is the primary, and says how many there are. Counterpart of
 //! `keyListResponseWithCorrectSize` in Go's `internal_query.go`.
 
 use crate::api::keyring::{Keyring, SecretKey};
-use crate::serf::keys::changes::encode_answer;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
-use crate::wire::serf_message::KeyResponse;
+use crate::wire::serf_message::{KeyResponse, SerfMessage};
 
-/// A key of 16 bytes takes that much in an answer. Go: `minEncodedKeyLength`.
+/// The least number of bytes that a key takes up in an answer. Go: `minEncodedKeyLength`.
 const LISTED_KEY_LEN_MIN: usize = 25;
 
-/// The keys of a ring, as an answer of which the whole response, whose length `response_len` tells,
+/// An answer with the keys of a ring. The response with this answer, whose length `response_len` tells,
 /// is no longer than `max`; `None` if there is no such answer.
 pub(crate) fn answer(
     ring: &Keyring,
@@ -33,12 +32,13 @@ fn fitting(
     let (mut shown, mut message) = (all.len(), String::new());
     for fewer in (0..=keys_max(max).min(all.len())).rev() {
         let keys = SeqBuf::of(all[..shown].iter().map(|key| Text(key.as_bytes())));
-        let answer = encode_answer(&KeyResponse {
+        let answer = SerfMessage::KeyResponse(KeyResponse {
             keys: keys.as_seq(),
             message: message.as_str().into(),
             primary_key: primary.into(),
             result: true,
         });
+        let answer = answer.to_vec();
         if response_len(&answer) <= max {
             return Some(answer);
         }
@@ -49,7 +49,7 @@ fn fitting(
     None
 }
 
-/// More keys than fit into a response of this length, but not many more. Go:
+/// How many keys fit into a response of this length, or somewhat more. Go:
 /// `estimateMaxKeysInListKeyResponse`.
 fn keys_max(response_len_max: usize) -> usize {
     response_len_max / LISTED_KEY_LEN_MIN
@@ -58,16 +58,14 @@ fn keys_max(response_len_max: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::serf_message::{QueryResponse, SerfMessage};
+    use crate::wire::serf_message::QueryResponse;
 
     const MAX: usize = 1024;
 
-    /// How long the response of a node without a name is.
+    /// The length of the response of a node without a name.
     fn response_len(payload: &[u8]) -> usize {
-        let mut response = Vec::new();
         let message = QueryResponse { payload, ..QueryResponse::default() };
-        SerfMessage::QueryResponse(message).encode(&mut response);
-        response.len()
+        SerfMessage::QueryResponse(message).to_vec().len()
     }
 
     /// How many keys of 44 characters are listed, and what is said about that.
@@ -100,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_for_which_there_is_no_room_is_none() {
+    fn without_room_for_one_key_there_is_no_answer() {
         assert_eq!(listed(3, "", 200), first(1, 3));
         assert_eq!(listed(3, "", 100), None);
     }

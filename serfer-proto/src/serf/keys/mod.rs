@@ -1,7 +1,14 @@
 //! Keys at run time: changed, listed and rotated by queries to all members.
 //!
-//! Read [`changes`], then [`list`] and [`rotation`].
+//! Only [`serf`](super) enters this room, through methods of `Serf`; the [queries](super::queries) come
+//! here with each query about keys, and with the answers to this node's own.
+//!
+//! Read [`handlers`] with [`list`], which is what a member does when it is asked; then [`manager`], which
+//! asks all members; then [`rotation`], which is a series of such questions. [`redact`] keeps keys out
+//! of traces.
 
-pub(crate) mod changes;
+pub(crate) mod handlers;
 pub(crate) mod list;
+pub(crate) mod manager;
+pub(crate) mod redact;
 pub(crate) mod rotation;

@@ -1,19 +1,19 @@
-//! Giving a whole cluster another primary key, so that nobody is cut off on the way.
+//! Rotation: all members get another primary key, and none is cut off on the way.
 //!
-//! A sender's primary must be in every receiver's ring. So the new key is installed everywhere first,
-//! then used everywhere, and only then are the old ones removed. Between any two changes everybody is
-//! asked what keys they have, and the answers alone decide what is next: nothing is changed unless
-//! every live member has answered, and a stage begins only when the one before it is true of all.
-//! That is also why a rotation that stopped can be begun again, and goes on where it was.
+//! A sender's primary key must be in every receiver's keyring. So the new key is installed everywhere
+//! first, then made primary everywhere, and only then are the old keys removed. Between any two changes
+//! all members are asked what keys they have, and the answers alone decide what is next: nothing is
+//! changed unless every live member has answered, and a stage begins only when the one before it is
+//! finished on all members. So a rotation that stopped can be started again, and goes on where it was.
 //!
-//! Go has no such thing; its documentation tells operators to take these steps by hand.
+//! Go has no rotation. Its documentation tells operators to take these steps by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::error::QueryError;
 use crate::api::event::Event;
-use crate::api::keyring::SecretKey;
+use crate::api::keyring::{Fingerprint, SecretKey};
 use crate::api::keys::{
     KeyAnswer, KeyError, KeyOp, KeyReport, Lag, Laggard, Retire, RotationParams, RotationReport,
     RotationStage, RotationStopped,
@@ -22,38 +22,31 @@ use crate::api::member::Status;
 use crate::machinery::context::Cx;
 use crate::machinery::timers::Timer;
 use crate::serf::Serf;
-use crate::serf::keys::changes::Asks;
+use crate::serf::queries::open_queries::KeyRequester;
 
 /// A rotation under way.
 #[derive(Debug)]
 pub(crate) struct Rotation {
     new: SecretKey,
     params: RotationParams,
-    /// The furthest there was.
+    /// The furthest stage so far.
     stage: RotationStage,
-    /// How often it was tried to get on from there.
+    /// How many attempts there were to finish this stage.
     attempts: u32,
-    /// Why members did not do what they were last asked, in their words.
-    complaints: BTreeMap<Arc<str>, Arc<str>>,
-    /// What was answered and has not been looked at.
+    /// Why members refused the last changes, in their own words.
+    refusals: BTreeMap<Arc<str>, Arc<str>>,
+    /// The latest report, until it is looked at.
     report: Option<KeyReport>,
-    /// What is to be removed before everybody is asked again.
+    /// The keys to remove before all members are asked again.
     to_remove: BTreeSet<SecretKey>,
     removed: BTreeSet<SecretKey>,
 }
 
-/// How long old keys are kept after they were last used, in gossip intervals.
+/// How long old keys are kept after their last use, in gossip intervals.
 const GRACE_TICKS: u32 = 5;
 
-/// What there is to do, and whom it is about.
-#[derive(Debug)]
-struct Finding {
-    stage: RotationStage,
-    laggards: Vec<Laggard>,
-}
-
 impl Serf {
-    /// Begins to give all members another primary key, or goes on with it.
+    /// Starts to give all members another primary key, or goes on with it.
     pub(crate) fn rotate_key(
         &mut self,
         cx: &mut Cx<'_>,
@@ -62,10 +55,11 @@ impl Serf {
     ) -> Result<(), KeyError> {
         self.check_key_change(cx)?;
         tracing::info!(target: "serfer::keys", key = %new.fingerprint(), "rotating keys");
-        self.keys.former.remove(&new);
-        // Before anybody is asked: a node without company has answered at once.
+        self.keys.former_primaries.remove(&new);
+        // Before the query is sent, since a node that is alone has all answers at once.
         self.keys.rotation = Some(Rotation::new(new, params));
-        if let Err(error) = self.ask_about_keys(cx, KeyOp::List, params.ask, Asks::Rotation) {
+        let sent = self.send_key_query(cx, KeyOp::List, params.ask, KeyRequester::Rotation);
+        if let Err(error) = sent {
             self.keys.rotation = None;
             return Err(error.into());
         }
@@ -73,8 +67,7 @@ impl Serf {
         Ok(())
     }
 
-    /// Everybody has answered or had the time to. It is looked at once the call that brought this is
-    /// through.
+    /// A key query of the rotation is closed. Its report is looked at after the call that closed it.
     pub(crate) fn on_rotation_report(&mut self, cx: &mut Cx<'_>, report: KeyReport) {
         if let Some(rotation) = &mut self.keys.rotation {
             rotation.report = Some(report);
@@ -82,56 +75,54 @@ impl Serf {
         }
     }
 
-    /// Does what follows from what everybody answered.
+    /// A report has come, or old keys have been kept for long enough.
     pub(crate) fn on_rotation_timer(&mut self, cx: &mut Cx<'_>) {
-        let Some(rotation) = &mut self.keys.rotation else {
+        let Some(mut rotation) = self.keys.rotation.take() else {
             return;
         };
-        let Some(report) = rotation.report.take() else {
-            return self.rotate_on(cx, KeyOp::List);
-        };
-        if report.op == KeyOp::List {
-            return self.on_rotation_list(cx, &report);
+        match rotation.report.take() {
+            None => self.continue_rotation(cx, rotation, KeyOp::List),
+            Some(report) if report.op == KeyOp::List => self.on_key_lists(cx, rotation, &report),
+            Some(report) => {
+                let refusals = report.failures().map(|it| (it.node.clone(), it.message.clone()));
+                rotation.refusals.extend(refusals);
+                let next = rotation.next_removal();
+                self.continue_rotation(cx, rotation, next);
+            }
         }
-        rotation.note_complaints(&report);
-        let next = rotation.to_remove.pop_first();
-        self.rotate_on(cx, next.map_or(KeyOp::List, KeyOp::Remove));
     }
 
-    /// Decides what is next by the keys that everybody has.
-    fn on_rotation_list(&mut self, cx: &mut Cx<'_>, report: &KeyReport) {
-        let Some(rotation) = &mut self.keys.rotation else {
-            return;
-        };
-        let in_use = report.primary_keys().into_keys().filter(|key| **key != rotation.new);
-        self.keys.former.extend(in_use.cloned());
+    /// Decides what is next by the keys that all members have.
+    fn on_key_lists(&mut self, cx: &mut Cx<'_>, mut rotation: Rotation, report: &KeyReport) {
+        let former = &mut self.keys.former_primaries;
+        former.extend(rotation.other_primaries(report).into_iter().cloned());
         if report.is_complete() {
             let held = report.keys();
-            self.keys.former.retain(|key| held.contains_key(key));
+            former.retain(|key| held.contains_key(key));
         }
-        let to_retire = rotation.to_retire(report, &self.keys.former);
-        let Some(finding) = rotation.judge(report, &to_retire) else {
-            return self.end_rotation(cx, report);
+        let to_retire = rotation.to_retire(report, former);
+        let Some((stage, laggards)) = rotation.first_unfinished(report, &to_retire) else {
+            return self.finish_rotation(cx, &rotation, report);
         };
-        let Finding { stage, laggards } = finding;
         if stage > rotation.stage {
             (rotation.stage, rotation.attempts) = (stage, 0);
-            rotation.complaints.clear();
+            rotation.refusals.clear();
             tracing::info!(target: "serfer::keys", %stage, "rotating keys");
             cx.emit(Event::RotationStage(stage));
             if stage == RotationStage::Remove {
-                // What was sealed with the old key may still be on its way. Everybody is asked again
-                // afterwards.
+                // Messages that were sealed with an old key may still be on their way. All members are
+                // asked again after that.
+                self.keys.rotation = Some(rotation);
                 let grace = cx.params.gossip.interval * GRACE_TICKS;
                 return cx.timers.set(Timer::Rotation, cx.now + grace);
             }
         }
         if rotation.attempts >= rotation.params.attempts {
-            return self.stop_rotation(cx, stage, laggards, None);
+            return rotation.stop(cx, stage, laggards, None);
         }
         rotation.attempts += 1;
         let op = match stage {
-            // Nothing is changed before all have answered.
+            // Nothing is changed before all members have answered.
             _ if !report.is_complete() => KeyOp::List,
             RotationStage::Preflight => KeyOp::List,
             RotationStage::Install => KeyOp::Install(rotation.new.clone()),
@@ -139,28 +130,24 @@ impl Serf {
             RotationStage::Remove => {
                 rotation.removed.extend(to_retire.iter().cloned());
                 rotation.to_remove = to_retire;
-                let first = rotation.to_remove.pop_first();
-                first.map_or(KeyOp::List, KeyOp::Remove)
+                rotation.next_removal()
             }
         };
-        self.rotate_on(cx, op);
+        self.continue_rotation(cx, rotation, op);
     }
 
-    fn rotate_on(&mut self, cx: &mut Cx<'_>, op: KeyOp) {
-        let Some(rotation) = &self.keys.rotation else {
-            return;
-        };
+    fn continue_rotation(&mut self, cx: &mut Cx<'_>, rotation: Rotation, op: KeyOp) {
         let (ask, stage) = (rotation.params.ask, rotation.stage);
-        if let Err(error) = self.ask_about_keys(cx, op, ask, Asks::Rotation) {
-            self.stop_rotation(cx, stage, Vec::new(), Some(error));
+        self.keys.rotation = Some(rotation);
+        if let Err(error) = self.send_key_query(cx, op, ask, KeyRequester::Rotation)
+            && let Some(rotation) = self.keys.rotation.take()
+        {
+            rotation.stop(cx, stage, Vec::new(), Some(error));
         }
     }
 
-    fn end_rotation(&mut self, cx: &mut Cx<'_>, report: &KeyReport) {
-        let Some(rotation) = self.keys.rotation.take() else {
-            return;
-        };
-        self.keys.former.clear();
+    fn finish_rotation(&mut self, cx: &mut Cx<'_>, rotation: &Rotation, report: &KeyReport) {
+        self.keys.former_primaries.clear();
         let key = rotation.new.fingerprint();
         tracing::info!(target: "serfer::keys", %key, "keys are rotated");
         let failed = self.members().filter(|member| member.status == Status::Failed);
@@ -171,23 +158,6 @@ impl Serf {
             absent: failed.map(|member| member.name().into()).collect(),
         }));
     }
-
-    fn stop_rotation(
-        &mut self,
-        cx: &mut Cx<'_>,
-        stage: RotationStage,
-        laggards: Vec<Laggard>,
-        error: Option<QueryError>,
-    ) {
-        let Some(rotation) = self.keys.rotation.take() else {
-            return;
-        };
-        let laggards = laggards.into_iter().map(|laggard| rotation.with_complaint(laggard));
-        let (key, laggards) = (rotation.new.fingerprint(), laggards.collect());
-        let stopped = RotationStopped { key, stage, laggards, error };
-        tracing::warn!(target: "serfer::keys", %stopped, "rotation stopped");
-        cx.emit(Event::RotationStopped(stopped));
-    }
 }
 
 impl Rotation {
@@ -197,84 +167,91 @@ impl Rotation {
             params,
             stage: RotationStage::Preflight,
             attempts: 1,
-            complaints: BTreeMap::new(),
+            refusals: BTreeMap::new(),
             report: None,
             to_remove: BTreeSet::new(),
             removed: BTreeSet::new(),
         }
     }
 
-    /// The keys to be rid of in the end.
+    fn stop(
+        &self,
+        cx: &mut Cx<'_>,
+        stage: RotationStage,
+        mut laggards: Vec<Laggard>,
+        error: Option<QueryError>,
+    ) {
+        for laggard in laggards.iter_mut().filter(|laggard| laggard.said.is_empty()) {
+            laggard.said = self.refusals.get(&laggard.node).cloned().unwrap_or_default();
+        }
+        let (key, laggards) = (self.new.fingerprint(), laggards.into());
+        let stopped = RotationStopped { key, stage, laggards, error };
+        tracing::warn!(target: "serfer::keys", %stopped, "rotation stopped");
+        cx.emit(Event::RotationStopped(stopped));
+    }
+
+    fn next_removal(&mut self) -> KeyOp {
+        self.to_remove.pop_first().map_or(KeyOp::List, KeyOp::Remove)
+    }
+
+    /// The primary keys that members have instead of the new one.
+    fn other_primaries<'a>(&self, report: &'a KeyReport) -> Vec<&'a SecretKey> {
+        report.primary_keys().into_keys().filter(|key| **key != self.new).collect()
+    }
+
+    /// The keys that no member should have in the end.
     fn to_retire(&self, report: &KeyReport, former: &BTreeSet<SecretKey>) -> BTreeSet<SecretKey> {
         match self.params.retire {
             Retire::Former => former.clone(),
             Retire::Others => {
-                let others = report.keys().into_keys().filter(|key| **key != self.new);
-                others.cloned().collect()
+                report.keys().into_keys().filter(|key| **key != self.new).cloned().collect()
             }
             Retire::Nothing => BTreeSet::new(),
         }
     }
 
-    /// The first stage that is not done with, and those it is not done with; `None` if all are.
-    fn judge(&self, report: &KeyReport, to_retire: &BTreeSet<SecretKey>) -> Option<Finding> {
-        let found = |stage, laggards: Vec<Laggard>| Some(Finding { stage, laggards });
+    /// The first stage that is not finished, and the members it is not finished on; `None` if all
+    /// stages are finished.
+    fn first_unfinished(
+        &self,
+        report: &KeyReport,
+        to_retire: &BTreeSet<SecretKey>,
+    ) -> Option<(RotationStage, Vec<Laggard>)> {
         if !report.is_complete() {
-            let silent = report.silent.iter().map(|node| Laggard::new(node, Lag::Silent));
-            let refusing = report.failures().map(|answer| {
-                let laggard = Laggard::new(&answer.node, Lag::Refuses);
-                Laggard { said: answer.message.clone(), ..laggard }
-            });
-            return found(self.stage, silent.chain(refusing).collect());
+            let silent = report.silent.iter();
+            let silent = silent.map(|node| laggard(node, Lag::Silent, &Arc::default()));
+            let refusing = report.failures().map(|it| laggard(&it.node, Lag::Refuses, &it.message));
+            return Some((self.stage, silent.chain(refusing).collect()));
         }
-        let in_use = report.primary_keys();
-        let lacking = |key: &SecretKey| {
-            let lag = Lag::Lacks(key.fingerprint());
-            lagging(report, lag, |answer| !answer.keys.contains(key))
-        };
-        let seals_with = |key: &SecretKey| {
-            let lag = Lag::SealsWith(key.fingerprint());
-            lagging(report, lag, |answer| answer.primary.as_ref() == Some(key))
-        };
-        let keeping = |key: &SecretKey| {
-            let lag = Lag::Keeps(key.fingerprint());
-            lagging(report, lag, |answer| answer.keys.contains(key))
-        };
-        let others = || in_use.keys().copied().filter(|key| **key != self.new);
+        let others = self.other_primaries(report);
+        let lacks = |answer: &KeyAnswer, key: &SecretKey| !answer.keys.contains(key);
+        let uses = |answer: &KeyAnswer, key: &SecretKey| answer.primary.as_ref() == Some(key);
+        let keeps = |answer: &KeyAnswer, key: &SecretKey| answer.keys.contains(key);
         let stages = [
-            (RotationStage::Preflight, others().flat_map(lacking).collect::<Vec<_>>()),
-            (RotationStage::Install, lacking(&self.new)),
-            (RotationStage::Use, others().flat_map(seals_with).collect()),
-            (RotationStage::Remove, to_retire.iter().flat_map(keeping).collect()),
+            (RotationStage::Preflight, lagging(report, others.clone(), Lag::Lacks, lacks)),
+            (RotationStage::Install, lagging(report, [&self.new], Lag::Lacks, lacks)),
+            (RotationStage::Use, lagging(report, others, Lag::SealsWith, uses)),
+            (RotationStage::Remove, lagging(report, to_retire, Lag::Keeps, keeps)),
         ];
-        let undone = stages.into_iter().find(|(_, laggards)| !laggards.is_empty());
-        undone.and_then(|(stage, laggards)| found(stage, laggards))
-    }
-
-    fn note_complaints(&mut self, report: &KeyReport) {
-        let failures = report.failures();
-        let complaints = failures.map(|answer| (answer.node.clone(), answer.message.clone()));
-        self.complaints.extend(complaints);
-    }
-
-    fn with_complaint(&self, laggard: Laggard) -> Laggard {
-        match self.complaints.get(&laggard.node) {
-            Some(complaint) if laggard.said.is_empty() => {
-                Laggard { said: complaint.clone(), ..laggard }
-            }
-            _ => laggard,
-        }
+        stages.into_iter().find(|(_, laggards)| !laggards.is_empty())
     }
 }
 
-/// The members of whom something is so.
-fn lagging(report: &KeyReport, lag: Lag, is_so: impl Fn(&KeyAnswer) -> bool) -> Vec<Laggard> {
-    let lagging = report.answers.iter().filter(|answer| is_so(answer));
-    lagging
-        .map(|answer| Laggard {
-            // Perhaps that its list is not all there is.
-            said: answer.message.clone(),
-            ..Laggard::new(&answer.node, lag)
-        })
-        .collect()
+/// The members of which something is so, for each key.
+fn lagging<'a>(
+    report: &KeyReport,
+    keys: impl IntoIterator<Item = &'a SecretKey>,
+    lag: fn(Fingerprint) -> Lag,
+    is_so: impl Fn(&KeyAnswer, &SecretKey) -> bool,
+) -> Vec<Laggard> {
+    let of_key = |key: &'a SecretKey| {
+        let answers = report.answers.iter().filter(|answer| is_so(answer, key));
+        // Its message may say that its list of keys was cut.
+        answers.map(|it| laggard(&it.node, lag(key.fingerprint()), &it.message)).collect::<Vec<_>>()
+    };
+    keys.into_iter().flat_map(of_key).collect()
+}
+
+fn laggard(node: &Arc<str>, lag: Lag, said: &Arc<str>) -> Laggard {
+    Laggard { node: node.clone(), lag, said: said.clone() }
 }

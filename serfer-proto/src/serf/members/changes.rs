@@ -1,8 +1,8 @@
-//! Which members have changed since somebody last asked.
+//! Which members have changed since the application last asked.
 //!
-//! Events say what happened: some changes are none, others may be held back and told as one. Whoever
-//! keeps a copy of the list of members needs to know what it is now. So what a member was is noted
-//! before it first changes, and compared with what it is when somebody asks.
+//! Events tell what happened: some changes have no event, others are coalesced. A reader that keeps a
+//! copy of the member list needs the outcome instead. So what a member was is kept before its first
+//! change, and compared with what it is when the reader asks.
 
 use std::collections::BTreeMap;
 
@@ -11,49 +11,49 @@ use crate::api::member::Member;
 use crate::machinery::table::Key;
 use crate::serf::Serf;
 
-/// What members were when somebody last asked, if they have been touched since; `None` for one that
-/// was not there. Nothing is noted while nobody watches.
+/// What each changed member was when the application last asked; `None` for one that did not exist.
+/// Nothing is kept while nobody watches.
 #[derive(Debug, Default)]
-pub(crate) struct Watch(Option<BTreeMap<Box<str>, Option<Member>>>);
+pub(crate) struct ChangedMembers(Option<BTreeMap<Box<str>, Option<Member>>>);
 
 impl Serf {
     pub(crate) fn watch_members(&mut self) {
-        self.watch.0.get_or_insert_default();
+        self.changed_members.0.get_or_insert_default();
     }
 
     pub(crate) fn unwatch_members(&mut self) {
-        self.watch = Watch::default();
+        self.changed_members = ChangedMembers::default();
     }
 
     pub(crate) fn take_deltas(&mut self) -> Vec<MemberDelta> {
-        let Some(before) = &mut self.watch.0 else {
+        let Some(changed) = &mut self.changed_members.0 else {
             return Vec::new();
         };
-        let touched = std::mem::take(before).into_iter();
+        let changed = std::mem::take(changed).into_iter();
         let delta = |(name, before): (Box<str>, Option<Member>)| match self.member(&name) {
             Some(now) if before.as_ref() != Some(now) => Some(MemberDelta::Changed(now.clone())),
             Some(_unchanged) => None,
             None => before.map(MemberDelta::Removed),
         };
-        touched.filter_map(delta).collect()
+        changed.filter_map(delta).collect()
     }
 
     /// A member is about to change, or to be forgotten.
-    pub(crate) fn note_member(&mut self, key: Key) {
-        if let Some(before) = &mut self.watch.0 {
+    pub(crate) fn note_change(&mut self, key: Key) {
+        if let Some(changed) = &mut self.changed_members.0 {
             let member = &self.members[key].member;
-            if !before.contains_key(member.name()) {
-                before.insert(member.name().into(), Some(member.clone()));
+            if !changed.contains_key(member.name()) {
+                changed.insert(member.name().into(), Some(member.clone()));
             }
         }
     }
 
-    /// A member is about to be there.
-    pub(crate) fn note_newcomer(&mut self, name: &str) {
-        if let Some(before) = &mut self.watch.0
-            && !before.contains_key(name)
+    /// A member is about to be added.
+    pub(crate) fn note_new_member(&mut self, name: &str) {
+        if let Some(changed) = &mut self.changed_members.0
+            && !changed.contains_key(name)
         {
-            before.insert(name.into(), None);
+            changed.insert(name.into(), None);
         }
     }
 }

@@ -1,126 +1,145 @@
-//! Join and leave intents that arrive before their member.
+//! Join and leave intents: what a member means to do.
 //!
-//! Gossip is not ordered: "b leaves" may come before "b is alive". The newest intent about each
-//! unknown name is kept for a while and applied when the member appears. Counterpart of Go's
-//! `recentIntents`.
+//! Counterpart of `handleNodeJoinIntent`, `handleNodeLeaveIntent` and `broadcastJoin` in Go's
+//! `serf.go`.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
 
-/// What a member means to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Intent {
-    Join,
-    Leave,
-}
+use crate::api::event::MemberChange;
+use crate::api::member::{Status, received_name};
+use crate::machinery::context::Cx;
+use crate::machinery::stats::DropReason;
+use crate::memberlist::gossip::queue::BroadcastKind;
+use crate::serf::Serf;
+use crate::serf::broadcasts::Class;
+use crate::serf::members::recent_intents::Intent;
+use crate::wire::msgpack::Text;
+use crate::wire::serf_message::{Join, Leave, SerfMessage};
 
-#[derive(Debug, Default)]
-pub(crate) struct RecentIntents {
-    by_name: BTreeMap<Box<str>, Recent>,
-    /// Names by the time of an intent about them, the oldest first. An entry is void if a newer
-    /// intent came since.
-    by_age: VecDeque<(Instant, Box<str>)>,
-}
+/// Whether an intent was news and is to be passed on.
+pub(crate) type IsNews = bool;
 
-#[derive(Clone, Copy, Debug)]
-struct Recent {
-    intent: Intent,
-    ltime: u64,
-    at: Instant,
-}
+impl Serf {
+    /// Tells all members that we mean to be a member.
+    pub(crate) fn broadcast_join(&mut self, cx: &mut Cx<'_>) {
+        let ourselves = cx.params.advertise;
+        let join = Join { ltime: self.clock.time(), node: Text(cx.params.name.as_bytes()) };
+        self.on_join_intent(cx, ourselves, &join);
+        self.queue_intent(cx, &SerfMessage::Join(join), BroadcastKind::Plain);
+    }
 
-impl RecentIntents {
-    /// Keeps an intent; tells whether it is news. When there are more than `len_max`, the oldest
-    /// goes.
-    pub(crate) fn insert(
+    /// Queues an intent. A leave intent of ours has a kind of its own.
+    pub(crate) fn queue_intent(
         &mut self,
-        name: &str,
-        intent: Intent,
-        ltime: u64,
-        now: Instant,
-        len_max: usize,
-    ) -> bool {
-        let known = self.by_name.get(name);
-        if known.is_some_and(|known| ltime <= known.ltime) {
+        cx: &mut Cx<'_>,
+        intent: &SerfMessage<'_>,
+        kind: BroadcastKind,
+    ) {
+        let mut message = Vec::with_capacity(64);
+        intent.encode(&mut message);
+        self.broadcasts.push(cx, self.members.len(), Class::Intent, &message, kind);
+    }
+
+    /// A member means to be a member.
+    pub(crate) fn on_join_intent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        join: &Join<'_>,
+    ) -> IsNews {
+        let Some(name) = self.witness_intent(cx, from, join.node, join.ltime) else {
+            return false;
+        };
+        let Some(key) = self.members.find(name) else {
+            return self.keep_intent(cx, name, Intent::Join, join.ltime);
+        };
+        let state = &mut self.members[key];
+        if join.ltime <= state.status_ltime {
             return false;
         }
-        let recent = Recent { intent, ltime, at: now };
-        self.by_name.insert(name.into(), recent);
-        self.by_age.push_back((now, name.into()));
-        while self.by_age.len() > len_max {
-            self.drop_oldest();
+        if state.member.status == Status::Left {
+            // Unlike Go: until the member is back here too, its state keeps the time of its leave
+            // intent. Otherwise our push/pulls would tell others, where it is back already, that it
+            // left after its join, and they would show it as leaving for as long as it stays.
+            return self.keep_intent(cx, name, Intent::Join, join.ltime);
+        }
+        state.status_ltime = join.ltime;
+        if state.member.status == Status::Leaving {
+            self.set_status(key, Status::Alive, None);
         }
         true
     }
 
-    /// The intent about a name, if there is one.
-    pub(crate) fn get(&self, name: &str) -> Option<(Intent, u64)> {
-        self.by_name.get(name).map(|recent| (recent.intent, recent.ltime))
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.by_age.is_empty()
-    }
-
-    /// Drops those that are older than `keep`.
-    pub(crate) fn expire(&mut self, now: Instant, keep: Duration) {
-        while let Some((at, _)) = self.by_age.front()
-            && *at + keep < now
-        {
-            self.drop_oldest();
+    /// A member means to leave, or is made to leave.
+    pub(crate) fn on_leave_intent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        leave: &Leave<'_>,
+    ) -> IsNews {
+        let Some(name) = self.witness_intent(cx, from, leave.node, leave.ltime) else {
+            return false;
+        };
+        let Some(key) = self.members.find(name) else {
+            self.on_missing_left(cx, name);
+            return self.keep_intent(cx, name, Intent::Leave, leave.ltime);
+        };
+        let (is_us, status_ltime) = (*name == *cx.params.name, self.members[key].status_ltime);
+        if is_us && !self.is_alive() && leave.ltime >= status_ltime {
+            self.on_leave_echoed(cx, from);
         }
-    }
-
-    fn drop_oldest(&mut self) {
-        if let Some((at, name)) = self.by_age.pop_front()
-            && self.by_name.get(&name).is_some_and(|recent| recent.at == at)
-        {
-            self.by_name.remove(&name);
+        if leave.ltime <= status_ltime {
+            return false;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::epoch;
-
-    #[test]
-    fn the_newest_intent_about_a_name_counts() {
-        let now = epoch();
-        let mut intents = RecentIntents::default();
-        assert!(intents.insert("a", Intent::Leave, 5, now, 9));
-        assert!(!intents.insert("a", Intent::Join, 5, now, 9));
-        assert!(!intents.insert("a", Intent::Join, 4, now, 9));
-        assert!(intents.insert("a", Intent::Join, 6, now, 9));
-        assert_eq!(intents.get("a"), Some((Intent::Join, 6)));
-        assert_eq!(intents.get("b"), None);
-    }
-
-    #[test]
-    fn intents_expire() {
-        let start = epoch();
-        let at = |secs| start + Duration::from_secs(secs);
-        let keep = Duration::from_secs(300);
-        let mut intents = RecentIntents::default();
-        intents.insert("a", Intent::Join, 1, at(0), 9);
-        intents.insert("b", Intent::Join, 1, at(1), 9);
-        intents.insert("a", Intent::Join, 2, at(2), 9);
-        intents.expire(at(300), keep);
-        assert!(intents.get("a").is_some());
-        intents.expire(at(302), keep);
-        assert_eq!((intents.get("a"), intents.get("b")), (Some((Intent::Join, 2)), None));
-        intents.expire(at(303), keep);
-        assert!(intents.is_empty() && intents.by_name.is_empty());
-    }
-
-    #[test]
-    fn the_oldest_makes_room() {
-        let now = epoch();
-        let mut intents = RecentIntents::default();
-        for name in ["a", "b", "c"] {
-            intents.insert(name, Intent::Join, 1, now, 2);
+        if is_us && self.is_alive() {
+            // An old intent of ours, or one of somebody else about us. We say that we stay.
+            self.broadcast_join(cx);
+            return false;
         }
-        assert!(intents.get("a").is_none() && intents.get("c").is_some());
+        let state = &mut self.members[key];
+        state.status_ltime = leave.ltime;
+        match state.member.status {
+            Status::Alive => self.set_status(key, Status::Leaving, None),
+            Status::Leaving | Status::Left => {}
+            Status::Failed => {
+                // It counts as gone since it failed.
+                let gone_since = self.departures.gone.get(&key).copied();
+                self.set_status(key, Status::Left, gone_since);
+                self.emit_member(cx, MemberChange::Leave, key);
+            }
+        }
+        if leave.prune {
+            self.prune(cx, key);
+        }
+        true
+    }
+
+    /// Moves the member clock past an intent. Returns the intent's name, if name and time are valid.
+    fn witness_intent<'a>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        name: Text<'a>,
+        ltime: u64,
+    ) -> Option<&'a str> {
+        let Some(name) = received_name(name) else {
+            cx.dropped(DropReason::Name, from, &"intent");
+            return None;
+        };
+        if !self.clock.can_reach(ltime) {
+            cx.dropped(DropReason::OutOfReach, from, &"Lamport time of intent");
+            return None;
+        }
+        self.clock.witness(ltime);
+        self.record_clock(cx);
+        Some(name)
+    }
+
+    /// Keeps an intent about a member that is not here.
+    fn keep_intent(&mut self, cx: &mut Cx<'_>, name: &str, intent: Intent, ltime: u64) -> IsNews {
+        let len_max = cx.params.limits.recent_intents.max(2 * self.members.len());
+        let is_news = self.recent_intents.insert(name, intent, ltime, cx.now, len_max);
+        self.arm_reap(cx);
+        is_news
     }
 }

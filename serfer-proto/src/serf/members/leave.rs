@@ -1,7 +1,7 @@
 //! Leaving, step by step, so that nobody takes it for a failure.
 //!
-//! First the intent: "we mean to leave". Once that has spread, memberlist's farewell; and after that
-//! we stay a little while, answering, so that the farewell spreads too. Counterpart of `Leave` and
+//! First comes the leave intent. Once it has spread, memberlist sends its own leave message, and then
+//! we stay a little while and answer, so that this message spreads too. Counterpart of `Leave` and
 //! `forceLeave` in Go's `serf.go`.
 
 use std::collections::BTreeSet;
@@ -13,37 +13,36 @@ use crate::api::event::{Delivery, Event, LeaveReport};
 use crate::config::params::check_name;
 use crate::machinery::context::Cx;
 use crate::machinery::timers::Timer;
+use crate::memberlist::LeaveDelegate;
 use crate::memberlist::Memberlist;
-use crate::memberlist::gossip::broadcast::Kind;
-use crate::serf::{Class, Serf};
+use crate::memberlist::gossip::queue::BroadcastKind;
+use crate::serf::Serf;
 use crate::wire::msgpack::Text;
 use crate::wire::serf_message;
 use crate::wire::serf_message::SerfMessage;
 
-/// How far we have left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+/// How far we have left. Go: `SerfState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+enum LeavePhase {
+    #[default]
     Alive,
-    /// The intent is on its way.
+    /// The leave intent spreads.
     Announcing,
-    /// The farewell is on its way.
+    /// memberlist's leave message is being sent.
     Departing,
-    /// The farewell was sent and spreads.
+    /// memberlist's leave message was sent and spreads.
     Lingering,
     Left,
 }
 
-impl Phase {
-    pub(crate) fn is_alive(self) -> bool {
-        self == Self::Alive
-    }
-}
-
-/// What there will be to report, and to whom of those who were alive it goes back.
+/// How far we have left, and what the report will say.
 #[derive(Debug, Default)]
-pub(crate) struct Goodbye {
-    pub(crate) report: LeaveReport,
-    pub(crate) told: BTreeSet<SocketAddr>,
+pub(crate) struct LeaveProgress {
+    phase: LeavePhase,
+    report: LeaveReport,
+    /// The live members to which we sent that we leave.
+    told: BTreeSet<SocketAddr>,
+    /// The live members that sent us our leave intent.
     confirmed: BTreeSet<SocketAddr>,
 }
 
@@ -53,78 +52,93 @@ pub enum Prune {
     /// It is remembered as left.
     #[default]
     No,
-    /// It is forgotten everywhere.
+    /// It is forgotten by all members.
     Yes,
 }
 
+impl LeaveDelegate for Serf {
+    fn on_own_leave_sent(&mut self, cx: &Cx<'_>, to: SocketAddr) {
+        if self.is_live_other(cx, to) {
+            self.leaving.told.insert(to);
+        }
+    }
+
+    fn on_own_leave_done(&mut self, cx: &mut Cx<'_>) {
+        self.leaving.report.farewell = Delivery::Drained;
+        self.end_phase(cx, LeavePhase::Departing);
+    }
+}
+
 impl Serf {
+    /// Whether we have not begun to leave.
     pub(crate) fn is_alive(&self) -> bool {
-        self.phase.is_alive()
+        self.leaving.phase == LeavePhase::Alive
     }
 
     /// Begins to leave. [`Event::Left`] follows.
     pub(crate) fn leave(&mut self, cx: &mut Cx<'_>) -> Result<(), LeaveError> {
-        match self.phase {
-            Phase::Alive => {}
-            Phase::Left => return Ok(()),
-            Phase::Announcing | Phase::Departing | Phase::Lingering => {
+        match self.leaving.phase {
+            LeavePhase::Alive => {}
+            LeavePhase::Left => return Ok(()),
+            LeavePhase::Announcing | LeavePhase::Departing | LeavePhase::Lingering => {
                 return Err(LeaveError::Leaving);
             }
         }
-        self.phase = Phase::Announcing;
+        self.leaving.phase = LeavePhase::Announcing;
         self.record_leave(cx);
         let name = cx.params.name.clone();
-        self.goodbye.report.others = self.live_others(cx);
-        let heard = self.broadcast_leave(cx, &name, Prune::No, Kind::Farewell);
+        self.leaving.report.others = self.live_others(cx);
+        let heard = self.broadcast_leave(cx, &name, Prune::No, BroadcastKind::OwnLeave(None));
         let patience = if heard { cx.params.leave.broadcast_timeout } else { Duration::ZERO };
-        self.goodbye.report.intent = if heard { Delivery::TimedOut } else { Delivery::Nobody };
+        self.leaving.report.intent = if heard { Delivery::TimedOut } else { Delivery::Nobody };
         cx.timers.set(Timer::Leave, cx.now + patience);
         Ok(())
     }
 
-    /// The intent has been sent as often as it will be, perhaps later than we waited for it.
-    pub(crate) fn on_intent_drained(&mut self, cx: &mut Cx<'_>) {
-        self.goodbye.report.intent = Delivery::Drained;
-        if self.phase == Phase::Announcing {
+    /// Our leave intent has been sent as often as it will be, perhaps later than we waited for it.
+    pub(crate) fn on_leave_intent_sent(&mut self, cx: &mut Cx<'_>) {
+        self.leaving.report.intent = Delivery::Drained;
+        self.end_phase(cx, LeavePhase::Announcing);
+    }
+
+    /// Waits no longer if this is the current phase.
+    fn end_phase(&self, cx: &mut Cx<'_>, phase: LeavePhase) {
+        if self.leaving.phase == phase {
             cx.timers.set(Timer::Leave, cx.now);
         }
     }
 
-    /// The farewell has been sent as often as it will be.
-    pub(crate) fn on_farewell_drained(&mut self, cx: &mut Cx<'_>) {
-        self.goodbye.report.farewell = Delivery::Drained;
-        if self.phase == Phase::Departing {
-            cx.timers.set(Timer::Leave, cx.now);
-        }
-    }
-
-    /// Somebody tells us that we leave, and so has heard it.
+    /// Another member sent us our own leave intent, so it has heard it.
     pub(crate) fn on_leave_echoed(&mut self, cx: &Cx<'_>, from: SocketAddr) {
         if self.is_live_other(cx, from) {
-            self.goodbye.confirmed.insert(from);
+            self.leaving.confirmed.insert(from);
         }
     }
 
-    /// The step going on is done, or has taken long enough.
+    /// The current phase is done, or has taken long enough.
     ///
-    /// Unlike Go, which always waits at the end: where nobody can hear us we do not linger.
-    pub(crate) fn on_leave_timer(&mut self, cx: &mut Cx<'_>, memberlist: &mut Memberlist) {
+    /// Unlike Go, which always waits at the end, we do not linger if nobody can hear us.
+    pub(crate) fn on_leave_timer(&mut self, cx: &mut Cx<'_>, memberlist: &mut Memberlist<Self>) {
         let heard = memberlist.has_live_others();
-        let (phase, patience) = match self.phase {
-            Phase::Alive | Phase::Left => return,
-            Phase::Announcing if heard => (Phase::Departing, cx.params.leave.broadcast_timeout),
-            Phase::Departing if heard => (Phase::Lingering, cx.params.leave.propagate_delay),
-            Phase::Announcing | Phase::Departing | Phase::Lingering => {
-                (Phase::Left, Duration::ZERO)
+        let (phase, patience) = match self.leaving.phase {
+            LeavePhase::Alive | LeavePhase::Left => return,
+            LeavePhase::Announcing if heard => {
+                (LeavePhase::Departing, cx.params.leave.broadcast_timeout)
+            }
+            LeavePhase::Departing if heard => {
+                (LeavePhase::Lingering, cx.params.leave.propagate_delay)
+            }
+            LeavePhase::Announcing | LeavePhase::Departing | LeavePhase::Lingering => {
+                (LeavePhase::Left, Duration::ZERO)
             }
         };
-        let was = std::mem::replace(&mut self.phase, phase);
-        if was == Phase::Announcing {
-            let farewell = if heard { Delivery::TimedOut } else { Delivery::Nobody };
-            self.goodbye.report.farewell = farewell;
+        let was = std::mem::replace(&mut self.leaving.phase, phase);
+        if was == LeavePhase::Announcing {
+            let delivery = if heard { Delivery::TimedOut } else { Delivery::Nobody };
+            self.leaving.report.farewell = delivery;
             memberlist.leave(cx, self);
         }
-        if phase == Phase::Left {
+        if phase == LeavePhase::Left {
             let report = self.leave_report();
             tracing::info!(target: "serfer::members", %report, "left");
             self.flush(cx);
@@ -136,38 +150,43 @@ impl Serf {
     }
 
     fn leave_report(&self) -> LeaveReport {
-        let Goodbye { report, told, confirmed } = &self.goodbye;
-        // Those who joined meanwhile were not counted.
+        let LeaveProgress { report, told, confirmed, .. } = &self.leaving;
+        // Members that joined meanwhile were not counted.
         let others = report.others.max(told.len()).max(confirmed.len());
-        let queues = &self.queues;
-        let unsent = queues.intents.len() + queues.queries.len() + queues.events.len();
+        let unsent = self.broadcasts.total_len();
         LeaveReport { others, told: told.len(), confirmed: confirmed.len(), unsent, ..*report }
     }
 
-    /// Makes a failed member count as left, everywhere. One that is alive objects; one that nobody
-    /// knows is gossiped all the same, since others may.
+    /// Makes all members see a failed member as left. A member that is alive objects. A name that we
+    /// do not know is gossiped all the same, since others may know it.
     pub(crate) fn force_leave(
         &mut self,
         cx: &mut Cx<'_>,
         name: &str,
         prune: Prune,
     ) -> Result<(), ForceLeaveError> {
-        if !self.phase.is_alive() {
+        if !self.is_alive() {
             return Err(ForceLeaveError::Left);
         }
         if let Err(problem) = check_name(name) {
             let name = name.to_owned();
             return Err(ForceLeaveError::Name { name, problem });
         }
-        self.broadcast_leave(cx, name, prune, Kind::Plain);
+        self.broadcast_leave(cx, name, prune, BroadcastKind::Plain);
         Ok(())
     }
 
-    /// Tells everybody that a member leaves; tells whether there is anybody.
+    /// Tells all others that a member leaves. Returns whether there are any.
     ///
-    /// Unlike Go, which looks for somebody afterwards: made to leave, the only other member would not
-    /// hear of it, could not object, and would be leaving for us as long as it lives.
-    fn broadcast_leave(&mut self, cx: &mut Cx<'_>, name: &str, prune: Prune, kind: Kind) -> bool {
+    /// Unlike Go, which looks for others afterwards. There, if the only other member is made to leave,
+    /// it is not told, cannot object, and is shown as leaving for as long as it lives.
+    fn broadcast_leave(
+        &mut self,
+        cx: &mut Cx<'_>,
+        name: &str,
+        prune: Prune,
+        kind: BroadcastKind,
+    ) -> bool {
         let leave = serf_message::Leave {
             ltime: self.clock.time(),
             node: Text(name.as_bytes()),
@@ -178,7 +197,7 @@ impl Serf {
         self.clock.increment();
         self.on_leave_intent(cx, ourselves, &leave);
         if heard {
-            self.queue_message(cx, Class::Intent, &SerfMessage::Leave(leave), kind);
+            self.queue_intent(cx, &SerfMessage::Leave(leave), kind);
         }
         heard
     }

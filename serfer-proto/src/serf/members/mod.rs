@@ -1,10 +1,16 @@
-//! The members as serf knows them: who is here, who left and who failed, and why.
+//! The members as serf knows them: alive, leaving, left or failed.
 //!
-//! Read [`lifecycle`] first, then [`intents`] and [`leave`]; [`coalesce`] and [`changes`] are how the
-//! application hears of it.
+//! Read [`state`], then [`lifecycle`] and [`intents`], which together decide a member's status;
+//! [`recent_intents`] keeps intents that came before their member. [`leave`] is how we leave
+//! ourselves. [`reap`] forgets members that are gone and [`reconnect`] tries them again.
+//! [`liveness`] counts them; [`changes`] is for readers of the member list.
 
 pub(crate) mod changes;
-pub(crate) mod coalesce;
 pub(crate) mod intents;
 pub(crate) mod leave;
 pub(crate) mod lifecycle;
+pub(crate) mod liveness;
+pub(crate) mod reap;
+pub(crate) mod recent_intents;
+pub(crate) mod reconnect;
+pub(crate) mod state;

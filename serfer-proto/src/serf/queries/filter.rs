@@ -1,92 +1,69 @@
-//! Who a query is for: names and tag expressions.
+//! Evaluates the filters of a query: names of nodes, and regular expressions for tags.
 //!
-//! Counterpart of Go's `shouldProcessQuery`. Whatever is wrong with a filter, it then matches nobody.
+//! Counterpart of Go's `shouldProcessQuery`. A filter that is invalid matches no node.
 //!
-//! Unlike Go: what it costs to find out has a bound. To compile an expression takes a thousand times
-//! as long as to send it, and a packet has room for thousands, so the steps that others' filters take
-//! are counted, and there are only so many in a second, see
-//! [`Limits::filter_steps`](crate::Limits::filter_steps).
+//! Unlike Go: the cost has a bound. It takes a thousand times as long to compile an expression as to
+//! send it, and a packet has room for thousands. So the steps for the filters of other nodes' queries
+//! are counted and limited per second, see [`Limits::filter_steps`](crate::Limits::filter_steps).
 
 use crate::api::error::{ExprProblem, QueryError};
 use crate::api::tags::Tags;
 use crate::serf::queries::go_regex::{GoRegex, LEN_MAX};
 use crate::wire::msgpack::Text;
-use crate::wire::seq::Seq;
+use crate::wire::seq::{Seq, SeqBuf};
 use crate::wire::serf_message::{Filter, TagFilter};
 
-/// How many expressions are kept.
-const KEPT_MAX: usize = 64;
+/// How many expressions are cached.
+const CACHED_MAX: usize = 64;
 
-/// How much memory the expressions that are kept may take up together, in bytes.
-const KEPT_MEMORY_MAX: usize = 2 << 20;
+/// How much memory the cached expressions may take up together, in bytes.
+const CACHED_MEMORY_MAX: usize = 2 << 20;
 
-/// How many steps it takes to find an expression among those that are kept.
+/// How many steps it takes to find an expression in the cache.
 const STEPS_TO_FIND: usize = 100;
 
-/// Expressions that were seen lately. Unlike Go, which compiles one for each query.
+/// Evaluates filters, and caches their expressions. Go compiles an expression for each query.
 #[derive(Debug, Default)]
-pub(crate) struct Exprs {
-    /// Those used last are last.
-    kept: Vec<Kept>,
+pub(crate) struct FilterEvaluator {
+    /// The most recently used expression is last.
+    cached: Vec<CachedExpr>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedExpr {
     expr: Box<str>,
     compiled: Result<GoRegex, ExprProblem>,
     /// How many steps it took to compile it.
     steps: usize,
 }
 
-impl Kept {
-    fn new(expr: &str) -> Self {
-        let (compiled, steps) = GoRegex::new(expr);
-        Self { expr: expr.into(), compiled, steps }
-    }
-
+impl CachedExpr {
     fn memory(&self) -> usize {
         self.expr.len() + self.compiled.as_ref().map_or(0, GoRegex::memory)
     }
 }
 
-/// How many steps filters may yet take.
-#[derive(Debug)]
-pub(crate) struct Steps {
-    pub(crate) left: usize,
-}
-
-/// What comes next takes more steps than are left.
+/// The next thing to do takes more steps than are left.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooManySteps;
 
-impl Steps {
-    pub(crate) const fn unlimited() -> Self {
-        Self { left: usize::MAX }
-    }
-
-    fn take(&mut self, steps: usize) -> Result<(), TooManySteps> {
-        self.left = self.left.checked_sub(steps).ok_or(TooManySteps)?;
-        Ok(())
-    }
-
-    /// They were taken, maybe more than there were.
-    fn were_taken(&mut self, steps: usize) {
-        self.left = self.left.saturating_sub(steps);
-    }
+fn take(steps_left: &mut usize, steps: usize) -> Result<(), TooManySteps> {
+    *steps_left = steps_left.checked_sub(steps).ok_or(TooManySteps)?;
+    Ok(())
 }
 
-impl Exprs {
-    /// Whether all filters match a node.
+impl FilterEvaluator {
+    /// Whether all filters match a node. `steps_left` goes down by the steps that this takes.
     pub(crate) fn match_all(
         &mut self,
         filters: Seq<'_, &[u8]>,
         (name, tags): (&str, &Tags),
-        steps: &mut Steps,
+        steps_left: &mut usize,
     ) -> Result<bool, TooManySteps> {
         for filter in filters.iter() {
             let matches = match Filter::decode(filter) {
                 Ok(Filter::Nodes(names)) => names.iter().any(|it| *it.0 == *name.as_bytes()),
-                Ok(Filter::Tag(filter)) => self.matches(&filter, tags, steps)?,
+                Ok(Filter::Tag(filter)) => self.matches(&filter, tags, steps_left)?,
                 Err(_) => false,
             };
             if !matches {
@@ -101,20 +78,25 @@ impl Exprs {
         &mut self,
         filter: &TagFilter<'_>,
         tags: &Tags,
-        steps: &mut Steps,
+        steps_left: &mut usize,
     ) -> Result<bool, TooManySteps> {
-        steps.take(STEPS_TO_FIND)?;
-        let value = filter.tag.to_str().and_then(|tag| tags.get(tag)).unwrap_or_default();
-        let expr = filter.expr.to_str().and_then(|expr| self.compiled(expr, steps).ok());
-        let Some(expr) = expr else {
+        take(steps_left, STEPS_TO_FIND)?;
+        let Some((cached, steps)) = filter.expr.to_str().and_then(|expr| self.find(expr).ok())
+        else {
             return Ok(false);
         };
-        // How many it takes to compile one is known only afterwards.
-        steps.take(expr.steps(value))?;
-        Ok(expr.is_match(value))
+        // How many steps it takes to compile an expression is known only afterwards.
+        *steps_left = steps_left.saturating_sub(steps);
+        let Ok(compiled) = &mut cached.compiled else {
+            return Ok(false);
+        };
+        let value = filter.tag.to_str().and_then(|tag| tags.get(tag)).unwrap_or_default();
+        take(steps_left, compiled.steps(value))?;
+        Ok(compiled.is_match(value))
     }
 
-    /// Whether expressions of ours mean something, and can be compiled in so many steps.
+    /// Checks that the expressions of a query of this node are valid, and that `steps_max` steps are
+    /// enough to compile them.
     pub(crate) fn check<'a>(
         &mut self,
         tags: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -122,12 +104,11 @@ impl Exprs {
     ) -> Result<(), QueryError> {
         let mut steps = 0;
         for (tag, expr) in tags {
-            let kept = self.kept(expr, &mut Steps::unlimited());
-            let problem = kept.and_then(|kept| {
-                steps += kept.steps;
-                kept.compiled.as_ref().map(drop).map_err(|problem| *problem)
+            let compiled = self.find(expr).and_then(|(cached, _)| {
+                steps += cached.steps;
+                cached.compiled.as_ref().map_err(|problem| *problem)
             });
-            if let Err(problem) = problem {
+            if let Err(problem) = compiled {
                 let (tag, expr) = (tag.to_owned(), expr.to_owned());
                 return Err(QueryError::Filter { tag, expr, problem });
             }
@@ -138,44 +119,35 @@ impl Exprs {
         }
     }
 
-    pub(crate) fn compiled(
-        &mut self,
-        expr: &str,
-        steps: &mut Steps,
-    ) -> Result<&mut GoRegex, ExprProblem> {
-        let kept = self.kept(expr, steps)?;
-        kept.compiled.as_mut().map_err(|problem| *problem)
-    }
-
-    fn kept(&mut self, expr: &str, steps: &mut Steps) -> Result<&mut Kept, ExprProblem> {
+    /// An expression, and how many steps it took to compile it if it was not cached.
+    fn find(&mut self, expr: &str) -> Result<(&mut CachedExpr, usize), ExprProblem> {
         if expr.len() > LEN_MAX {
             return Err(ExprProblem::TooLarge);
         }
-        let kept = match self.kept.iter().position(|kept| *kept.expr == *expr) {
-            Some(at) => self.kept.remove(at),
+        let (found, steps) = match self.cached.iter().position(|cached| *cached.expr == *expr) {
+            Some(at) => (self.cached.remove(at), 0),
             None => {
-                let kept = Kept::new(expr);
-                steps.were_taken(kept.steps);
-                kept
+                let (compiled, steps) = GoRegex::new(expr);
+                (CachedExpr { expr: expr.into(), compiled, steps }, steps)
             }
         };
-        while !self.kept.is_empty() && !self.has_room_for(&kept) {
-            self.kept.remove(0);
+        while !self.cached.is_empty() && !self.has_room_for(&found) {
+            self.cached.remove(0);
         }
-        self.kept.push(kept);
-        Ok(self.kept.last_mut().expect("it has just been pushed"))
+        self.cached.push(found);
+        Ok((self.cached.last_mut().expect("it has just been pushed"), steps))
     }
 
-    fn has_room_for(&self, more: &Kept) -> bool {
-        self.kept.len() < KEPT_MAX && self.memory() + more.memory() <= KEPT_MEMORY_MAX
+    fn has_room_for(&self, more: &CachedExpr) -> bool {
+        self.cached.len() < CACHED_MAX && self.memory() + more.memory() <= CACHED_MEMORY_MAX
     }
 
     fn memory(&self) -> usize {
-        self.kept.iter().map(Kept::memory).sum()
+        self.cached.iter().map(CachedExpr::memory).sum()
     }
 }
 
-/// The encoded form of filters: one for all names together, one for each tag.
+/// Encodes filters: one for all names, and one for each tag.
 pub(crate) fn encode<'a>(
     nodes: &[String],
     tags: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -188,7 +160,7 @@ pub(crate) fn encode<'a>(
     };
     if !nodes.is_empty() {
         let names = nodes.iter().map(|name| Text::from(name.as_str()));
-        let names = crate::wire::seq::SeqBuf::of(names);
+        let names = SeqBuf::of(names);
         encode(Filter::Nodes(names.as_seq()));
     }
     for (tag, expr) in tags {
@@ -201,13 +173,12 @@ pub(crate) fn encode<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::seq::SeqBuf;
 
     fn matches_web1(filters: &[Vec<u8>]) -> bool {
         let tags = Tags::from_iter([("role", "web"), ("dc", "east-1")]);
         let filters = SeqBuf::of(filters.iter().map(|filter| &**filter));
-        let mut steps = Steps::unlimited();
-        Exprs::default().match_all(filters.as_seq(), ("web-1", &tags), &mut steps).unwrap()
+        let mut evaluator = FilterEvaluator::default();
+        evaluator.match_all(filters.as_seq(), ("web-1", &tags), &mut { usize::MAX }).unwrap()
     }
 
     fn tag(tag: &str, expr: &str) -> Vec<Vec<u8>> {
@@ -243,13 +214,13 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_wrong_matches_nobody() {
+    fn an_invalid_filter_matches_no_node() {
         for broken in [&b""[..], b"\x02\x80", b"\x00", b"\x01\xc1", b"\x00\x91"] {
             assert!(!matches_web1(&[broken.to_vec()]), "{broken:x?}");
         }
         assert!(!matches_web1(&tag("role", "(")));
         assert!(!matches_web1(&tag("role", "(web){1000}{1000}")));
-        // A tag whose name is no text is one that is not set.
+        // A tag whose name is not UTF-8 is not set.
         let nameless = Filter::Tag(TagFilter { expr: "^$".into(), tag: Text(b"\xff") });
         let mut bytes = Vec::new();
         nameless.encode(&mut bytes);
@@ -257,38 +228,42 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_expressions_are_kept() {
-        let mut exprs = Exprs::default();
-        let compile =
-            |exprs: &mut Exprs, expr: &str| exprs.compiled(expr, &mut Steps::unlimited()).map(drop);
-        let kept = |exprs: &Exprs, expr: &str| exprs.kept.iter().any(|kept| *kept.expr == *expr);
-        for n in 0..KEPT_MAX {
-            assert!(compile(&mut exprs, &format!("web-{n}")).is_ok());
+    fn the_cache_has_bounds() {
+        let mut filters = FilterEvaluator::default();
+        let compile = |filters: &mut FilterEvaluator, expr: &str| {
+            let (cached, _) = filters.find(expr)?;
+            cached.compiled.as_ref().map(drop).map_err(|problem| *problem)
+        };
+        let is_cached = |filters: &FilterEvaluator, expr: &str| {
+            filters.cached.iter().any(|cached| *cached.expr == *expr)
+        };
+        for n in 0..CACHED_MAX {
+            assert!(compile(&mut filters, &format!("web-{n}")).is_ok());
         }
-        assert!(compile(&mut exprs, "web-0").is_ok());
-        assert_eq!(compile(&mut exprs, "(").unwrap_err(), ExprProblem::Parenthesis);
-        assert_eq!(exprs.kept.len(), KEPT_MAX);
-        assert!(kept(&exprs, "web-0") && kept(&exprs, "("), "they were used last");
-        assert!(!kept(&exprs, "web-1"), "it was not");
+        assert!(compile(&mut filters, "web-0").is_ok());
+        assert_eq!(compile(&mut filters, "(").unwrap_err(), ExprProblem::Parenthesis);
+        assert_eq!(filters.cached.len(), CACHED_MAX);
+        assert!(is_cached(&filters, "web-0") && is_cached(&filters, "("), "they were used last");
+        assert!(!is_cached(&filters, "web-1"), "it was not");
 
         for n in 1..20 {
-            assert!(compile(&mut exprs, &format!(".{{9{n:02}}}")).is_ok());
+            assert!(compile(&mut filters, &format!(".{{9{n:02}}}")).is_ok());
         }
-        assert!(exprs.memory() <= KEPT_MEMORY_MAX);
-        assert!(exprs.kept.len() < KEPT_MAX && exprs.kept.len() > 3);
-        assert_eq!(compile(&mut exprs, &"a".repeat(2 << 20)).unwrap_err(), ExprProblem::TooLarge);
-        assert!(exprs.memory() <= KEPT_MEMORY_MAX);
+        assert!(filters.memory() <= CACHED_MEMORY_MAX);
+        assert!(filters.cached.len() < CACHED_MAX && filters.cached.len() > 3);
+        assert_eq!(compile(&mut filters, &"a".repeat(2 << 20)).unwrap_err(), ExprProblem::TooLarge);
+        assert!(filters.memory() <= CACHED_MEMORY_MAX);
     }
 
     #[test]
-    fn what_is_known_takes_fewer_steps() {
-        let mut exprs = Exprs::default();
+    fn a_cached_expression_takes_fewer_steps() {
+        let mut evaluator = FilterEvaluator::default();
         let tags = Tags::from_iter([("role", "web"), ("long", &"a".repeat(400))]);
         let mut taken = |filter: &[Vec<u8>], left| {
             let filters = SeqBuf::of(filter.iter().map(|filter| &**filter));
-            let mut steps = Steps { left };
-            let matches = exprs.match_all(filters.as_seq(), ("web-1", &tags), &mut steps);
-            (matches, left - steps.left)
+            let mut steps_left = left;
+            let matches = evaluator.match_all(filters.as_seq(), ("web-1", &tags), &mut steps_left);
+            (matches, left - steps_left)
         };
         let enough = 1 << 22;
         let (first, compiled) = taken(&tag("role", "^web$"), enough);
@@ -298,7 +273,7 @@ mod tests {
         assert_eq!(again, Ok(true));
         assert!((100..200).contains(&found), "{found}");
 
-        // Names cost nothing, and who has no steps left compiles nothing.
+        // Names cost nothing, and without steps nothing is compiled.
         let names: Vec<String> = (0..1000).map(|n| format!("web-{n}")).collect();
         assert_eq!(taken(&encode(&names, []), 0), (Ok(true), 0));
         assert_eq!(taken(&tag("role", "^new$"), 0), (Err(TooManySteps), 0));
@@ -308,7 +283,7 @@ mod tests {
             "it was compiled before it was too much"
         );
 
-        // What takes long to match is not begun.
+        // A match that takes too many steps is not started.
         let slow = tag("long", "(?:a?){1000}$");
         let (first, compiled) = taken(&slow, enough);
         assert_eq!(first, Ok(true));

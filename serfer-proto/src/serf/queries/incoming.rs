@@ -1,7 +1,8 @@
-//! Queries that reach us, and our answers to them.
+//! Incoming queries, and this node's acks and replies to them.
 //!
-//! A query spreads like a user event; acks and answers go back directly. Counterpart of `handleQuery`
-//! in Go's `serf.go` and of `Query.Respond` in `event.go`. Our own are in [`asked`](crate::serf::queries::outgoing).
+//! A query spreads like a user event; acks and replies go directly to the node that sent it. This node's
+//! own queries come through here as well, since it is one of those that answer. Counterpart of
+//! `handleQuery` in Go's `serf.go` and of `Query.Respond` in `event.go`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,16 +16,17 @@ use crate::api::member::received_name;
 use crate::machinery::context::Cx;
 use crate::machinery::link::Checksum;
 use crate::machinery::stats::DropReason;
+use crate::serf::Serf;
+use crate::serf::broadcasts::USER_MESSAGE;
 use crate::serf::events::ring::Seen;
-use crate::serf::queries::filter::{Steps, TooManySteps};
-use crate::serf::queries::internal;
-use crate::serf::{Serf, TIMEOUT_MAX, USER_MESSAGE};
+use crate::serf::queries::filter::TooManySteps;
+use crate::serf::queries::internal_names;
+use crate::serf::queries::params::TIMEOUT_MAX;
 use crate::wire::message::ip_from_bytes;
-use crate::wire::msgpack::{Text, raw_len};
-use crate::wire::serf_message;
-use crate::wire::serf_message::{FLAG_ACK, FLAG_NO_BROADCAST, QueryResponse, SerfMessage};
+use crate::wire::msgpack::Text;
+use crate::wire::serf_message::{self, FLAG_ACK, FLAG_NO_BROADCAST, QueryResponse, SerfMessage};
 
-/// A query as it is remembered.
+/// What is remembered of a query.
 #[derive(Debug)]
 pub(crate) struct PastQuery {
     id: u32,
@@ -32,14 +34,14 @@ pub(crate) struct PastQuery {
 }
 
 impl Serf {
-    /// A query came by gossip, or is our own; tells whether it is to be passed on.
+    /// A query came by gossip, or is this node's own. Returns whether to pass it on.
     pub(crate) fn on_query(
         &mut self,
         cx: &mut Cx<'_>,
         from: SocketAddr,
         query: &serf_message::Query<'_>,
     ) -> bool {
-        // A node before serf 0.9.0 does not say who asks.
+        // A node before serf 0.9.0 does not send its name.
         let source = match query.source_node {
             Text([]) => Some(""),
             source => received_name(source),
@@ -57,8 +59,7 @@ impl Serf {
             return false;
         }
         let now = self.query_clock.time();
-        let is_it = |known: &PastQuery| known.id == query.id;
-        match self.queries.seen(now, query.ltime, 0, is_it) {
+        match self.queries.seen(now, query.ltime, 0, |known| known.id == query.id) {
             Seen::Never => {}
             Seen::Before | Seen::TooOld => return false,
             Seen::Full => {
@@ -66,34 +67,33 @@ impl Serf {
                 return false;
             }
         }
-        let past = PastQuery { id: query.id, answered: false };
-        self.queries.insert(query.ltime, 0, past);
+        self.queries.insert(query.ltime, 0, PastQuery { id: query.id, answered: false });
         let id = QueryId { ltime: query.ltime, id: query.id };
-        if self.is_for_us(cx, from, id, query) {
+        if self.matches_filters(cx, from, id, query) {
             self.receive_query(cx, from, query, (id, name, source));
         }
         query.flags & FLAG_NO_BROADCAST == 0
     }
 
-    /// Whether all filters of a query match us. Those of others can take only so many steps in a second;
-    /// it is passed on all the same.
-    fn is_for_us(
+    /// Whether all filters of a query match this node. The filters of other nodes' queries have only so
+    /// many steps per second; a query that takes more is still passed on.
+    fn matches_filters(
         &mut self,
         cx: &mut Cx<'_>,
         from: SocketAddr,
         id: QueryId,
         query: &serf_message::Query<'_>,
     ) -> bool {
-        let is_ours = self.asked.is_open(id);
-        let left = match is_ours {
+        let is_own = self.open_queries.is_open(id);
+        let left = match is_own {
             true => usize::MAX,
-            false => self.filtered.left(cx.now, cx.params.limits.filter_steps),
+            false => self.filter_steps.left(cx.now, cx.params.limits.filter_steps),
         };
-        let mut steps = Steps { left };
+        let mut steps_left = left;
         let node = (&*cx.params.name, &self.tags);
-        let matches = self.exprs.match_all(query.filters, node, &mut steps);
-        if !is_ours {
-            self.filtered.add(left - steps.left);
+        let matches = self.filters.match_all(query.filters, node, &mut steps_left);
+        if !is_own {
+            self.filter_steps.add(left - steps_left);
         }
         matches.unwrap_or_else(|TooManySteps| {
             cx.dropped(DropReason::TooOften, from, &"filters of query");
@@ -101,7 +101,7 @@ impl Serf {
         })
     }
 
-    /// A query is for us: ack it if that is wanted, and tell the application.
+    /// A query whose filters match this node: acks it if that is wanted, and hands it on.
     fn receive_query(
         &mut self,
         cx: &mut Cx<'_>,
@@ -125,13 +125,12 @@ impl Serf {
         match answer_to {
             None => cx.dropped(DropReason::StrangeAnswerAddress, from, &name),
             Some(to) if wants_ack => {
-                let mut ack = Vec::with_capacity(64);
-                response(cx, id, FLAG_ACK, &[]).encode(&mut ack);
+                let ack = response(cx, id, FLAG_ACK, &[]).to_vec();
                 self.send_response(cx, &query, to, &ack);
             }
             Some(_) => {}
         }
-        if name.starts_with(internal::PREFIX) {
+        if name.starts_with(internal_names::PREFIX) {
             self.on_internal_query(cx, from, &query);
         } else {
             let len = query.payload.len();
@@ -140,26 +139,28 @@ impl Serf {
         }
     }
 
-    /// Where to answer a query.
+    /// Where to send the responses to a query.
     ///
-    /// Unlike Go, which answers to whatever address a query names: a member is answered where it is,
-    /// and others only if some member has the address, so that nobody can aim a cluster's answers at
-    /// a stranger. Only a node that asks whether it may have a member's name is answered where it
-    /// claimed to be, for there is no other way to tell it.
+    /// Unlike Go, which sends them to whatever address the query names: the responses to a member go to
+    /// that member's address. The responses to another node go to the address that it names, if some
+    /// member has this address. So nobody can direct a cluster's responses at a stranger. One query is
+    /// an exception, since its sender cannot be reached otherwise: that of a node which wants to know
+    /// whether it may have a member's name. Its responses go to the address where it claimed the name.
     fn answer_to(
         &self,
         query: &serf_message::Query<'_>,
         name: &str,
         source: &str,
     ) -> Option<AnswerTo> {
-        let ip = ip_from_bytes(query.addr).map(|ip| ip.to_canonical());
-        let addr = ip.map(|ip| SocketAddr::new(ip, query.port));
-        if self.asked.is_open(QueryId { ltime: query.ltime, id: query.id }) {
+        if self.open_queries.is_open(QueryId { ltime: query.ltime, id: query.id }) {
             return Some(AnswerTo::Ourselves);
         }
-        let asks_for_its_name = name == internal::CONFLICT && *query.payload == *source.as_bytes();
-        let contends = |&addr: &SocketAddr| self.contenders.contains(source, addr);
-        if let Some(addr) = addr.filter(|addr| asks_for_its_name && contends(addr)) {
+        let ip = ip_from_bytes(query.addr).map(|ip| ip.to_canonical());
+        let addr = ip.map(|ip| SocketAddr::new(ip, query.port));
+        let asks_for_its_name =
+            name == internal_names::CONFLICT && *query.payload == *source.as_bytes();
+        let claimed = |&addr: &SocketAddr| self.name_disputes.has_claim(source, addr);
+        if let Some(addr) = addr.filter(|addr| asks_for_its_name && claimed(addr)) {
             return Some(AnswerTo::Member(addr));
         }
         if let Some(member) = self.member(source) {
@@ -169,7 +170,7 @@ impl Serf {
         addr.map(AnswerTo::Member)
     }
 
-    /// Answers a query, once.
+    /// Replies to a query, once.
     pub(crate) fn respond(
         &mut self,
         cx: &mut Cx<'_>,
@@ -180,44 +181,25 @@ impl Serf {
             return Err(RespondError::Late);
         }
         let answer_to = query.answer_to.ok_or(RespondError::StrangeAddress)?;
-        let message = self.encode_answer(cx, query.id, payload)?;
-        let at_its_time = self.queries.at_mut(query.id.ltime);
-        let past = at_its_time.iter_mut().find(|past| past.id == query.id.id);
-        match past {
-            // So much has been asked since that it is not remembered.
+        let max = cx.params.queries.response_len_max;
+        let reply = response(cx, query.id, 0, payload).encode_within(max);
+        let reply = reply.map_err(|len| RespondError::TooLarge { len, max })?;
+        let same_ltime = self.queries.at_mut(query.id.ltime);
+        match same_ltime.iter_mut().find(|past| past.id == query.id.id) {
+            // There were so many queries since that this one is forgotten.
             None => return Err(RespondError::Late),
             Some(past) if past.answered => return Err(RespondError::Answered),
             Some(past) => past.answered = true,
         }
-        self.send_response(cx, query, answer_to, &message);
+        self.send_response(cx, query, answer_to, &reply);
         Ok(())
-    }
-
-    fn encode_answer(
-        &self,
-        cx: &Cx<'_>,
-        id: QueryId,
-        payload: &[u8],
-    ) -> Result<Vec<u8>, RespondError> {
-        let max = cx.params.queries.response_len_max;
-        // What is too long already need not be copied to find that out.
-        let len = response_len(cx, id, payload);
-        if len > max {
-            return Err(RespondError::TooLarge { len, max });
-        }
-        let mut message = Vec::with_capacity(len);
-        response(cx, id, 0, payload).encode(&mut message);
-        Ok(message)
     }
 
     fn send_response(&mut self, cx: &mut Cx<'_>, query: &Query, to: AnswerTo, response: &[u8]) {
         match to {
             AnswerTo::Member(addr) => {
-                cx.send(addr, Checksum::Omit, |out| {
-                    out.extend_from_slice(USER_MESSAGE);
-                    out.extend_from_slice(response);
-                });
-                self.relay(cx, query, addr, response);
+                send_direct(cx, addr, response);
+                self.relay_response(cx, query, addr, response);
             }
             AnswerTo::Ourselves => {
                 let ourselves = cx.params.advertise;
@@ -229,14 +211,13 @@ impl Serf {
     }
 }
 
-/// How long an answer is once it is encoded.
-pub(crate) fn response_len(cx: &Cx<'_>, id: QueryId, payload: &[u8]) -> usize {
-    let mut without = Vec::with_capacity(64);
-    response(cx, id, 0, &[]).encode(&mut without);
-    without.len() - raw_len(0) + raw_len(payload.len())
-}
-
-fn response<'a>(cx: &Cx<'a>, id: QueryId, flags: u32, payload: &'a [u8]) -> SerfMessage<'a> {
+/// This node's response to a query.
+pub(crate) fn response<'a>(
+    cx: &Cx<'a>,
+    id: QueryId,
+    flags: u32,
+    payload: &'a [u8],
+) -> SerfMessage<'a> {
     SerfMessage::QueryResponse(QueryResponse {
         flags,
         from: Text(cx.params.name.as_bytes()),
@@ -244,4 +225,12 @@ fn response<'a>(cx: &Cx<'a>, id: QueryId, flags: u32, payload: &'a [u8]) -> Serf
         ltime: id.ltime,
         payload,
     })
+}
+
+/// Sends a message to one node.
+pub(crate) fn send_direct(cx: &mut Cx<'_>, to: SocketAddr, message: &[u8]) {
+    cx.send(to, Checksum::Omit, |out| {
+        out.extend_from_slice(USER_MESSAGE);
+        out.extend_from_slice(message);
+    });
 }

@@ -1,44 +1,36 @@
-//! Queries that nodes ask each other by themselves, and what we answer.
+//! Internal queries: those that nodes send by themselves, and how this node answers them.
 //!
-//! Their names start with `_serf_`; none of them reaches the application. Counterpart of Go's
-//! `internal_query.go`.
+//! None of them reaches the application. Counterpart of Go's `internal_query.go`.
 
 use std::net::SocketAddr;
 
 use crate::api::event::Query;
-use crate::api::keys::query;
 use crate::api::member::{Member, Status};
 use crate::machinery::context::Cx;
 use crate::machinery::stats::DropReason;
 use crate::serf::Serf;
+use crate::serf::queries::internal_names::{
+    CONFLICT, INSTALL_KEY, LIST_KEYS, PING, REMOVE_KEY, USE_KEY,
+};
 use crate::wire::message::ip_bytes;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
 use crate::wire::serf_message::{MemberRecord, SerfMessage};
 
-/// What the names of internal queries start with.
-pub(crate) const PREFIX: &str = "_serf_";
-/// Is acked, and that is all. The only one that an application may ask.
-pub(crate) const PING: &str = "_serf_ping";
-/// Where is this name? Asked by a node that meets another of its own.
-pub(crate) const CONFLICT: &str = "_serf_conflict";
-
 impl Serf {
-    /// An internal query is for us. It was acked if that was wanted.
+    /// An internal query whose filters match this node. It was acked if that was wanted.
     pub(crate) fn on_internal_query(&mut self, cx: &mut Cx<'_>, from: SocketAddr, query: &Query) {
         match &*query.name {
             PING => {}
             CONFLICT => self.on_conflict_query(cx, from, query),
-            query::INSTALL | query::USE | query::REMOVE | query::LIST => {
-                self.on_key_query(cx, query);
-            }
+            INSTALL_KEY | USE_KEY | REMOVE_KEY | LIST_KEYS => self.on_key_query(cx, query),
             name => {
                 tracing::debug!(target: "serfer::queries", %from, name, "unknown internal query");
             }
         }
     }
 
-    /// Somebody asks where a name is; unless it is ours, for then we are a party to the dispute.
+    /// Answers where the member of a name is. If it is this node's own name, this node has no vote.
     fn on_conflict_query(&mut self, cx: &mut Cx<'_>, from: SocketAddr, query: &Query) {
         let Ok(name) = std::str::from_utf8(&query.payload) else {
             return cx.dropped(DropReason::Name, from, &"conflict query");
@@ -46,15 +38,14 @@ impl Serf {
         if *name == *cx.params.name {
             return;
         }
-        let mut answer = Vec::new();
-        match self.member(name) {
-            None => SerfMessage::ConflictResponse(None).encode(&mut answer),
-            Some(member) => encode_member(member, &mut answer),
-        }
+        let answer = match self.member(name) {
+            None => SerfMessage::ConflictResponse(None).to_vec(),
+            Some(member) => encode_member(member),
+        };
         self.answer_internal(cx, query, &answer);
     }
 
-    /// Answers an internal query. That it cannot be answered is nobody's business but a log's.
+    /// Answers an internal query. If this fails, only a log tells so.
     pub(crate) fn answer_internal(&mut self, cx: &mut Cx<'_>, query: &Query, answer: &[u8]) {
         if let Err(error) = self.respond(cx, query, answer) {
             tracing::debug!(target: "serfer::queries", name = &*query.name, %error, "cannot answer an internal query");
@@ -62,10 +53,9 @@ impl Serf {
     }
 }
 
-fn encode_member(member: &Member, out: &mut Vec<u8>) {
+fn encode_member(member: &Member) -> Vec<u8> {
     let (node, tags) = (&member.node, member.tags());
-    let tags = tags.iter().map(|(tag, value)| (Text::from(tag), Text::from(value)));
-    let tags = SeqBuf::of(tags);
+    let tags = SeqBuf::of(tags.iter().map(|(tag, value)| (Text::from(tag), Text::from(value))));
     let record = MemberRecord {
         addr: &ip_bytes(node.ip),
         delegate_cur: node.versions.delegate_cur,
@@ -84,5 +74,5 @@ fn encode_member(member: &Member, out: &mut Vec<u8>) {
         },
         tags: tags.as_seq(),
     };
-    SerfMessage::ConflictResponse(Some(record)).encode(out);
+    SerfMessage::ConflictResponse(Some(record)).to_vec()
 }

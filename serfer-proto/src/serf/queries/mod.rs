@@ -1,15 +1,24 @@
-//! Queries: asked of everybody, answered directly.
+//! Queries: a question to many members, which answer to the sender alone.
 //!
-//! Ours: [`params`], [`outgoing`], [`pending`]. Those of others: [`incoming`], [`filter`] with
-//! [`go_regex`], [`internal`], [`relay`]. [`name_conflict`] is the vote about a name.
+//! A query spreads by gossip like a user event. Each member that receives it evaluates its filters, and
+//! if they match, sends an ack and a reply directly to the sender. Only [`serf`](super) enters this room,
+//! through methods of `Serf`; the [keys](super::keys) send their queries through it.
+//!
+//! Read a query of this node first: [`params`], [`outgoing`], [`open_queries`] with
+//! [`pending_responders`], [`response_dispatch`], which is how a reply reaches whoever asked. Then a query
+//! of another node: [`incoming`], [`filter`] with [`go_regex`] and [`rate_limit`], [`relay`]. Last the
+//! queries that nodes send by themselves: [`internal_names`], [`internal`], [`name_conflict`].
 
 pub(crate) mod filter;
 pub(crate) mod go_regex;
 pub(crate) mod incoming;
 pub(crate) mod internal;
+pub(crate) mod internal_names;
 pub(crate) mod name_conflict;
+pub(crate) mod open_queries;
 pub(crate) mod outgoing;
 pub(crate) mod params;
-pub(crate) mod pending;
+pub(crate) mod pending_responders;
 pub(crate) mod rate_limit;
 pub(crate) mod relay;
+pub(crate) mod response_dispatch;

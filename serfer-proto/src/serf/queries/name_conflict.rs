@@ -1,7 +1,7 @@
-//! Two nodes of one name: who keeps it.
+//! Two nodes of one name: which of them keeps it.
 //!
-//! A node that meets another of its own name asks everybody where that name is. If most of those who
-//! answer know another address, it is the one to go. Counterpart of `NotifyConflict`,
+//! A node that meets another node of its own name asks all members where that name is. If most of the
+//! answers name another address, this node is to shut down. Counterpart of `NotifyConflict`,
 //! `resolveNodeConflict` and `handleNodeConflict` in Go's `serf.go`.
 
 use std::collections::VecDeque;
@@ -11,16 +11,42 @@ use crate::api::event::{Event, ShutdownReason};
 use crate::config::NameConflicts;
 use crate::machinery::context::Cx;
 use crate::serf::Serf;
-use crate::serf::queries::internal;
-use crate::serf::queries::outgoing::Asker;
+use crate::serf::queries::internal_names;
+use crate::serf::queries::open_queries::Asker;
 use crate::serf::queries::params::QueryParams;
 use crate::wire::message::ip_from_bytes;
 use crate::wire::serf_message::SerfMessage;
 
-/// How many claims to names of others are remembered.
-const CONTENDERS_MAX: usize = 64;
+/// How many claims are remembered.
+const CLAIMS_MAX: usize = 64;
 
-/// What was said about where our name is.
+/// The disputes about names that this node knows of.
+#[derive(Debug, Default)]
+pub(crate) struct NameDisputes {
+    /// The latest claims to the names of other members: the name, and where the claim came from.
+    claims: VecDeque<(Box<str>, SocketAddr)>,
+    /// The vote on this node's own name.
+    pub(crate) vote: Vote,
+}
+
+impl NameDisputes {
+    /// A node at this address claims the name of another member.
+    pub(crate) fn note_claim(&mut self, name: &str, addr: SocketAddr) {
+        if self.has_claim(name, addr) {
+            return;
+        }
+        if self.claims.len() >= CLAIMS_MAX {
+            self.claims.pop_front();
+        }
+        self.claims.push_back((name.into(), addr));
+    }
+
+    pub(crate) fn has_claim(&self, name: &str, addr: SocketAddr) -> bool {
+        self.claims.iter().any(|(known, at)| **known == *name && *at == addr)
+    }
+}
+
+/// The votes on which address has this node's name.
 #[derive(Debug, Default)]
 pub(crate) struct Vote {
     responses: usize,
@@ -28,7 +54,7 @@ pub(crate) struct Vote {
 }
 
 impl Vote {
-    /// Counts an answer, if it is one. Not to know the name is one, too.
+    /// Counts an answer, if it is valid. An answer that the name is not known counts, too.
     pub(crate) fn count(&mut self, ours: SocketAddr, answer: &[u8]) {
         let Ok(SerfMessage::ConflictResponse(known)) = SerfMessage::decode(answer) else {
             return;
@@ -41,7 +67,7 @@ impl Vote {
         self.ours += usize::from(known == Some(ours));
     }
 
-    /// All have voted who would.
+    /// The query is closed: decides.
     pub(crate) fn close(&self, cx: &mut Cx<'_>) {
         let Self { responses, ours } = *self;
         if !self.is_lost() {
@@ -52,45 +78,26 @@ impl Vote {
         cx.emit(Event::ShutdownWanted(ShutdownReason::NameTaken { ours, responses }));
     }
 
-    /// Unlike Go: where nobody votes, we stay. Otherwise one forged message would shut a node down
-    /// that is alone.
+    /// Unlike Go, a node stays if there are no votes. Otherwise one forged message could shut down a
+    /// node that is alone.
     fn is_lost(&self) -> bool {
         self.responses > 0 && self.ours < self.responses / 2 + 1
     }
 }
 
-/// Where names of other members were claimed lately from elsewhere.
-#[derive(Debug, Default)]
-pub(crate) struct Contenders(VecDeque<(Box<str>, SocketAddr)>);
-
-impl Contenders {
-    pub(crate) fn note(&mut self, name: &str, addr: SocketAddr) {
-        if self.contains(name, addr) {
-            return;
-        }
-        if self.0.len() >= CONTENDERS_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back((name.into(), addr));
-    }
-
-    pub(crate) fn contains(&self, name: &str, addr: SocketAddr) -> bool {
-        self.0.iter().any(|(known, at)| **known == *name && *at == addr)
-    }
-}
-
 impl Serf {
-    /// Somebody else has our name: asks everybody whose it is, unless that is being asked.
+    /// Another node has this node's name: asks all members whose it is, unless a vote is under way.
     ///
-    /// Takes all the time that a query has, as in Go: so a stream of forged claims costs the cluster
-    /// one query every few seconds, and those whom we get to know meanwhile have a say.
+    /// The query stays open until its timeout, as in Go. So a stream of forged claims costs the cluster
+    /// only one query every few seconds, and members that this node meets meanwhile have a vote.
     pub(crate) fn start_vote(&mut self, cx: &mut Cx<'_>) {
-        if cx.params.name_conflicts == NameConflicts::Report || self.asked.is_voting() {
+        if cx.params.name_conflicts == NameConflicts::Report || self.open_queries.is_voting() {
             return;
         }
-        let (name, asker) = (cx.params.name.clone(), Asker::Conflict(Vote::default()));
+        self.name_disputes.vote = Vote::default();
+        let (query, name) = (internal_names::CONFLICT, cx.params.name.as_bytes());
         let params = QueryParams::new().without_acks().until_timeout();
-        if let Err(error) = self.ask(cx, internal::CONFLICT, name.as_bytes(), &params, asker) {
+        if let Err(error) = self.send_query(cx, query, name, &params, Asker::NameConflict) {
             tracing::debug!(target: "serfer::members", %error, "cannot ask whose our name is");
         }
     }
@@ -114,8 +121,7 @@ mod tests {
                 port: addr.port(),
                 ..MemberRecord::default()
             });
-            let mut answer = Vec::new();
-            SerfMessage::ConflictResponse(record).encode(&mut answer);
+            let answer = SerfMessage::ConflictResponse(record).to_vec();
             vote.count(HERE.parse().unwrap(), &answer);
         }
         vote
@@ -133,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_know_the_name_votes_against_it_and_nobody_at_all_does_not() {
+    fn a_member_that_does_not_know_the_name_votes_against_it() {
         assert!(vote(&[None]).is_lost());
         assert!(!vote(&[]).is_lost());
         let mut nonsense = Vote::default();
@@ -145,12 +151,12 @@ mod tests {
 
     #[test]
     fn only_the_last_claims_are_remembered() {
-        let mut contenders = Contenders::default();
+        let mut disputes = NameDisputes::default();
         for port in 1..=100 {
-            contenders.note("a", SocketAddr::from(([10, 0, 0, 1], port)));
-            contenders.note("a", SocketAddr::from(([10, 0, 0, 1], port)));
+            disputes.note_claim("a", SocketAddr::from(([10, 0, 0, 1], port)));
+            disputes.note_claim("a", SocketAddr::from(([10, 0, 0, 1], port)));
         }
-        let knows = |port| contenders.contains("a", SocketAddr::from(([10, 0, 0, 1], port)));
+        let knows = |port| disputes.has_claim("a", SocketAddr::from(([10, 0, 0, 1], port)));
         assert_eq!((knows(36), knows(37), knows(100)), (false, true, true));
     }
 }

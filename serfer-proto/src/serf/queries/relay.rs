@@ -1,11 +1,11 @@
-//! Answers that also go through others, in case the straight way is blocked.
+//! Relayed responses: a second way for a response, in case the direct one is blocked.
 //!
-//! Whoever answers a query that asks for it picks some members at random and has each pass the answer
-//! on; the one who asked takes what comes first. Counterpart of `relayResponse` in Go's `query.go` and
-//! of the relays in `NotifyMsg` of `delegate.go`.
+//! A node that answers a query with a relay factor picks some members at random, and each of them passes
+//! the response on. The sender of the query takes the first copy. Counterpart of `relayResponse` in Go's
+//! `query.go` and of the relays in `NotifyMsg` of `delegate.go`.
 //!
-//! Unlike Go, where a relay is a way to have any bytes sent to any address: we pass on nothing but
-//! answers to queries, to nobody but members, and so many in a second.
+//! Unlike Go, where a relay sends any bytes to any address: this node passes on responses only, to
+//! members only, and only so many per second.
 
 use std::net::SocketAddr;
 
@@ -13,22 +13,28 @@ use crate::api::event::Query;
 use crate::api::member::{Member, Status};
 use crate::config::ANSWER_LEN_MAX;
 use crate::machinery::context::Cx;
-use crate::machinery::link::Checksum;
 use crate::machinery::stats::DropReason;
-use crate::serf::{Serf, USER_MESSAGE};
+use crate::serf::Serf;
+use crate::serf::queries::incoming::send_direct;
 use crate::wire::message::{ip_bytes, ip_from_bytes};
 use crate::wire::msgpack::Text;
 use crate::wire::serf_message::{RelayHeader, SerfMessage, UdpAddr};
 
-/// The first memberlist protocol whose nodes know relays.
+/// The first memberlist protocol version with relays.
 const PROTOCOL_MIN: u8 = 5;
 
 impl Serf {
-    /// Sends an answer, which has gone straight `to` the one who asked, through others as well.
+    /// Sends a response through other members. It has been sent directly `to` its receiver.
     ///
-    /// Unlike Go, it never goes through the one who asked, for that is no other way; and if it gets
-    /// too long for a relay, that is no failure, since it was sent.
-    pub(crate) fn relay(&self, cx: &mut Cx<'_>, query: &Query, to: SocketAddr, response: &[u8]) {
+    /// Unlike Go, it never goes through the receiver, which would be no other way. If it gets too long
+    /// for a relay, this is no error, since it was sent.
+    pub(crate) fn relay_response(
+        &self,
+        cx: &mut Cx<'_>,
+        query: &Query,
+        to: SocketAddr,
+        response: &[u8],
+    ) {
         let count = query.relay_factor.min(cx.params.limits.relay_factor);
         if count == 0 {
             return;
@@ -36,37 +42,33 @@ impl Serf {
         let addr = ip_bytes(to.ip());
         let dest_addr = UdpAddr { ip: &addr, port: to.port().into(), zone: Text(b"") };
         let header = RelayHeader { dest_addr, dest_name: Text(query.from.as_bytes()) };
-        let mut message = Vec::with_capacity(96 + response.len());
-        SerfMessage::Relay(header, response).encode(&mut message);
+        let message = SerfMessage::Relay(header, response).to_vec();
         if message.len() > cx.params.queries.response_len_max {
             tracing::debug!(target: "serfer::queries", len = message.len(), "answer too long to be relayed");
             return;
         }
-        for helper in self.relay_helpers(cx, usize::from(count), to) {
-            cx.send(helper, Checksum::Omit, |out| {
-                out.extend_from_slice(USER_MESSAGE);
-                out.extend_from_slice(&message);
-            });
+        for relay in self.pick_relays(cx, usize::from(count), to) {
+            send_direct(cx, relay, &message);
         }
     }
 
-    /// Up to `count` members that can relay something for `asker`: drawn a few times, however many
-    /// there are, so where most are gone some may not be found.
-    fn relay_helpers(&self, cx: &mut Cx<'_>, count: usize, asker: SocketAddr) -> Vec<SocketAddr> {
+    /// Picks up to `count` members that can relay a response to `receiver`. It draws a fixed number of
+    /// times, however many members there are, so it can find fewer if most members are gone.
+    fn pick_relays(&self, cx: &mut Cx<'_>, count: usize, receiver: SocketAddr) -> Vec<SocketAddr> {
         let mut drawn = Vec::new();
         cx.rng.pick(16 + 4 * count, self.members.places(), &mut drawn);
-        let can_help = |member: &&Member| {
+        let can_relay = |member: &&Member| {
             member.status() == Status::Alive
                 && member.versions().protocol_max >= PROTOCOL_MIN
                 && *member.name() != *cx.params.name
-                && member.addr() != asker
+                && member.addr() != receiver
         };
         let drawn = drawn.into_iter().filter_map(|place| self.members.at(place));
-        let helpers = drawn.map(|entry| &entry.member).filter(can_help);
-        helpers.map(Member::addr).take(count).collect()
+        let relays = drawn.map(|entry| &entry.member).filter(can_relay);
+        relays.map(Member::addr).take(count).collect()
     }
 
-    /// Somebody asks us to pass something on.
+    /// Another node wants a response passed on.
     pub(crate) fn on_relay(
         &mut self,
         cx: &mut Cx<'_>,
@@ -91,10 +93,7 @@ impl Serf {
             return cx.dropped(DropReason::TooOften, from, &"relay");
         }
         self.relayed.add(1);
-        cx.send(to, Checksum::Omit, |out| {
-            out.extend_from_slice(USER_MESSAGE);
-            out.extend_from_slice(message);
-        });
+        send_direct(cx, to, message);
     }
 }
 

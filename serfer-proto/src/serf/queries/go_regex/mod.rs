@@ -1,15 +1,16 @@
-//! Regular expressions as Go reads them.
+//! Regular expressions with Go's syntax and meaning.
 //!
-//! Every member evaluates a query's filters for itself, so all have to agree on what an expression
-//! means. Rust's engines read several things in another way than Go: `[a&&b]`, `\<`, `\s`, `(?x)`,
-//! `a**`. So an expression is parsed here, as Go parses it, and only what it means is handed to an
-//! engine. Nothing is kept of what cannot make a difference to whether there is a match: captures
-//! and greed. Counterpart of `regexp.MatchString` and, in Go's `regexp/syntax`, `Parse` with the
-//! flags `Perl`.
+//! Each member evaluates a query's filters for itself, so all members must agree on what an expression
+//! means. Rust's engines read several things differently from Go: `[a&&b]`, `\<`, `\s`, `(?x)`, `a**`.
+//! So this module parses an expression as Go does, and hands only the meaning to an engine. Captures and
+//! greed are left out, since they make no difference to whether there is a match. Counterpart of
+//! `regexp.MatchString`, and of `Parse` with the flags `Perl` in Go's `regexp/syntax`.
 //!
-//! Unlike Go: an expression is refused that is long, nests deeply, is of large sets or compiles to
-//! much; matching takes time in proportion to its compiled size and the length of the value. How much
-//! work each of these is can be told, in [steps](crate::Limits::filter_steps).
+//! Unlike Go: an expression is refused if it is long, nests deeply, has large classes, or compiles to
+//! much. The time to match is in proportion to the compiled size and to the length of the value. All of
+//! this work is measured in [steps](crate::Limits::filter_steps).
+//!
+//! Read [`parse`], the grammar, then [`class`], the classes of characters.
 
 mod class;
 mod parse;
@@ -20,35 +21,35 @@ use regex_automata::nfa::thompson::{Compiler, Config, WhichCaptures};
 use regex_syntax::hir::Hir;
 
 use crate::api::error::ExprProblem;
-use class::Sets;
+use class::ClassBuilder;
 
-/// How long an expression may be, in bytes.
+/// The length limit of an expression, in bytes.
 pub(crate) const LEN_MAX: usize = 2048;
 
-/// How much memory a compiled expression may take up, in bytes. `.{0,1000}` fits.
+/// The memory limit of a compiled expression, in bytes. `.{0,1000}` fits.
 const COMPILED_MAX: usize = 1 << 19;
 
-/// How many steps it takes to read one character, or one range of a set. To compile takes one for
-/// each byte that comes of it.
+/// How many steps it takes to read one character, or one range of a class. To compile takes one step
+/// for each byte of the result.
 const STEPS_TO_READ: usize = 32;
 
 /// A compiled expression.
 #[derive(Debug)]
 pub(crate) struct GoRegex {
     vm: PikeVM,
-    /// Where it keeps track of what may yet match.
+    /// The memory that a match needs.
     scratch: pikevm::Cache,
 }
 
 impl GoRegex {
-    /// Compiles an expression, and tells how many steps that took, whatever came of it.
+    /// Compiles an expression. Also returns how many steps this took, even if it failed.
     pub(crate) fn new(expr: &str) -> (Result<Self, ExprProblem>, usize) {
         if expr.len() > LEN_MAX {
             return (Err(ExprProblem::TooLarge), 0);
         }
-        let mut sets = Sets::default();
-        let hir = parse::parse(expr, &mut sets);
-        let steps = (expr.len() + sets.ranges) * STEPS_TO_READ;
+        let mut classes = ClassBuilder::default();
+        let hir = parse::parse(expr, &mut classes);
+        let steps = (expr.len() + classes.ranges) * STEPS_TO_READ;
         match hir {
             Ok(hir) => {
                 let compiled = Self::compile(&hir);
@@ -63,23 +64,23 @@ impl GoRegex {
         let config =
             Config::new().nfa_size_limit(Some(COMPILED_MAX)).which_captures(WhichCaptures::None);
         let nfa = Compiler::new().configure(config).build_from_hir(hir);
-        // Its size is all that can be wrong with what was parsed.
+        // The size is all that can be wrong after parsing.
         let vm = nfa.and_then(PikeVM::new_from_nfa);
         let vm = vm.map_err(|_| ExprProblem::TooLarge)?;
         Ok(Self { scratch: vm.create_cache(), vm })
     }
 
-    /// How many steps it takes to match a value, at most.
+    /// How many steps it takes at most to match a value.
     pub(crate) fn steps(&self, value: &str) -> usize {
         self.vm.get_nfa().states().len() * (value.len() + 1)
     }
 
-    /// Whether it is found anywhere in a value.
+    /// Whether the expression matches anywhere in a value.
     pub(crate) fn is_match(&mut self, value: &str) -> bool {
         self.vm.is_match(&mut self.scratch, value)
     }
 
-    /// How much memory it takes up, in bytes.
+    /// How many bytes of memory it takes up.
     pub(crate) fn memory(&self) -> usize {
         self.vm.get_nfa().memory_usage() + self.scratch.memory_usage()
     }
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn an_invalid_expression_is_refused_for_its_problem() {
         use ExprProblem::*;
         for (expr, problem) in [
             ("(web", Parenthesis),
@@ -116,16 +117,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_refused() {
+    fn a_large_expression_is_refused() {
         let many = |what: &str, times| what.repeat(times);
         for expr in [
             many("a", LEN_MAX + 1),
             many("(", 200) + &many(")", 200),
             many("a|(b", 150) + &many(")*", 150),
-            // Stacked in ways that need no parentheses.
+            // Repetitions that nest without parentheses.
             "a".to_owned() + &many(r"*\Q\E", 300),
             r"\pL{100}".to_owned(),
-            // Sets that would take long to read, whatever is left of them.
+            // Classes that would take long to read, even if the result is small.
             format!("[{}]", many(r"\pL", 600)),
             format!("(?i)[{}]", many("!-\u{ffff}", 300)),
             format!("(?:{}){{0}}", many(r"(?i:\pL)", 200)),

@@ -3,30 +3,37 @@
 use regex_syntax::hir::{Class, ClassUnicode, Dot, Hir, Look, Repetition};
 
 use crate::api::error::ExprProblem;
-use crate::serf::queries::go_regex::class;
-use crate::serf::queries::go_regex::class::Sets;
+use crate::serf::queries::go_regex::class::{
+    ClassBuilder, Escaped, bracketed, eat, escaped, next, until,
+};
 
-/// How often a part may be repeated, all repetitions around it multiplied.
+/// How often a part may be repeated, if all repetitions around it are multiplied.
 const REPEATS_MAX: u32 = 1000;
 
-/// How deep groups and repetitions may nest. Unlike Go, where it is 1000: the engine recurses.
+/// How deep groups and repetitions may nest. In Go it is 1000; the engine used here recurses.
 const DEPTH_MAX: u32 = 100;
 
-/// What an expression means; `sets` then tells how much work it was to find out.
-pub(super) fn parse(expr: &str, sets: &mut Sets) -> Result<Hir, ExprProblem> {
+/// What an expression means. `classes` counts the work.
+pub(super) fn parse(expr: &str, classes: &mut ClassBuilder) -> Result<Hir, ExprProblem> {
+    let flags = Flags::default();
     let mut parser = Parser {
         rest: expr,
-        flags: Flags::default(),
-        group: Group::default(),
-        around: Vec::new(),
-        after_repeat: false,
-        sets,
+        flags,
+        group: OpenGroup::default(),
+        outer_groups: Vec::new(),
+        classes,
     };
-    while let Some(c) = parser.next() {
-        let after_repeat = std::mem::take(&mut parser.after_repeat);
-        parser.step(c, after_repeat)?;
+    let mut after_repetition = false;
+    while let Some(c) = next(&mut parser.rest) {
+        let repetition = repetition(c, &mut parser.rest)?;
+        match repetition {
+            Some(_) if after_repetition => return Err(ExprProblem::Repeat),
+            Some((min, max)) => parser.repeat(min, max)?,
+            None => parser.step(c)?,
+        }
+        after_repetition = repetition.is_some();
     }
-    if parser.around.is_empty() {
+    if parser.outer_groups.is_empty() {
         Ok(parser.group.into_part().hir)
     } else {
         Err(ExprProblem::Parenthesis)
@@ -36,13 +43,11 @@ pub(super) fn parse(expr: &str, sets: &mut Sets) -> Result<Hir, ExprProblem> {
 struct Parser<'e> {
     rest: &'e str,
     flags: Flags,
-    /// The innermost group that is open, or the whole.
-    group: Group,
+    /// The innermost open group, or the whole expression.
+    group: OpenGroup,
     /// The groups around it.
-    around: Vec<Group>,
-    /// Whether what came just before is a repetition.
-    after_repeat: bool,
-    sets: &'e mut Sets,
+    outer_groups: Vec<OpenGroup>,
+    classes: &'e mut ClassBuilder,
 }
 
 /// What `(?i)`, `(?m)` and `(?s)` set.
@@ -54,11 +59,11 @@ struct Flags {
 }
 
 #[derive(Debug, Default)]
-struct Group {
-    /// The flags to go on with behind it.
-    outer: Flags,
+struct OpenGroup {
+    /// The flags after this group.
+    outer_flags: Flags,
     alternatives: Vec<Part>,
-    /// The alternative that is being read.
+    /// The parts of the alternative that is being read.
     parts: Vec<Part>,
 }
 
@@ -66,11 +71,11 @@ struct Group {
 struct Part {
     hir: Hir,
     depth: u32,
-    /// How often something in it is repeated at most.
+    /// How often anything in it is repeated at most.
     repeats: u32,
 }
 
-impl Group {
+impl OpenGroup {
     fn end_alternative(&mut self) {
         let part = joined(self.parts.drain(..), Hir::concat);
         self.alternatives.push(part);
@@ -94,44 +99,37 @@ fn joined(parts: impl Iterator<Item = Part>, join: fn(Vec<Hir>) -> Hir) -> Part 
 }
 
 impl Parser<'_> {
-    fn next(&mut self) -> Option<char> {
-        let c = self.rest.chars().next()?;
-        self.rest = &self.rest[c.len_utf8()..];
-        Some(c)
-    }
-
-    fn eat(&mut self, what: &str) -> bool {
-        let rest = self.rest.strip_prefix(what);
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
-    }
-
-    fn step(&mut self, c: char, after_repeat: bool) -> Result<(), ExprProblem> {
+    /// Reads the part that begins with this character, which is no repetition.
+    fn step(&mut self, c: char) -> Result<(), ExprProblem> {
         let Flags { folds_case, multi_line, dot_is_any } = self.flags;
-        self.sets.folds_case = folds_case;
-        let dot = if dot_is_any { Dot::AnyChar } else { Dot::AnyCharExceptLF };
-        match c {
-            '(' if self.eat("?") => return self.special_group(),
-            '(' => self.open(self.flags),
-            ')' => return self.close(),
-            '|' => self.group.end_alternative(),
-            '^' => self.push(Hir::look(if multi_line { Look::StartLF } else { Look::Start })),
-            '$' => self.push(Hir::look(if multi_line { Look::EndLF } else { Look::End })),
-            '.' => self.push(Hir::dot(dot)),
-            '[' => {
-                let class = class::bracketed(&mut self.rest, self.sets)?;
-                self.push_class(class);
+        self.classes.folds_case = folds_case;
+        let hir = match c {
+            '(' if eat(&mut self.rest, "?") => return self.special_group(),
+            '(' => {
+                self.open(self.flags);
+                return Ok(());
             }
-            '*' => return self.repeat(0, None, after_repeat),
-            '+' => return self.repeat(1, None, after_repeat),
-            '?' => return self.repeat(0, Some(1), after_repeat),
-            '{' => match bounds(&mut self.rest)? {
-                Some((min, max)) => return self.repeat(min, max, after_repeat),
-                None => return self.literal('{'.into()),
+            ')' => return self.close(),
+            '|' => {
+                self.group.end_alternative();
+                return Ok(());
+            }
+            '^' => Hir::look(if multi_line { Look::StartLF } else { Look::Start }),
+            '$' => Hir::look(if multi_line { Look::EndLF } else { Look::End }),
+            '.' => Hir::dot(if dot_is_any { Dot::AnyChar } else { Dot::AnyCharExceptLF }),
+            '[' => hir_of(bracketed(&mut self.rest, self.classes)?),
+            '\\' if eat(&mut self.rest, "A") => Hir::look(Look::Start),
+            '\\' if eat(&mut self.rest, "z") => Hir::look(Look::End),
+            '\\' if eat(&mut self.rest, "b") => Hir::look(Look::WordAscii),
+            '\\' if eat(&mut self.rest, "B") => Hir::look(Look::WordAsciiNegate),
+            '\\' if eat(&mut self.rest, "Q") => return self.quoted(),
+            '\\' => match escaped(&mut self.rest, self.classes)? {
+                Escaped::Class(class) => hir_of(class),
+                Escaped::Char(c) => return self.literal(c),
             },
-            '\\' => return self.escape(),
             c => return self.literal(c.into()),
-        }
+        };
+        self.push(hir);
         Ok(())
     }
 
@@ -139,27 +137,23 @@ impl Parser<'_> {
         self.group.parts.push(Part { hir, depth: 0, repeats: 1 });
     }
 
-    fn push_class(&mut self, class: ClassUnicode) {
-        self.push(Hir::class(Class::Unicode(class)));
-    }
-
-    /// One character; a surrogate is one that no text has.
+    /// One character. A surrogate is a character that no text has.
     fn literal(&mut self, c: u32) -> Result<(), ExprProblem> {
-        let class = self.sets.range(c, c)?;
-        self.push_class(class);
+        let class = self.classes.range(c, c)?;
+        self.push(hir_of(class));
         Ok(())
     }
 
     fn open(&mut self, flags: Flags) {
-        let group = Group { outer: self.flags, ..Group::default() };
-        self.around.push(std::mem::replace(&mut self.group, group));
+        let group = OpenGroup { outer_flags: self.flags, ..OpenGroup::default() };
+        self.outer_groups.push(std::mem::replace(&mut self.group, group));
         self.flags = flags;
     }
 
     fn close(&mut self) -> Result<(), ExprProblem> {
-        let around = self.around.pop().ok_or(ExprProblem::Parenthesis)?;
-        let group = std::mem::replace(&mut self.group, around);
-        self.flags = group.outer;
+        let outer = self.outer_groups.pop().ok_or(ExprProblem::Parenthesis)?;
+        let group = std::mem::replace(&mut self.group, outer);
+        self.flags = group.outer_flags;
         let part = group.into_part();
         self.nest(part)
     }
@@ -173,99 +167,81 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// What begins with `(?`: a name, or flags, with a group or for the rest of this one.
+    /// Reads what begins with `(?`: a named group, or flags, for a group or for the rest of this one.
     ///
-    /// `(?<name>…)` came with Go 1.22; agents that were built before refuse it.
+    /// Go has had `(?<name>…)` since 1.22; agents that were built before refuse it.
     fn special_group(&mut self) -> Result<(), ExprProblem> {
-        if self.eat("P<") || self.eat("<") {
-            let (name, rest) = self.rest.split_once('>').ok_or(ExprProblem::Group)?;
+        if eat(&mut self.rest, "P<") || eat(&mut self.rest, "<") {
+            let name = until(&mut self.rest, ">").ok_or(ExprProblem::Group)?;
             let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
             if name.is_empty() || !name.chars().all(is_word) {
                 return Err(ExprProblem::Group);
             }
-            self.rest = rest;
             self.open(self.flags);
             return Ok(());
         }
         let (mut flags, mut sets, mut needs_flag) = (self.flags, true, false);
-        while let Some(c) = self.next() {
+        while let Some(c) = next(&mut self.rest) {
             match c {
                 'i' => flags.folds_case = sets,
                 'm' => flags.multi_line = sets,
                 's' => flags.dot_is_any = sets,
                 // Greed does not matter.
                 'U' => {}
-                '-' if sets => {
-                    (sets, needs_flag) = (false, true);
-                    continue;
-                }
-                ':' if !needs_flag => {
-                    self.open(flags);
-                    return Ok(());
-                }
-                ')' if !needs_flag => {
+                '-' if sets => sets = false,
+                ':' | ')' if !needs_flag => {
+                    if c == ':' {
+                        self.open(flags);
+                    }
                     self.flags = flags;
                     return Ok(());
                 }
                 _ => return Err(ExprProblem::Group),
             }
-            needs_flag = false;
+            needs_flag = c == '-';
         }
         Err(ExprProblem::Parenthesis)
     }
 
-    /// Repeats what comes before, whatever stands between that means nothing: `a\Q\E*` is `a*`.
-    fn repeat(
-        &mut self,
-        min: u32,
-        max: Option<u32>,
-        after_repeat: bool,
-    ) -> Result<(), ExprProblem> {
-        self.eat("?");
-        let part = self.group.parts.pop().filter(|_| !after_repeat).ok_or(ExprProblem::Repeat)?;
+    /// Repeats the part before, even if something without a meaning stands between: `a\Q\E*` is `a*`.
+    fn repeat(&mut self, min: u32, max: Option<u32>) -> Result<(), ExprProblem> {
+        eat(&mut self.rest, "?");
+        let Part { hir, depth, repeats } = self.group.parts.pop().ok_or(ExprProblem::Repeat)?;
         let repeats = match max {
             Some(0) => 1,
-            _ => part.repeats * max.unwrap_or(min).max(1),
+            _ => repeats * max.unwrap_or(min).max(1),
         };
         if repeats > REPEATS_MAX {
             return Err(ExprProblem::RepeatCount);
         }
-        let hir = Hir::repetition(Repetition { min, max, greedy: true, sub: Box::new(part.hir) });
-        self.after_repeat = true;
-        self.nest(Part { hir, repeats, depth: part.depth })
+        let hir = Hir::repetition(Repetition { min, max, greedy: true, sub: Box::new(hir) });
+        self.nest(Part { hir, depth, repeats })
     }
 
-    fn escape(&mut self) -> Result<(), ExprProblem> {
-        let look = match self.rest.chars().next() {
-            Some('A') => Look::Start,
-            Some('z') => Look::End,
-            Some('b') => Look::WordAscii,
-            Some('B') => Look::WordAsciiNegate,
-            Some('Q') => return self.quoted(),
-            _ => {
-                if let Some(class) = class::escaped(&mut self.rest, self.sets)? {
-                    self.push_class(class);
-                    return Ok(());
-                }
-                let c = class::escaped_char(&mut self.rest)?;
-                return self.literal(c);
-            }
-        };
-        self.next();
-        self.push(Hir::look(look));
-        Ok(())
-    }
-
-    /// `\Q…\E`, or up to the end.
+    /// Reads what follows `\Q`, up to `\E` or the end.
     fn quoted(&mut self) -> Result<(), ExprProblem> {
-        let text = &self.rest[1..];
-        let (text, rest) = text.split_once(r"\E").unwrap_or((text, ""));
+        let (text, rest) = self.rest.split_once(r"\E").unwrap_or((self.rest, ""));
         self.rest = rest;
         text.chars().try_for_each(|c| self.literal(c.into()))
     }
 }
 
-/// What follows `{`, if it says how often; else it is a brace like any other character.
+fn hir_of(class: ClassUnicode) -> Hir {
+    Hir::class(Class::Unicode(class))
+}
+
+/// How often the part before is repeated, if `c` begins a repetition: at least, and at most.
+fn repetition(c: char, rest: &mut &str) -> Result<Option<(u32, Option<u32>)>, ExprProblem> {
+    match c {
+        '*' => Ok(Some((0, None))),
+        '+' => Ok(Some((1, None))),
+        '?' => Ok(Some((0, Some(1)))),
+        '{' => bounds(rest),
+        _ => Ok(None),
+    }
+}
+
+/// Reads what follows `{` if it is a repetition. Otherwise `{` is a character like any other.
 fn bounds(rest: &mut &str) -> Result<Option<(u32, Option<u32>)>, ExprProblem> {
     let Some((inside, behind)) = rest.split_once('}') else {
         return Ok(None);

@@ -1,16 +1,16 @@
-//! How well coordinates estimate round trips, held to the bounds that serf's own tests have.
+//! How well Vivaldi estimates round trips, within the bounds of serf's own tests.
 //!
-//! Nodes whose true round trips are known observe each other: in a cycle, each looks at one other,
-//! picked at random. Then what all pairs estimate is compared with the truth. The bounds were made
-//! for one sequence of random numbers; here the median of a hundred seeds must meet them.
+//! Nodes whose true round trips are known observe each other: in each cycle, each node observes one
+//! other, picked at random. Then the estimates of all pairs are compared with the truth. Go made its
+//! bounds for one sequence of random numbers; here the median of a hundred seeds must meet them.
 //! Counterparts of the six tests of Go's `performance_test.go`.
 
 use std::f64::consts::{PI, SQRT_2};
 use std::time::Duration;
 
+use super::{LatencyFilter, Vivaldi};
 use crate::machinery::rng::Rng;
 use crate::serf::coordinates::coordinate::Coordinate;
-use crate::serf::coordinates::vivaldi::{LatencyFilter, Vivaldi};
 
 const SEEDS: u8 = 100;
 const CYCLES: usize = 1000;
@@ -21,7 +21,7 @@ struct Truth(Vec<Vec<f64>>);
 struct Simulation<'a, const D: usize> {
     truth: &'a Truth,
     nodes: Vec<Vivaldi<D>>,
-    /// What each remembers of each.
+    /// Of each node about each other.
     filters: Vec<Vec<LatencyFilter>>,
     rng: Rng,
 }
@@ -94,7 +94,7 @@ fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Every seed's errors, and what else is to be known of every seed.
+/// The errors for each seed, and what `look` finds for each seed.
 fn simulated<T, const D: usize>(
     truth: &Truth,
     look: impl Fn(&Simulation<'_, D>) -> T,
@@ -139,8 +139,8 @@ fn nodes_in_two_places() {
     meets(&errors, Errors { mean: 0.000_060, max: 0.000_48 });
 }
 
-/// There is no place on a plane for a node that is twice as far from a circle as its middle is. It
-/// has to rise.
+/// On a plane no node can be twice as far from every point of a circle as the centre is. So its height
+/// has to grow.
 #[test]
 fn a_node_far_above_a_circle() {
     const RADIUS: f64 = 0.100;
@@ -155,8 +155,8 @@ fn a_node_far_above_a_circle() {
         (heights.next().unwrap(), heights.fold(0.0, f64::max))
     };
     let (errors, heights) = simulated(&truth, heights);
-    // Go's own test has 0.0028, which its one seed meets. The median of a hundred seeds is 0.00323
-    // with Go's code too.
+    // Go's test has 0.0028, which its one seed meets. With Go's code, too, the median of a hundred seeds
+    // is 0.00323.
     meets(&errors, Errors { mean: 0.00323, max: 0.064 });
     let middle = median(heights.iter().map(|heights| heights.0));
     let highest_other = median(heights.iter().map(|heights| heights.1));
@@ -164,8 +164,8 @@ fn a_node_far_above_a_circle() {
     assert!(highest_other <= 0.03 * RADIUS, "{highest_other}");
 }
 
-/// All start on one side of the origin. As in Go, two of them start in one place, and only one of the
-/// diagonals is longer than a side.
+/// All nodes start on one side of the origin. As in Go, two of them start at the same place, and only
+/// one of the diagonals is longer than a side.
 #[test]
 fn gravity_brings_a_cluster_back() {
     const SIDE: f64 = 0.500;
@@ -183,7 +183,7 @@ fn gravity_brings_a_cluster_back() {
     let kept = (0..SEEDS).map(|seed| {
         let mut simulation = Simulation::<2>::new(&truth, seed);
         for (node, vec) in simulation.nodes.iter_mut().zip(corners) {
-            node.place(Coordinate { vec, ..Coordinate::ORIGIN });
+            node.coordinate = Coordinate { vec, ..Coordinate::ORIGIN };
         }
         simulation.run(CYCLES);
         let before = offset(&simulation);
@@ -194,11 +194,11 @@ fn gravity_brings_a_cluster_back() {
     assert!(kept <= 0.8, "{kept}");
 }
 
-/// No space has places for these.
+/// No space has room for such distances.
 #[test]
 fn nodes_at_random_distances() {
     let mut rng = Rng::new([1; 32]);
-    // Box and Muller's way to a normal distribution.
+    // The Box-Muller transform to a normal distribution.
     let mut normal = |mean: f64, deviation: f64| {
         let radius = (-2.0 * (1.0 - rng.f64()).ln()).sqrt();
         mean + deviation * radius * (2.0 * PI * rng.f64()).cos()

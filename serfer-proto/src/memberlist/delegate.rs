@@ -1,0 +1,102 @@
+//! What memberlist asks the layer above, and what it tells it. Counterpart of Go's `Delegate`,
+//! `EventDelegate`, `ConflictDelegate` and `PingDelegate`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::api::event::{JoinDone, RejoinDone, Replay};
+use crate::api::member::Node;
+use crate::machinery::context::Cx;
+use crate::memberlist::gossip::packing::Lane;
+
+/// Changes of nodes.
+pub(crate) trait EventDelegate {
+    /// A node joined, or is back.
+    fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+
+    /// A node left or died.
+    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+
+    /// A node has other tags.
+    fn on_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+}
+
+/// What the layer above adds to acks.
+pub(crate) trait PingDelegate {
+    /// Appends what the layer above adds to our acks.
+    fn ack_payload(&self, out: &mut Vec<u8>);
+
+    /// A node itself acked our ping, after `rtt`. Its layer above added `payload` to the ack.
+    fn on_ping_done(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        name: &str,
+        rtt: Duration,
+        payload: &[u8],
+    );
+}
+
+/// What the layer above adds to push/pulls.
+pub(crate) trait PushPullDelegate {
+    /// Appends what the layer above adds to a push/pull.
+    fn local_state(&self, out: &mut Vec<u8>);
+
+    /// What another node's layer above added to its push/pull has come, after the members in it. `join`
+    /// is set if one of us is joining the other.
+    fn on_remote_state(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        join: Option<Replay>,
+        state: &[u8],
+    );
+}
+
+/// How far our own leave message has got.
+pub(crate) trait LeaveDelegate {
+    /// Our own leave message has been sent to a node.
+    fn on_own_leave_sent(&mut self, cx: &Cx<'_>, to: SocketAddr);
+
+    /// Our own leave message has been sent as often as it will be.
+    fn on_own_leave_done(&mut self, cx: &mut Cx<'_>);
+}
+
+/// The nodes to look for.
+pub(crate) trait RejoinDelegate {
+    /// The rejoin from a snapshot is over.
+    fn on_rejoin_done(&mut self, cx: &mut Cx<'_>, done: RejoinDone);
+
+    /// Nodes of the snapshot that are not members now, at most `count`.
+    fn missing(&self, cx: &Cx<'_>, count: usize) -> Vec<Arc<Node>>;
+
+    /// Whether a node that died at `since` should still be looked for.
+    fn wants_back(&self, cx: &Cx<'_>, node: &Arc<Node>, since: Instant) -> bool;
+}
+
+/// The layer above. A call gets a [`Cx`] and nothing else, so it cannot call back down.
+pub(crate) trait Delegate:
+    EventDelegate + PingDelegate + PushPullDelegate + LeaveDelegate + RejoinDelegate
+{
+    /// Its broadcasts, in the order in which they fill packets.
+    fn lanes(&mut self, cx: &Cx<'_>) -> [Lane<'_>; 3];
+
+    /// The packet that was filled has been sent.
+    fn on_sent(&mut self, cx: &mut Cx<'_>, to: SocketAddr);
+
+    /// Whether it has any broadcasts.
+    fn has_broadcasts(&self) -> bool;
+
+    /// A message for the layer above has come.
+    fn on_message(&mut self, cx: &mut Cx<'_>, from: SocketAddr, message: &[u8]);
+
+    /// Whether there is room for a node of this name.
+    fn has_room_for(&self, cx: &Cx<'_>, name: &str) -> bool;
+
+    /// Another node, at `other`, uses the name of `existing`.
+    fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Arc<Node>, other: SocketAddr);
+
+    /// All addresses of a join have been tried.
+    fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone);
+}

@@ -1,0 +1,86 @@
+//! Corrections: what a single node is told, at the next gossip tick, because it says something outdated.
+
+use std::net::SocketAddr;
+
+use crate::machinery::context::Cx;
+use crate::machinery::link::Checksum;
+use crate::machinery::table::Key;
+use crate::memberlist::members::messages;
+use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::{Delegate, Memberlist};
+
+/// How many members are told in one tick that they are gone.
+const GONE_MAX: usize = 64;
+
+/// How many refutations are passed on in one tick. Few: they are for the nodes that gossip missed.
+const REFUTATIONS_MAX: usize = 8;
+
+/// The corrections of the next tick.
+#[derive(Debug, Default)]
+pub(crate) struct Corrections {
+    /// Members that are gone and do not know it.
+    gone: Vec<Key>,
+    /// Members that have refuted an accusation, and the address of a node that does not know it.
+    refutations: Vec<(Key, SocketAddr)>,
+}
+
+impl<D: Delegate> Memberlist<D> {
+    /// A member that is gone says something that is too old to bring it back: tells it so, once.
+    ///
+    /// Unlike Go, which ignores it: a member that restarted would go on unnoticed until it happens
+    /// to hear that it is dead, which in a large cluster can take minutes (hm#311).
+    pub(crate) fn notify_gone(&mut self, cx: &mut Cx<'_>, key: Key) {
+        let gone = &mut self.corrections.gone;
+        if gone.len() < GONE_MAX && !gone.contains(&key) {
+            gone.push(key);
+            cx.gossip_soon();
+        }
+    }
+
+    /// The node at `to` repeats an accusation that the member has refuted: passes the refutation on to
+    /// it, once.
+    ///
+    /// Unlike Go, which ignores it: gossip misses a node now and then, and a node that misses the
+    /// refutation declares a live member failed until its next push/pull.
+    pub(crate) fn pass_refutation_on(&mut self, cx: &mut Cx<'_>, key: Key, to: SocketAddr) {
+        // As long as the refutation is still gossiped, it will get there by itself.
+        let refuted = self.members[key].state() == SwimState::Alive && !self.queue.has_about(key);
+        // Only to members: a forged source address must not aim our packets at a stranger.
+        let is_wanted = refuted && self.members.knows_addr(to);
+        let refutations = &mut self.corrections.refutations;
+        if is_wanted && refutations.len() < REFUTATIONS_MAX && !refutations.contains(&(key, to)) {
+            refutations.push((key, to));
+            cx.gossip_soon();
+        }
+    }
+
+    pub(crate) fn send_corrections(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        while let Some(key) = self.corrections.gone.pop() {
+            let Some(member) = self.members.get(key).filter(|member| member.is_gone()) else {
+                continue;
+            };
+            let (node, me) = (member.node.clone(), &*cx.params.name);
+            let accuser = if member.state() == SwimState::Left { &node.name } else { me };
+            let dead = messages::dead(accuser, member.incarnation.number(), &node.name);
+            self.send(cx, up, node.addr(), &dead);
+        }
+        while let Some((key, to)) = self.corrections.refutations.pop() {
+            let Some(member) = self.members.get(key) else {
+                continue;
+            };
+            if member.state() != SwimState::Alive {
+                continue;
+            }
+            let mut alive = Vec::with_capacity(160);
+            messages::with_alive(&member.node, member.incarnation.number(), |message| {
+                message.encode(&mut alive);
+            });
+            self.packet.reset(cx.link.message_len_max());
+            // If it is too long for a packet, push/pulls spread it.
+            if self.packet.push(&[&alive]) {
+                self.fill_packet(cx, up);
+                self.send_packet(cx, up, to, Checksum::Omit);
+            }
+        }
+    }
+}

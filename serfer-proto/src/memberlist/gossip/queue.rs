@@ -1,0 +1,331 @@
+//! Broadcasts on their way to all members: the transmit-limited queue.
+//!
+//! Each message is sent a number of times that grows with the logarithm of the cluster's size
+//! ([`transmit`](super::transmit)); then enough others have it to carry it on. [`SendOrder`] says which
+//! goes first. Counterpart of Go's `TransmitLimitedQueue`.
+//!
+//! Unlike Go: a queue never exceeds its bounds (Go's serf prunes its queues every 30 s, memberlist
+//! never).
+
+use std::collections::BTreeMap;
+
+use crate::machinery::table::Key;
+use crate::memberlist::gossip::send_order::{QueuedMessage, SendOrder};
+use crate::wire::compound::{Compound, PART_OVERHEAD};
+
+/// How many buffers of messages that are done are kept for later ones.
+const SPARE_MAX: usize = 64;
+
+#[derive(Debug, Default)]
+pub(crate) struct BroadcastQueue {
+    order: SendOrder,
+    /// The message about each member.
+    about: BTreeMap<Key, u32>,
+    /// Messages taken for the packet being filled, to be queued again behind the others.
+    again: Vec<u32>,
+    spare: Vec<Vec<u8>>,
+    deficit: usize,
+    bytes: usize,
+    bytes_max: usize,
+    own_leave_sent: bool,
+    own_leave_done: bool,
+}
+
+/// What a message is to the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BroadcastKind {
+    /// Stands by itself.
+    Plain,
+    /// Replaces any other message about the same member.
+    About(Key),
+    /// Says that we leave; about ourselves, if a key is given. The queue reports how far it is.
+    OwnLeave(Option<Key>),
+}
+
+impl BroadcastQueue {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, ..Self::default() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How long all messages are together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether there is a message about this member.
+    pub(crate) fn has_about(&self, key: Key) -> bool {
+        self.about.contains_key(&key)
+    }
+
+    /// Queues a message and returns how many others had to go so that there are at most `len_max`.
+    pub(crate) fn push(&mut self, message: &[u8], kind: BroadcastKind, len_max: usize) -> u64 {
+        let (about, own_leave) = match kind {
+            BroadcastKind::Plain => (None, false),
+            BroadcastKind::About(key) => (Some(key), false),
+            BroadcastKind::OwnLeave(about) => (about, true),
+        };
+        if let Some(replaced) = about.and_then(|key| self.about.get(&key).copied()) {
+            self.finish(replaced);
+        }
+        self.bytes += message.len();
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.extend_from_slice(message);
+        let item = self.order.add(QueuedMessage { bytes, about, own_leave, transmits: 0 });
+        if let Some(key) = about {
+            self.about.insert(key, item);
+        }
+        self.prune(len_max)
+    }
+
+    /// Adds as many messages as fit to a packet, each behind `frame`, and counts the transmission of
+    /// each: at `transmit_limit` it is done. [`requeue`](Self::requeue) when the packet is complete.
+    pub(crate) fn fill(&mut self, transmit_limit: u32, frame: &[u8], packet: &mut Compound) {
+        let tiers = if self.is_empty() { 0 } else { self.order.tiers() };
+        for tier in 0..tiers {
+            while let Some(room) = packet.room().checked_sub(frame.len())
+                && let Some(item) = self.order.first_within(tier, room)
+                && packet.push(&[frame, &self.order[item].bytes])
+            {
+                self.count_transmit(item, transmit_limit);
+            }
+        }
+    }
+
+    /// As [`fill`](Self::fill), but only as far as the [deficit](Self::deficit) goes, each message at
+    /// no less than `cost_min`, and nothing before its turn: the message that would go first in a
+    /// packet with `room` must not be kept back for ever by shorter ones.
+    pub(crate) fn fill_deficit(
+        &mut self,
+        transmit_limit: u32,
+        frame: &[u8],
+        packet: &mut Compound,
+        room: usize,
+        cost_min: usize,
+    ) {
+        let room = room.saturating_sub(frame.len());
+        while let Some(item) = self.order.first(room) {
+            let message = &self.order[item].bytes;
+            let cost = (frame.len() + message.len() + PART_OVERHEAD).max(cost_min);
+            if cost > self.deficit || !packet.push(&[frame, message]) {
+                return;
+            }
+            self.deficit -= cost;
+            self.count_transmit(item, transmit_limit);
+        }
+    }
+
+    /// How many bytes of packets this queue was entitled to and has not used.
+    pub(crate) fn deficit(&self) -> usize {
+        self.deficit
+    }
+
+    pub(crate) fn add_deficit(&mut self, bytes: usize, max: usize) {
+        self.deficit = (self.deficit + bytes).min(max);
+    }
+
+    /// The packet is complete: what it took may go into the next. A queue that could send everything
+    /// has no deficit.
+    pub(crate) fn requeue(&mut self) {
+        if self.again.len() == self.len() {
+            self.deficit = 0;
+        }
+        for item in self.again.drain(..) {
+            self.order.put_back(item);
+        }
+    }
+
+    /// Whether our own leave message has, since the last call, been put into a packet.
+    pub(crate) fn take_own_leave_sent(&mut self) -> bool {
+        std::mem::take(&mut self.own_leave_sent)
+    }
+
+    /// Whether our own leave message has, since the last call, been sent as often as it ever will be.
+    pub(crate) fn take_own_leave_done(&mut self) -> bool {
+        std::mem::take(&mut self.own_leave_done)
+    }
+
+    /// Drops what was sent most until the bounds hold.
+    fn prune(&mut self, len_max: usize) -> u64 {
+        let mut dropped = 0;
+        while (self.len() > len_max || self.bytes > self.bytes_max)
+            && let Some(item) = self.order.last()
+        {
+            self.finish(item);
+            dropped += 1;
+        }
+        dropped
+    }
+
+    fn count_transmit(&mut self, item: u32, transmit_limit: u32) {
+        self.own_leave_sent |= self.order[item].own_leave;
+        if self.order[item].transmits + 1 >= transmit_limit {
+            self.finish(item);
+        } else {
+            self.order.take_out(item);
+            self.again.push(item);
+        }
+    }
+
+    fn finish(&mut self, item: u32) {
+        let QueuedMessage { mut bytes, about, own_leave, .. } = self.order.remove(item);
+        self.bytes -= bytes.len();
+        if self.spare.len() < SPARE_MAX {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
+        self.own_leave_done |= own_leave;
+        if let Some(key) = about {
+            self.about.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memberlist::gossip::transmit::scaled;
+    use crate::wire::compound::HEADER_LEN;
+
+    const MANY: usize = 100;
+
+    fn queue(messages: &[&'static str]) -> BroadcastQueue {
+        let mut queue = BroadcastQueue::new(1 << 20);
+        for message in messages {
+            queue.push(message.as_bytes(), BroadcastKind::Plain, MANY);
+        }
+        queue
+    }
+
+    /// What one packet with room for `room` bytes of messages and their lengths takes.
+    fn filled(queue: &mut BroadcastQueue, limit: u32, room: usize) -> Vec<String> {
+        let mut packet = Compound::default();
+        packet.reset(HEADER_LEN + room);
+        queue.fill(limit, b"", &mut packet);
+        queue.requeue();
+        let mut bytes = Vec::new();
+        packet.write(&mut bytes);
+        match packet.len() {
+            0 => Vec::new(),
+            1 => vec![String::from_utf8(bytes).unwrap()],
+            _ => crate::wire::compound::Parts::parse(&bytes[1..])
+                .unwrap()
+                .map(|part| String::from_utf8(part.unwrap().to_vec()).unwrap())
+                .collect(),
+        }
+    }
+
+    fn key(n: usize) -> Key {
+        let mut table =
+            crate::machinery::table::Table::new(&mut crate::machinery::rng::Rng::new([0; 32]));
+        let node = |n: usize| crate::testing::node(&n.to_string(), "127.0.0.1:7946");
+        (0..=n).map(|n| table.insert(node(n))).last().unwrap()
+    }
+
+    #[test]
+    fn each_message_is_sent_as_often_as_the_limit_says() {
+        let mut queue = queue(&["aaa", "bbb", "ccc"]);
+        assert_eq!(filled(&mut queue, 2, 100), ["ccc", "bbb", "aaa"]);
+        assert_eq!(queue.len(), 3);
+        assert_eq!(filled(&mut queue, 2, 100).len(), 3);
+        assert!(queue.is_empty());
+        assert_eq!(filled(&mut queue, 2, 100).len(), 0);
+    }
+
+    #[test]
+    fn what_was_sent_least_goes_first_then_the_longest_that_fits() {
+        let mut queue = queue(&["old"]);
+        filled(&mut queue, 9, 100);
+        for message in ["new", "newest!", "newer"] {
+            queue.push(message.as_bytes(), BroadcastKind::Plain, MANY);
+        }
+        // "newest!" leaves no room for "newer", but for "new", which then waits behind "old".
+        assert_eq!(filled(&mut queue, 9, 7 + 3 + 2 * PART_OVERHEAD), ["newest!", "new"]);
+        assert_eq!(filled(&mut queue, 9, 5 + 3 + 2 * PART_OVERHEAD), ["newer", "old"]);
+    }
+
+    #[test]
+    fn go_test_of_overhead_and_limit() {
+        let mut queue = queue(&[
+            "1 this is a test..",
+            "2 this is a test..",
+            "3 this is a test..",
+            "4 this is a test..",
+        ]);
+        assert_eq!(filled(&mut queue, 9, 80).len(), 4);
+        assert_eq!(filled(&mut queue, 9, 79).len(), 3);
+    }
+
+    #[test]
+    fn four_messages_that_are_sent_twice_fill_three_packets() {
+        let mut queue = queue(&[
+            "1 this is a test..",
+            "2 this is a test..",
+            "3 this is a test..",
+            "4 this is a test..",
+        ]);
+        let limit = scaled(1, 10);
+        let taken = [(); 4].map(|()| filled(&mut queue, limit, 79).len());
+        assert_eq!(taken, [3, 3, 2, 0]);
+    }
+
+    #[test]
+    fn newer_news_about_a_member_replaces_older() {
+        let mut queue = queue(&[]);
+        let (a, b) = (key(0), key(1));
+        queue.push(b"a is alive", BroadcastKind::About(a), MANY);
+        queue.push(b"b is alive", BroadcastKind::About(b), MANY);
+        queue.push(b"a is suspect", BroadcastKind::About(a), MANY);
+        assert_eq!(filled(&mut queue, 9, 100), ["a is suspect", "b is alive"]);
+        assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn a_full_queue_drops_what_was_sent_most() {
+        let mut queue = queue(&["sent"]);
+        filled(&mut queue, 9, 100);
+        assert_eq!(queue.push(b"a", BroadcastKind::Plain, 2), 0);
+        assert_eq!(queue.push(b"b", BroadcastKind::Plain, 2), 1);
+        assert_eq!(filled(&mut queue, 9, 100), ["b", "a"]);
+        let mut small = BroadcastQueue::new(10);
+        assert_eq!(small.push(&[0; 6], BroadcastKind::Plain, MANY), 0);
+        assert_eq!(small.push(&[0; 6], BroadcastKind::Plain, MANY), 1);
+        assert_eq!(small.len(), 1);
+    }
+
+    #[test]
+    fn of_equals_a_full_queue_drops_the_oldest() {
+        let mut queue = queue(&["1", "2", "3"]);
+        assert_eq!(queue.push(b"4", BroadcastKind::Plain, 2), 2);
+        assert_eq!(filled(&mut queue, 9, 100), ["4", "3"]);
+    }
+
+    #[test]
+    fn our_own_leave_reports_when_it_is_done_whatever_ends_it() {
+        let leave = b"bye";
+        let mut queue = queue(&[]);
+        queue.push(leave, BroadcastKind::OwnLeave(None), MANY);
+        assert!(!queue.take_own_leave_sent());
+        filled(&mut queue, 2, 100);
+        assert!(queue.take_own_leave_sent() && !queue.take_own_leave_sent());
+        assert!(!queue.take_own_leave_done());
+        filled(&mut queue, 2, 100);
+        assert!(queue.take_own_leave_sent());
+        assert!(queue.take_own_leave_done());
+        assert!(!queue.take_own_leave_done());
+
+        queue.push(leave, BroadcastKind::OwnLeave(Some(key(0))), MANY);
+        queue.push(b"x", BroadcastKind::About(key(0)), MANY);
+        assert!(queue.take_own_leave_done());
+
+        queue.push(leave, BroadcastKind::OwnLeave(None), 0);
+        assert!(queue.take_own_leave_done());
+    }
+}

@@ -1,0 +1,283 @@
+//! Alive messages: a node is there, and says who it is.
+//!
+//! What a member says about itself carries an incarnation. Only a higher one replaces what is known.
+//! Counterpart of Go's `aliveNode` and `setAlive`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::api::incarnation;
+use crate::api::incarnation::Incarnation;
+use crate::api::member::{Member, Node, Status, Versions, received_name};
+use crate::machinery::context::Cx;
+use crate::machinery::stats::DropReason;
+use crate::machinery::table::Key;
+use crate::machinery::timers::Timer;
+use crate::memberlist::gossip::queue::BroadcastKind;
+use crate::memberlist::members::messages::with_alive;
+use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::{Delegate, Memberlist};
+use crate::wire::message::{Alive, ip_from_bytes};
+
+/// What an [`Alive`] says, once it has been checked.
+pub(crate) struct CheckedAlive<'a> {
+    name: &'a str,
+    ip: IpAddr,
+    port: u16,
+    meta: &'a [u8],
+    versions: Versions,
+    pub(crate) incarnation: u32,
+}
+
+impl<'a> CheckedAlive<'a> {
+    pub(crate) fn of(node: &'a Node, incarnation: u32) -> Self {
+        let Node { name, ip, port, meta, versions } = node;
+        Self { name, ip: *ip, port: *port, meta, versions: *versions, incarnation }
+    }
+
+    pub(crate) fn node(&self) -> Arc<Node> {
+        Arc::new(Node {
+            name: self.name.into(),
+            ip: self.ip,
+            port: self.port,
+            meta: self.meta.into(),
+            versions: self.versions,
+        })
+    }
+
+    fn is_at(&self, node: &Node) -> bool {
+        (self.ip, self.port) == (node.ip, node.port)
+    }
+
+    fn is_same(&self, node: &Node) -> bool {
+        self.is_at(node) && *self.meta == *node.meta && self.versions == node.versions
+    }
+}
+
+impl<D: Delegate> Memberlist<D> {
+    /// Makes ourselves a member, or announces our new tags.
+    pub(crate) fn announce(&mut self, cx: &mut Cx<'_>, up: &mut D, meta: &[u8]) {
+        let node = Arc::new(Node {
+            name: cx.params.name.clone(),
+            ip: cx.params.advertise.ip(),
+            port: cx.params.advertise.port(),
+            meta: meta.into(),
+            versions: cx.params.versions,
+        });
+        if let Some(me) = self.members.me() {
+            let changed = self.members[me].node.meta != node.meta;
+            self.members.set_node(me, node.clone());
+            self.raise_incarnation(cx, 0);
+            if changed {
+                up.on_update(cx, &node);
+            }
+        } else {
+            let incarnation = Incarnation::new(cx.params.incarnation + 1, cx.uptime());
+            self.members.insert_me(node.clone(), incarnation);
+            up.on_join(cx, &node);
+        }
+        self.broadcast_alive_me(cx);
+    }
+
+    /// A message says that a node is alive. Returns whether the node could be a member.
+    pub(crate) fn on_alive(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        alive: &Alive<'_>,
+    ) -> bool {
+        let alive = match check(cx, alive) {
+            Ok(alive) => alive,
+            Err(reason) => {
+                cx.dropped(reason, from, &"alive");
+                return false;
+            }
+        };
+        match self.members.find(alive.name) {
+            None => self.on_alive_unknown(cx, up, from, &alive),
+            me if me == self.members.me() => self.on_alive_me(cx, up, from, &alive),
+            Some(key) => self.on_alive_known(cx, up, from, key, &alive),
+        }
+        true
+    }
+
+    fn on_alive_unknown(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        alive: &CheckedAlive<'_>,
+    ) {
+        let is_full = self.members.len() >= cx.params.limits.members;
+        if is_full || !up.has_room_for(cx, alive.name) {
+            return cx.dropped(DropReason::Full, from, &"too many members");
+        }
+        if alive.incarnation >= incarnation::END {
+            return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
+        }
+        if alive.incarnation == 0 {
+            // No node starts below 1. Unlike Go, which enters such a member as dead for a while.
+            return;
+        }
+        let node = alive.node();
+        let incarnation = Incarnation::new(alive.incarnation, cx.uptime());
+        let key = self.members.insert(node.clone(), incarnation);
+        self.broadcast_alive(cx, key);
+        arm_for_others(cx);
+        tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "node joined");
+        up.on_join(cx, &node);
+    }
+
+    /// Another node says that we are alive: an echo, something old, or something to be refuted.
+    fn on_alive_me(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        alive: &CheckedAlive<'_>,
+    ) {
+        let Some(me) = self.members.me().filter(|_| !self.leaving) else {
+            return;
+        };
+        let known = &self.members[me];
+        if !alive.is_at(&known.node) {
+            let (node, other) = (known.node.clone(), alive.node().addr());
+            return up.on_conflict(cx, &node, other);
+        }
+        let number = known.incarnation.number();
+        let is_echo = alive.incarnation == number && alive.is_same(&known.node);
+        if alive.incarnation < number || is_echo {
+            return;
+        }
+        if !known.incarnation.reaches(alive.incarnation, cx.uptime()) {
+            return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
+        }
+        self.refute(cx, alive.incarnation);
+    }
+
+    fn on_alive_known(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        from: SocketAddr,
+        key: Key,
+        alive: &CheckedAlive<'_>,
+    ) {
+        let known = &self.members[key];
+        let moved = !alive.is_at(&known.node);
+        if alive.incarnation <= known.incarnation.number() && !moved {
+            if known.is_gone() {
+                self.notify_gone(cx, key);
+            }
+        } else if !known.incarnation.reaches(alive.incarnation, cx.uptime()) {
+            cx.dropped(DropReason::OutOfReach, from, &"incarnation");
+        } else if moved {
+            self.on_address_claim(cx, up, from, key, alive);
+        } else {
+            self.apply_alive(cx, up, key, alive);
+        }
+    }
+
+    /// Believes what a member, or a node that takes over its name, says about itself.
+    pub(crate) fn apply_alive(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        key: Key,
+        alive: &CheckedAlive<'_>,
+    ) {
+        let known = &self.members[key];
+        let was = known.state();
+        let moved = !alive.is_at(&known.node);
+        let meta_changed = *known.node.meta != *alive.meta;
+        if !alive.is_same(&known.node) {
+            self.members.set_node(key, alive.node());
+        }
+        let incarnation = &mut self.members[key].incarnation;
+        if moved {
+            // Another process, which counts from its own start.
+            *incarnation = Incarnation::new(alive.incarnation, cx.uptime());
+        } else {
+            incarnation.raise(alive.incarnation, cx.uptime());
+        }
+        if was != SwimState::Alive {
+            self.clear_suspicion(cx, key);
+            self.members.set_state(key, SwimState::Alive, cx.now);
+            arm_for_others(cx);
+        }
+        self.broadcast_alive(cx, key);
+        let node = self.members[key].node.clone();
+        if was >= SwimState::Dead {
+            self.arm_forget(cx);
+            tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "node is back");
+            up.on_join(cx, &node);
+        } else if meta_changed {
+            up.on_update(cx, &node);
+        }
+    }
+
+    pub(crate) fn broadcast_alive_me(&mut self, cx: &mut Cx<'_>) {
+        if let Some(me) = self.members.me() {
+            self.broadcast_alive(cx, me);
+        }
+    }
+
+    fn broadcast_alive(&mut self, cx: &mut Cx<'_>, key: Key) {
+        let member = &self.members[key];
+        let (node, incarnation) = (member.node.clone(), member.incarnation.number());
+        with_alive(&node, incarnation, |alive| {
+            self.broadcast(cx, alive, BroadcastKind::About(key));
+        });
+    }
+}
+
+/// Unlike Go, which stores a node whatever its versions and then refuses whole push/pulls because of
+/// it (`verifyProtocol`): such a node is not stored, and the others in its push/pull are.
+#[inline]
+fn check<'a>(cx: &Cx<'_>, alive: &Alive<'a>) -> Result<CheckedAlive<'a>, DropReason> {
+    let versions = Versions::from_bytes(alive.versions)
+        .filter(|versions| versions.fit(cx.params.versions))
+        .ok_or(DropReason::Versions)?;
+    if alive.meta.len() > cx.params.limits.received_meta_len {
+        return Err(DropReason::Oversized);
+    }
+    let alive = CheckedAlive {
+        name: received_name(alive.node).ok_or(DropReason::Name)?,
+        ip: ip_from_bytes(alive.addr).ok_or(DropReason::Address)?,
+        port: cx.params.port(alive.port),
+        meta: alive.meta,
+        versions,
+        incarnation: alive.incarnation,
+    };
+    cx.params.check_received(alive.name).map_err(|_| DropReason::Name)?;
+    if !cx.params.allows(alive.ip) {
+        return Err(DropReason::Network);
+    }
+    if let Some(accept) = &cx.params.questions.accept_member
+        && *alive.name != *cx.params.name
+    {
+        let member = Member { node: alive.node(), status: Status::Alive };
+        accept(&member).map_err(|why| {
+            tracing::debug!(target: "serfer::swim", name = alive.name, why, "not accepted");
+            DropReason::Vetoed
+        })?;
+    }
+    Ok(alive)
+}
+
+/// There is another member now: starts what needs one.
+fn arm_for_others(cx: &mut Cx<'_>) {
+    // What was queued while we were alone can be sent now.
+    cx.gossip_soon();
+    if !cx.timers.is_set(Timer::Probe) {
+        let stagger = cx.rng.duration(cx.params.probe.interval);
+        cx.timers.set(Timer::Probe, cx.now + stagger);
+    }
+    if let Some(interval) = cx.params.push_pull_interval
+        && !cx.timers.is_set(Timer::PushPull)
+    {
+        let stagger = cx.rng.duration(interval);
+        cx.timers.set(Timer::PushPull, cx.now + stagger + interval);
+    }
+}

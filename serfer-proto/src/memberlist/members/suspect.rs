@@ -1,0 +1,135 @@
+//! Suspect messages: who starts, confirms and ends a suspicion, and how we refute one.
+//!
+//! An accusation carries the incarnation that it accuses. The accused member refutes it with an alive
+//! message of a higher one; if it does not within the time of [`suspicion`], this node declares it
+//! dead. Counterpart of Go's `suspectNode` and `refute`.
+
+use std::net::SocketAddr;
+
+use crate::api::member::received_name;
+use crate::machinery::context::Cx;
+use crate::machinery::stats::DropReason;
+use crate::machinery::table::Key;
+use crate::machinery::timers::Timer;
+use crate::memberlist::gossip::queue::BroadcastKind;
+use crate::memberlist::members::messages;
+use crate::memberlist::members::suspicion::{self, SuspicionTerms};
+use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::{Delegate, Memberlist};
+use crate::wire::message::Suspect;
+use crate::wire::msgpack::Text;
+
+impl<D: Delegate> Memberlist<D> {
+    /// A message says that a node cannot be reached.
+    pub(crate) fn on_suspect(&mut self, cx: &mut Cx<'_>, from: SocketAddr, suspect: &Suspect<'_>) {
+        let Some(key) = self.check_accusation(cx, from, suspect.node, suspect.incarnation) else {
+            return;
+        };
+        let Some(accuser) = received_name(suspect.from) else {
+            return cx.dropped(DropReason::Name, from, &"accuser");
+        };
+        if Some(key) == self.members.me() {
+            self.refute(cx, suspect.incarnation);
+        } else {
+            self.suspect(cx, key, suspect.incarnation, accuser);
+        }
+    }
+
+    /// Starts or confirms a suspicion.
+    pub(crate) fn suspect(&mut self, cx: &mut Cx<'_>, key: Key, incarnation: u32, accuser: &str) {
+        if let Some(suspicion) = self.suspicions.get_mut(key) {
+            if suspicion.confirm(accuser) {
+                cx.timers.set(Timer::Suspicion(key), suspicion.deadline().max(cx.now));
+                self.broadcast_suspect(cx, key, incarnation, accuser);
+            }
+            return;
+        }
+        let members = self.members.len();
+        let member = &mut self.members[key];
+        if member.state() != SwimState::Alive {
+            return;
+        }
+        member.incarnation.raise(incarnation, cx.uptime());
+        tracing::debug!(target: "serfer::swim", name = %member.node.name, %accuser, "suspecting");
+        let settings = &cx.params.suspicion;
+        let min = suspicion::timeout_min(settings.mult, members, cx.params.probe.interval);
+        // With too few others, no confirmation can come.
+        let wanted = settings.mult.saturating_sub(2) as usize;
+        let wanted = if members.saturating_sub(2) < wanted { 0 } else { wanted };
+        let terms = SuspicionTerms { min, max: min * settings.max_timeout_mult, wanted };
+        self.members.set_state(key, SwimState::Suspect, cx.now);
+        let deadline = self.suspicions.start(key, accuser, terms, cx.now);
+        cx.timers.set(Timer::Suspicion(key), deadline);
+        cx.stats.suspicions += 1;
+        self.broadcast_suspect(cx, key, incarnation, accuser);
+    }
+
+    /// A suspect has not refuted in time: this node declares it dead.
+    pub(crate) fn on_suspicion_timeout(&mut self, cx: &mut Cx<'_>, up: &mut D, key: Key) {
+        if let Some(member) = self.members.get(key)
+            && member.state() == SwimState::Suspect
+        {
+            let (incarnation, me) = (member.incarnation.number(), &cx.params.name);
+            self.mark_gone(cx, up, key, incarnation, me);
+        }
+    }
+
+    pub(crate) fn clear_suspicion(&mut self, cx: &mut Cx<'_>, key: Key) {
+        if self.members[key].state() == SwimState::Suspect {
+            self.suspicions.end(key);
+            cx.timers.clear(Timer::Suspicion(key));
+        }
+    }
+
+    /// The member that an accusation is about; `None` if it is unknown or has refuted it already.
+    pub(crate) fn check_accusation(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        accused: Text<'_>,
+        incarnation: u32,
+    ) -> Option<Key> {
+        let Some(name) = received_name(accused) else {
+            cx.dropped(DropReason::Name, from, &"accused");
+            return None;
+        };
+        let key = self.members.find(name)?;
+        let known = self.members[key].incarnation;
+        if incarnation < known.number() {
+            self.pass_refutation_on(cx, key, from);
+            return None;
+        }
+        if !known.reaches(incarnation, cx.uptime()) {
+            cx.dropped(DropReason::OutOfReach, from, &"incarnation");
+            return None;
+        }
+        Some(key)
+    }
+
+    /// Refutes what was said about us: broadcasts that we are alive, with a higher incarnation.
+    pub(crate) fn refute(&mut self, cx: &mut Cx<'_>, accused: u32) {
+        if self.leaving {
+            return;
+        }
+        self.raise_incarnation(cx, accused);
+        self.awareness.worsen(1);
+        cx.stats.refutations += 1;
+        tracing::debug!(target: "serfer::swim", incarnation = self.incarnation(), "refuting");
+        self.broadcast_alive_me(cx);
+    }
+
+    /// Makes our incarnation higher than it was and than `accused`.
+    pub(crate) fn raise_incarnation(&mut self, cx: &mut Cx<'_>, accused: u32) {
+        if let Some(me) = self.members.me() {
+            let number = self.incarnation().max(accused).saturating_add(1);
+            self.members[me].incarnation.raise(number, cx.uptime());
+            cx.snapshot_soon();
+        }
+    }
+
+    fn broadcast_suspect(&mut self, cx: &mut Cx<'_>, key: Key, incarnation: u32, accuser: &str) {
+        let node = self.members[key].node.clone();
+        let suspect = messages::suspect(accuser, incarnation, &node.name);
+        self.broadcast(cx, &suspect, BroadcastKind::About(key));
+    }
+}

@@ -1,0 +1,50 @@
+//! One member as SWIM sees it. Counterpart of Go's `nodeState`.
+
+use std::sync::Arc;
+
+use crate::api::incarnation::Incarnation;
+use crate::api::member::Node;
+use crate::machinery::table::Row;
+
+/// What we believe of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SwimState {
+    Alive,
+    Suspect,
+    Dead,
+    Left,
+}
+
+/// One member, ourselves included.
+#[derive(Debug)]
+pub(crate) struct SwimMember {
+    pub(crate) node: Arc<Node>,
+    pub(crate) incarnation: Incarnation,
+    /// Our last probe of it failed.
+    pub(crate) missed: bool,
+    pub(super) state: SwimState,
+}
+
+impl SwimMember {
+    pub(crate) fn alive(node: Arc<Node>, incarnation: Incarnation) -> Self {
+        Self { node, incarnation, missed: false, state: SwimState::Alive }
+    }
+
+    pub(crate) fn state(&self) -> SwimState {
+        self.state
+    }
+
+    /// Whether it died or left.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.state >= SwimState::Dead
+    }
+}
+
+impl Row for SwimMember {
+    fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+    fn node_mut(&mut self) -> &mut Arc<Node> {
+        &mut self.node
+    }
+}

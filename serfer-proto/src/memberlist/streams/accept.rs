@@ -1,0 +1,79 @@
+//! The streams that others dial: their request, and our answer.
+
+use std::net::SocketAddr;
+
+use crate::api::event::Replay;
+use crate::api::ids::StreamId;
+use crate::machinery::context::Cx;
+use crate::machinery::link::Refusal;
+use crate::machinery::output::Output;
+use crate::machinery::stats::DropReason;
+use crate::memberlist::probe::ping::is_for_us;
+use crate::memberlist::streams::exchange::ExchangePhase;
+use crate::memberlist::streams::handler::set_deadline;
+use crate::memberlist::{Delegate, Memberlist};
+use crate::wire::message::{Ack, ErrorResponse};
+use crate::wire::msgpack::Text;
+use crate::wire::stream::{FrameReader, Side, StreamMessage};
+
+impl<D: Delegate> Memberlist<D> {
+    /// Another node dialled us; `None` if too many have.
+    ///
+    /// Unlike Go, which counts push/pulls only: a stream costs us the same whatever comes over it.
+    pub(crate) fn on_accepted(&mut self, cx: &mut Cx<'_>, from: SocketAddr) -> Option<StreamId> {
+        if self.exchanges.inbound >= cx.params.limits.inbound_streams {
+            cx.dropped(DropReason::Full, from, &"too many inbound streams");
+            return None;
+        }
+        cx.stats.streams_accepted += 1;
+        let reader = FrameReader::new(Side::Accepted, cx.params.limits.stream_len);
+        let reading = ExchangePhase::Reading(None, reader);
+        let stream = self.exchanges.open(from, Side::Accepted, reading);
+        set_deadline(cx, stream);
+        Some(stream)
+    }
+
+    /// The request of another node is here, or cannot be read.
+    pub(crate) fn serve(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        stream: StreamId,
+        peer: SocketAddr,
+        request: Result<StreamMessage<'_>, Refusal>,
+    ) {
+        match request {
+            // Unlike Go: an unknown label, or a message that is broken, gets no answer.
+            Err(Refusal::Label | Refusal::Broken(_)) => {}
+            Err(refusal) => {
+                let text = refusal.to_string();
+                let error = StreamMessage::Error(ErrorResponse { error: Text(text.as_bytes()) });
+                cx.write_stream(stream, Side::Accepted, &error);
+            }
+            Ok(StreamMessage::Ping(ping)) if is_for_us(cx, ping.node) => {
+                let ack = StreamMessage::Ack(Ack { payload: &[], seq: ping.seq });
+                cx.write_stream(stream, Side::Accepted, &ack);
+            }
+            Ok(StreamMessage::Ping(ping)) => {
+                cx.dropped(DropReason::Misaddressed, peer, &ping.node.to_string_lossy());
+            }
+            Ok(StreamMessage::PushPull(theirs)) => {
+                // Our state is sent as it was before theirs is merged, so that neither waits.
+                self.write_local_state(cx, up, stream, Side::Accepted, theirs.join);
+                cx.out.push(Output::Close { stream });
+                // Old events are delivered: only the joining node may ask not to get them.
+                let join = theirs.join.then_some(Replay::Deliver);
+                if let Err(failure) = self.merge(cx, up, peer, join, &theirs) {
+                    tracing::debug!(target: "serfer::swim", %peer, %failure, "cannot merge");
+                }
+                return;
+            }
+            Ok(StreamMessage::User([])) => {}
+            Ok(StreamMessage::User(message)) => up.on_message(cx, peer, message),
+            Ok(StreamMessage::Ack(_) | StreamMessage::Error(_)) => {
+                cx.dropped(DropReason::UnknownType, peer, &"an answer to nothing");
+            }
+        }
+        cx.out.push(Output::Close { stream });
+    }
+}

@@ -1,0 +1,126 @@
+//! The streams that we dial: our request, and the answer. Counterpart of Go's `sendAndReceiveState` and
+//! `sendPingAndWaitForAck`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::api::event::{JoinFailure, Replay};
+use crate::api::ids::StreamId;
+use crate::api::member::Node;
+use crate::machinery::context::Cx;
+use crate::machinery::link::Refusal;
+use crate::machinery::output::Output;
+use crate::machinery::timers::Timer;
+use crate::memberlist::probe::ping::PingSource;
+use crate::memberlist::streams::exchange::{
+    Exchange, ExchangePhase, PushPullReason, StreamRequest,
+};
+use crate::memberlist::streams::handler::set_deadline;
+use crate::memberlist::{Delegate, Memberlist};
+use crate::wire::msgpack::Text;
+use crate::wire::stream::{FrameReader, Side, StreamMessage};
+
+/// How much of another node's error text is kept.
+const ERROR_TEXT_MAX: usize = 200;
+
+impl<D: Delegate> Memberlist<D> {
+    /// Dials a push/pull.
+    pub(crate) fn dial_push_pull(
+        &mut self,
+        cx: &mut Cx<'_>,
+        to: SocketAddr,
+        reason: PushPullReason,
+    ) {
+        let deadline = cx.now + cx.params.stream_timeout;
+        self.dial(cx, to, StreamRequest::PushPull(reason), deadline);
+    }
+
+    /// Pings over a stream, until `deadline`.
+    pub(crate) fn dial_ping(
+        &mut self,
+        cx: &mut Cx<'_>,
+        node: &Arc<Node>,
+        seq: u32,
+        deadline: Instant,
+    ) {
+        let request = StreamRequest::Ping { seq, node: node.clone() };
+        self.dial(cx, node.addr(), request, deadline);
+    }
+
+    fn dial(&mut self, cx: &mut Cx<'_>, to: SocketAddr, request: StreamRequest, deadline: Instant) {
+        let dialling = ExchangePhase::Dialling(request);
+        let stream = self.exchanges.open(to, Side::Dialled, dialling);
+        cx.timers.set(Timer::Stream(stream), deadline);
+        cx.out.push(Output::Connect { stream, to });
+        cx.stats.streams_dialled += 1;
+    }
+
+    /// A stream that we dialled is open: sends our request.
+    pub(crate) fn on_connected(&mut self, cx: &mut Cx<'_>, up: &D, stream: StreamId) {
+        let Some(Exchange { phase, .. }) = self.exchanges.open.get_mut(&stream) else {
+            return;
+        };
+        let ExchangePhase::Dialling(request) = phase else {
+            return;
+        };
+        let request = request.clone();
+        let reader = FrameReader::new(Side::Dialled, cx.params.limits.stream_len);
+        *phase = ExchangePhase::Reading(Some(request.clone()), reader);
+        match request {
+            StreamRequest::PushPull(reason) => {
+                set_deadline(cx, stream);
+                let join = reason.replay().is_some();
+                self.write_local_state(cx, up, stream, Side::Dialled, join);
+            }
+            StreamRequest::Ping { seq, node } => {
+                let me = PingSource::of(cx);
+                let ping = StreamMessage::Ping(me.ping(seq, Text(node.name.as_bytes())));
+                cx.write_stream(stream, Side::Dialled, &ping);
+            }
+        }
+    }
+
+    /// The answer to our request is here, or cannot be read.
+    pub(crate) fn on_answer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        peer: SocketAddr,
+        request: &StreamRequest,
+        answer: Result<StreamMessage<'_>, Refusal>,
+    ) {
+        let reason = match *request {
+            StreamRequest::PushPull(reason) => reason,
+            StreamRequest::Ping { seq, .. } => {
+                if matches!(answer, Ok(StreamMessage::Ack(ack)) if ack.seq == seq) {
+                    self.prober.on_stream_ack(seq);
+                }
+                return;
+            }
+        };
+        let result = match answer {
+            Ok(StreamMessage::PushPull(theirs)) => {
+                self.merge(cx, up, peer, self.replay(reason), &theirs)
+            }
+            Ok(StreamMessage::Error(response)) => {
+                let text = response.error.to_string_lossy();
+                Err(JoinFailure::Refused(text.chars().take(ERROR_TEXT_MAX).collect()))
+            }
+            Ok(_) => Err(JoinFailure::Unusable("not a push/pull".to_owned())),
+            Err(refusal) => Err(JoinFailure::Unusable(refusal.to_string())),
+        };
+        self.on_push_pull_done(cx, up, peer, reason, result);
+    }
+
+    /// Whether user events from before a push/pull of ours are delivered; `None` if it is not a join.
+    ///
+    /// A node that starts again with both a snapshot and seeds comes back through whichever answers
+    /// first, and what the seeds are joined for must not depend on that. Go: `eventJoinIgnore`.
+    fn replay(&self, reason: PushPullReason) -> Option<Replay> {
+        match reason {
+            PushPullReason::SnapshotRejoin if self.joins.skip_old_events() => Some(Replay::Skip),
+            _ => reason.replay(),
+        }
+    }
+}

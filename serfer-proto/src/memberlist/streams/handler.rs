@@ -1,0 +1,129 @@
+//! The life of a stream: from its first byte until it is gone. Counterpart of Go's `handleConn`.
+//!
+//! Every stream has a deadline from the moment it is accepted or dialled until the runtime reports
+//! that it is closed, so a peer that sends nothing, sends slowly or never reads costs one slot for a
+//! bounded time.
+
+use crate::api::event::JoinFailure;
+use crate::api::ids::StreamId;
+use crate::machinery::context::Cx;
+use crate::machinery::link::Refusal;
+use crate::machinery::output::Output;
+use crate::machinery::stats::DropReason;
+use crate::machinery::timers::Timer;
+use crate::memberlist::streams::exchange::{Exchange, ExchangePhase, StreamEnd, StreamRequest};
+use crate::memberlist::{Delegate, Memberlist};
+use crate::wire::msgpack::DecodeError;
+use crate::wire::stream::{FrameReader, Side, StreamMessage};
+
+impl<D: Delegate> Memberlist<D> {
+    /// Bytes have come.
+    pub(crate) fn on_stream_data(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        stream: StreamId,
+        data: &[u8],
+    ) {
+        let Some(exchange) = self.exchanges.open.get_mut(&stream) else {
+            return;
+        };
+        let ExchangePhase::Reading(_, reader) = &mut exchange.phase else {
+            return;
+        };
+        let pushed = reader.push(data);
+        if pushed == Ok(false) {
+            return;
+        }
+        let (peer, side) = (exchange.peer, exchange.side);
+        let phase = std::mem::replace(&mut exchange.phase, ExchangePhase::Closing);
+        let ExchangePhase::Reading(request, mut reader) = phase else {
+            return;
+        };
+        let mut inflated = Vec::new();
+        let message = match pushed {
+            Ok(_) => open(cx, side, &mut reader, &mut inflated),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(refusal) = &message {
+            cx.dropped((*refusal).into(), peer, refusal);
+        }
+        if let Some(request) = request {
+            cx.out.push(Output::Close { stream });
+            self.on_answer(cx, up, peer, &request, message);
+        } else {
+            set_deadline(cx, stream);
+            self.serve(cx, up, stream, peer, message);
+        }
+    }
+
+    /// The stream is over, or the other side has sent all it will.
+    pub(crate) fn on_stream_end(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        stream: StreamId,
+        end: StreamEnd,
+    ) {
+        let failure = match self.exchanges.open.get(&stream).map(|exchange| &exchange.phase) {
+            Some(ExchangePhase::Closing) if end == StreamEnd::Eof => return,
+            Some(ExchangePhase::Dialling(_)) => JoinFailure::Unreachable,
+            _ => JoinFailure::Unanswered,
+        };
+        self.give_up(cx, up, stream, end == StreamEnd::Eof, failure);
+    }
+
+    /// The stream took too long.
+    pub(crate) fn on_stream_timeout(&mut self, cx: &mut Cx<'_>, up: &mut D, stream: StreamId) {
+        self.give_up(cx, up, stream, true, JoinFailure::TimedOut);
+    }
+
+    fn give_up(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        stream: StreamId,
+        abort: bool,
+        failure: JoinFailure,
+    ) {
+        let Some(Exchange { peer, phase, .. }) = self.exchanges.remove(stream) else {
+            return;
+        };
+        cx.timers.clear(Timer::Stream(stream));
+        if abort {
+            cx.out.push(Output::Abort { stream });
+        }
+        match phase {
+            ExchangePhase::Dialling(StreamRequest::PushPull(reason))
+            | ExchangePhase::Reading(Some(StreamRequest::PushPull(reason)), _) => {
+                self.on_push_pull_done(cx, up, peer, reason, Err(failure));
+            }
+            ExchangePhase::Reading(None, _) if failure == JoinFailure::TimedOut => {
+                cx.dropped(DropReason::Incomplete, peer, &"the rest did not come in time");
+            }
+            // A connection that ends before its first byte is a health check.
+            ExchangePhase::Reading(None, reader) if !reader.is_empty() => {
+                cx.dropped(DropReason::Incomplete, peer, &"the stream ended before the rest came");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Gives a stream the whole stream timeout, from now on.
+pub(crate) fn set_deadline(cx: &mut Cx<'_>, stream: StreamId) {
+    cx.timers.set(Timer::Stream(stream), cx.now + cx.params.stream_timeout);
+}
+
+/// Opens a complete frame and decodes the message in it.
+fn open<'a>(
+    cx: &mut Cx<'_>,
+    side: Side,
+    reader: &'a mut FrameReader,
+    inflated: &'a mut Vec<u8>,
+) -> Result<StreamMessage<'a>, Refusal> {
+    let frame = reader.frame().ok_or(DecodeError::Truncated)?;
+    let len_max = cx.params.limits.inflated_stream_len;
+    let message = cx.link.open_stream(side, frame, len_max, inflated)?;
+    Ok(StreamMessage::decode(message)?)
+}

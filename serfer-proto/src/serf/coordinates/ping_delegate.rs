@@ -1,0 +1,36 @@
+//! Coordinates travel in acks.
+//!
+//! Counterpart of Go's `ping_delegate.go`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::machinery::context::Cx;
+use crate::machinery::stats::DropReason;
+use crate::memberlist::PingDelegate;
+use crate::serf::Serf;
+
+impl PingDelegate for Serf {
+    fn ack_payload(&self, out: &mut Vec<u8>) {
+        if let Some(coordinates) = &self.coordinates {
+            out.extend_from_slice(coordinates.payload());
+        }
+    }
+
+    fn on_ping_done(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SocketAddr,
+        name: &str,
+        rtt: Duration,
+        payload: &[u8],
+    ) {
+        // The payload is empty if the other node has coordinates turned off.
+        if let (Some(coordinates), Some(key)) = (&mut self.coordinates, self.members.find(name))
+            && !payload.is_empty()
+            && let Err(unusable) = coordinates.observe(key, rtt, payload)
+        {
+            cx.dropped(DropReason::Coordinate, from, &unusable);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What this node does with its keyring when a query asks for it.
+//!
+//! A node that has the primary key of a cluster may change the keys of all its members by a query. The
+//! node that sends this query changes its own keys here as well, before the query is on its way.
+//! Counterpart of the key handlers in Go's `internal_query.go`.
+
+use crate::api::event::Query;
+use crate::api::keyring::{KeyringError, SecretKey};
+use crate::api::stored::{Durability, StoreWrite, StoredFile};
+use crate::machinery::context::Cx;
+use crate::serf::Serf;
+use crate::serf::keys::list;
+use crate::serf::queries::incoming::response;
+use crate::serf::queries::internal_names;
+use crate::wire::msgpack::{DecodeError, Reader, Value};
+use crate::wire::serf_message::{KeyRequest, KeyResponse, SerfMessage};
+
+// Go's words, which `serf keys` shows.
+const NOTHING_TO_MODIFY: &str = "No keyring to modify (encryption not enabled)";
+const NOTHING_TO_LIST: &str = "Keyring is empty (encryption not enabled)";
+const KEY_LEN: &str = "key size must be 16, 24 or 32 bytes";
+// Our own.
+const NOT_PRIVATE: &str = "Keys stay as they are while messages in the clear are accepted";
+
+impl Serf {
+    /// Does what a query about keys asks for, and answers it. The answer is sealed with the primary key
+    /// after the change.
+    pub(crate) fn on_key_query(&mut self, cx: &mut Cx<'_>, query: &Query) {
+        let answer = match &*query.name {
+            internal_names::LIST_KEYS => list_keys(cx, query),
+            _ => {
+                let changed = change_keys(cx, query);
+                if changed.is_ok() {
+                    store_keyring(cx);
+                }
+                Some(encode_outcome(changed.as_ref().map(drop).map_err(String::as_str)))
+            }
+        };
+        if let Some(answer) = answer {
+            self.answer_internal(cx, query, &answer);
+        }
+    }
+}
+
+/// Changes the keyring as a query asks. The error is for the sender of the query.
+fn change_keys(cx: &mut Cx<'_>, query: &Query) -> Result<(), String> {
+    // Go gives no reason if it cannot read the query.
+    let key = read_request(&query.payload).map_err(|_| String::new())?;
+    let is_private = cx.link.is_private();
+    let ring = cx.link.keyring_mut().ok_or(NOTHING_TO_MODIFY)?;
+    if !is_private {
+        // Unlike Go: otherwise a node that can send in the clear could take over the cluster.
+        return Err(NOT_PRIVATE.to_owned());
+    }
+    let key = SecretKey::new(key).ok();
+    let fingerprint = key.as_ref().map(SecretKey::fingerprint);
+    let changed = match (&*query.name, key) {
+        (internal_names::INSTALL_KEY, Some(key)) => ring.install(key),
+        (internal_names::INSTALL_KEY, None) => return Err(KEY_LEN.to_owned()),
+        (internal_names::USE_KEY, Some(key)) => ring.make_primary(&key),
+        (internal_names::USE_KEY, None) => Err(KeyringError::Unknown),
+        (_, Some(key)) => ring.remove(&key),
+        // An invalid key is not in the keyring.
+        (_, None) => Ok(()),
+    };
+    changed.map_err(|error| error.to_string())?;
+    if let Some(key) = fingerprint {
+        tracing::info!(target: "serfer::keys", %key, what = &*query.name, by = &*query.from, "keyring changed");
+    }
+    Ok(())
+}
+
+/// Reads what Go's handlers read: the first byte may be anything.
+fn read_request(payload: &[u8]) -> Result<&[u8], DecodeError> {
+    let body = payload.get(1..).ok_or(DecodeError::Empty)?;
+    let request = KeyRequest::take(&mut Reader::new(body))?;
+    Ok(request.key.0)
+}
+
+/// Has the keyring stored, if it is to be. Unlike Go, the answer does not tell whether this works, since
+/// it shows only later. The application is told.
+fn store_keyring(cx: &mut Cx<'_>) {
+    if let (true, Some(ring)) = (cx.params.stores_keyring, cx.link.keyring()) {
+        let (file, write) = (StoredFile::Keyring, StoreWrite::Replace);
+        cx.out.store(file, write, Durability::Synced, |out| {
+            out.extend_from_slice(ring.to_json().as_bytes());
+        });
+    }
+}
+
+/// The keys of this node, as many as fit; `None` if none fits.
+fn list_keys(cx: &Cx<'_>, query: &Query) -> Option<Vec<u8>> {
+    match cx.link.keyring() {
+        None => Some(encode_outcome(Err(NOTHING_TO_LIST))),
+        Some(_) if !cx.link.is_private() => Some(encode_outcome(Err(NOT_PRIVATE))),
+        Some(ring) => list::answer(ring, cx.params.queries.response_len_max, |payload| {
+            response(cx, query.id, 0, payload).encoded_len()
+        }),
+    }
+}
+
+fn encode_outcome(outcome: Result<(), &str>) -> Vec<u8> {
+    let message = outcome.err().unwrap_or_default().into();
+    let answer = KeyResponse { result: outcome.is_ok(), message, ..KeyResponse::default() };
+    SerfMessage::KeyResponse(answer).to_vec()
+}

@@ -1,0 +1,36 @@
+//! What is known of each member: plain data.
+//!
+//! Go: `memberState`, `failedMembers` and `leftMembers`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::api::member::{Member, Node};
+use crate::machinery::table::{Key, Row};
+
+/// One member, ourselves included.
+#[derive(Debug)]
+pub(crate) struct MemberState {
+    pub(crate) member: Member,
+    /// The Lamport time of its last intent.
+    pub(crate) status_ltime: u64,
+}
+
+impl Row for MemberState {
+    fn node(&self) -> &Arc<Node> {
+        &self.member.node
+    }
+    fn node_mut(&mut self) -> &mut Arc<Node> {
+        &mut self.member.node
+    }
+}
+
+/// What concerns only the few members that are gone, and so is not kept in each member's state.
+#[derive(Debug, Default)]
+pub(crate) struct Departures {
+    /// The members that left or failed, and since when.
+    pub(crate) gone: BTreeMap<Key, Instant>,
+    /// The members to forget as soon as they are gone.
+    pub(crate) to_prune: BTreeSet<Key>,
+}

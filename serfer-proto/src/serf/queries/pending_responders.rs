@@ -1,0 +1,129 @@
+//! The members that an open query still waits for.
+//!
+//! A query waits for the members that were live and matched its filters when it was sent. If it has no
+//! filters, it need not store a hundred thousand names: it counts the members, and a log tells when the
+//! few that come or go while queries are open did so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::machinery::table::Key;
+
+/// The members that came or went while queries are open, and in which order. It has at most one entry
+/// per member.
+#[derive(Debug, Default)]
+pub(crate) struct LivenessLog {
+    changes: BTreeMap<Key, u64>,
+    last: u64,
+}
+
+impl LivenessLog {
+    /// The members that are live now, without those that come or go from now on.
+    pub(crate) fn all_live(&self) -> Expected {
+        Expected::All { since: self.last }
+    }
+
+    /// A member came or went.
+    pub(crate) fn note(&mut self, member: Key) {
+        self.last += 1;
+        self.changes.insert(member, self.last);
+    }
+
+    /// A member was reaped. Nothing can come from it any more.
+    pub(crate) fn forget(&mut self, member: Key) {
+        self.changes.remove(&member);
+    }
+
+    /// No query is open any more.
+    pub(crate) fn clear(&mut self) {
+        self.changes.clear();
+    }
+}
+
+/// The members that a query waits for, and which members have responded.
+#[derive(Debug)]
+pub(crate) struct PendingResponders {
+    expected: Expected,
+    /// How many expected members have not answered.
+    unanswered: usize,
+    /// How many expected members have neither acked nor replied.
+    unheard: usize,
+    /// Who has responded, and whether that was an ack.
+    responses: BTreeSet<(Key, bool)>,
+    /// An ack is an answer, because the query has no replies.
+    acks_suffice: bool,
+}
+
+/// The members whose answers a query waits for.
+#[derive(Debug)]
+pub(crate) enum Expected {
+    /// All members that were live at this point of the log and have no later change in it.
+    All { since: u64 },
+    /// These members, until they are gone.
+    Selected(BTreeSet<Key>),
+}
+
+impl PendingResponders {
+    /// `count` members are expected.
+    pub(crate) fn new(expected: Expected, count: usize, acks_suffice: bool) -> Self {
+        let responses = BTreeSet::new();
+        Self { expected, unanswered: count, unheard: count, responses, acks_suffice }
+    }
+
+    /// A member has acked or replied. Returns whether this is its first ack or its first reply.
+    pub(crate) fn on_response(
+        &mut self,
+        member: Key,
+        is_ack: bool,
+        is_live: bool,
+        log: &LivenessLog,
+    ) -> bool {
+        let before = self.missing(member);
+        let is_first = self.responses.insert((member, is_ack));
+        if is_live && self.expects(member, log) {
+            let after = self.missing(member);
+            self.unanswered -= before.0 - after.0;
+            self.unheard -= before.1 - after.1;
+        }
+        is_first
+    }
+
+    /// A live member is gone. Call this before [`LivenessLog::note`].
+    pub(crate) fn on_gone(&mut self, member: Key, log: &LivenessLog) {
+        if self.expects(member, log) {
+            let missing = self.missing(member);
+            self.unanswered -= missing.0;
+            self.unheard -= missing.1;
+        }
+        if let Expected::Selected(members) = &mut self.expected {
+            members.remove(&member);
+        }
+    }
+
+    /// Whether all expected members have answered.
+    pub(crate) fn are_complete(&self) -> bool {
+        self.unanswered == 0
+    }
+
+    /// Whether all expected members have acked or replied.
+    pub(crate) fn are_heard(&self) -> bool {
+        self.unheard == 0
+    }
+
+    fn expects(&self, member: Key, log: &LivenessLog) -> bool {
+        match &self.expected {
+            Expected::All { since } => {
+                log.changes.get(&member).is_none_or(|changed| changed <= since)
+            }
+            Expected::Selected(members) => members.contains(&member),
+        }
+    }
+
+    /// Whether a member is missing, as 0 or 1: from those that have answered, and from those that have
+    /// acked or replied.
+    fn missing(&self, member: Key) -> (usize, usize) {
+        let acked = self.responses.contains(&(member, true));
+        let replied = self.responses.contains(&(member, false));
+        let answered = replied || self.acks_suffice && acked;
+        (usize::from(!answered), usize::from(!acked && !replied))
+    }
+}
