@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_news_about_a_member_replaces_older() {
+    fn a_newer_message_about_a_member_replaces_an_older_one() {
         let mut queue = queue(&[]);
         let (a, b) = (key(0), key(1));
         queue.push(b"a is alive", BroadcastKind::About(a), MANY);

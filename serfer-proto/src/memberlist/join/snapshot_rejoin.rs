@@ -21,7 +21,7 @@ pub(crate) struct SnapshotRejoin {
 
 impl<D: Delegate> Memberlist<D> {
     /// Tries the addresses of a snapshot until one answers.
-    pub(crate) fn rejoin(&mut self, cx: &mut Cx<'_>, up: &mut D, mut addrs: Vec<SocketAddr>) {
+    pub(crate) fn rejoin(&mut self, cx: &mut Cx<'_>, up: &D, mut addrs: Vec<SocketAddr>) {
         for last in (1..addrs.len()).rev() {
             addrs.swap(last, cx.rng.index(last + 1));
         }

@@ -65,8 +65,7 @@ impl<D: Delegate> Memberlist<D> {
         }
     }
 
-    /// Leaves: broadcasts our own leave message. [`Delegate::on_own_leave_done`](crate::memberlist::Delegate::on_own_leave_done)
-    /// follows.
+    /// Leaves: broadcasts our own leave message. [`Delegate::on_own_leave_done`] follows.
     pub(crate) fn leave(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         let Some(me) = self.members.me().filter(|_| !self.leaving) else {
             return;
