@@ -10,3 +10,11 @@ pub(crate) mod rng;
 pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod timers;
+
+pub(crate) use context::Cx;
+pub(crate) use link::{Checksum, Refusal, checksum_for};
+pub(crate) use output::Output;
+pub(crate) use rng::Rng;
+pub(crate) use stats::{DropReason, Stats, is_notable};
+pub(crate) use table::{Key, Row, Table, push_tight};
+pub(crate) use timers::Timer;

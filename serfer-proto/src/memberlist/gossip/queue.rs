@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::machinery::table::Key;
+use crate::machinery::Key;
 use crate::memberlist::gossip::send_order::{QueuedMessage, SendOrder};
 use crate::wire::compound::{Compound, PART_OVERHEAD};
 

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::incarnation::Incarnation;
 use crate::api::member::Node;
-use crate::machinery::rng::Rng;
-use crate::machinery::table::{Key, Table};
+use crate::machinery::{Key, Rng, Table};
 use crate::memberlist::members::pick_zones::PickZones;
 use crate::memberlist::members::probe_order::ProbeOrder;
 use crate::memberlist::members::swim_member::{SwimMember, SwimState};
