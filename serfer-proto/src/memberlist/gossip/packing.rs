@@ -44,13 +44,15 @@ pub(crate) fn fill(lanes: &mut [Lane<'_>; LANES], packet: &mut Compound, deficit
 #[inline]
 fn is_contended(lanes: &[Lane<'_>; LANES], packet: &Compound) -> bool {
     let waiting = || lanes.iter().filter(|lane| !lane.queue.is_empty());
+    if waiting().count() < 2 {
+        return false;
+    }
     let messages: usize = waiting().map(|lane| lane.queue.len()).sum();
     let len = |lane: &Lane<'_>| {
         lane.queue.bytes() + lane.queue.len() * (lane.frame.len() + PART_OVERHEAD)
     };
-    let fits = messages + packet.len() <= PARTS_MAX
-        && waiting().map(len).sum::<usize>() <= packet.room() + PART_OVERHEAD;
-    waiting().count() > 1 && !fits
+    messages + packet.len() > PARTS_MAX
+        || waiting().map(len).sum::<usize>() > packet.room() + PART_OVERHEAD
 }
 
 /// Gives each queue its share, the one with the largest deficit first.

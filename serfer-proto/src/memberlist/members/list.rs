@@ -109,6 +109,7 @@ impl SwimMembers {
     /// Fills `picked` with up to `count` others, at random, that are in `worst` state or better.
     ///
     /// Unlike older Go, which draws blindly and now and then misses the only one there is (hm#350).
+    #[inline]
     pub(crate) fn pick(
         &mut self,
         rng: &mut Rng,
