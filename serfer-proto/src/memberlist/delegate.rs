@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::event::{JoinDone, RejoinDone, Replay};
 use crate::api::member::Node;
-use crate::machinery::context::Cx;
+use crate::machinery::Cx;
 use crate::memberlist::gossip::packing::Lane;
 
 /// Changes of nodes.

@@ -43,11 +43,7 @@ use streams::exchange::{Exchanges, PushPullReason};
 
 use crate::api::event::JoinFailure;
 use crate::config::Config;
-use crate::machinery::context::Cx;
-use crate::machinery::link::Checksum;
-use crate::machinery::rng::Rng;
-use crate::machinery::stats::{DropReason, Stats};
-use crate::machinery::table::Key;
+use crate::machinery::{Checksum, Cx, DropReason, Key, Rng, Stats};
 use crate::wire::compound::Compound;
 use crate::wire::message::Message;
 use crate::wire::msgpack::DecodeError;

@@ -2,9 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::machinery::context::Cx;
-use crate::machinery::link::Checksum;
-use crate::machinery::table::Key;
+use crate::machinery::{Checksum, Cx, Key};
 use crate::memberlist::members::messages;
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::{Delegate, Memberlist};

@@ -1,9 +1,9 @@
 //! Gossip: how a message spreads to all members.
 //!
-//! Whoever has a message for everybody puts it into a [`queue`]; both layers have queues. Read it first,
-//! then [`send_order`] and [`transmit`] (which message goes first, and how often), [`packing`] (how
-//! queues share a packet) and [`tick`] (when packets are sent, and to whom). [`corrections`] go only to
-//! a node that says something outdated.
+//! Both layers have queues, and put their broadcasts into them. Read [`queue`] first, then
+//! [`send_order`] and [`transmit`] (which message goes first, and how often), [`packing`] (how queues
+//! share a packet) and [`tick`] (when packets are sent, and to which members). [`corrections`] go only
+//! to a node that says something outdated.
 
 pub(crate) mod corrections;
 pub(crate) mod packing;

@@ -44,13 +44,15 @@ pub(crate) fn fill(lanes: &mut [Lane<'_>; LANES], packet: &mut Compound, deficit
 #[inline]
 fn is_contended(lanes: &[Lane<'_>; LANES], packet: &Compound) -> bool {
     let waiting = || lanes.iter().filter(|lane| !lane.queue.is_empty());
+    if waiting().count() < 2 {
+        return false;
+    }
     let messages: usize = waiting().map(|lane| lane.queue.len()).sum();
     let len = |lane: &Lane<'_>| {
         lane.queue.bytes() + lane.queue.len() * (lane.frame.len() + PART_OVERHEAD)
     };
-    let fits = messages + packet.len() <= PARTS_MAX
-        && waiting().map(len).sum::<usize>() <= packet.room() + PART_OVERHEAD;
-    waiting().count() > 1 && !fits
+    messages + packet.len() > PARTS_MAX
+        || waiting().map(len).sum::<usize>() > packet.room() + PART_OVERHEAD
 }
 
 /// Gives each queue its share, the one with the largest deficit first.
@@ -101,11 +103,11 @@ mod tests {
         fn packet(&mut self, len_max: usize) -> Vec<(u8, usize)> {
             let mut packet = Compound::default();
             packet.reset(len_max);
-            let [news, intents, queries, events] = &mut self.0;
+            let [members, intents, queries, events] = &mut self.0;
             let lane = |queue, frame| Lane { queue, frame, transmit_limit: 1000 };
             let upper = [intents, queries, events].map(|queue| lane(queue, FRAME));
             let [intents, queries, events] = upper;
-            fill(&mut [lane(news, &[]), intents, queries, events], &mut packet, len_max);
+            fill(&mut [lane(members, &[]), intents, queries, events], &mut packet, len_max);
             let mut bytes = Vec::new();
             packet.write(&mut bytes);
             assert!(bytes.len() <= len_max);
@@ -182,8 +184,8 @@ mod tests {
         let mut queues = Queues::new();
         queues.push(b'N', 1000, 20);
         queues.push(b'E', 1000, 20);
-        let [news, _, _, events] = queues.count(1, 65_000);
-        assert_eq!((news, events), (64, 63));
+        let [members, _, _, events] = queues.count(1, 65_000);
+        assert_eq!((members, events), (64, 63));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::machinery::table::Key;
+use crate::machinery::Key;
 use crate::memberlist::gossip::send_order::{QueuedMessage, SendOrder};
 use crate::wire::compound::{Compound, PART_OVERHEAD};
 
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_news_about_a_member_replaces_older() {
+    fn a_newer_message_about_a_member_replaces_an_older_one() {
         let mut queue = queue(&[]);
         let (a, b) = (key(0), key(1));
         queue.push(b"a is alive", BroadcastKind::About(a), MANY);

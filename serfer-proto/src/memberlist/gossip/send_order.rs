@@ -11,7 +11,7 @@
 
 use std::ops::Index;
 
-use crate::machinery::table::Key;
+use crate::machinery::Key;
 
 /// When all messages are gone, the memory of at most this many is kept.
 const KEEP_SLOTS: usize = 4096;

@@ -4,8 +4,7 @@
 //! member, so an idle node is never woken (a wake-up costs ten times what a datagram does). Counterpart
 //! of Go's `gossip`.
 
-use crate::machinery::context::Cx;
-use crate::machinery::link::checksum_for;
+use crate::machinery::{Cx, checksum_for};
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::{Delegate, Memberlist};
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use crate::api::event::{JoinDone, JoinFailure, Replay};
 use crate::api::ids::JoinId;
-use crate::machinery::context::Cx;
+use crate::machinery::Cx;
 use crate::memberlist::streams::exchange::PushPullReason;
 use crate::memberlist::{Delegate, Memberlist};
 

@@ -17,9 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::member::Node;
-use crate::machinery::context::Cx;
-use crate::machinery::rng::Rng;
-use crate::machinery::timers::Timer;
+use crate::machinery::{Cx, Rng, Timer};
 use crate::memberlist::streams::exchange::PushPullReason;
 use crate::memberlist::{Delegate, Memberlist};
 

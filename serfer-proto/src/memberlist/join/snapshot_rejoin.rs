@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 
 use crate::api::event::{JoinFailure, RejoinDone};
-use crate::machinery::context::Cx;
+use crate::machinery::Cx;
 use crate::memberlist::streams::exchange::PushPullReason;
 use crate::memberlist::{Delegate, Memberlist};
 

@@ -13,10 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::api::member::Node;
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
-use crate::machinery::table::Key;
-use crate::machinery::timers::Timer;
+use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::members::alive::CheckedAlive;
 use crate::memberlist::members::swim_member::{SwimMember, SwimState};
 use crate::memberlist::probe::ping::PingSource;

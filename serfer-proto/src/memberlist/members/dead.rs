@@ -6,10 +6,7 @@
 use std::net::SocketAddr;
 
 use crate::api::member::received_name;
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
-use crate::machinery::table::Key;
-use crate::machinery::timers::Timer;
+use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages;
 use crate::memberlist::members::swim_member::SwimState;

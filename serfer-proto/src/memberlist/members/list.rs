@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::incarnation::Incarnation;
 use crate::api::member::Node;
-use crate::machinery::rng::Rng;
-use crate::machinery::table::{Key, Table};
+use crate::machinery::{Key, Rng, Table};
 use crate::memberlist::members::pick_zones::PickZones;
 use crate::memberlist::members::probe_order::ProbeOrder;
 use crate::memberlist::members::swim_member::{SwimMember, SwimState};
@@ -110,6 +109,7 @@ impl SwimMembers {
     /// Fills `picked` with up to `count` others, at random, that are in `worst` state or better.
     ///
     /// Unlike older Go, which draws blindly and now and then misses the only one there is (hm#350).
+    #[inline]
     pub(crate) fn pick(
         &mut self,
         rng: &mut Rng,
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_probes_everybody_once_in_any_order() {
+    fn a_round_probes_every_member_once_in_any_order() {
         let (mut members, keys, mut rng) = members(10);
         let mut orders = BTreeSet::new();
         for _ in 0..20 {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_accused_or_cleared_keeps_its_turn() {
+    fn a_member_that_is_accused_or_cleared_keeps_its_turn() {
         let (mut members, keys, mut rng) = members(10);
         let mut round = Vec::new();
         for _ in 0..10 {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_are_gone_are_not_probed_and_others_keep_their_turn() {
+    fn gone_members_are_not_probed_and_others_keep_their_turn() {
         let (mut members, keys, mut rng) = members(10);
         let now = epoch();
         let early: Vec<Key> = (0..4).filter_map(|_| members.next_probe(&mut rng)).collect();
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_to_probe_is_nobody() {
+    fn with_no_live_member_none_is_probed() {
         let (mut members, keys, mut rng) = members(1);
         members.set_state(keys[0], SwimState::Dead, epoch());
         assert_eq!(members.next_probe(&mut rng), None);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_passed_over_for_the_sake_of_an_exception() {
+    fn an_exception_does_not_make_others_less_likely() {
         let (mut members, keys, mut rng) = members(6);
         let mut times = [0; 6];
         for _ in 0..2500 {
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gone_are_forgotten_in_time_unless_they_are_back() {
+    fn gone_members_are_forgotten_in_time_unless_they_are_back() {
         let (mut members, keys, _) = members(3);
         let keep = Duration::from_secs(30);
         let start = epoch();
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_and_goes_leaves_one_trace() {
+    fn a_member_that_comes_and_goes_has_one_departure() {
         let (mut members, keys, _) = members(1);
         for _ in 0..100 {
             members.set_state(keys[0], SwimState::Alive, epoch());

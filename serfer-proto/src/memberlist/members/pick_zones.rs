@@ -1,7 +1,7 @@
-//! Who is picked at random: the members in zones by state, so that those who are alive, those who are
-//! alive or suspect, and those who have not left each lie together.
+//! Who is picked at random: the members in zones by state. All members that are in one state or a
+//! better one lie together, so any of them is as likely as another.
 
-use crate::machinery::rng::Rng;
+use crate::machinery::Rng;
 use crate::memberlist::members::row_list::RowList;
 use crate::memberlist::members::swim_member::SwimState;
 

@@ -4,7 +4,7 @@
 //! time: every order is still as likely as any other, every member still has one turn in each round,
 //! and no tick has to touch all members.
 
-use crate::machinery::rng::Rng;
+use crate::machinery::Rng;
 use crate::memberlist::members::row_list::RowList;
 
 #[derive(Debug, Default)]

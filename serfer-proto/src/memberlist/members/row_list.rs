@@ -1,6 +1,6 @@
 //! A list of table rows in which the place of each row is known.
 
-use crate::machinery::table::push_tight;
+use crate::machinery::push_tight;
 
 const NOWHERE: u32 = u32::MAX;
 

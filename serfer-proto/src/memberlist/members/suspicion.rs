@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::machinery::table::Key;
+use crate::machinery::Key;
 
 /// How many buffers of ended suspicions are kept for later ones.
 const SPARE_MAX: usize = 64;

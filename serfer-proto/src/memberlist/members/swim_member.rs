@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::api::incarnation::Incarnation;
 use crate::api::member::Node;
-use crate::machinery::table::Row;
+use crate::machinery::Row;
 
 /// What we believe of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use crate::api::member::{Member, Node, Status};
 use crate::config::Probe as ProbeSettings;
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
-use crate::machinery::timers::Timer;
+use crate::machinery::{Cx, DropReason, Timer};
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::probe::ping::PingSource;
 use crate::memberlist::probe::prober::RelayedPing;

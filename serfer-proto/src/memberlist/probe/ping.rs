@@ -2,8 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
+use crate::machinery::{Cx, DropReason};
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Ack, IndirectPing, IpBytes, Message, Ping, ip_bytes, ip_from_bytes};
 use crate::wire::msgpack::Text;

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::machinery::rng::Rng;
-use crate::machinery::table::Key;
+use crate::machinery::{Key, Rng};
 use crate::memberlist::probe::isolation::Isolation;
 use crate::wire::message::Nack;
 

@@ -8,11 +8,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::api::member::Node;
-use crate::machinery::context::Cx;
-use crate::machinery::link::checksum_for;
-use crate::machinery::stats::is_notable;
-use crate::machinery::table::Key;
-use crate::machinery::timers::Timer;
+use crate::machinery::{Cx, Key, Timer, checksum_for, is_notable};
 use crate::memberlist::members::messages;
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::probe::ping::PingSource;

@@ -4,10 +4,7 @@ use std::net::SocketAddr;
 
 use crate::api::event::Replay;
 use crate::api::ids::StreamId;
-use crate::machinery::context::Cx;
-use crate::machinery::link::Refusal;
-use crate::machinery::output::Output;
-use crate::machinery::stats::DropReason;
+use crate::machinery::{Cx, DropReason, Output, Refusal};
 use crate::memberlist::probe::ping::is_for_us;
 use crate::memberlist::streams::exchange::ExchangePhase;
 use crate::memberlist::streams::handler::set_deadline;

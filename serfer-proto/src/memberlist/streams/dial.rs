@@ -8,10 +8,7 @@ use std::time::Instant;
 use crate::api::event::{JoinFailure, Replay};
 use crate::api::ids::StreamId;
 use crate::api::member::Node;
-use crate::machinery::context::Cx;
-use crate::machinery::link::Refusal;
-use crate::machinery::output::Output;
-use crate::machinery::timers::Timer;
+use crate::machinery::{Cx, Output, Refusal, Timer};
 use crate::memberlist::probe::ping::PingSource;
 use crate::memberlist::streams::exchange::{
     Exchange, ExchangePhase, PushPullReason, StreamRequest,

@@ -6,11 +6,7 @@
 
 use crate::api::event::JoinFailure;
 use crate::api::ids::StreamId;
-use crate::machinery::context::Cx;
-use crate::machinery::link::Refusal;
-use crate::machinery::output::Output;
-use crate::machinery::stats::DropReason;
-use crate::machinery::timers::Timer;
+use crate::machinery::{Cx, DropReason, Output, Refusal, Timer};
 use crate::memberlist::streams::exchange::{Exchange, ExchangePhase, StreamEnd, StreamRequest};
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::msgpack::DecodeError;
