@@ -96,24 +96,7 @@ mod snapshot;
 mod testing;
 pub mod wire;
 
-pub use api::error::{
-    ConfigError, ConfigFault, EventError, ExprProblem, ForceLeaveError, JoinError, LeaveError,
-    NameProblem, QueryError, RespondError, TagsError,
-};
-pub use api::event::{
-    Ack, Conflict, Delivery, Event, JoinDone, JoinFailure, LeaveReport, MemberChange, MemberDelta,
-    MemberEvent, Query, QueryClosed, QueryEnd, RejoinDone, Replay, Reply, ShutdownReason,
-    StoreFailure, UserEvent,
-};
-pub use api::ids::{JoinId, QueryId, StreamId};
-pub use api::keyring::{Fingerprint, Keyring, KeyringError, SecretKey, SecretKeyError};
-pub use api::keys::{
-    KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, Lag, Laggard, Retire, RotationParams,
-    RotationReport, RotationStage, RotationStopped,
-};
-pub use api::member::{Member, Status, Versions};
-pub use api::stored::{Durability, StoreWrite, StoredFile};
-pub use api::tags::{TAGS_LEN_MAX, Tags};
+pub use api::*;
 pub use config::{
     Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Label, Leave,
     Limits, Members, NameConflicts, Probe, Queries, Reclaim, SeedKeeper, Suspicion,

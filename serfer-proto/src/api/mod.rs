@@ -12,3 +12,25 @@ pub(crate) mod keys;
 pub(crate) mod member;
 pub(crate) mod stored;
 pub(crate) mod tags;
+
+pub use error::{
+    ConfigError, ConfigFault, EventError, ExprProblem, ForceLeaveError, JoinError, LeaveError,
+    NameProblem, QueryError, RespondError, TagsError,
+};
+pub use event::{
+    Ack, Conflict, Delivery, Event, JoinDone, JoinFailure, LeaveReport, MemberChange, MemberDelta,
+    MemberEvent, Query, QueryClosed, QueryEnd, RejoinDone, Replay, Reply, ShutdownReason,
+    StoreFailure, UserEvent,
+};
+pub use ids::{JoinId, QueryId, StreamId};
+pub use keyring::{Fingerprint, Keyring, KeyringError, SecretKey, SecretKeyError};
+pub use keys::{
+    KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, Lag, Laggard, Retire, RotationParams,
+    RotationReport, RotationStage, RotationStopped,
+};
+pub use member::{Member, Status, Versions};
+pub use stored::{Durability, StoreWrite, StoredFile};
+pub use tags::{TAGS_LEN_MAX, Tags};
+
+pub(crate) use event::AnswerTo;
+pub(crate) use member::{Node, received_name};

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::member::Member;
+use crate::api::Member;
 
 type Question<T, Answer> = Option<Arc<dyn Fn(&T) -> Answer + Send + Sync>>;
 

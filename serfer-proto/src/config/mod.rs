@@ -34,10 +34,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::api::error::TagsError;
-use crate::api::keyring::Keyring;
-use crate::api::member::Member;
-use crate::api::tags::Tags;
+use crate::api::{Keyring, Member, Tags, TagsError};
 use crate::snapshot::Recovered;
 
 /// The settings of one node. Start from a preset and change what you must.

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::api::error::{ConfigError, ConfigFault, NameProblem, TagsError};
 use crate::api::incarnation;
-use crate::api::member::{Member, Versions};
+use crate::api::{ConfigError, ConfigFault, Member, NameProblem, TagsError, Versions};
 use crate::config::{
     ANSWER_LEN_MAX, Coalescing, Config, Gossip, Leave, Limits, Members, NameConflicts, Probe,
     Queries, Questions, Reclaim, SeedKeeper, Suspicion,

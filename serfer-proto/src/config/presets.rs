@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::tags::Tags;
+use crate::api::Tags;
 use crate::config::{
     Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Leave, Limits, Members,
     NameConflicts, Probe, Queries, Questions, Reclaim, SeedKeeper, Suspicion,

@@ -4,14 +4,10 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::Endpoint;
-use crate::api::error::{
-    EventError, ForceLeaveError, JoinError, LeaveError, QueryError, RespondError, TagsError,
+use crate::api::{
+    EventError, ForceLeaveError, JoinError, JoinId, KeyError, KeyOp, KeyParams, LeaveError, Query,
+    QueryError, QueryId, Replay, RespondError, RotationParams, SecretKey, Tags, TagsError,
 };
-use crate::api::event::{Query, Replay};
-use crate::api::ids::{JoinId, QueryId};
-use crate::api::keyring::SecretKey;
-use crate::api::keys::{KeyError, KeyOp, KeyParams, RotationParams};
-use crate::api::tags::Tags;
 use crate::serf::{Coalesce, Prune, QueryParams};
 
 #[cfg(doc)]

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Endpoint;
-use crate::machinery::timers::Timer;
+use crate::machinery::Timer;
 
 impl Endpoint {
     /// It is `now`: does whatever is due.

@@ -11,13 +11,10 @@ mod views;
 
 use std::time::Instant;
 
-use crate::api::error::ConfigError;
+use crate::api::ConfigError;
 use crate::config::Config;
 use crate::config::params::Params;
-use crate::machinery::context::Core;
-use crate::machinery::output::Output;
-use crate::machinery::rng::Rng;
-use crate::machinery::unpacker::Unpacker;
+use crate::machinery::{Core, Output, Rng, Unpacker};
 use crate::memberlist::Memberlist;
 use crate::serf::Serf;
 

@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::Endpoint;
-use crate::api::event::{Event, StoreFailure};
-use crate::api::ids::StreamId;
-use crate::api::stored::StoredFile;
+use crate::api::{Event, StoreFailure, StoredFile, StreamId};
 use crate::memberlist::StreamEnd;
 
 impl Endpoint {

@@ -3,11 +3,8 @@
 use std::time::Duration;
 
 use super::Endpoint;
-use crate::api::event::MemberDelta;
-use crate::api::keyring::Keyring;
-use crate::api::member::Member;
-use crate::api::tags::Tags;
-use crate::machinery::stats::Stats;
+use crate::api::{Keyring, Member, MemberDelta, Tags};
+use crate::machinery::Stats;
 use crate::serf::{Coordinate, Neighbor};
 
 impl Endpoint {

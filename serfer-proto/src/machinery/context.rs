@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::api::event::Event;
-use crate::api::ids::StreamId;
+use crate::api::{Event, StreamId};
 use crate::config::Config;
 use crate::config::params::Params;
 use crate::machinery::link::{Checksum, Link};

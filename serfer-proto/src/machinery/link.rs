@@ -5,7 +5,7 @@
 //! outbox. Counterpart of `rawSendMsgPacket`, `ingestPacket`,
 //! `rawSendMsgStream` and `readStream` in Go's `net.go`.
 
-use crate::api::keyring::Keyring;
+use crate::api::Keyring;
 use crate::config::{Compression, Config, Encryption, InboundLabel};
 use crate::machinery::rng::Rng;
 use crate::wire::compound::{HEADER_LEN, PART_OVERHEAD};
@@ -263,7 +263,7 @@ const KEEP_BYTES: usize = 1 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::keyring::SecretKey;
+    use crate::api::SecretKey;
     use crate::config::Label;
     use crate::machinery::unpacker::Unpacker;
     use crate::wire::message::Ack;

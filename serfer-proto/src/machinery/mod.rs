@@ -12,10 +12,11 @@ pub(crate) mod table;
 pub(crate) mod timers;
 pub(crate) mod unpacker;
 
-pub(crate) use context::Cx;
+pub(crate) use context::{Core, Cx};
 pub(crate) use link::{Checksum, Refusal, checksum_for};
 pub(crate) use output::Output;
 pub(crate) use rng::Rng;
 pub(crate) use stats::{DropReason, Stats, is_notable};
 pub(crate) use table::{Key, Row, Table, push_tight};
 pub(crate) use timers::Timer;
+pub(crate) use unpacker::Unpacker;

@@ -4,9 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::api::event::Event;
-use crate::api::ids::StreamId;
-use crate::api::stored::{Durability, StoreWrite, StoredFile};
+use crate::api::{Durability, Event, StoreWrite, StoredFile, StreamId};
 
 /// What must now be done. Obtained from [`Endpoint::poll_output`](crate::Endpoint::poll_output)
 /// until it is [`Wait`](Self::Wait).

@@ -15,7 +15,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use siphasher::sip::SipHasher13;
 
-use crate::api::member::Node;
+use crate::api::Node;
 use crate::machinery::rng::Rng;
 
 /// Names one row for ever. The key of a removed row finds nothing, even when another row takes its

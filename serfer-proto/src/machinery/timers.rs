@@ -13,7 +13,7 @@ use std::time::Instant;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-use crate::api::ids::{QueryId, StreamId};
+use crate::api::{QueryId, StreamId};
 use crate::machinery::table::Key;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

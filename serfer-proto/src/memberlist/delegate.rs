@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::api::event::{JoinDone, RejoinDone, Replay};
-use crate::api::member::Node;
+use crate::api::{JoinDone, Node, RejoinDone, Replay};
 use crate::machinery::Cx;
 use crate::memberlist::gossip::packing::Lane;
 

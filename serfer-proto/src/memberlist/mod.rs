@@ -41,7 +41,7 @@ use probe::awareness::Awareness;
 use probe::prober::Prober;
 use streams::exchange::{Exchanges, PushPullReason};
 
-use crate::api::event::JoinFailure;
+use crate::api::JoinFailure;
 use crate::config::Config;
 use crate::machinery::{Checksum, Cx, DropReason, Key, Rng, Stats};
 use crate::wire::compound::Compound;

@@ -2,7 +2,7 @@
 //!
 //! Counterpart of `broadcasts`, `eventBroadcasts` and `queryBroadcasts` in Go's `serf.go`.
 
-use crate::machinery::context::Cx;
+use crate::machinery::Cx;
 use crate::memberlist::gossip::packing::Lane;
 use crate::memberlist::gossip::queue::{BroadcastKind, BroadcastQueue};
 use crate::wire;

@@ -10,10 +10,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::api::event::{Conflict, Event, JoinDone};
-use crate::api::member::Node;
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
+use crate::api::{Conflict, Event, JoinDone, Node};
+use crate::machinery::{Cx, DropReason};
 use crate::memberlist::gossip::packing::Lane;
 use crate::memberlist::gossip::transmit::transmit_limit;
 use crate::memberlist::{Delegate, LeaveDelegate};

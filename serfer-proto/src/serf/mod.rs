@@ -50,13 +50,9 @@ pub use events::user_event::Coalesce;
 pub use members::leave::Prune;
 pub use queries::params::QueryParams;
 
-use crate::api::member::{Member, Status};
-use crate::api::tags::Tags;
+use crate::api::{Member, Status, Tags};
 use crate::config::Config;
-use crate::machinery::context::Cx;
-use crate::machinery::rng::Rng;
-use crate::machinery::stats::Stats;
-use crate::machinery::table::Table;
+use crate::machinery::{Cx, Rng, Stats, Table};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::snapshot::{Peer, Recovered};
 

@@ -4,10 +4,8 @@
 
 use std::net::SocketAddr;
 
-use crate::api::event::Replay;
-use crate::api::member::Status;
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
+use crate::api::{Replay, Status};
+use crate::machinery::{Cx, DropReason};
 use crate::memberlist::PushPullDelegate;
 use crate::serf::Serf;
 use crate::wire::msgpack::Text;

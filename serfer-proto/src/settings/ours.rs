@@ -9,9 +9,7 @@ use serde_core::de::{
 };
 use serde_core::ser::{SerializeMap, Serializer};
 
-use crate::api::event::Replay;
-use crate::api::keyring::{Keyring, SecretKey};
-use crate::api::tags::Tags;
+use crate::api::{Keyring, Replay, SecretKey, Tags};
 use crate::config::{
     Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Label, Leave,
     Limits, Members, NameConflicts, Probe, Queries, Reclaim, SeedKeeper, Suspicion,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::api::incarnation;
-use crate::api::member::received_name;
+use crate::api::received_name;
 use crate::wire::msgpack::Text;
 
 /// One line.

@@ -7,8 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use crate::api::event::{JoinDone, JoinFailure, Replay};
-use crate::api::ids::JoinId;
+use crate::api::{JoinDone, JoinFailure, JoinId, Replay};
 use crate::machinery::Cx;
 use crate::memberlist::streams::exchange::PushPullReason;
 use crate::memberlist::{Delegate, Memberlist};

@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use crate::api::event::{JoinFailure, RejoinDone};
+use crate::api::{JoinFailure, RejoinDone};
 use crate::machinery::Cx;
 use crate::memberlist::streams::exchange::PushPullReason;
 use crate::memberlist::{Delegate, Memberlist};

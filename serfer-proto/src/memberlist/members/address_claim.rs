@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::api::member::Node;
+use crate::api::Node;
 use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::members::alive::CheckedAlive;
 use crate::memberlist::members::swim_member::{SwimMember, SwimState};

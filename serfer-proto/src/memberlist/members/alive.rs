@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::api::incarnation;
 use crate::api::incarnation::Incarnation;
-use crate::api::member::{Member, Node, Status, Versions, received_name};
+use crate::api::{Member, Node, Status, Versions, received_name};
 use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages::with_alive;

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use crate::api::member::received_name;
+use crate::api::received_name;
 use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages;

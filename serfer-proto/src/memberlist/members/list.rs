@@ -8,8 +8,8 @@ use std::ops::{Deref, Index, IndexMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::api::Node;
 use crate::api::incarnation::Incarnation;
-use crate::api::member::Node;
 use crate::machinery::{Key, Rng, Table};
 use crate::memberlist::members::pick_zones::PickZones;
 use crate::memberlist::members::probe_order::ProbeOrder;

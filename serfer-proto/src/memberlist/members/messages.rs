@@ -1,6 +1,6 @@
 //! The three messages about a member: alive, suspect and dead.
 
-use crate::api::member::Node;
+use crate::api::Node;
 use crate::wire::message::{Alive, Dead, Message, Suspect, ip_bytes};
 use crate::wire::msgpack::Text;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::api::Node;
 use crate::api::incarnation::Incarnation;
-use crate::api::member::Node;
 use crate::machinery::Row;
 
 /// What we believe of a member.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::member::{Member, Node, Status};
+use crate::api::{Member, Node, Status};
 use crate::config::Probe as ProbeSettings;
 use crate::machinery::{Cx, DropReason, Timer};
 use crate::memberlist::members::swim_member::SwimState;

@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::api::member::Node;
+use crate::api::Node;
 use crate::machinery::{Cx, Key, Timer, checksum_for, is_notable};
 use crate::memberlist::members::messages;
 use crate::memberlist::members::swim_member::SwimState;

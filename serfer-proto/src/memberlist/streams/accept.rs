@@ -2,8 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::api::event::Replay;
-use crate::api::ids::StreamId;
+use crate::api::{Replay, StreamId};
 use crate::machinery::{Cx, DropReason, Output, Refusal};
 use crate::memberlist::probe::ping::is_for_us;
 use crate::memberlist::streams::exchange::ExchangePhase;

@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::api::event::{JoinFailure, Replay};
-use crate::api::ids::StreamId;
-use crate::api::member::Node;
+use crate::api::{JoinFailure, Node, Replay, StreamId};
 use crate::machinery::{Cx, Output, Refusal, Timer};
 use crate::memberlist::probe::ping::PingSource;
 use crate::memberlist::streams::exchange::{

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::api::event::Replay;
-use crate::api::ids::{JoinId, StreamId};
-use crate::api::member::Node;
+use crate::api::{JoinId, Node, Replay, StreamId};
 use crate::wire::stream::{FrameReader, Side};
 
 /// How a stream ended, as the runtime reports it.

@@ -4,8 +4,7 @@
 //! that it is closed, so a peer that sends nothing, sends slowly or never reads costs one slot for a
 //! bounded time.
 
-use crate::api::event::JoinFailure;
-use crate::api::ids::StreamId;
+use crate::api::{JoinFailure, StreamId};
 use crate::machinery::{Cx, DropReason, Output, Refusal, Timer};
 use crate::memberlist::streams::exchange::{Exchange, ExchangePhase, StreamEnd, StreamRequest};
 use crate::memberlist::{Delegate, Memberlist};

@@ -9,9 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::api::event::{JoinFailure, Replay};
-use crate::api::ids::StreamId;
-use crate::api::member::{Member, Node, Status, Versions, received_name};
+use crate::api::{JoinFailure, Member, Node, Replay, Status, StreamId, Versions, received_name};
 use crate::machinery::{Cx, DropReason, Timer};
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::streams::exchange::PushPullReason;

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use crate::machinery::rng::Rng;
+use crate::machinery::Rng;
 
 /// The dimensions of the space. They are not negotiated: all members must have the same number.
 pub const DIMENSIONS: usize = 8;

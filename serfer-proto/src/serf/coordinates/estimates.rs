@@ -9,9 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::Coordinates;
-use crate::machinery::rng::Rng;
-use crate::machinery::stats::Stats;
-use crate::machinery::table::Key;
+use crate::machinery::{Key, Rng, Stats};
 use crate::serf::coordinates::coordinate::{Coordinate, DIMENSIONS};
 use crate::serf::coordinates::vivaldi::{LatencyFilter, Unusable, Vivaldi};
 use crate::wire;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::member::{Member, Status};
+use crate::api::{Member, Status};
 use crate::serf::Serf;
 use crate::serf::coordinates::coordinate::Coordinate;
 

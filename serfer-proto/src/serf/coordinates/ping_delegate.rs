@@ -5,8 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
+use crate::machinery::{Cx, DropReason};
 use crate::memberlist::PingDelegate;
 use crate::serf::Serf;
 

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use crate::machinery::rng::Rng;
+use crate::machinery::Rng;
 use crate::serf::coordinates::coordinate::{
     Coordinate, DIMENSIONS, ERROR_MAX, Implausible, REACH, ZERO,
 };

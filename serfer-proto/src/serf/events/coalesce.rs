@@ -8,10 +8,9 @@
 
 use std::time::Instant;
 
-use crate::api::event::{Event, MemberEvent};
+use crate::api::{Event, MemberEvent};
 use crate::config::Coalescing;
-use crate::machinery::context::Cx;
-use crate::machinery::timers::Timer;
+use crate::machinery::{Cx, Timer};
 use crate::serf::Serf;
 use crate::serf::events::coalesce_members::MemberEventCoalescer;
 use crate::serf::events::coalesce_user_events::UserEventCoalescer;

@@ -11,8 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::event::{MemberChange, MemberEvent};
-use crate::api::member::Member;
+use crate::api::{Member, MemberChange, MemberEvent};
 
 /// The last change of each member.
 type LastChanges = BTreeMap<Box<str>, (MemberChange, Member)>;
@@ -77,8 +76,7 @@ mod tests {
 
     use super::MemberChange::{Failed, Join, Leave, Reap, Update};
     use super::*;
-    use crate::api::member::{Node, Status, Versions};
-    use crate::api::tags::Tags;
+    use crate::api::{Node, Status, Tags, Versions};
 
     fn member(name: &str, tag: &str) -> Member {
         let meta = Tags::from_iter([("role", tag)]).encode();

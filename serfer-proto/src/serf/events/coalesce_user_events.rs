@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::api::event::UserEvent;
+use crate::api::UserEvent;
 
 /// How many user events a window holds.
 const EVENTS_MAX: usize = 1024;

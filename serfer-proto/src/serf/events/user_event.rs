@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::api::error::EventError;
-use crate::api::event::{Event, UserEvent};
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
+use crate::api::{Event, EventError, UserEvent};
+use crate::machinery::{Cx, DropReason};
 use crate::serf::Serf;
 use crate::serf::broadcasts::{Class, USER_MESSAGE};
 use crate::serf::events::ring::Seen;

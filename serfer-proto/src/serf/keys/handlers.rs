@@ -4,10 +4,8 @@
 //! node that sends this query changes its own keys here as well, before the query is on its way.
 //! Counterpart of the key handlers in Go's `internal_query.go`.
 
-use crate::api::event::Query;
-use crate::api::keyring::{KeyringError, SecretKey};
-use crate::api::stored::{Durability, StoreWrite, StoredFile};
-use crate::machinery::context::Cx;
+use crate::api::{Durability, KeyringError, Query, SecretKey, StoreWrite, StoredFile};
+use crate::machinery::Cx;
 use crate::serf::Serf;
 use crate::serf::keys::list;
 use crate::serf::queries::incoming::response;

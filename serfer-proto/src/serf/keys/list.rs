@@ -4,7 +4,7 @@
 //! the first keys, of which the very first is the primary, and says how many there are. Counterpart of
 //! `keyListResponseWithCorrectSize` in Go's `internal_query.go`.
 
-use crate::api::keyring::{Keyring, SecretKey};
+use crate::api::{Keyring, SecretKey};
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
 use crate::wire::serf_message::{KeyResponse, SerfMessage};

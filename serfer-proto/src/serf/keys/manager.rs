@@ -6,13 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::api::error::QueryError;
-use crate::api::event::Event;
-use crate::api::ids::QueryId;
-use crate::api::keyring::SecretKey;
-use crate::api::keys::{KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport};
-use crate::api::member::Status;
-use crate::machinery::context::Cx;
+use crate::api::{
+    Event, KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, QueryError, QueryId, SecretKey, Status,
+};
+use crate::machinery::Cx;
 use crate::serf::Serf;
 use crate::serf::keys::rotation::Rotation;
 use crate::serf::queries::internal_names;

@@ -11,16 +11,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::api::error::QueryError;
-use crate::api::event::Event;
-use crate::api::keyring::{Fingerprint, SecretKey};
-use crate::api::keys::{
-    KeyAnswer, KeyError, KeyOp, KeyReport, Lag, Laggard, Retire, RotationParams, RotationReport,
-    RotationStage, RotationStopped,
+use crate::api::{
+    Event, Fingerprint, KeyAnswer, KeyError, KeyOp, KeyReport, Lag, Laggard, QueryError, Retire,
+    RotationParams, RotationReport, RotationStage, RotationStopped, SecretKey, Status,
 };
-use crate::api::member::Status;
-use crate::machinery::context::Cx;
-use crate::machinery::timers::Timer;
+use crate::machinery::{Cx, Timer};
 use crate::serf::Serf;
 use crate::serf::queries::open_queries::KeyRequester;
 

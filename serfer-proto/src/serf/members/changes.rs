@@ -6,9 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::event::MemberDelta;
-use crate::api::member::Member;
-use crate::machinery::table::Key;
+use crate::api::{Member, MemberDelta};
+use crate::machinery::Key;
 use crate::serf::Serf;
 
 /// What each changed member was when the application last asked; `None` for one that did not exist.

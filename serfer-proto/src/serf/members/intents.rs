@@ -5,10 +5,8 @@
 
 use std::net::SocketAddr;
 
-use crate::api::event::MemberChange;
-use crate::api::member::{Status, received_name};
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
+use crate::api::{MemberChange, Status, received_name};
+use crate::machinery::{Cx, DropReason};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::serf::Serf;
 use crate::serf::broadcasts::Class;

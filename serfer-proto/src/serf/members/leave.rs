@@ -8,11 +8,9 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::api::error::{ForceLeaveError, LeaveError};
-use crate::api::event::{Delivery, Event, LeaveReport};
+use crate::api::{Delivery, Event, ForceLeaveError, LeaveError, LeaveReport};
 use crate::config::params::check_name;
-use crate::machinery::context::Cx;
-use crate::machinery::timers::Timer;
+use crate::machinery::{Cx, Timer};
 use crate::memberlist::LeaveDelegate;
 use crate::memberlist::Memberlist;
 use crate::memberlist::gossip::queue::BroadcastKind;

@@ -7,10 +7,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::api::event::{Event, MemberChange, MemberEvent};
-use crate::api::member::{Member, Node, Status};
-use crate::machinery::context::Cx;
-use crate::machinery::table::Key;
+use crate::api::{Event, Member, MemberChange, MemberEvent, Node, Status};
+use crate::machinery::{Cx, Key};
 use crate::memberlist::EventDelegate;
 use crate::serf::Serf;
 use crate::serf::members::recent_intents::Intent;

@@ -4,9 +4,8 @@
 
 use std::net::SocketAddr;
 
-use crate::api::member::{Member, Status};
-use crate::machinery::context::Cx;
-use crate::machinery::table::Key;
+use crate::api::{Member, Status};
+use crate::machinery::{Cx, Key};
 use crate::serf::Serf;
 use crate::serf::members::state::MemberState;
 

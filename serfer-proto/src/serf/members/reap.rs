@@ -4,11 +4,8 @@
 
 use std::time::Instant;
 
-use crate::api::event::MemberChange;
-use crate::api::member::Status;
-use crate::machinery::context::Cx;
-use crate::machinery::table::Key;
-use crate::machinery::timers::Timer;
+use crate::api::{MemberChange, Status};
+use crate::machinery::{Cx, Key, Timer};
 use crate::serf::Serf;
 
 impl Serf {

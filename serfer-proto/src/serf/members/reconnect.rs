@@ -2,9 +2,8 @@
 //!
 //! Counterpart of `handleReconnect` and `reconnect` in Go's `serf.go`.
 
-use crate::api::member::Status;
-use crate::machinery::context::Cx;
-use crate::machinery::timers::Timer;
+use crate::api::Status;
+use crate::machinery::{Cx, Timer};
 use crate::memberlist::Memberlist;
 use crate::serf::Serf;
 

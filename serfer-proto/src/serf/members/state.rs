@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::api::member::{Member, Node};
-use crate::machinery::table::{Key, Row};
+use crate::api::{Member, Node};
+use crate::machinery::{Key, Row};
 
 /// One member, ourselves included.
 #[derive(Debug)]

@@ -6,8 +6,7 @@
 //! send it, and a packet has room for thousands. So the steps for the filters of other nodes' queries
 //! are counted and limited per second, see [`Limits::filter_steps`](crate::Limits::filter_steps).
 
-use crate::api::error::{ExprProblem, QueryError};
-use crate::api::tags::Tags;
+use crate::api::{ExprProblem, QueryError, Tags};
 use crate::serf::queries::go_regex::{GoRegex, LEN_MAX};
 use crate::wire::msgpack::Text;
 use crate::wire::seq::{Seq, SeqBuf};

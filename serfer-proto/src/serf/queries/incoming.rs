@@ -9,13 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::api::error::RespondError;
-use crate::api::event::{AnswerTo, Event, Query};
-use crate::api::ids::QueryId;
-use crate::api::member::received_name;
-use crate::machinery::context::Cx;
-use crate::machinery::link::Checksum;
-use crate::machinery::stats::DropReason;
+use crate::api::{AnswerTo, Event, Query, QueryId, RespondError, received_name};
+use crate::machinery::{Checksum, Cx, DropReason};
 use crate::serf::Serf;
 use crate::serf::broadcasts::USER_MESSAGE;
 use crate::serf::events::ring::Seen;

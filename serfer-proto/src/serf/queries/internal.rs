@@ -4,10 +4,8 @@
 
 use std::net::SocketAddr;
 
-use crate::api::event::Query;
-use crate::api::member::{Member, Status};
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
+use crate::api::{Member, Query, Status};
+use crate::machinery::{Cx, DropReason};
 use crate::serf::Serf;
 use crate::serf::queries::internal_names::{
     CONFLICT, INSTALL_KEY, LIST_KEYS, PING, REMOVE_KEY, USE_KEY,

@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::api::event::{Event, ShutdownReason};
+use crate::api::{Event, ShutdownReason};
 use crate::config::NameConflicts;
-use crate::machinery::context::Cx;
+use crate::machinery::Cx;
 use crate::serf::Serf;
 use crate::serf::queries::internal_names;
 use crate::serf::queries::open_queries::Asker;

@@ -6,9 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::api::ids::QueryId;
-use crate::api::keys::KeyOp;
-use crate::machinery::table::Key;
+use crate::api::{KeyOp, QueryId};
+use crate::machinery::Key;
 use crate::serf::queries::params::EarlyEnd;
 use crate::serf::queries::pending_responders::{LivenessLog, PendingResponders};
 

@@ -6,11 +6,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::api::error::QueryError;
-use crate::api::ids::QueryId;
-use crate::machinery::context::Cx;
-use crate::machinery::table::Key;
-use crate::machinery::timers::Timer;
+use crate::api::{QueryError, QueryId};
+use crate::machinery::{Cx, Key, Timer};
 use crate::memberlist::gossip::transmit::scaled;
 use crate::serf::Serf;
 use crate::serf::broadcasts::{Class, USER_MESSAGE};

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::machinery::table::Key;
+use crate::machinery::Key;
 
 /// The members that came or went while queries are open, and in which order. It has at most one entry
 /// per member.

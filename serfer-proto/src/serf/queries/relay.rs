@@ -9,11 +9,9 @@
 
 use std::net::SocketAddr;
 
-use crate::api::event::Query;
-use crate::api::member::{Member, Status};
+use crate::api::{Member, Query, Status};
 use crate::config::ANSWER_LEN_MAX;
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
+use crate::machinery::{Cx, DropReason};
 use crate::serf::Serf;
 use crate::serf::queries::incoming::send_direct;
 use crate::wire::message::{ip_bytes, ip_from_bytes};

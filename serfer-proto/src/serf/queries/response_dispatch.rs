@@ -9,13 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::api::event::{Ack, Event, QueryClosed, QueryEnd, Reply};
-use crate::api::ids::QueryId;
-use crate::api::member::received_name;
-use crate::machinery::context::Cx;
-use crate::machinery::stats::DropReason;
-use crate::machinery::table::Key;
-use crate::machinery::timers::Timer;
+use crate::api::{Ack, Event, QueryClosed, QueryEnd, QueryId, Reply, received_name};
+use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::serf::Serf;
 use crate::serf::queries::open_queries::Asker;
 use crate::serf::queries::params::TIMEOUT_MAX;

@@ -6,9 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::api::event::{Event, RejoinDone};
-use crate::api::member::{Member, Node, Status};
-use crate::machinery::context::Cx;
+use crate::api::{Event, Member, Node, RejoinDone, Status};
+use crate::machinery::Cx;
 use crate::memberlist::RejoinDelegate;
 use crate::serf::Serf;
 use crate::snapshot::{Fate, Record};

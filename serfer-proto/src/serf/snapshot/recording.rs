@@ -2,12 +2,8 @@
 //!
 //! Lines are stored at most twice a second, and the first one at once.
 
-use crate::api::event::MemberChange;
-use crate::api::member::Status;
-use crate::api::stored::Durability;
-use crate::machinery::context::Cx;
-use crate::machinery::table::Key;
-use crate::machinery::timers::Timer;
+use crate::api::{Durability, MemberChange, Status};
+use crate::machinery::{Cx, Key, Timer};
 use crate::serf::Serf;
 use crate::snapshot::Record;
 

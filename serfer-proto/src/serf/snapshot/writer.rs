@@ -7,11 +7,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::api::incarnation::END;
-use crate::api::member::Status;
-use crate::api::stored::{Durability, StoreWrite, StoredFile};
+use crate::api::{Durability, Status, StoreWrite, StoredFile};
 use crate::config::Config;
-use crate::machinery::context::Cx;
-use crate::machinery::table::Table;
+use crate::machinery::{Cx, Table};
 use crate::serf::members::state::MemberState;
 use crate::snapshot::{AfterLeave, End, Fate, Peer, Record, State};
 

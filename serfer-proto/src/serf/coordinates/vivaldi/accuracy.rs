@@ -9,7 +9,7 @@ use std::f64::consts::{PI, SQRT_2};
 use std::time::Duration;
 
 use super::{LatencyFilter, Vivaldi};
-use crate::machinery::rng::Rng;
+use crate::machinery::Rng;
 use crate::serf::coordinates::coordinate::Coordinate;
 
 const SEEDS: u8 = 100;

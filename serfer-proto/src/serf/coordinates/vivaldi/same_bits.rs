@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{LatencyFilter, Vivaldi};
-use crate::machinery::rng::Rng;
+use crate::machinery::Rng;
 use crate::serf::coordinates::coordinate::Coordinate;
 
 /// What Go's implementation computes: after a round trip of so many ms, the vector, then error,

@@ -4,7 +4,7 @@
 
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
 
-use crate::api::error::ExprProblem;
+use crate::api::ExprProblem;
 
 /// Makes the classes of one expression, and counts the work.
 #[derive(Default)]

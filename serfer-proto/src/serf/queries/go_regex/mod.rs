@@ -20,7 +20,7 @@ use regex_automata::nfa::thompson::{Compiler, Config, WhichCaptures};
 
 use regex_syntax::hir::Hir;
 
-use crate::api::error::ExprProblem;
+use crate::api::ExprProblem;
 use class::ClassBuilder;
 
 /// The length limit of an expression, in bytes.

@@ -2,7 +2,7 @@
 
 use regex_syntax::hir::{Class, ClassUnicode, Dot, Hir, Look, Repetition};
 
-use crate::api::error::ExprProblem;
+use crate::api::ExprProblem;
 use crate::serf::queries::go_regex::class::{
     ClassBuilder, Escaped, bracketed, eat, escaped, next, until,
 };
