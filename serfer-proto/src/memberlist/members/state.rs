@@ -134,7 +134,7 @@ impl Memberlist {
         if !cx.params.allows(news.ip) {
             return Err(DropReason::Network);
         }
-        if let Some(accept) = &cx.params.questions.accept_member
+        if let Some(accept) = &cx.params.callbacks.accept_member
             && *news.name != *cx.params.name
         {
             let member = Member { node: news.node(), status: Status::Alive };

@@ -406,7 +406,7 @@ fn nack_after(settings: &Settings) -> Duration {
 fn may_ping_by_stream(cx: &Cx<'_>, node: &Arc<Node>) -> bool {
     let ask =
         |may: &dyn Fn(&Member) -> bool| may(&Member { node: node.clone(), status: Status::Alive });
-    let may = cx.params.questions.ping_by_stream.as_deref();
+    let may = cx.params.callbacks.ping_by_stream.as_deref();
     cx.params.probe.stream_fallback && may.is_none_or(|may| ask(may))
 }
 

@@ -214,7 +214,7 @@ fn read_request(payload: &[u8]) -> Result<&[u8], DecodeError> {
 /// Has the keys written down, if they are to be. Unlike Go: whether that works shows later, so whoever
 /// asked for the change is not told; the application is.
 fn store_keyring(cx: &mut Cx<'_>) {
-    if let (true, Some(ring)) = (cx.params.stores_keyring, cx.link.keyring()) {
+    if let (true, Some(ring)) = (cx.params.store_keyring, cx.link.keyring()) {
         let (file, write) = (StoredFile::Keyring, StoreWrite::Replace);
         cx.out.store(file, write, Durability::Synced, |out| {
             out.extend_from_slice(ring.to_json().as_bytes());

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::api::error::{ForceLeaveError, LeaveError};
 use crate::api::event::{Delivery, Event, LeaveReport};
-use crate::config::params::check_name;
+use crate::config::check_name;
 use crate::machinery::context::Cx;
 use crate::machinery::timers::Timer;
 use crate::memberlist::Memberlist;
