@@ -82,7 +82,7 @@ fn every_reason_has_a_row() {
 
 #[test]
 fn every_metric_of_ours_has_a_row() {
-    let code = read("serfer-async/src/metrics.rs");
+    let code = read("serfer-async/src/node/metrics/mod.rs");
     let metrics: BTreeSet<&str> =
         code.split('"').filter(|word| word.starts_with("serfer_") && !word.contains('{')).collect();
     let text = read("docs/observability.md");

@@ -1,7 +1,7 @@
-//! One small error for each thing that can be asked for and refused.
+//! One small error for each call that can be refused.
 //!
-//! What arrives from the network never becomes an error: it is counted and traced. An error here
-//! means that nothing has changed.
+//! Input from the network never becomes an error: it is counted and traced. An error here means that
+//! nothing has changed.
 
 use crate::api::tags::{TAGS_LEN_MAX, Tags};
 
@@ -95,10 +95,10 @@ pub enum NameProblem {
         /// Its length.
         len: usize,
     },
-    /// It could forge a line of a log or a snapshot.
+    /// With control characters it could forge a line of a log or a snapshot.
     #[error("contains a control character")]
     ControlCharacter,
-    /// `serf join` takes what stands before a `/` for a name.
+    /// `serf join` takes the part before a `/` for a name.
     #[error("contains a slash")]
     Slash,
     /// See [`Config::strict_names`](crate::Config::strict_names).
@@ -121,7 +121,7 @@ pub enum TagsError {
         /// How many they may.
         max: usize,
     },
-    /// Nobody would be told.
+    /// No member would hear of them.
     #[error("this node has left or is leaving")]
     Left,
 }
@@ -185,7 +185,7 @@ pub enum QueryError {
         /// How long it may be.
         max: usize,
     },
-    /// Names that start so are serf's own.
+    /// Such names are reserved for serf itself.
     #[error("query name {name:?} starts with the reserved prefix {prefix:?}")]
     ReservedName {
         /// The name.
@@ -193,7 +193,7 @@ pub enum QueryError {
         /// What it must not start with.
         prefix: &'static str,
     },
-    /// Write it as Go's regular expressions are written, or shorter: no member would be asked.
+    /// Write it as a regular expression of Go, or shorter. No member would match.
     #[error("expression {expr:?} for tag {tag:?} {problem}")]
     Filter {
         /// The tag it is for.
@@ -203,7 +203,7 @@ pub enum QueryError {
         /// What is wrong with it.
         problem: ExprProblem,
     },
-    /// Filter by fewer tags, or by expressions that repeat less: no member would answer. See
+    /// Filter by fewer tags, or by expressions that repeat less. No member would answer. See
     /// [`Limits::filter_steps`](crate::Limits::filter_steps).
     #[error("filters that take {steps} steps to compile exceed {max} steps")]
     FilterSteps {
@@ -237,22 +237,22 @@ pub enum ExprProblem {
     /// often: they have more than 16,384 ranges, or it would compile to more than 512 KiB.
     #[error("is too large")]
     TooLarge,
-    /// Close what is opened; write `\(` and `\)` if they are meant.
+    /// Close every parenthesis, or write `\(` and `\)` for literal ones.
     #[error("has a parenthesis without its partner")]
     Parenthesis,
-    /// There are no lookarounds, no flags but `imsU`, and names are words.
+    /// Go has no lookarounds and only the flags `imsU`; a group's name is a word.
     #[error("has a group of a kind that Go does not have, or with a bad name")]
     Group,
     /// Classes are `[a-z]`, `[[:alpha:]]`, `\pL`, `\p{Greek}` and the like, with exact names.
     #[error("has a class that is not closed, of an unknown name, or with a reversed range")]
     Class,
-    /// Only what is not a letter or digit may be escaped for no reason.
+    /// A letter or digit may only be escaped where that means something.
     #[error("has an escape that Go does not have")]
     Escape,
-    /// There must be one thing to repeat, and a repetition is not one.
+    /// A repetition needs something to repeat, which must not be a repetition itself.
     #[error("repeats nothing, or a repetition")]
     Repeat,
-    /// Counts of repetitions around each other are multiplied.
+    /// The counts of nested repetitions are multiplied.
     #[error("repeats something more than 1000 times, or has its counts reversed")]
     RepeatCount,
 }

@@ -1,4 +1,4 @@
-//! What the application is told.
+//! The events that the application receives.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use crate::api::stored::StoredFile;
 pub enum Event {
     /// Members changed.
     Member(MemberEvent),
-    /// Somebody, perhaps ourselves, sent a user event.
+    /// A member, perhaps this node, sent a user event.
     User(UserEvent),
-    /// Somebody, perhaps ourselves, asked a question that is for us too.
+    /// A member, perhaps this node, asked a query that this node matches.
     Query(Query),
     /// A member has received a query of ours.
     Ack(Ack),
@@ -29,34 +29,34 @@ pub enum Event {
     QueryClosed(QueryClosed),
     /// A join has tried all its addresses.
     JoinDone(JoinDone),
-    /// After a restart, those whom the snapshot knows have been tried.
+    /// After a restart, the members in the snapshot have been tried.
     RejoinDone(RejoinDone),
     /// Two nodes claim one name.
     Conflict(Conflict),
-    /// All members have done what they were asked with their keys, or had the time to.
+    /// A change or listing of keys is over: all members have answered, or its time is up.
     KeysDone(KeyReport),
-    /// A rotation of keys has come to a stage.
+    /// A rotation of keys has reached a stage.
     RotationStage(RotationStage),
     /// A rotation of keys is complete.
     RotationDone(RotationReport),
-    /// A rotation of keys cannot go on, because of somebody.
+    /// A rotation of keys cannot go on, because some member holds it up.
     RotationStopped(RotationStopped),
-    /// This node should be shut down, without leaving. A runtime does that; whoever drives an
-    /// endpoint by hand drops it.
+    /// This node should be shut down, without leaving. A runtime does that; if you drive an endpoint by
+    /// hand, drop it.
     ShutdownWanted(ShutdownReason),
-    /// We have left: the cluster was told, and had time to pass it on.
+    /// We have left. The cluster was told and had time to pass it on.
     Left(LeaveReport),
-    /// A file of ours cannot be written. The node goes on, and what the file has stays as it was; a
-    /// snapshot is written anew when it can be.
+    /// A file of this node cannot be written. The node goes on, and the file stays as it was. A snapshot
+    /// is written anew as soon as possible.
     StoreFailed(StoreFailure),
 }
 
 /// One or more members changed in the same way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberEvent {
-    /// How.
+    /// How they changed.
     pub change: MemberChange,
-    /// Who, as they are now.
+    /// The members, as they are now.
     pub members: Arc<[Member]>,
 }
 
@@ -65,23 +65,23 @@ pub struct MemberEvent {
 pub enum MemberChange {
     /// It is here, or here again.
     Join,
-    /// It left on its own account, or was declared to have.
+    /// It left, or was declared to have left.
     Leave,
     /// It stopped answering.
     Failed,
     /// Its tags or address changed.
     Update,
-    /// It was away for so long that it is forgotten.
+    /// It was gone for so long that it is forgotten.
     Reap,
 }
 
-/// How the list of members differs from what it was: see
+/// A change of the list of members: see
 /// [`Endpoint::take_deltas`](crate::Endpoint::take_deltas).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberDelta {
-    /// A member is new, or anything about it has changed: this is what it is now.
+    /// A member is new or has changed: its new value.
     Changed(Member),
-    /// A member is forgotten: this is what it was.
+    /// A member is forgotten: its last value.
     Removed(Member),
 }
 
@@ -106,11 +106,11 @@ pub struct UserEvent {
     pub name: Arc<str>,
     /// Its payload.
     pub payload: Bytes,
-    /// Whether the sender allows several events of this name to be taken for one.
+    /// Whether receivers may coalesce several events of this name into the last one.
     pub coalesce: bool,
 }
 
-/// A question. Answer it with [`Endpoint::respond`](crate::Endpoint::respond), once, until its
+/// A query of a member. Answer it with [`Endpoint::respond`](crate::Endpoint::respond), once, until its
 /// deadline.
 ///
 /// A plain value: it may be sent to another thread and brought back.
@@ -124,11 +124,11 @@ pub struct Query {
     pub payload: Bytes,
     /// The name of the node that asks; empty if that is older than serf 0.9.0.
     pub from: Arc<str>,
-    /// When the asking node stops listening, as far as we can know.
+    /// When the asking node stops listening, by our clock.
     pub deadline: Instant,
-    /// Where the answer goes; `None` if no member has the address that was given.
+    /// Where the answer goes. `None` if no member has the address in the query.
     pub(crate) answer_to: Option<AnswerTo>,
-    /// Through how many others the answer is to go as well.
+    /// Through how many other members the answer is relayed as well.
     pub(crate) relay_factor: u8,
 }
 
@@ -175,7 +175,8 @@ pub struct QueryClosed {
 pub enum QueryEnd {
     /// Every live member that matched its filters has replied, or is gone.
     Complete,
-    /// All of them have at least acked, and nothing has come for as long as was asked for.
+    /// All of them have at least acked, and nothing has come for the time set by
+    /// [`QueryParams::settle`](crate::QueryParams::settle).
     Settled,
     /// Its time was up.
     TimedOut,
@@ -197,7 +198,7 @@ pub enum Replay {
     /// Only those sent from now on, as `serf agent` does.
     #[default]
     Skip,
-    /// All that the others still remember, too.
+    /// Also those from before, as far as others remember them.
     Deliver,
 }
 
@@ -208,15 +209,15 @@ pub struct JoinDone {
     pub join: JoinId,
     /// The addresses with which all state was exchanged.
     pub reached: Arc<[SocketAddr]>,
-    /// The others, and why not.
+    /// The other addresses, each with the reason.
     pub failed: Arc<[(SocketAddr, JoinFailure)]>,
 }
 
-/// A node that was started again has tried the members that its snapshot knows, one after another
-/// until one answered. Told once, and only if there were any.
+/// A restarted node has tried the members in its snapshot, one after another until one answered. Emitted
+/// once, and only if the snapshot has members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejoinDone {
-    /// Who answered. If nobody did, the seed keeper goes on trying.
+    /// The address that answered. If none did, the seed retry goes on trying.
     pub reached: Option<SocketAddr>,
     /// How many were tried.
     pub tried: usize,
@@ -226,17 +227,17 @@ pub struct RejoinDone {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinFailure {
-    /// Nothing there accepts connections, or there is no way to it.
+    /// Nothing there accepts connections, or there is no route to it.
     #[error("cannot connect")]
     Unreachable,
-    /// It accepted our connection and closed it before its answer was complete. Nodes with another label
-    /// do that, nodes that already serve too many, and whatever is no serf at all.
+    /// It accepted our connection and closed it before its answer was complete. Nodes with another label do
+    /// that, nodes that serve too many streams already, and servers that do not speak serf.
     #[error("closed without an answer: it has another label, no room, or is no serf node")]
     Unanswered,
     /// There was no complete answer in time.
     #[error("no answer in time")]
     TimedOut,
-    /// It answered that it refuses us: usually because one side has a key that the other lacks.
+    /// It refused us, usually because one side has a key that the other lacks.
     #[error("the node there said: {0}")]
     Refused(String),
     /// Its answer cannot be used: usually because one side has a key that the other lacks.
@@ -251,37 +252,37 @@ pub enum JoinFailure {
     Left,
 }
 
-/// How a leave went: what became of our two messages, the intent to leave and the farewell.
+/// How a leave went: the delivery of our two messages, the leave intent of serf and the leave message of
+/// memberlist (the *farewell*).
 ///
-/// Gossip has no receipts. But whoever hears that we leave passes it on, and some of that comes back
-/// to us: if anybody confirmed it, everybody is going to hear.
+/// Gossip has no receipts. But every member that hears of our leaving passes it on, and some of these
+/// messages come back to us. If at least one member confirmed it, all will hear of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeaveReport {
     /// How many other members were alive.
     pub others: usize,
-    /// To how many of them we sent that we leave.
+    /// How many of them we sent it to.
     pub told: usize,
-    /// How many of them told us in turn, and so have heard.
+    /// How many of them passed it on to us, and so have heard.
     pub confirmed: usize,
-    /// What became of the intent.
+    /// The delivery of the leave intent.
     pub intent: Delivery,
-    /// What became of the farewell.
+    /// The delivery of the leave message.
     pub farewell: Delivery,
-    /// How many messages of others and ours, such as user events, were not sent as often as they
-    /// should have been.
+    /// How many other messages, such as user events, were still queued.
     pub unsent: usize,
 }
 
-/// What became of a message to everybody.
+/// The delivery of a message to everybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Delivery {
-    /// There was nobody to send it to.
+    /// There was no member to send it to.
     #[default]
     Nobody,
     /// It was sent as often as it should be.
     Drained,
-    /// It was not, although we waited for [`Leave::broadcast_timeout`](crate::Leave::broadcast_timeout).
+    /// It was not, within [`Leave::broadcast_timeout`](crate::Leave::broadcast_timeout).
     TimedOut,
 }
 
@@ -307,15 +308,15 @@ impl std::fmt::Display for Delivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShutdownReason {
-    /// Another node has our name, and most members side with that one. See
+    /// Another node has our name, and most members know the name at its address. See
     /// [`Config::name_conflicts`](crate::Config::name_conflicts).
     #[error(
         "another node has this name, and only {ours} of {responses} members side with this one"
     )]
     NameTaken {
-        /// How many know the name at our address.
+        /// How many members know the name at our address.
         ours: usize,
-        /// How many were heard.
+        /// How many members answered.
         responses: usize,
     },
 }
@@ -325,16 +326,16 @@ pub enum ShutdownReason {
 pub struct Conflict {
     /// The member that had the name first.
     pub existing: Member,
-    /// Where the other is.
+    /// The address of the other node.
     pub other: SocketAddr,
 }
 
 /// A file that cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreFailure {
-    /// Which.
+    /// The file.
     pub file: StoredFile,
-    /// Why, in the words of whoever tried.
+    /// The reason, in the runtime's words.
     pub reason: Arc<str>,
 }
 

@@ -1,6 +1,6 @@
-//! Names of things that last longer than a call.
+//! Identifiers of streams, joins and queries.
 
-/// Names one stream, dialled or accepted. Never used twice by one endpoint.
+/// Identifies one stream, dialled or accepted. An endpoint never uses one twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub(crate) u64);
 
@@ -10,11 +10,11 @@ impl std::fmt::Display for StreamId {
     }
 }
 
-/// Names one call of [`Endpoint::join`](crate::Endpoint::join).
+/// Identifies one call of [`Endpoint::join`](crate::Endpoint::join).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JoinId(pub(crate) u64);
 
-/// Names one query in the whole cluster: its Lamport time and a random number.
+/// Identifies one query in the whole cluster, by its Lamport time and a random number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueryId {
     pub(crate) ltime: u64,

@@ -1,26 +1,26 @@
-//! The number of a member's latest word about itself, and how far it may move.
+//! A member's incarnation, and how fast it may rise.
 //!
-//! Whoever is accused answers with a higher incarnation, so one at the end of all numbers could not
-//! answer: a single forged message could have it dead for good.
+//! A suspect refutes with a higher incarnation. A member whose incarnation is the largest number could not
+//! refute, so a single forged message could make it dead for good.
 //!
-//! Unlike Go, which believes any number and lets its own wrap to zero: nothing that could not be
-//! outbid is believed, and a number moves [`BURST`] at once and [`PER_SECOND`] after that, so that it
-//! takes weeks of forging to bring one near the end. What is too far off is dropped, not answered:
-//! those who believe it forget the member in time, and then it is back.
+//! Unlike Go, which believes any number and lets its own wrap to zero: a number that leaves no room to
+//! refute is not believed, and a number rises by [`BURST`] at once and by [`PER_SECOND`] after that. So it
+//! takes weeks of forging to bring one near the end. A message out of reach is dropped and not refuted:
+//! the members that believe it forget the member in time, and then it can come back.
 
-/// How far a number moves at once if it has not moved for long.
+/// How far a number may rise at once after a long rest.
 const BURST: u32 = 1 << 20;
 
-/// How much further it may move with every second.
+/// How much further it may rise with every second.
 const PER_SECOND: u32 = 1 << 10;
 
-/// What is not below this may not be outbid often enough.
+/// Numbers from here on leave too little room to refute.
 pub(crate) const END: u32 = u32::MAX - (1 << 16);
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incarnation {
     number: u32,
-    /// How far it could move at `spare_at`, a time in seconds.
+    /// How far it could rise at `spare_at`, a time in seconds.
     spare: u32,
     spare_at: u32,
 }
@@ -38,7 +38,7 @@ impl Incarnation {
         number < END && number.saturating_sub(self.number) <= self.spare(now)
     }
 
-    /// Moves it up to `number`.
+    /// Raises it to `number`.
     pub(crate) fn raise(&mut self, number: u32, now: u32) {
         let step = number.saturating_sub(self.number);
         *self = Self {

@@ -1,11 +1,11 @@
 //! The keys a cluster shares.
 //!
-//! The first key of a ring, the primary, seals everything we send; all of them are tried, in order,
-//! on what we receive. So a sender's primary must be in every receiver's ring: it is not enough that
-//! two rings have some key in common. A ring may change while a node runs: what is sealed or opened
-//! next goes by the changed ring. Counterpart of memberlist's `keyring.go`.
+//! The first key of a ring, the primary, seals everything that a node sends. All keys are tried, in order,
+//! on everything that it receives. So a sender's primary must be in every receiver's ring; it is not enough
+//! that two rings have some key in common. A ring may change while a node runs; a change is in force for the
+//! next message. Counterpart of memberlist's `keyring.go`.
 //!
-//! A key is never shown: what stands for it is its [`Fingerprint`].
+//! A key is never shown. Its [`Fingerprint`] is shown in its place.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ use crate::wire::seal::Cipher;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SecretKey(Box<[u8]>);
 
-/// Tells keys apart without giving them away: the first eight hexadecimal digits of a key's SHA-256.
+/// Identifies a key without revealing it: the first eight hexadecimal digits of a key's SHA-256.
 ///
 /// `echo KEY | base64 -d | sha256sum` begins with the same.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,12 +72,12 @@ impl SecretKey {
         Self::new(&bytes)
     }
 
-    /// The key in standard base64, for whoever may see it.
+    /// The key in standard base64. It is a secret: do not log it.
     pub fn to_base64(&self) -> String {
         STANDARD.encode(&self.0)
     }
 
-    /// What stands for the key wherever it must not be seen.
+    /// The fingerprint to show in place of the key.
     pub fn fingerprint(&self) -> Fingerprint {
         let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(&self.0));
         Fingerprint([a, b, c, d])
@@ -107,22 +107,22 @@ impl std::fmt::Debug for Fingerprint {
     }
 }
 
-/// Why a ring is left as it is. The texts are those that Go's memberlist sends to whoever asked.
+/// Why a ring was not changed. The texts are those that Go's memberlist sends to the asking node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyringError {
     /// Install the key first.
     #[error("requested key is not in the keyring")]
     Unknown,
-    /// Make another key the primary first: what is sealed with this one could not be read any more.
+    /// Make another key the primary first. Members could not read messages sealed with a removed key.
     #[error("removing the primary key is not allowed")]
     Primary,
-    /// Remove keys that nobody seals with.
+    /// Remove keys that no member seals with.
     #[error("the keyring has {KEYS_MAX} keys, the most there may be")]
     Full,
 }
 
-/// How many keys others can bring a ring to.
+/// The most keys that other members can bring a ring to.
 const KEYS_MAX: usize = 64;
 
 /// At least one key, the primary first.
@@ -139,14 +139,14 @@ impl Keyring {
         ring
     }
 
-    /// Adds a key to try on what we receive; one that is there already is left where it is.
+    /// As [`add`](Self::add), for building a ring.
     #[must_use]
     pub fn with(mut self, key: SecretKey) -> Self {
         self.add(key);
         self
     }
 
-    /// Adds a key to try on what we receive; one that is there already is left where it is.
+    /// Adds a key to open messages with. A key that is there already keeps its place.
     pub fn add(&mut self, key: SecretKey) {
         if !self.has(&key) {
             let cipher = Cipher::new(&key.0).expect("a SecretKey has the length of an AES key");
@@ -154,10 +154,11 @@ impl Keyring {
         }
     }
 
-    /// As [`add`](Self::add), but for others: a ring does not grow without end.
+    /// As [`add`](Self::add), for other members, up to a limit.
     ///
     /// # Errors
-    /// If it is full. Unlike Go: each key is tried on whatever nobody can open.
+    /// If the ring is full. Unlike Go, which has no limit, although every key is tried on every message that
+    /// no key opens.
     pub(crate) fn install(&mut self, key: SecretKey) -> Result<(), KeyringError> {
         if self.keys.len() >= KEYS_MAX && !self.has(&key) {
             return Err(KeyringError::Full);
@@ -176,7 +177,7 @@ impl Keyring {
         Ok(())
     }
 
-    /// Removes a key; one that is not there is as good as removed. Go: `RemoveKey`.
+    /// Removes a key, if it is there. Go: `RemoveKey`.
     ///
     /// # Errors
     /// If it is the primary.
@@ -203,8 +204,8 @@ impl Keyring {
         &self.keys[0].0
     }
 
-    /// The content of a keyring file: the keys in base64, the primary first, as `serf agent` writes
-    /// and reads it. Whoever may read it can read all that the cluster says.
+    /// The content of a keyring file: the keys in base64, the primary first, as `serf agent` writes and
+    /// reads it. It is a secret: with it, everything that the cluster sends can be read.
     pub fn to_json(&self) -> String {
         let lines: Vec<String> =
             self.keys().map(|key| format!("  \"{}\"", key.to_base64())).collect();

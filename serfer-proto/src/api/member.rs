@@ -24,7 +24,7 @@ impl Member {
         self.node.addr()
     }
 
-    /// Its part in the cluster.
+    /// Its status.
     pub fn status(&self) -> Status {
         self.status
     }
@@ -51,14 +51,14 @@ impl std::fmt::Debug for Member {
     }
 }
 
-/// A member's part in the cluster. The names are those of Go's `MemberStatus`.
+/// A member's status, as in Go's `MemberStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
-    /// Reachable, as far as anybody knows.
+    /// Reachable, as far as the cluster knows.
     Alive,
-    /// Has said that it is about to leave.
+    /// Has announced that it leaves.
     Leaving,
-    /// Has left on its own account, or was declared to have.
+    /// Has left, or was declared to have left.
     Left,
     /// Stopped answering.
     Failed,
@@ -120,9 +120,9 @@ impl Versions {
         ]
     }
 
-    /// Whether each of the two speaks what the other understands. One node whose versions contradict
-    /// themselves or ours makes Go refuse every later push/pull (`verifyProtocol`), so such a node
-    /// is never stored.
+    /// Whether each of the two understands the version that the other speaks. A single node with versions
+    /// that contradict themselves or ours makes Go refuse every later push/pull (`verifyProtocol`), so such a
+    /// node is never stored.
     pub(crate) fn fit(self, ours: Self) -> bool {
         let protocol = self.protocol_min..=self.protocol_max;
         let delegate = self.delegate_min..=self.delegate_max;
@@ -136,7 +136,7 @@ impl Versions {
     }
 }
 
-/// What a node says about itself. Stands once in memory, however many layers speak of it.
+/// What a node says about itself. Both layers share one copy.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) name: Box<str>,
@@ -149,16 +149,16 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Where to send to.
+    /// Where to send datagrams and open streams.
     pub(crate) fn addr(&self) -> SocketAddr {
         SocketAddr::new(self.ip.to_canonical(), self.port)
     }
 }
 
-/// A member name from the network, if it is one that we accept.
+/// A member name from the network, if it is acceptable.
 ///
-/// Unlike Go: it must be UTF-8 without control characters, so that no name can forge a line of a
-/// snapshot or of a log.
+/// Unlike Go, a name must be UTF-8 without control characters, so that no name can forge a line of a
+/// snapshot or a log.
 pub(crate) fn received_name(name: Text<'_>) -> Option<&str> {
     let name = name.to_str()?;
     let fits = (1..=RECEIVED_NAME_MAX).contains(&name.len());

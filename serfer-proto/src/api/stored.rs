@@ -3,7 +3,7 @@
 /// A file that a node keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StoredFile {
-    /// Who the members are and what time it is, to find back after a restart.
+    /// The members and the Lamport times, for a restart.
     Snapshot,
     /// The keys.
     Keyring,
@@ -23,13 +23,13 @@ impl std::fmt::Display for StoredFile {
 pub enum StoreWrite {
     /// At the end of the file, which must be there.
     Append,
-    /// Instead of the file. Whatever happens meanwhile, what is found afterwards is either the old
-    /// file or the new one, whole: write another file beside it, see it safely on the disk, and
-    /// rename it. A file that is there keeps its mode; a new keyring is for its owner only.
+    /// In place of the file. After a crash there must be either the whole old file or the whole new one:
+    /// write another file beside it, sync it, and rename it. An existing file keeps its mode; a new keyring is
+    /// for its owner only.
     Replace,
 }
 
-/// How safe stored bytes must be.
+/// How durable stored bytes must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
     /// They outlive the process.

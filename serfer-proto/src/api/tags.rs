@@ -9,8 +9,8 @@ pub const TAGS_LEN_MAX: usize = 512;
 
 /// Keys and values, sorted by key.
 ///
-/// They travel in at most 512 encoded bytes ([`Tags::encoded_len`]); how much fits is checked where
-/// tags are set, not here.
+/// A node's tags take at most 512 encoded bytes ([`Tags::encoded_len`]), which is checked when they are set,
+/// not here.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tags(BTreeMap<String, String>);
 
@@ -72,8 +72,8 @@ impl Tags {
         self.get(ROLE).unwrap_or_default().into()
     }
 
-    /// Never fails: what is not a map is a role, and of a broken map the intact front is kept, as in
-    /// Go's `decodeTags`. What is not UTF-8 shows replacement characters.
+    /// Never fails. Bytes that are not a map are a role, and a broken map keeps its intact front, as in Go's
+    /// `decodeTags`. Replacement characters take the place of broken UTF-8.
     pub(crate) fn decode(meta: &[u8]) -> Self {
         let Some((&MAP_FOLLOWS, map)) = meta.split_first() else {
             let role = Text(meta).to_string_lossy();
@@ -91,7 +91,7 @@ impl Tags {
     }
 }
 
-/// Never the first byte of a role, since it is never part of UTF-8.
+/// A role never begins with this byte, because UTF-8 has no such byte.
 const MAP_FOLLOWS: u8 = 0xff;
 
 const ROLE: &str = "role";

@@ -23,6 +23,8 @@ pub(crate) struct Core {
     pub(crate) stats: Stats,
     /// When the endpoint was made: gossip ticks are counted from here.
     epoch: Instant,
+    /// The latest time that was passed in.
+    last_now: Instant,
 }
 
 impl Core {
@@ -35,12 +37,19 @@ impl Core {
             out: Outbox::default(),
             stats: Stats::default(),
             epoch: now,
+            last_now: now,
         }
+    }
+
+    /// The latest time so far, `now` included: time never goes back in here.
+    pub(crate) fn latest(&mut self, now: Instant) -> Instant {
+        self.last_now = now.max(self.last_now);
+        self.last_now
     }
 
     pub(crate) fn cx(&mut self, now: Instant) -> Cx<'_> {
         Cx {
-            now,
+            now: self.latest(now),
             params: &self.params,
             rng: &mut self.rng,
             timers: &mut self.timers,
@@ -52,7 +61,7 @@ impl Core {
     }
 }
 
-/// The time, and everything a handler may use or change that is not its own.
+/// The time, and everything shared that a handler may use or change.
 pub(crate) struct Cx<'a> {
     pub(crate) now: Instant,
     pub(crate) params: &'a Params,
@@ -65,7 +74,7 @@ pub(crate) struct Cx<'a> {
 }
 
 impl Cx<'_> {
-    /// For how many seconds the endpoint has existed.
+    /// How many seconds the endpoint has existed.
     pub(crate) fn uptime(&self) -> u32 {
         u32::try_from((self.now - self.epoch).as_secs()).unwrap_or(u32::MAX)
     }
@@ -87,8 +96,8 @@ impl Cx<'_> {
         self.out.push(Output::Event(event));
     }
 
-    /// Makes sure that what was just queued is gossiped at the next tick. Ticks come at fixed times,
-    /// whenever something is queued, so that news queued together goes out together.
+    /// Sets the timer for the next gossip tick, because something was queued. Ticks come at fixed times,
+    /// so broadcasts queued together go out together.
     pub(crate) fn gossip_soon(&mut self) {
         if self.timers.is_set(Timer::Gossip) {
             return;
@@ -100,15 +109,15 @@ impl Cx<'_> {
         self.timers.set(Timer::Gossip, tick);
     }
 
-    /// Makes sure that what there is to record is stored, now or as soon as it may be.
+    /// Sets the timer for the snapshot, because there is something to record.
     pub(crate) fn snapshot_soon(&mut self) {
         if self.params.keeps_snapshot {
             self.timers.set_if_unset(Timer::Snapshot, self.now);
         }
     }
 
-    /// Counts and traces something received that is not used; now and then for an operator to see, if a
-    /// setting can be the reason.
+    /// Counts and traces something that was received and is not used. If a setting can be the reason, the
+    /// first, tenth, hundredth time is a warning.
     pub(crate) fn dropped(
         &mut self,
         reason: DropReason,

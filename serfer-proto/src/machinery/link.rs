@@ -1,32 +1,22 @@
 //! Messages ⇄ packets and streams, with our label, keys and compression.
 //!
-//! Everything that stands between a message and the network is put on and taken off here, so no
-//! runtime ever sees a layer. What is opened is decrypted in place in the caller's buffer; what is
-//! sealed is written once, into the outbox. Counterpart of `rawSendMsgPacket`, `ingestPacket`,
+//! All layers between a message and the network are put on and taken off here, so no runtime ever
+//! sees one. A packet is decrypted in place, in the caller's buffer; a message is sealed right into the
+//! outbox. Counterpart of `rawSendMsgPacket`, `ingestPacket`,
 //! `rawSendMsgStream` and `readStream` in Go's `net.go`.
 
 use crate::api::keyring::Keyring;
 use crate::config::{Compression, Config, Encryption, InboundLabel};
 use crate::machinery::rng::Rng;
-use crate::wire::compound::{HEADER_LEN, PART_OVERHEAD, Parts};
+use crate::wire::compound::{HEADER_LEN, PART_OVERHEAD};
+use crate::wire::error::DecodeError;
 use crate::wire::lzw::Lzw;
-use crate::wire::msgpack::DecodeError;
-use crate::wire::seal;
 use crate::wire::seal::{OpenError, Sealing, Version};
-use crate::wire::stream;
 use crate::wire::stream::{Frame, SEALED_HEADER_LEN, Side, StreamMessage};
-use crate::wire::{checksum, kind, label};
+use crate::wire::{checksum, kind, label, seal, stream};
 
 /// Streams shorter than this are not worth compressing.
 const COMPRESS_MIN: usize = 1024;
-
-/// How many compounds and compressions may stand inside each other.
-const NESTING_MAX: usize = 8;
-
-/// Unlike Go: how many messages one packet may bring, whatever they are wrapped in. The most that
-/// anybody sends is 255, but a few compressed bytes could make us answer tens of thousands of pings.
-const MESSAGES_MAX: u64 = 1024;
-const TOO_MANY: u64 = MESSAGES_MAX + 1;
 
 /// Why a packet or a stream could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,14 +36,14 @@ pub(crate) enum Refusal {
 impl From<OpenError> for Refusal {
     fn from(error: OpenError) -> Self {
         match error {
-            // Any other first byte is that of a message in the clear.
+            // The first byte is no version of ours, so the message is in the clear.
             OpenError::Version(_) => Self::Plaintext,
             OpenError::TooShort(_) | OpenError::NoKey | OpenError::Padding => Self::Undecryptable,
         }
     }
 }
 
-/// Whether a packet carries a checksum: only towards peers who announced that they know it.
+/// Whether a packet carries a checksum. Only peers that announced that they know it get one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Checksum {
     Add,
@@ -96,7 +86,7 @@ impl Link {
         }
     }
 
-    /// The keys we have, if any. What is sealed or opened next goes by what becomes of them.
+    /// Our keys, if any, to be changed. A change is in force for the next message.
     pub(crate) fn keyring_mut(&mut self) -> Option<&mut Keyring> {
         self.keyring.as_mut()
     }
@@ -105,19 +95,19 @@ impl Link {
         self.keyring.as_ref()
     }
 
-    /// Whether nothing is said or believed in the clear.
+    /// Whether nothing is sent or accepted in the clear.
     pub(crate) fn is_private(&self) -> bool {
         self.keyring.is_some() && self.encryption == Encryption::Require
     }
 
-    /// How long the messages in one packet may be together, so that it does not exceed the limit.
+    /// The longest content of a packet that does not exceed the limit.
     pub(crate) fn message_len_max(&self) -> usize {
         let sealing =
             sealing_keys(&self.keyring, self.encryption).map_or(0, |_| self.version.overhead());
         self.packet_len_max - label::overhead(&self.label) - sealing - checksum::OVERHEAD
     }
 
-    /// The label that what arrives must have.
+    /// The label that arriving packets and streams must have.
     fn expected_label(&self) -> &[u8] {
         match self.inbound_label {
             InboundLabel::Check => &self.label,
@@ -125,7 +115,7 @@ impl Link {
         }
     }
 
-    /// How long a message may be to be queued: it has to fit into a compound with room for itself.
+    /// The longest message that can be queued: it has to fit into a compound of its own.
     pub(crate) fn queued_len_max(&self) -> usize {
         self.message_len_max() - HEADER_LEN - PART_OVERHEAD
     }
@@ -172,7 +162,7 @@ impl Link {
             (Some(keyring), Encryption::Require) => {
                 seal::open(sealed, keyring.ciphers(), &self.label)?
             }
-            // What cannot be opened is untouched, and must have been in the clear.
+            // A packet that cannot be opened is left untouched; it is taken for one in the clear.
             (Some(keyring), Encryption::Prepare | Encryption::Prefer) => {
                 let opened = seal::open(sealed, keyring.ciphers(), &self.label);
                 match opened.map(|plain| plain.len()) {
@@ -184,7 +174,7 @@ impl Link {
         Ok(checksum::strip(plain)?)
     }
 
-    /// Appends what goes over a stream: `side` says who opened it.
+    /// Appends a message for a stream. `side` says who opened the stream.
     pub(crate) fn seal_stream(
         &mut self,
         rng: &mut Rng,
@@ -217,8 +207,8 @@ impl Link {
         self.squeezed.shrink_to(KEEP_BYTES);
     }
 
-    /// Takes label, encryption and one compression off what came over a stream. `inflated` is where
-    /// the message is put if it was compressed.
+    /// Takes label, encryption and one compression off the frame of a stream. A compressed message is
+    /// inflated into `inflated`.
     pub(crate) fn open_stream<'a>(
         &mut self,
         side: Side,
@@ -254,92 +244,20 @@ impl Link {
     }
 }
 
-/// What we seal with, if we seal.
+/// The keys to seal with, if we seal.
 fn sealing_keys(keyring: &Option<Keyring>, encryption: Encryption) -> Option<&Keyring> {
     keyring.as_ref().filter(|_| encryption != Encryption::Prepare)
 }
 
-/// A scratch buffer that had to hold a whole cluster keeps at most this much memory.
+/// How much memory a scratch buffer keeps after a large message.
 const KEEP_BYTES: usize = 1 << 20;
-
-/// Takes compounds and compressions apart, whatever stands inside what.
-#[derive(Debug)]
-pub(crate) struct Unpacker {
-    inflated_len_max: usize,
-    lzw: Lzw,
-    /// Buffers for inflated messages, one for each level they were ever nested in.
-    buffers: Vec<Vec<u8>>,
-}
-
-impl Unpacker {
-    pub(crate) fn new(inflated_len_max: usize) -> Self {
-        Self { inflated_len_max, lzw: Lzw::default(), buffers: Vec::new() }
-    }
-
-    /// Calls `each` with every message in an opened packet, and with an error for whatever could not
-    /// be taken apart. One broken part does not harm the others.
-    pub(crate) fn unpack(
-        &mut self,
-        packet: &[u8],
-        each: &mut impl FnMut(Result<&[u8], DecodeError>),
-    ) {
-        let mut messages = 0;
-        let mut each_of_so_many = |message: Result<&[u8], DecodeError>| {
-            messages += 1;
-            match messages {
-                ..=MESSAGES_MAX => each(message),
-                TOO_MANY => each(Err(DecodeError::TooLarge { max: MESSAGES_MAX })),
-                _ => {}
-            }
-        };
-        let mut budget = self.inflated_len_max;
-        self.unpack_nested(packet, NESTING_MAX, &mut budget, &mut each_of_so_many);
-    }
-
-    fn unpack_nested(
-        &mut self,
-        message: &[u8],
-        nesting_left: usize,
-        budget: &mut usize,
-        each: &mut impl FnMut(Result<&[u8], DecodeError>),
-    ) {
-        match message.split_first() {
-            Some((&(kind::COMPOUND | kind::COMPRESS), _)) if nesting_left == 0 => {
-                each(Err(DecodeError::TooLarge { max: NESTING_MAX as u64 }));
-            }
-            Some((&kind::COMPOUND, body)) => {
-                let parts = match Parts::parse(body) {
-                    Ok(parts) => parts,
-                    Err(error) => return each(Err(error)),
-                };
-                for part in parts {
-                    match part {
-                        Ok(part) => self.unpack_nested(part, nesting_left - 1, budget, each),
-                        Err(error) => each(Err(error)),
-                    }
-                }
-            }
-            Some((&kind::COMPRESS, body)) => {
-                let mut inflated = self.buffers.pop().unwrap_or_default();
-                let result = self.lzw.inflate(body, *budget, &mut inflated);
-                *budget -= inflated.len();
-                match result {
-                    Ok(()) => self.unpack_nested(&inflated, nesting_left - 1, budget, each),
-                    Err(error) => each(Err(error)),
-                }
-                self.buffers.push(inflated);
-            }
-            Some(_) => each(Ok(message)),
-            None => each(Err(DecodeError::Empty)),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::api::keyring::SecretKey;
     use crate::config::Label;
+    use crate::machinery::unpacker::Unpacker;
     use crate::wire::message::Ack;
 
     fn link(config: Config) -> Link {
@@ -500,64 +418,5 @@ mod tests {
         b.keyring_mut().unwrap().remove(&red).unwrap();
         assert_eq!(opened(&b, &before), Err(Refusal::Undecryptable));
         assert!(opened(&b, &after).is_ok());
-    }
-
-    fn unpacked(packet: &[u8], inflated_len_max: usize) -> Vec<Result<Vec<u8>, DecodeError>> {
-        let mut messages = Vec::new();
-        Unpacker::new(inflated_len_max)
-            .unpack(packet, &mut |message| messages.push(message.map(Vec::from)));
-        messages
-    }
-
-    fn compressed(message: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        Lzw::default().compress(message, &mut out);
-        out
-    }
-
-    fn compound(parts: &[&[u8]]) -> Vec<u8> {
-        let mut out = vec![kind::COMPOUND, parts.len() as u8];
-        for part in parts {
-            out.extend_from_slice(&(part.len() as u16).to_be_bytes());
-        }
-        out.extend(parts.concat());
-        out
-    }
-
-    #[test]
-    fn wrappers_come_off_in_any_order() {
-        let inner = compound(&[&compressed(b"\x08a"), b"\x08b"]);
-        let packet = compressed(&compressed(&compound(&[b"\x08c", &inner])));
-        let expected = [b"\x08c".to_vec(), b"\x08a".to_vec(), b"\x08b".to_vec()].map(Ok);
-        assert_eq!(unpacked(&packet, 1000), expected);
-    }
-
-    #[test]
-    fn a_broken_part_does_not_harm_the_others() {
-        let packet = compound(&[b"\x08a", b"", b"\x09\x80", b"\x08b"]);
-        assert_eq!(
-            unpacked(&packet, 1000),
-            [
-                Ok(b"\x08a".to_vec()),
-                Err(DecodeError::Empty),
-                Err(DecodeError::Compression),
-                Ok(b"\x08b".to_vec()),
-            ]
-        );
-    }
-
-    #[test]
-    fn nesting_and_inflation_end_somewhere() {
-        let mut nested = b"\x08a".to_vec();
-        for _ in 0..NESTING_MAX {
-            nested = compound(&[&nested]);
-        }
-        assert_eq!(unpacked(&nested, 1000), [Ok(b"\x08a".to_vec())]);
-        assert_eq!(unpacked(&compound(&[&nested]), 1000), [Err(DecodeError::TooLarge { max: 8 })]);
-
-        let bomb = compressed(&vec![8; 600]);
-        let results = unpacked(&compound(&[&bomb, &bomb]), 1000);
-        assert!(results[0].is_ok());
-        assert_eq!(results[1], Err(DecodeError::TooLarge { max: 400 }));
     }
 }

@@ -10,3 +10,4 @@ pub(crate) mod rng;
 pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod timers;
+pub(crate) mod unpacker;

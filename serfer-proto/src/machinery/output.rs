@@ -24,7 +24,7 @@ pub enum Output {
     Connect {
         /// The stream's name in all that follows.
         stream: StreamId,
-        /// Whom to dial.
+        /// The address to dial.
         to: SocketAddr,
     },
     /// Write the `len` bytes just appended to the buffer. Happens at most once per stream.
@@ -40,20 +40,20 @@ pub enum Output {
         /// The stream.
         stream: StreamId,
     },
-    /// Drop the stream at once, whatever is unsent. Nothing more is to be reported about it.
+    /// Drop the stream at once, unsent bytes included. Report nothing more about it.
     Abort {
         /// The stream.
         stream: StreamId,
     },
-    /// Store the `len` bytes just appended to the buffer, after all that was to be stored before;
-    /// report with `handle_store_failed` if that fails. Nothing waits for it: a runtime with a slow
-    /// disk goes on with what comes next.
+    /// Store the `len` bytes just appended to the buffer, after everything stored before. Report with
+    /// `handle_store_failed` if that fails. Nothing waits for it: a runtime with a slow disk goes on with
+    /// the next output.
     Store {
         /// In which file.
         file: StoredFile,
-        /// At its end, or instead of what is in it.
+        /// Append to the file, or replace its content.
         write: StoreWrite,
-        /// How safe they must be.
+        /// How durable the bytes must be.
         durability: Durability,
         /// How many bytes were appended.
         len: usize,
@@ -76,7 +76,7 @@ pub(crate) struct Outbox {
     taken: usize,
 }
 
-/// An emptied arena keeps at most this much memory.
+/// How much memory an emptied arena keeps.
 const KEEP_BYTES: usize = 1 << 20;
 
 impl Outbox {

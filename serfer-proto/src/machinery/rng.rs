@@ -1,8 +1,8 @@
-//! All randomness there is: ChaCha12 streams from the seed.
+//! All randomness: ChaCha12 streams from the seed.
 //!
-//! ChaCha12 because nonces need a generator nobody can predict, and by name because a seed must give
-//! the same run for ever. How numbers are drawn from the stream is ours for the same reason: what
-//! `rand` does with a range may change between its versions.
+//! Nonces need a generator that nobody can predict, and a seed must give the same run for ever, so the
+//! generator is ChaCha12 by name. Drawing numbers from the stream is our own code for the same reason:
+//! `rand` may change how it draws from a range.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ impl Rng {
         Self(ChaCha12Rng::from_seed(seed))
     }
 
-    /// Another generator of the same seed, whose numbers have nothing to do with this one's. What it
-    /// decides may change and nothing else does.
+    /// Another generator of the same seed, independent of this one. Decisions made with it do not shift
+    /// the numbers drawn here.
     pub(crate) fn branch(&self, number: u64) -> Self {
         let mut branch = ChaCha12Rng::from_seed(self.0.get_seed());
         branch.set_stream(number);
@@ -40,9 +40,9 @@ impl Rng {
         nonce
     }
 
-    /// A uniform number below `bound`, or 0 if there is none.
+    /// A uniform number below `bound`, or 0 if `bound` is 0.
     ///
-    /// Multiplies instead of dividing, and draws again where that would be unfair
+    /// Multiplies instead of dividing, and draws again where that would be biased
     /// (Lemire, "Fast random integer generation in an interval", 2019).
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         if bound == 0 {
@@ -79,8 +79,7 @@ impl Rng {
         picked.clear();
         for last in len - count.min(len)..len {
             let index = self.index(last + 1);
-            // At the end, each set would come in few orders, and who takes the first would take some
-            // never.
+            // Appending instead would give each set few orders, so some members would never come first.
             match picked.iter().position(|&it| it == index) {
                 Some(at) => picked.insert(at + 1, last),
                 None => picked.insert(0, index),

@@ -1,8 +1,8 @@
 //! Members by name, by address, and by a key that never dangles.
 //!
 //! Both layers keep their members in one of these. Rows live in a slab and are found through two
-//! hash tables that hold nothing but row numbers; what is iterated is the slab, so the order is that
-//! of insertion, never that of a hash. Hashes are keyed from the seed: runs repeat, and nobody can
+//! hash tables that hold nothing but row numbers. Iteration goes over the slab, never over a hash table, so
+//! its order does not depend on hashes. Hashes are keyed from the seed: runs repeat, and nobody can
 //! choose names that collide.
 
 use std::collections::BTreeSet;
@@ -18,8 +18,8 @@ use siphasher::sip::SipHasher13;
 use crate::api::member::Node;
 use crate::machinery::rng::Rng;
 
-/// Names one row for ever: a key of a row that was removed finds nothing, even when its place is
-/// taken again.
+/// Names one row for ever. The key of a removed row finds nothing, even when another row takes its
+/// slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     index: u32,
@@ -27,13 +27,13 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// The number of the row, which is the key's as long as the row is there.
+    /// The number of the row, valid as long as the row is there.
     pub(crate) fn index(self) -> u32 {
         self.index
     }
 }
 
-/// A row knows whom it is about.
+/// A row about one node.
 pub(crate) trait Row {
     fn node(&self) -> &Arc<Node>;
     fn node_mut(&mut self) -> &mut Arc<Node>;
@@ -46,8 +46,8 @@ pub(crate) struct Table<T> {
     by_name: HashTable<u32>,
     /// One row of each address.
     by_addr: HashTable<u32>,
-    /// The other rows of an address that several have. An honest cluster has hardly any; were they
-    /// in the hash table too, whoever gives many members one address would make it a list.
+    /// The other rows of an address that several members share. An honest cluster has hardly any. In the
+    /// hash table, many members at one address would form one long chain.
     twins: BTreeSet<(SocketAddr, u32)>,
     hash_keys: (u64, u64),
 }
@@ -116,7 +116,7 @@ impl<T: Row> Table<T> {
         found.map(|&index| self.key_at(index))
     }
 
-    /// Whether some row of this address is such a one.
+    /// Whether any row of this address satisfies the condition.
     pub(crate) fn any_at(&self, addr: SocketAddr, is_such: impl Fn(&T) -> bool) -> bool {
         let first = self.find_addr(addr).map(|key| key.index);
         let twins = self.twins.range((addr, 0)..=(addr, u32::MAX)).map(|&(_, index)| index);
@@ -144,7 +144,7 @@ impl<T: Row> Table<T> {
         slot.row.as_mut().filter(|_| slot.generation == key.generation)
     }
 
-    /// Replaces what is known of a row's node; the name stays.
+    /// Replaces the node of a row; its name stays.
     pub(crate) fn set_node(&mut self, key: Key, node: Arc<Node>) {
         debug_assert_eq!(self[key].node().name, node.name, "a row keeps its name");
         let moved = self[key].node().addr() != node.addr();
@@ -162,7 +162,7 @@ impl<T: Row> Table<T> {
         rows.filter_map(|(index, slot)| Some((self.key_at(index as u32), slot.row.as_ref()?)))
     }
 
-    /// The key of the row that now has this number.
+    /// The key of the row that has this number now.
     pub(crate) fn key_at(&self, index: u32) -> Key {
         Key { index, generation: self.slots[index as usize].generation }
     }
@@ -215,8 +215,8 @@ impl<T: Row> IndexMut<Key> for Table<T> {
     }
 }
 
-/// Pushes onto a vector that has something for each member: it grows by an eighth and is not doubled,
-/// which would leave half of it unused in the worst case.
+/// Pushes onto a vector with an element for each member. It grows by an eighth: doubling would leave
+/// up to half of it unused.
 pub(crate) fn push_tight<T>(vec: &mut Vec<T>, value: T) {
     if vec.len() == vec.capacity() {
         vec.reserve_exact((vec.len() / 8).max(8));

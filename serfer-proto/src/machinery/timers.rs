@@ -1,10 +1,11 @@
 //! The deadlines, by name.
 //!
-//! There is one table for the whole endpoint. A timer has a name, so setting it again replaces it
-//! and clearing it is exact: nothing ever fires that should not. A timer exists only while it has
-//! work to do. Two that are due at once fire in the order of the enum, so every run is the same.
+//! There is one table for the whole endpoint. A timer has a name, so setting it again replaces it,
+//! and a cleared timer never fires. A timer exists only while it has work to do. Timers due at the same
+//! time fire in the order of the enum, so every run is the same.
 //!
-//! An indexed heap over a `Vec`: O(log n), and no allocation once it has been as full as it gets.
+//! The table is an indexed heap over a `Vec`: O(log n), without allocation once it has reached its
+//! largest size.
 
 use std::hash::{Hash, Hasher};
 use std::time::Instant;
@@ -17,15 +18,15 @@ use crate::machinery::table::Key;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Timer {
-    /// When to give a stream up.
+    /// When to give up a stream.
     Stream(StreamId),
     /// When to tell a member that its indirect ping went unanswered.
     Relay(u32),
-    /// When to give the probed member up for suspect.
+    /// When to suspect the probed member.
     ProbeEnd,
     /// When to stop waiting for a direct ack and ask others.
     ProbeIndirect,
-    /// When to let another node have the name of one that does not answer.
+    /// When to give a claimed name to the claimant, because the holder has not answered.
     Claim(Key),
     /// When to declare a suspect dead.
     Suspicion(Key),
@@ -33,7 +34,7 @@ pub(crate) enum Timer {
     Probe,
     /// When to send what is queued.
     Gossip,
-    /// When to compare everything with a random member.
+    /// When to start a push/pull with a random member.
     PushPull,
     /// When to forget a member that died or left.
     Forget,
@@ -41,7 +42,7 @@ pub(crate) enum Timer {
     Leave,
     /// When to close a query.
     Query(QueryId),
-    /// When to close a query that everybody has heard of.
+    /// When to close a query that all have acked and that has gone quiet.
     QuerySettle(QueryId),
     /// When to take the next step of a rotation of keys.
     Rotation,
@@ -49,18 +50,18 @@ pub(crate) enum Timer {
     Reap,
     /// When to try a failed member again.
     Reconnect,
-    /// When to try an address that was lost.
+    /// When to try a seed or a lost member again.
     Keeper,
-    /// When to tell what came of changes to members.
+    /// When to emit the coalesced member events.
     CoalesceMembers,
-    /// When to tell the newest user events.
+    /// When to emit the coalesced user events.
     CoalesceEvents,
-    /// When to store what waits to go into the snapshot.
+    /// When to store the lines that wait for the snapshot.
     Snapshot,
 }
 
 impl Timer {
-    /// What a waiting endpoint waits for.
+    /// Its name in [`Stats::next_wake`](crate::Stats::next_wake).
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Stream(_) => "stream",
@@ -219,7 +220,7 @@ impl Timers {
     }
 }
 
-/// Timers are named by us, never by a peer, so nobody can aim at one bucket.
+/// No key is needed: timers are named by us, never by a peer, so nobody can aim at one bucket.
 fn hash(timer: Timer) -> u64 {
     let mut hasher = SipHasher13::new();
     timer.hash(&mut hasher);

@@ -4,8 +4,8 @@
 //! f4 | len: u8 (1..255) | label
 //! ```
 //!
-//! It is outermost, in the clear, on packets and at the start of a stream; encryption binds it as
-//! additional data. `serf agent` never sets one.
+//! It is the outermost layer of a packet and the start of a stream, in the clear. Encryption
+//! authenticates it as additional data. `serf agent` never sets one.
 
 use crate::wire::kind;
 use crate::wire::msgpack::DecodeError;

@@ -1,309 +1,93 @@
 //! Plain counters: what came, what went, and what was dropped, by reason.
+//!
+//! [`drop_reason`] lists why something received is not used.
 
+mod drop_reason;
 mod readings;
 
-use std::ops::Index;
-
-use crate::machinery::link::Refusal;
-use crate::wire::msgpack::DecodeError;
-
+pub use crate::machinery::stats::drop_reason::{DropReason, Drops};
 pub use crate::machinery::stats::readings::{Reading, ReadingKind};
 
-/// A look at the endpoint's insides. Counters only ever grow; gauges are as of the call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Datagrams received.
-    pub datagrams_received: u64,
-    /// Datagrams handed to the runtime.
-    pub datagrams_sent: u64,
-    /// Datagrams that the local network stack refused to send.
-    pub sends_failed: u64,
-    /// Streams accepted.
-    pub streams_accepted: u64,
-    /// Streams dialled.
-    pub streams_dialled: u64,
-    /// What was received and not used.
-    pub dropped: Drops,
-    /// Probes that ended with an ack, however it came.
-    pub probes_acked: u64,
-    /// Probes that ended without one.
-    pub probes_failed: u64,
-    /// Members that we did not accuse although their probe failed, because hardly anybody answers us.
-    pub accusations_held: u64,
-    /// Members that became suspect.
-    pub suspicions: u64,
-    /// Times we denied an accusation against ourselves.
-    pub refutations: u64,
-    /// Members that came, or came back.
-    pub joins: u64,
-    /// Members that left, or were made to.
-    pub leaves: u64,
-    /// Members that failed.
-    pub failures: u64,
-    /// Members that changed their tags or address.
-    pub updates: u64,
-    /// Members that were forgotten.
-    pub reaps: u64,
-    /// Members that were back soon after they failed, see
-    /// [`Members::flap_timeout`](crate::Members::flap_timeout).
-    pub flaps: u64,
-    /// Times the seed keeper tried an address where somebody was lost.
-    pub rejoins_tried: u64,
-    /// Broadcasts dropped because their queue was full.
-    pub broadcasts_dropped: u64,
-    /// Times a queue of serf's became deep, see
-    /// [`Limits::queue_warning`](crate::Limits::queue_warning).
-    pub deep_queues: u64,
-    /// Times a file of ours could not be written.
-    pub stores_failed: u64,
-    /// Gauge: members that are not dead or left, ourselves included.
-    pub members_alive: usize,
-    /// Gauge: members of any status.
-    pub members: usize,
-    /// Gauge: members that failed and are remembered.
-    pub members_failed: usize,
-    /// Gauge: members that left and are remembered.
-    pub members_left: usize,
-    /// Gauge: the Lamport time of members.
-    pub member_ltime: u64,
-    /// Gauge: the Lamport time of user events.
-    pub event_ltime: u64,
-    /// Gauge: the Lamport time of queries.
-    pub query_ltime: u64,
-    /// Gauge: messages waiting to be gossiped, in all queues.
-    pub queued: usize,
-    /// Gauge: those of them that say who means to be a member, and who to leave.
-    pub intents_queued: usize,
-    /// Gauge: those of them that are user events.
-    pub events_queued: usize,
-    /// Gauge: those of them that are queries.
-    pub queries_queued: usize,
-    /// Gauge: Lifeguard's local health score; 0 is healthy.
-    pub health_score: u32,
-    /// Gauge: members that said where they are, see [`Coordinate`](crate::Coordinate).
-    pub coordinates: usize,
-    /// Times that our own coordinate was nonsense and we began anew. Go: `coordinate_resets`.
-    pub coordinate_resets: u64,
-    /// Gauge: what the endpoint waits for next.
-    pub next_wake: Option<&'static str>,
-}
-
-/// Why something that was received was not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum DropReason {
-    /// A label that is not ours, or none where ours is required.
-    Label,
-    /// Sealed with none of our keys, or tampered with.
-    Undecryptable,
-    /// In the clear although we have a key.
-    RefusedPlaintext,
-    /// Sealed although we have no key (seen on streams only: a datagram is then malformed).
-    RefusedSealed,
-    /// A checksum that does not match.
-    Checksum,
-    /// Bytes that are not a message.
-    Malformed,
-    /// Larger than a limit allows.
-    Oversized,
-    /// A message type that does not belong where it came, or that nobody knows.
-    UnknownType,
-    /// A member name that is empty, too long, not UTF-8 or has control characters.
-    Name,
-    /// A member whose address is not 4 or 16 bytes long.
-    Address,
-    /// A member whose protocol versions contradict themselves or ours.
-    Versions,
-    /// A member outside of the allowed networks, or gossip about members from there.
-    Network,
-    /// A member or a merge that the application did not accept.
-    Vetoed,
-    /// An incarnation or Lamport time that is out of reach.
-    OutOfReach,
-    /// A table is full: members, streams, relayed pings, claimed names.
-    Full,
-    /// A name claimed from another address, while the member that was said to be gone is there.
-    NameInUse,
-    /// Addressed to another node.
-    Misaddressed,
-    /// A query, or a relayed answer, that asked for something to be sent to an address no member has.
-    StrangeAnswerAddress,
-    /// An answer to a query of ours from somebody who is no member.
-    Stranger,
-    /// A coordinate where no member can be, or of a version or with dimensions that we do not know.
-    Coordinate,
-    /// More than we do in a second: answers to relay, or filters of queries to match.
-    TooOften,
-    /// A stream that ended or stalled before its message was complete.
-    Incomplete,
-}
-
-impl DropReason {
-    const COUNT: usize = Self::Incomplete as usize + 1;
-
-    /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; Self::COUNT] = [
-        Self::Label,
-        Self::Undecryptable,
-        Self::RefusedPlaintext,
-        Self::RefusedSealed,
-        Self::Checksum,
-        Self::Malformed,
-        Self::Oversized,
-        Self::UnknownType,
-        Self::Name,
-        Self::Address,
-        Self::Versions,
-        Self::Network,
-        Self::Vetoed,
-        Self::OutOfReach,
-        Self::Full,
-        Self::NameInUse,
-        Self::Misaddressed,
-        Self::StrangeAnswerAddress,
-        Self::Stranger,
-        Self::Coordinate,
-        Self::TooOften,
-        Self::Incomplete,
-    ];
-
-    /// Its name in exports, which does not change: `refused_plaintext`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Label => "label",
-            Self::Undecryptable => "undecryptable",
-            Self::RefusedPlaintext => "refused_plaintext",
-            Self::RefusedSealed => "refused_sealed",
-            Self::Checksum => "checksum",
-            Self::Malformed => "malformed",
-            Self::Oversized => "oversized",
-            Self::UnknownType => "unknown_type",
-            Self::Name => "name",
-            Self::Address => "address",
-            Self::Versions => "versions",
-            Self::Network => "network",
-            Self::Vetoed => "vetoed",
-            Self::OutOfReach => "out_of_reach",
-            Self::Full => "full",
-            Self::NameInUse => "name_in_use",
-            Self::Misaddressed => "misaddressed",
-            Self::StrangeAnswerAddress => "strange_answer_address",
-            Self::Stranger => "stranger",
-            Self::Coordinate => "coordinate",
-            Self::TooOften => "too_often",
-            Self::Incomplete => "incomplete",
+/// Makes the struct and the list of its numbers from one table.
+macro_rules! stats {
+    ($($(#[$more:meta])* $kind:ident $field:ident: $type:ty = $help:literal,)*) => {
+        /// A look at the endpoint's insides. Counters only ever grow; gauges are as of the call.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Stats {
+            /// Counters: what was received and not used, by reason.
+            pub dropped: Drops,
+            /// Gauge: what the endpoint waits for next.
+            pub next_wake: Option<&'static str>,
+            $(
+                #[doc = concat!(stringify!($kind), ": ", $help, ".")]
+                $(#[$more])*
+                pub $field: $type,
+            )*
         }
-    }
+
+        impl Stats {
+            /// Every number, with its name, its kind and what it means.
+            /// [`dropped`](Self::dropped) has readings of its own, and
+            /// [`next_wake`](Self::next_wake) is not a number.
+            pub fn readings(&self) -> impl Iterator<Item = Reading> + use<> {
+                let Self { dropped: _, next_wake: _, $($field),* } = self;
+                [$(Reading {
+                    name: stringify!($field),
+                    kind: ReadingKind::$kind,
+                    help: $help,
+                    value: *$field as u64,
+                }),*]
+                .into_iter()
+            }
+        }
+    };
 }
 
-impl DropReason {
-    /// What to do about it, where that is a matter of settings and not of the internet's noise.
-    pub(crate) const fn advice(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Label => "the sender has another label; all nodes of a cluster need the same",
-            Self::Undecryptable => {
-                "none of our keys opens it; each node's first key must be among the keys of all others"
-            }
-            Self::RefusedPlaintext => {
-                "it is not sealed, but we have a key; give the sender one, too"
-            }
-            Self::RefusedSealed => "it is sealed, but we have no key; give us the sender's",
-            Self::Versions => "its protocol versions do not fit ours",
-            Self::Network => "the address is outside the networks that we allow",
-            Self::Full => "it exceeds one of our `Limits`; raise it if the cluster needs that",
-            Self::NameInUse => "two nodes have the same name; give each its own",
-            Self::Misaddressed => {
-                "it is meant for another node; one of us advertises a wrong address"
-            }
-            Self::StrangeAnswerAddress => {
-                "no member has the address to answer to; the sender may advertise a wrong one"
-            }
-            Self::Checksum
-            | Self::Malformed
-            | Self::Oversized
-            | Self::UnknownType
-            | Self::Name
-            | Self::Address
-            | Self::Vetoed
-            | Self::OutOfReach
-            | Self::Stranger
-            | Self::Coordinate
-            | Self::TooOften
-            | Self::Incomplete => return None,
-        })
-    }
+stats! {
+    Counter datagrams_received: u64 = "datagrams received",
+    Counter datagrams_sent: u64 = "datagrams sent",
+    Counter sends_failed: u64 = "datagrams that the network stack refused to send",
+    Counter streams_accepted: u64 = "streams accepted",
+    Counter streams_dialled: u64 = "streams dialled",
+    Counter probes_acked: u64 = "probes that ended with an ack",
+    Counter probes_failed: u64 = "probes that ended without an ack",
+    Counter accusations_held: u64 = "members not accused because hardly anybody answers us",
+    Counter suspicions: u64 = "members that became suspect",
+    Counter refutations: u64 = "accusations against ourselves that we denied",
+    Counter joins: u64 = "members that came, or came back",
+    Counter leaves: u64 = "members that left",
+    Counter failures: u64 = "members that failed",
+    Counter updates: u64 = "members that changed their tags or address",
+    Counter reaps: u64 = "members that were forgotten",
+    /// See [`Members::flap_timeout`](crate::Members::flap_timeout).
+    Counter flaps: u64 = "members that were back soon after they failed",
+    Counter seed_retries: u64 = "seeds and lost members that were tried again",
+    Counter broadcasts_dropped: u64 = "broadcasts dropped because their queue was full",
+    /// See [`Limits::queue_warning`](crate::Limits::queue_warning).
+    Counter deep_queues: u64 = "times that a queue became deep",
+    Counter stores_failed: u64 = "times that a file could not be written",
+    Gauge members_alive: usize = "members that are not dead or left, ourselves included",
+    Gauge members: usize = "members of any status",
+    Gauge members_failed: usize = "members that failed and are remembered",
+    Gauge members_left: usize = "members that left and are remembered",
+    Gauge member_ltime: u64 = "Lamport time of members",
+    Gauge event_ltime: u64 = "Lamport time of user events",
+    Gauge query_ltime: u64 = "Lamport time of queries",
+    Gauge queued: usize = "messages that wait to be gossiped",
+    Gauge intents_queued: usize = "join and leave intents that wait to be gossiped",
+    Gauge events_queued: usize = "user events that wait to be gossiped",
+    Gauge queries_queued: usize = "queries that wait to be gossiped",
+    Gauge health_score: u32 = "local health score of Lifeguard, 0 is healthy",
+    /// See [`Coordinate`](crate::Coordinate).
+    Gauge coordinates: usize = "members that said where they are",
+    Counter coordinate_resets: u64 = "times that our own coordinate was invalid and was reset",
 }
 
-/// Whether what happens for the `count`th time is worth the attention of an operator: the first,
-/// tenth, hundredth time and so on, so that a flood of it does not flood a log.
+/// Whether the `count`th time is worth an operator's attention: the first, tenth, hundredth time and so
+/// on, so that a flood of events does not flood a log.
 pub(crate) fn is_notable(count: u64) -> bool {
     count.checked_ilog10().is_some_and(|zeros| 10_u64.pow(zeros) == count)
-}
-
-impl From<DecodeError> for DropReason {
-    fn from(error: DecodeError) -> Self {
-        match error {
-            DecodeError::Checksum => Self::Checksum,
-            DecodeError::Label => Self::Label,
-            DecodeError::TooLarge { .. } => Self::Oversized,
-            DecodeError::UnknownType(_) => Self::UnknownType,
-            DecodeError::Truncated
-            | DecodeError::WrongType
-            | DecodeError::OutOfRange
-            | DecodeError::Empty
-            | DecodeError::Compression => Self::Malformed,
-        }
-    }
-}
-
-impl From<Refusal> for DropReason {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Label => Self::Label,
-            Refusal::Undecryptable => Self::Undecryptable,
-            Refusal::Plaintext => Self::RefusedPlaintext,
-            Refusal::Sealed => Self::RefusedSealed,
-            Refusal::Broken(error) => error.into(),
-        }
-    }
-}
-
-/// How often each [`DropReason`] applied. Indexed by reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drops([u64; DropReason::COUNT]);
-
-impl Drops {
-    /// All counters, with their reasons.
-    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
-        DropReason::ALL.into_iter().zip(self.0)
-    }
-
-    /// How often anything was dropped at all.
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
-    }
-
-    /// Counts one more, and says how many that makes.
-    pub(crate) fn count(&mut self, reason: DropReason) -> u64 {
-        let count = &mut self.0[reason as usize];
-        *count += 1;
-        *count
-    }
-}
-
-impl Default for Drops {
-    fn default() -> Self {
-        Self([0; DropReason::COUNT])
-    }
-}
-
-impl Index<DropReason> for Drops {
-    type Output = u64;
-
-    fn index(&self, reason: DropReason) -> &u64 {
-        &self.0[reason as usize]
-    }
 }
 
 #[cfg(test)]
@@ -311,22 +95,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_has_its_own_counter() {
-        let mut drops = Drops::default();
-        for (n, reason) in DropReason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, n);
-            for _ in 0..=n {
-                drops.count(reason);
-            }
-        }
-        assert!(drops.iter().zip(1..).all(|((_, count), n)| count == n));
-        assert_eq!(drops[DropReason::Undecryptable], 2);
-    }
-
-    #[test]
     fn the_first_the_tenth_and_the_hundredth_time_are_notable() {
         let notable: Vec<u64> = (0..=1000).filter(|count| is_notable(*count)).collect();
         assert_eq!(notable, [1, 10, 100, 1000]);
         assert!(!is_notable(u64::MAX));
+    }
+
+    #[test]
+    fn every_number_is_read_under_the_name_of_its_field() {
+        let stats = Stats { datagrams_sent: 7, health_score: 3, ..Stats::default() };
+        let read = |name| stats.readings().find(|reading| reading.name == name).unwrap();
+        assert_eq!(
+            (read("datagrams_sent").kind, read("datagrams_sent").value),
+            (ReadingKind::Counter, 7)
+        );
+        assert_eq!(
+            (read("health_score").kind, read("health_score").value),
+            (ReadingKind::Gauge, 3)
+        );
+        assert_eq!(stats.readings().map(|reading| reading.value).sum::<u64>(), 10);
     }
 }

@@ -163,7 +163,7 @@ impl Memberlist {
                     kept.set_due(cx.rng, cx.now, settings);
                 }
                 Who::Seed | Who::Dead(..) => {
-                    cx.stats.rejoins_tried += 1;
+                    cx.stats.seed_retries += 1;
                     self.dial_push_pull(cx, addr, PushPullReason::Rejoin);
                 }
             }
