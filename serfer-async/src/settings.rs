@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use serfer_proto::settings::{SettingValue, SettingsGroup, Written, nearest, refuse, unknown};
-use serfer_proto::{Config, files};
+use serfer_proto::Config;
+use serfer_proto::settings::{
+    SettingValue, SettingsGroup, Written, nearest, refuse, settings_file, settings_group, unknown,
+};
 
-use crate::join::JoinPolicy;
+use crate::discovery::join::JoinPolicy;
 use crate::options::Options;
 
-/// All settings of a node from one file, of TOML, JSON or whatever else serde reads: a [`Config`] and
-/// [`Options`], whose settings stand side by side in the file. Needs the feature `serde`.
+/// All settings of a node in one file: TOML, JSON or any other self-describing format of serde. The file has
+/// the settings of a [`Config`] and of [`Options`] side by side. Needs the feature `serde`.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,15 +37,15 @@ use crate::options::Options;
 /// # }
 /// ```
 ///
-/// What is not in the file is as in the preset, which is `"lan"` unless the file names another. An unknown
-/// setting is refused, and the error names the most similar one. Durations have units: `"500ms"`,
-/// `"1m30s"`, `"1.5h"`. Settings that can be turned off are turned off by `false`: `seed_keeper = false`.
-/// Numbers that are out of range are found when the node is started, all at once.
+/// A setting that the file does not have is as in the preset: `"lan"`, unless the file names another preset.
+/// An unknown setting is refused, and the error names the most similar setting. Durations have units:
+/// `"500ms"`, `"1m30s"`, `"1.5h"`. `false` turns off what can be turned off: `seed_keeper = false`. Numbers
+/// that are out of range are found when the node is started, all at once.
 ///
-/// Keys are read but never written, and our errors do not show them. `toml`'s errors quote the line,
-/// though; their `message()` does not. It is better to keep keys in a keyring file.
+/// Keys are read but never written. The errors of this crate do not show keys, but errors of `toml` quote the
+/// whole line; their `message()` does not. It is better to keep keys in a keyring file.
 ///
-/// These are all settings, with their default values; what is commented out is not set by default:
+/// These are all settings with their default values. A setting in a comment is not set by default:
 ///
 /// ```toml
 #[doc = include_str!("settings.toml")]
@@ -56,16 +58,16 @@ pub struct Settings {
     pub options: Options,
 }
 
-serfer_proto::settings! {
+settings_group! {
     Options {
         bind, advertise, named_after_host, keyring_file, snapshot, after_leave, join, join_policy,
         dns_servers, replay, event_buffer, metric_names
     }
 }
 
-files! { Options: vec![("", Self::default())] }
+settings_file! { Options: vec![("", Self::default())] }
 
-files! {
+settings_file! {
     Settings: {
         let with_options = |(preset, config)| (preset, Self { config, options: Options::default() });
         Config::presets().into_iter().map(with_options).collect()

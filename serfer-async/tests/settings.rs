@@ -14,7 +14,7 @@ fn refusal(text: &str) -> String {
     toml::from_str::<Settings>(text).expect_err("it is wrong").message().to_owned()
 }
 
-/// The file with what is commented out.
+/// The file with the settings that are in comments.
 fn uncommented() -> String {
     let lines = DOCUMENTED.lines().map(|line| match line.strip_prefix("# ") {
         Some(setting) if toml::from_str::<toml::Table>(setting).is_ok() => setting,
@@ -97,7 +97,7 @@ fn join_policies_can_be_short() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_what_would_be_right() {
+fn an_error_names_the_setting_and_what_is_allowed() {
     for (text, expected) in [
         ("binds = \"a\"", "unknown setting \"binds\", did you mean \"bind\"?"),
         ("nane = \"a\"", "unknown setting \"nane\", did you mean \"name\"?"),

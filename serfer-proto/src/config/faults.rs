@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_presets_are_right() {
+    fn the_presets_have_no_faults() {
         for preset in [Config::lan, Config::wan, Config::local] {
             let config = preset("web-1".to_owned()).advertise("10.0.0.1:7946".parse().unwrap());
             assert_eq!(faults_of(&config), [""; 0]);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_there_can_be_are_listed_at_once() {
+    fn all_possible_faults_are_listed_at_once() {
         let mut config =
             Config::lan("a\nb").serf_protocol(0).memberlist_protocol(0).user_event_len_max(0);
         config.tags.insert("k", "v".repeat(600));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_others_would_choke_on_are_refused() {
+    fn unsafe_names_are_refused() {
         assert_eq!(check_name("web-1"), Ok(()));
         assert_eq!(check_name(&"x".repeat(128)), Ok(()));
         assert_eq!(check_name(&"x".repeat(129)), Err(NameProblem::TooLong { len: 129 }));
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn strict_names_are_like_those_of_hosts() {
+    fn strict_names_are_like_host_names() {
         for name in ["web-1", "Web.example.com", &"x".repeat(128)] {
             assert_eq!(check_strictly(name), Ok(()));
         }
@@ -221,13 +221,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_nobody_can_reach_is_refused() {
+    fn an_unreachable_address_is_refused() {
         let config = config().advertise("0.0.0.0:7946".parse().unwrap());
         assert_eq!(faults_of(&config), ["0.0.0.0:7946 is not an address that others can reach"]);
     }
 
     #[test]
-    fn tags_that_do_not_fit_are_refused_where_they_are_set() {
+    fn too_many_tags_are_refused_where_they_are_set() {
         let error = config().tag("k", "v".repeat(600)).unwrap_err();
         assert_eq!(error.to_string(), "tags of 607 encoded bytes exceed 512 bytes");
         let tags = crate::Tags::from_iter([("k", "v".repeat(600))]);

@@ -7,10 +7,10 @@ use crate::api::tags::Tags;
 use crate::config::{
     Compression, Config, Coordinates, Encryption, InboundLabel, Label, NameConflicts,
 };
-use crate::settings::{SettingValue, Written, choose, refuse};
+use crate::settings::{SettingValue, Written, choose, refuse, settings_file, settings_group};
 use crate::snapshot::AfterLeave;
 
-crate::settings! {
+settings_group! {
     Config {
         name, strict_names, advertise, incarnation, tags, label, inbound_label, keys, encryption,
         store_keyring, allowed_networks, memberlist_protocol, serf_protocol, push_pull_interval,
@@ -21,7 +21,7 @@ crate::settings! {
     }
 }
 
-crate::files! {
+settings_file! {
     Config: vec![("lan", Self::lan("")), ("wan", Self::wan("")), ("local", Self::local(""))]
 }
 

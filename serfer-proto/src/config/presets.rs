@@ -98,9 +98,9 @@ mod tests {
 
     use super::*;
 
-    /// What Go's `DefaultLANConfig`, `DefaultWANConfig` and `DefaultLocalConfig` have, in this order.
+    /// The values of Go's `DefaultLANConfig`, `DefaultWANConfig` and `DefaultLocalConfig`, in this order.
     #[test]
-    fn the_presets_are_gos() {
+    fn the_presets_are_those_of_go() {
         let presets = [Config::lan("a"), Config::wan("a"), Config::local("a")];
         let times = |of: fn(&Config) -> Duration| presets.each_ref().map(of);
         let numbers = |of: fn(&Config) -> usize| presets.each_ref().map(of);

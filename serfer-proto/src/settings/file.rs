@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use crate::settings::group::SettingsGroup;
 use crate::settings::values::{Written, choose, nearest};
 
-/// A group that can be a file, or a part of another file. Made by [`files!`](crate::files!).
+/// A group that can be a file, or a part of another file. Made by [`settings_file!`](crate::settings_file!).
 pub trait SettingsFile: SettingsGroup {
     /// The presets with their names; without a choice it is one preset without a name.
     fn presets() -> Vec<(&'static str, Self)>;
@@ -18,7 +18,7 @@ pub trait SettingsFile: SettingsGroup {
 /// Lets serde read and write a group that has these presets.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! files {
+macro_rules! settings_file {
     ($group:ident: $presets:expr) => {
         impl $crate::settings::SettingsFile for $group {
             fn presets() -> Vec<(&'static str, Self)> {
@@ -27,18 +27,15 @@ macro_rules! files {
         }
 
         /// All settings; neither keys nor functions.
-        impl $crate::settings::serde::Serialize for $group {
-            fn serialize<S: $crate::settings::serde::Serializer>(
-                &self,
-                to: S,
-            ) -> Result<S::Ok, S::Error> {
+        impl $crate::settings::Serialize for $group {
+            fn serialize<S: $crate::settings::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 $crate::settings::SettingsGroup::write(self).serialize(to)
             }
         }
 
         /// A setting that is missing has its default value, or that of the preset.
-        impl<'de> $crate::settings::serde::Deserialize<'de> for $group {
-            fn deserialize<D: $crate::settings::serde::Deserializer<'de>>(
+        impl<'de> $crate::settings::Deserialize<'de> for $group {
+            fn deserialize<D: $crate::settings::Deserializer<'de>>(
                 from: D,
             ) -> Result<Self, D::Error> {
                 $crate::settings::read(from)

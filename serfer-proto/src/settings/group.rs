@@ -2,7 +2,7 @@
 
 use crate::settings::values::{Written, refuse};
 
-/// Settings with names. Made by [`settings!`](crate::settings!).
+/// Settings with names. Made by [`settings_group!`](crate::settings_group!).
 pub trait SettingsGroup: Sized {
     /// All names, also those inside inner groups: `probe`, `probe.interval`, …
     fn names() -> Vec<String>;
@@ -51,7 +51,7 @@ pub fn inner_names<S, G: SettingsGroup>(name: &str, _: fn(&S) -> &G) -> Vec<Stri
 /// A field that is forgotten does not compile.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! settings {
+macro_rules! settings_group {
     ($group:ident {
         $($value:ident),+ $(; groups $($inner:ident),+)? $(; without $($not:ident),+)?
     }) => {
