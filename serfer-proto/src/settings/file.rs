@@ -44,6 +44,8 @@ macro_rules! settings_file {
     };
 }
 
+pub use settings_file;
+
 /// The setting that names the preset.
 const PRESET: &str = "preset";
 

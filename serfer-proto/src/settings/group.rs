@@ -96,3 +96,5 @@ macro_rules! settings_group {
         }
     };
 }
+
+pub use settings_group;
