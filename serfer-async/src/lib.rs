@@ -26,10 +26,6 @@ mod runtime;
 mod settings;
 mod uri;
 
-/// Where `settings` looks for the policy.
-#[cfg(feature = "serde")]
-use discovery::join;
-
 pub use builder::Builder;
 pub use discovery::address::{AddressError, AddressProblem, DEFAULT_PORT};
 pub use discovery::failure::{SeedFailure, SeedFailures};

@@ -19,28 +19,28 @@ pub struct Options {
     /// Where to listen: `HOST` or `HOST:PORT`. `0.0.0.0`.
     /// See [`Builder::bind`](crate::Builder::bind).
     pub bind: String,
-    /// Where others reach us: `HOST` or `HOST:PORT`. None.
+    /// Where others reach the node: `HOST` or `HOST:PORT`. Not set.
     /// See [`Builder::advertise`](crate::Builder::advertise).
     pub advertise: Option<String>,
     /// Whether the node is named after this machine. False.
     /// See [`Builder::named_after_host`](crate::Builder::named_after_host).
     pub named_after_host: bool,
-    /// Where the keys are kept. Nowhere.
+    /// The file that keeps the keys. Not set.
     /// See [`Builder::keyring_file`](crate::Builder::keyring_file).
     pub keyring_file: Option<PathBuf>,
-    /// Where the snapshot is kept. Nowhere. See [`Builder::snapshot`](crate::Builder::snapshot).
+    /// The file that keeps the snapshot. Not set. See [`Builder::snapshot`](crate::Builder::snapshot).
     pub snapshot: Option<PathBuf>,
-    /// Whether a node that left comes back by itself when it is started again. By default it does not.
+    /// Whether a node that left rejoins by itself when it is started again. By default it does not.
     /// See [`Builder::after_leave`](crate::Builder::after_leave).
     pub after_leave: AfterLeave,
     /// The seeds to join through. None. See [`Builder::join`](crate::Builder::join).
     pub join: Vec<String>,
     /// What to do if not all seeds can be reached. By default at least one must be.
     pub join_policy: JoinPolicy,
-    /// The name servers to ask about services. Those of `/etc/resolv.conf`.
+    /// The name servers to ask about services. By default those of `/etc/resolv.conf`.
     /// See [`Builder::dns_servers`](crate::Builder::dns_servers).
     pub dns_servers: Vec<SocketAddr>,
-    /// Whether user events that were sent before we joined are delivered. By default they are not.
+    /// Whether user events from before the node joined are delivered. By default they are not.
     pub replay: Replay,
     /// How many events a reader may fall behind before it loses the oldest, 1 to 65,536. Default 1,024.
     pub event_buffer: usize,

@@ -1,20 +1,17 @@
 //! All settings of a node in one file.
 
-use std::fmt;
 use std::time::Duration;
 
-use serfer_proto::settings::serde_core::de::{Deserializer, Error, MapAccess, Visitor};
-use serfer_proto::settings::serde_core::ser::{SerializeMap, Serializer};
+use serfer_proto::Config;
 use serfer_proto::settings::{
-    All, Change, Group, Path, Seed, Value, Written, nearest, unadvertised,
+    SettingValue, SettingsGroup, Written, nearest, refuse, settings_file, settings_group, unknown,
 };
-use serfer_proto::{Config, documents, settings};
 
-use crate::join::JoinPolicy;
+use crate::discovery::join::JoinPolicy;
 use crate::options::Options;
 
-/// All settings of a node from one file, of TOML, JSON or whatever else serde reads: a [`Config`] and
-/// [`Options`], whose settings stand side by side in the file. Needs the feature `serde`.
+/// All settings of a node in one file: TOML, JSON or any other self-describing format of serde. The file has
+/// the settings of a [`Config`] and of [`Options`] side by side. Needs the feature `serde`.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,15 +37,15 @@ use crate::options::Options;
 /// # }
 /// ```
 ///
-/// What is not in the file is as in the preset, which is `"lan"` unless the file names another. An unknown
-/// setting is refused, and the error names the most similar one. Durations have units: `"500ms"`,
-/// `"1m30s"`, `"1.5h"`. Settings that can be turned off are turned off by `false`: `seed_keeper = false`.
-/// Numbers that are out of range are found when the node is started, all at once.
+/// A setting that the file does not have is as in the preset: `"lan"`, unless the file names another preset.
+/// An unknown setting is refused, and the error names the most similar setting. Durations have units:
+/// `"500ms"`, `"1m30s"`, `"1.5h"`. `false` turns off what can be turned off: `seed_keeper = false`. Numbers
+/// that are out of range are found when the node is started, all at once.
 ///
-/// Keys are read but never written, and our errors do not show them. `toml`'s errors quote the line,
-/// though; their `message()` does not. It is better to keep keys in a keyring file.
+/// Keys are read but never written. The errors of this crate do not show keys, but errors of `toml` quote the
+/// whole line; their `message()` does not. It is better to keep keys in a keyring file.
 ///
-/// These are all settings, with their default values; what is commented out is not set by default:
+/// These are all settings with their default values. A setting in a comment is not set by default:
 ///
 /// ```toml
 #[doc = include_str!("settings.toml")]
@@ -61,151 +58,112 @@ pub struct Settings {
     pub options: Options,
 }
 
-settings! {
+settings_group! {
     Options {
         bind, advertise, named_after_host, keyring_file, snapshot, after_leave, join, join_policy,
         dns_servers, replay, event_buffer, metric_names
     }
-    Backoff { first, longest }
 }
 
-documents! {
-    Options: Self::default(),
-    Settings: Self { config: Config::lan(""), options: Options::default() },
+settings_file! { Options: vec![("", Self::default())] }
+
+settings_file! {
+    Settings: {
+        let with_options = |(preset, config)| (preset, Self { config, options: Options::default() });
+        Config::presets().into_iter().map(with_options).collect()
+    }
 }
 
-impl Group for Settings {
-    const FIRST: &'static [&'static str] = Config::FIRST;
-
+/// The settings of both, side by side.
+impl SettingsGroup for Settings {
     fn names() -> Vec<String> {
         let mut names = Options::names();
         names.extend(Config::names());
         names
     }
 
-    fn read_one<'de, A: MapAccess<'de>>(
-        at: Path<'_>,
-        name: &str,
-        from: &mut A,
-    ) -> Result<Option<Change<Self>>, A::Error> {
-        if let Some(change) = Options::read_one(at, name, from)? {
-            return Ok(Some(Box::new(|settings: &mut Self| change(&mut settings.options))));
-        }
-        Ok(Config::read_one(at, name, from)?
-            .map(|change| -> Change<Self> { Box::new(|settings| change(&mut settings.config)) }))
-    }
-
-    fn write_all<M: SerializeMap>(&self, to: &mut M) -> Result<(), M::Error> {
-        self.options.write_all(to)?;
-        match self.options.advertise {
-            Some(_) => unadvertised(&self.config).write_all(to),
-            None => self.config.write_all(to),
+    fn set(&mut self, name: &str, at: &str, found: &Written) -> Result<(), String> {
+        if Options::names().iter().any(|option| option == name) {
+            self.options.set(name, at, found)
+        } else {
+            self.config.set(name, at, found)
         }
     }
-}
 
-/// The waits of [`JoinPolicy::Retry`].
-struct Backoff {
-    first: Duration,
-    longest: Duration,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { first: Duration::from_secs(1), longest: Duration::from_secs(60) }
+    /// An address that both have is the one of the options.
+    fn write(&self) -> Written {
+        let (Written::Group(mut options), Written::Group(config)) =
+            (self.options.write(), self.config.write())
+        else {
+            return Written::Null;
+        };
+        let is_new = |(name, _): &(&str, Written)| options.iter().all(|(option, _)| option != name);
+        let config: Vec<_> = config.into_iter().filter(is_new).collect();
+        options.extend(config);
+        Written::Group(options)
     }
 }
 
 const BEST_EFFORT: &str = "best-effort";
 const REQUIRE: &str = "require";
 const RETRY: &str = "retry";
+const FIRST: &str = "first";
+const LONGEST: &str = "longest";
 
-/// `"best-effort"`, `{ require = 2 }` or `{ retry = { first = "1s", longest = "1m" } }`.
-impl Value for JoinPolicy {
-    fn read_value<'de, D: Deserializer<'de>>(at: Path<'_>, from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(PolicyVisitor { at })
+const POLICIES: &str = "one of \"best-effort\", \"require\", \"retry\", { require = 2 } and \
+    { retry = { first = \"1s\", longest = \"1m\" } }";
+
+impl SettingValue for JoinPolicy {
+    fn read(at: &str, found: &Written) -> Result<Self, String> {
+        let (name, value) = match found {
+            Written::Text(name) => (name, None),
+            Written::Table(table) => match table.iter().next() {
+                Some((name, value)) if table.len() == 1 => (name, Some(value)),
+                Some(_) => return Err(format!("{at}: there can be one only")),
+                None => return Err(format!("{at}: there is nothing in it")),
+            },
+            _ => return refuse(at, found, POLICIES),
+        };
+        match (name.as_str(), value) {
+            (BEST_EFFORT, None) => Ok(Self::BestEffort),
+            (REQUIRE, None) => Ok(Self::Require(1)),
+            (REQUIRE, Some(seeds)) => {
+                usize::read(&format!("{at}.{REQUIRE}"), seeds).map(Self::Require)
+            }
+            (RETRY, waits) => read_retry(&format!("{at}.{RETRY}"), waits),
+            _ => {
+                let nearest = nearest(name, [BEST_EFFORT, REQUIRE, RETRY]);
+                Err(format!("{at}: {name:?} is not {POLICIES}, did you mean {nearest:?}?"))
+            }
+        }
     }
 
-    fn write_value<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = match self {
-            Self::BestEffort => return to.serialize_str(BEST_EFFORT),
-            Self::Require(_) | Self::Retry { .. } => to.serialize_map(Some(1))?,
-        };
-        match *self {
+    fn write(&self) -> Option<Written> {
+        let (name, value) = match self {
+            Self::BestEffort => return BEST_EFFORT.to_owned().write(),
+            Self::Require(seeds) => (REQUIRE, seeds.write()?),
             Self::Retry { first, longest } => {
-                map.serialize_entry(RETRY, &All(&Backoff { first, longest }))?;
+                (RETRY, Written::Group(vec![(FIRST, first.write()?), (LONGEST, longest.write()?)]))
             }
-            Self::Require(seeds) => map.serialize_entry(REQUIRE, &Written(&seeds))?,
-            Self::BestEffort => {}
-        }
-        map.end()
-    }
-}
-
-struct PolicyVisitor<'a> {
-    at: Path<'a>,
-}
-
-impl PolicyVisitor<'_> {
-    fn unknown<E: Error>(&self, name: &str) -> E {
-        let nearest = nearest(name, [BEST_EFFORT, REQUIRE, RETRY]).unwrap_or_default();
-        let at = self.at;
-        E::custom(format!(
-            "{at}: {name:?} is no policy, did you mean {nearest:?}? There are {self}"
-        ))
-    }
-}
-
-impl fmt::Display for PolicyVisitor<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "\"best-effort\", \"require\", \"retry\", { require = 2 } and \
-             { retry = { first = \"1s\", longest = \"1m\" } }",
-        )
-    }
-}
-
-impl<'de> Visitor<'de> for PolicyVisitor<'_> {
-    type Value = JoinPolicy;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} as one of {self}", self.at)
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<JoinPolicy, E> {
-        match name {
-            BEST_EFFORT => Ok(JoinPolicy::BestEffort),
-            REQUIRE => Ok(JoinPolicy::Require(1)),
-            RETRY => Ok(retry(Backoff::default())),
-            _ => Err(self.unknown(name)),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JoinPolicy, A::Error> {
-        let Some(name) = map.next_key::<String>()? else {
-            return Err(A::Error::custom(format!("{}: there is nothing in it", self.at)));
         };
-        let at = self.at.at(&name);
-        let policy = match name.as_str() {
-            REQUIRE => {
-                let mut seeds = 1;
-                map.next_value_seed(Seed::<usize>::new(at))?(&mut seeds);
-                JoinPolicy::Require(seeds)
-            }
-            RETRY => {
-                let mut backoff = Backoff::default();
-                map.next_value_seed(Seed::<Backoff>::new(at))?(&mut backoff);
-                retry(backoff)
-            }
-            _ => return Err(self.unknown(&name)),
-        };
-        match map.next_key::<String>()? {
-            Some(_) => Err(A::Error::custom(format!("{}: there can be one only", self.at))),
-            None => Ok(policy),
-        }
+        Some(Written::Group(vec![(name, value)]))
     }
 }
 
-fn retry(Backoff { first, longest }: Backoff) -> JoinPolicy {
-    JoinPolicy::Retry { first, longest }
+/// A wait that is not set has its default value.
+fn read_retry(at: &str, waits: Option<&Written>) -> Result<JoinPolicy, String> {
+    let (mut first, mut longest) = (Duration::from_secs(1), Duration::from_secs(60));
+    let waits = match waits {
+        None => return Ok(JoinPolicy::Retry { first, longest }),
+        Some(Written::Table(waits)) => waits,
+        Some(other) => return refuse(at, other, "a table of settings"),
+    };
+    for (name, wait) in waits {
+        *match name.as_str() {
+            FIRST => &mut first,
+            LONGEST => &mut longest,
+            _ => return Err(unknown(at, name, [FIRST, LONGEST])),
+        } = Duration::read(&format!("{at}.{name}"), wait)?;
+    }
+    Ok(JoinPolicy::Retry { first, longest })
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use serfer_async::serfer_proto::settings::Group;
+use serfer_async::serfer_proto::settings::SettingsGroup;
 use serfer_async::{AfterLeave, Config, JoinPolicy, Options, Replay, Settings};
 
 /// The file that is shown in the docs.
@@ -14,7 +14,7 @@ fn refusal(text: &str) -> String {
     toml::from_str::<Settings>(text).expect_err("it is wrong").message().to_owned()
 }
 
-/// The file with what is commented out.
+/// The file with the settings that are in comments.
 fn uncommented() -> String {
     let lines = DOCUMENTED.lines().map(|line| match line.strip_prefix("# ") {
         Some(setting) if toml::from_str::<toml::Table>(setting).is_ok() => setting,
@@ -97,7 +97,7 @@ fn join_policies_can_be_short() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_what_would_be_right() {
+fn an_error_names_the_setting_and_what_is_allowed() {
     for (text, expected) in [
         ("binds = \"a\"", "unknown setting \"binds\", did you mean \"bind\"?"),
         ("nane = \"a\"", "unknown setting \"nane\", did you mean \"name\"?"),
@@ -110,22 +110,24 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "join_policy.retry.frist = \"1s\"",
             "unknown setting \"join_policy.retry.frist\", did you mean \"join_policy.retry.first\"?",
         ),
-        ("join = \"a\"", "invalid type: string \"a\", expected join as a list"),
+        ("join = \"a\"", "join: \"a\" is not a list"),
         (
             "replay = \"delivre\"",
-            "replay: \"delivre\" is none of skip, deliver, did you mean \"deliver\"?",
+            "replay: \"delivre\" is not one of skip, deliver, did you mean \"deliver\"?",
         ),
         (
             "dns_servers = [\"1.1.1.1\"]",
-            "dns_servers: \"1.1.1.1\" is no address like \"10.0.0.5:7946\"",
+            "dns_servers: \"1.1.1.1\" is not an address like \"10.0.0.5:7946\"",
         ),
         ("join_policy = {}", "join_policy: there is nothing in it"),
     ] {
         assert_eq!(refusal(text), expected);
     }
     let policy = refusal("join_policy = \"best effort\"");
-    let expected = "join_policy: \"best effort\" is no policy, did you mean \"best-effort\"?";
+    let expected =
+        "join_policy: \"best effort\" is not one of \"best-effort\", \"require\", \"retry\"";
     assert!(policy.starts_with(expected), "{policy}");
+    assert!(policy.ends_with("did you mean \"best-effort\"?"), "{policy}");
     let two = refusal("join_policy = { require = 1, retry = {} }");
     assert_eq!(two, "join_policy: there can be one only");
 }

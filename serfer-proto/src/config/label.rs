@@ -1,9 +1,9 @@
-//! What keeps clusters apart that share a network.
+//! The label of a cluster.
 
 use crate::api::ConfigFault;
 
-/// Keeps clusters that share a network apart: 1 to 255 bytes, sent in the clear. `serf agent` has
-/// none, so a node with a label cannot join one.
+/// Keeps clusters apart that share a network: 1 to 255 bytes, sent as plain text. `serf agent` has no
+/// label, so a node with a label cannot join it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label(Box<[u8]>);
 

@@ -1,38 +1,49 @@
-//! Everything that can be set, and what it is set to.
+//! All settings of a node, their default values and their checks.
 //!
-//! Three presets, [`Config::lan`], [`Config::wan`] and [`Config::local`], are those of Go's
-//! memberlist. All members of a cluster should use the same one: how long a failure goes unnoticed
-//! and how much traffic there is depend on everybody's.
+//! Read in this order: [`groups`], [`limits`] and [`choices`] are the settings that belong together,
+//! [`presets`] has their default values, and [`params`] checks a [`Config`] when a node starts. The other
+//! rooms read settings from `Params` only.
 //!
-//! What Go can set and this cannot has nothing to set here. `HandoffQueueDepth`: messages are handled
-//! as they come. `BindAddr`, `Transport`, `DNSConfigPath`: runtimes bind, dial and look up names.
-//! `RequireNodeNames`: only transports that go by names need it. `Logger`, `MetricLabels` and
-//! `QueueCheckInterval`: `tracing` and [`Stats`](crate::Stats) leave that to the application.
+//! The presets [`Config::lan`], [`Config::wan`] and [`Config::local`] are those of Go's memberlist. All
+//! members of a cluster should use the same preset: how fast failures are found and how much traffic there
+//! is depends on the settings of all of them.
 //!
-//! Parts that can be wrong by themselves are types that cannot be built wrong ([`Keyring`],
-//! [`Label`]); what can only be wrong together is found by `Endpoint::new`, all at once.
+//! Some settings of Go have no counterpart. `HandoffQueueDepth`: messages are handled as they arrive.
+//! `BindAddr`, `Transport`, `DNSConfigPath`: the runtime binds, dials and looks up names.
+//! `RequireNodeNames`: only transports that address nodes by name need it. `Logger`, `MetricLabels` and
+//! `QueueCheckInterval`: the application uses `tracing` and [`Stats`](crate::Stats).
+//!
+//! Values that can be wrong by themselves have types that cannot hold a wrong value ([`Keyring`],
+//! [`Label`]). `Endpoint::new` checks everything else, and lists all faults at once.
 
+#[macro_use]
+mod group;
 mod callbacks;
+mod choices;
+mod faults;
+#[cfg(feature = "serde")]
+mod file;
 mod groups;
 mod label;
+mod limits;
 pub(crate) mod params;
 mod presets;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
+pub use choices::{Compression, Coordinates, Encryption, InboundLabel, NameConflicts};
 pub use groups::{
-    Coalescing, Compression, Coordinates, Encryption, Gossip, InboundLabel, Leave, Limits, Members,
-    NameConflicts, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
+    Coalescing, Gossip, Leave, Members, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
 pub use label::Label;
+pub use limits::Limits;
 
-pub(crate) use callbacks::Questions;
-pub(crate) use groups::ANSWER_LEN_MAX;
-
-use std::sync::Arc;
-
-use ipnet::IpNet;
+pub(crate) use callbacks::Callbacks;
+pub(crate) use faults::{ANSWER_LEN_MAX, check_name};
 
 use crate::api::{Keyring, Member, Tags, TagsError};
 use crate::snapshot::Recovered;
@@ -50,15 +61,14 @@ use crate::snapshot::Recovered;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// With the feature `serde` it comes from a file as well, of TOML, JSON or whatever else serde reads:
-/// `preset = "lan"`, `"wan"` or `"local"`, and what is to be different, by the names of the functions
-/// and fields here; `tags` is a table, `keys` a list of keys in base64, which are read but never
-/// written. Functions cannot be in a file.
+/// With the feature `serde`, a config can also be read from a file: TOML, JSON or any other
+/// self-describing format of serde. The file has `preset = "lan"`, `"wan"` or `"local"`, and the settings
+/// that differ from the preset, under the names of the functions and fields here. `tags` is a table.
+/// `keys` is a list of keys in base64, which are read but never written. Functions cannot be in a file.
 ///
-/// **Functions** that are given here, like that of [`accept_member`](Self::accept_member), are called in the
-/// middle of a message, and nothing else happens meanwhile: they must be quick and pure, so that the same
-/// question always has the same answer. They must not call the node that asks, nor panic: either shuts it
-/// down.
+/// **Functions** that are set here, like that of [`accept_member`](Self::accept_member), are called while a
+/// message is handled, and the node waits for them. They must be quick and pure: the same arguments always
+/// give the same result. They must not call the node, and they must not panic: both shut it down.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) name: String,
@@ -69,11 +79,11 @@ pub struct Config {
     pub(crate) tags: Tags,
     pub(crate) label: Option<Label>,
     pub(crate) inbound_label: InboundLabel,
-    pub(crate) keyring: Option<Keyring>,
+    pub(crate) keys: Option<Keyring>,
     pub(crate) encryption: Encryption,
-    pub(crate) stores_keyring: bool,
-    pub(crate) networks: Vec<IpNet>,
-    pub(crate) questions: Questions,
+    pub(crate) store_keyring: bool,
+    pub(crate) allowed_networks: Vec<IpNet>,
+    pub(crate) callbacks: Callbacks,
     pub(crate) memberlist_protocol: u8,
     pub(crate) serf_protocol: u8,
     pub(crate) probe: Probe,
@@ -101,16 +111,9 @@ impl Config {
         &self.name
     }
 
-    /// Sets another name.
-    #[must_use]
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-
-    /// Accepts only names like those of hosts, of `A-Z`, `a-z`, `0-9`, `-` and `.`, at most 128 bytes
-    /// long: of ourselves when the node starts, of members, and of clusters that are about to become
-    /// one with ours, which fails if any member has another name. Off unless called.
+    /// Accepts only names like host names: `A-Z`, `a-z`, `0-9`, `-` and `.`, at most 128 bytes. This goes
+    /// for the node's own name when it starts, for the names of members, and for clusters that are about to
+    /// merge with this one: the merge fails if any member has another name. Off by default.
     /// Go: `ValidateNodeNames`.
     #[must_use]
     pub fn strict_names(mut self) -> Self {
@@ -118,41 +121,12 @@ impl Config {
         self
     }
 
-    /// Sets the address that others reach us at, for datagrams and streams. Required, but a runtime
-    /// that binds sockets sets it itself unless it is given.
-    #[must_use]
-    pub fn advertise(mut self, addr: SocketAddr) -> Self {
-        self.advertise = Some(addr);
-        self
-    }
-
-    /// The address to advertise, if it is set.
+    /// The advertised address, if it is set.
     pub fn advertised(&self) -> Option<SocketAddr> {
         self.advertise
     }
 
-    /// Starts above this incarnation: the one that an earlier life of this node ended with, see
-    /// [`Endpoint::incarnation`](crate::Endpoint::incarnation). Others then believe at once that it is
-    /// back, where without it they have to contradict it first. Go has no such thing. 0.
-    #[must_use]
-    pub fn incarnation(mut self, incarnation: u32) -> Self {
-        self.incarnation = incarnation;
-        self
-    }
-
-    /// Keeps a snapshot and goes on from what an earlier life left in it: with its clocks and its
-    /// incarnation, without the user events and queries that it had, and back in the cluster through
-    /// the members that it knew, see [`Event::RejoinDone`](crate::Event::RejoinDone). What is to be
-    /// written comes as [`Output::Store`](crate::Output::Store). By default there is none.
-    ///
-    /// A runtime that reads the file itself sets this. Go: `SnapshotPath`.
-    #[must_use]
-    pub fn recovered(mut self, recovered: Recovered) -> Self {
-        self.recovered = Some(recovered);
-        self
-    }
-
-    /// What was set by [`recovered`](Self::recovered).
+    /// The snapshot that [`recovered`](Self::recovered) set.
     pub fn recovery(&self) -> Option<&Recovered> {
         self.recovered.as_ref()
     }
@@ -171,7 +145,7 @@ impl Config {
         Ok(self)
     }
 
-    /// Sets all tags at once.
+    /// Replaces all tags.
     ///
     /// # Errors
     /// If they take up more than [`TAGS_LEN_MAX`](crate::TAGS_LEN_MAX) encoded bytes.
@@ -186,135 +160,28 @@ impl Config {
         &self.tags
     }
 
-    /// Seals what we send and refuses what is not sealed, unless [`encryption`](Self::encryption) says
-    /// otherwise. Without keys, everything is sent in the clear. Go: `Keyring`. None.
-    #[must_use]
-    pub fn keyring(mut self, keyring: Keyring) -> Self {
-        self.keyring = Some(keyring);
-        self
-    }
-
-    /// Sets how strictly the keys are used, to introduce them in a cluster that runs.
-    /// [`Encryption::Require`].
-    #[must_use]
-    pub fn encryption(mut self, encryption: Encryption) -> Self {
-        self.encryption = encryption;
-        self
-    }
-
-    /// Has the keys stored as [`StoredFile::Keyring`](crate::StoredFile::Keyring) whenever others
-    /// change them. A runtime that keeps a keyring file sets this itself. Go: `KeyringFile`. Off.
-    #[must_use]
-    pub fn store_keyring(mut self) -> Self {
-        self.stores_keyring = true;
-        self
-    }
-
     /// The keys set so far.
     pub fn keys(&self) -> Option<&Keyring> {
-        self.keyring.as_ref()
+        self.keys.as_ref()
     }
 
-    /// Keeps to members with the same label. Go: `Label`. None.
+    /// Stores the keys as [`StoredFile::Keyring`](crate::StoredFile::Keyring) whenever another node changes
+    /// them. A runtime that keeps a keyring file sets this itself. Go: `KeyringFile`. Off.
     #[must_use]
-    pub fn label(mut self, label: Label) -> Self {
-        self.label = Some(label);
+    pub fn store_keyring(mut self) -> Self {
+        self.store_keyring = true;
         self
     }
 
-    /// Sets what becomes of the label of what arrives. [`InboundLabel::Check`].
-    #[must_use]
-    pub fn inbound_label(mut self, inbound_label: InboundLabel) -> Self {
-        self.inbound_label = inbound_label;
-        self
-    }
-
-    /// Accepts only members with addresses in these networks, and gossip about members only from
-    /// there; if there are none, all are accepted. Go: `CIDRsAllowed`. None.
+    /// Accepts only members with addresses in these networks, and gossip about members only from these
+    /// networks. If the list is empty, all are accepted. Go: `CIDRsAllowed`. Empty.
     #[must_use]
     pub fn allowed_networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
-        self.networks = networks.into_iter().collect();
+        self.allowed_networks = networks.into_iter().collect();
         self
     }
 
-    /// Asks `accept` whether a node may be a member, whenever it says something about itself; if
-    /// not, it is ignored and the text is traced. Must be a pure function. Go: `AliveDelegate`.
-    #[must_use]
-    pub fn accept_member(
-        mut self,
-        accept: impl Fn(&Member) -> Result<(), String> + Send + Sync + 'static,
-    ) -> Self {
-        self.questions.accept_member = Some(Arc::new(accept));
-        self
-    }
-
-    /// Asks `accept` about all members of another cluster when it and ours are about to become one:
-    /// when we join, or somebody joins through us. If not, nothing of it is believed, and our join
-    /// fails with the text. Must be a pure function. Go: `MergeDelegate`.
-    #[must_use]
-    pub fn accept_merge(
-        mut self,
-        accept: impl Fn(&[Member]) -> Result<(), String> + Send + Sync + 'static,
-    ) -> Self {
-        self.questions.accept_merge = Some(Arc::new(accept));
-        self
-    }
-
-    /// Asks `ping` whether a member that does not answer datagrams is pinged by stream as well, where
-    /// [`Probe::stream_fallback`] is on. Must be a pure function. Go: `!DisableTcpPingsForNode`.
-    #[must_use]
-    pub fn ping_by_stream(
-        mut self,
-        ping: impl Fn(&Member) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.questions.ping_by_stream = Some(Arc::new(ping));
-        self
-    }
-
-    /// Asks `timeout` for how long a member that failed or left is remembered, instead of what
-    /// [`Members`] says for all members of its status, which is its second argument. Must be a pure
-    /// function. Go: `ReconnectTimeoutOverride`.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use serfer_proto::Config;
-    /// // Nobody waits for workers.
-    /// let config = Config::lan("web-1").reconnect_timeout_of(|member, timeout| {
-    ///     if member.name().starts_with("worker-") { Duration::from_secs(600) } else { timeout }
-    /// });
-    /// ```
-    #[must_use]
-    pub fn reconnect_timeout_of(
-        mut self,
-        timeout: impl Fn(&Member, Duration) -> Duration + Send + Sync + 'static,
-    ) -> Self {
-        self.questions.reconnect_timeout_of = Some(Arc::new(timeout));
-        self
-    }
-
-    /// Speaks another memberlist protocol, 1 to 5. Default 2, as `serf agent`. With 1 all members
-    /// must use the same port, and sealed messages are padded. Go: `ProtocolVersion`.
-    #[must_use]
-    pub fn memberlist_protocol(mut self, version: u8) -> Self {
-        self.memberlist_protocol = version;
-        self
-    }
-
-    /// Speaks an older serf protocol, 2 to 5. Default 5, as `serf agent`. Go: `ProtocolVersion` of serf.
-    #[must_use]
-    pub fn serf_protocol(mut self, version: u8) -> Self {
-        self.serf_protocol = version;
-        self
-    }
-
-    /// Sets how a member is checked on.
-    #[must_use]
-    pub fn probe(mut self, probe: Probe) -> Self {
-        self.probe = probe;
-        self
-    }
-
-    /// Changes a part of how a member is checked on, and leaves the rest as it is.
+    /// Changes a part of how members are probed, and leaves the rest as it is.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -327,140 +194,172 @@ impl Config {
         self
     }
 
-    /// Sets how long an accused member has to defend itself.
-    #[must_use]
-    pub fn suspicion(mut self, suspicion: Suspicion) -> Self {
-        self.suspicion = suspicion;
-        self
-    }
-
-    /// Changes a part of how long an accused member has to defend itself, and leaves the rest as it is.
+    /// Changes a part of how long a suspected member has to refute, and leaves the rest as it is.
     #[must_use]
     pub fn suspicion_with(mut self, change: impl FnOnce(&mut Suspicion)) -> Self {
         change(&mut self.suspicion);
         self
     }
 
-    /// Sets how news spreads.
-    #[must_use]
-    pub fn gossip(mut self, gossip: Gossip) -> Self {
-        self.gossip = gossip;
-        self
-    }
-
-    /// Changes a part of how news spreads, and leaves the rest as it is.
+    /// Changes a part of how broadcasts spread, and leaves the rest as it is.
     #[must_use]
     pub fn gossip_with(mut self, change: impl FnOnce(&mut Gossip)) -> Self {
         change(&mut self.gossip);
         self
     }
+}
 
-    /// Sets how often everything is compared with a random member, which mends what gossip missed;
-    /// `None` is never. Go: `PushPullInterval`. LAN 30 s, WAN 60 s, local 15 s; longer in clusters
-    /// of more than 32.
-    #[must_use]
-    pub fn push_pull_interval(mut self, interval: Option<Duration>) -> Self {
-        self.push_pull_interval = interval;
-        self
-    }
+/// Functions that set one field each: that of the same name, another one, or a callback.
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $type:ty $(=> $field:ident $(.$callback:ident)?)?;)+) => {
+        impl Config {$(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, $name: $type) -> Self {
+                setters!(@set self.$name $($field $(.$callback)?)?);
+                self
+            }
+        )+}
+    };
+    (@set $config:ident.$name:ident) => { $config.$name = $name.into(); };
+    (@set $config:ident.$name:ident $field:ident) => { $config.$field = $name.into(); };
+    (@set $config:ident.$name:ident $field:ident.$callback:ident) => {
+        $config.$field.$callback = Some(Arc::new($name));
+    };
+}
+
+setters! {
+    /// Sets another name.
+    named: impl Into<String> => name;
+
+    /// Sets the address at which others reach the node, for datagrams and streams. It is required, but a
+    /// runtime that binds sockets sets it itself unless it is given.
+    advertise: SocketAddr;
+
+    /// Starts above this incarnation: the last one of an earlier run of this node, see
+    /// [`Endpoint::incarnation`](crate::Endpoint::incarnation). So others believe at once that the node is
+    /// back; without it, the node first has to refute that it is dead. Go does not have this. 0.
+    incarnation: u32;
+
+    /// Keeps a snapshot, and continues from the snapshot of an earlier run. The node starts with the clocks
+    /// and the incarnation of that run, ignores the user events and queries that it had then, and rejoins
+    /// the cluster through the members that it knew, see
+    /// [`Event::RejoinDone`](crate::Event::RejoinDone). What is to be written comes as
+    /// [`Output::Store`](crate::Output::Store). By default there is no snapshot.
+    ///
+    /// A runtime that reads the file itself sets this. Go: `SnapshotPath`.
+    recovered: Recovered;
+
+    /// Encrypts what the node sends and refuses plain text, unless [`encryption`](Self::encryption) says
+    /// otherwise. Without keys, everything is sent as plain text. Go: `Keyring`. None.
+    keyring: Keyring => keys;
+
+    /// Sets how strictly the keys are used, to introduce them in a running cluster.
+    /// [`Encryption::Require`].
+    encryption: Encryption;
+
+    /// Joins only members with the same label. Go: `Label`. None.
+    label: Label;
+
+    /// Sets which label incoming messages must have. [`InboundLabel::Check`].
+    inbound_label: InboundLabel;
+
+    /// Calls this function whenever a node announces itself: may it be a member? If not, the node is ignored
+    /// and the error is traced. Must be a pure function. Go: `AliveDelegate`.
+    accept_member: impl Fn(&Member) -> Result<(), String> + Send + Sync + 'static
+        => callbacks.accept_member;
+
+    /// Calls this function with all members of another cluster before it merges with this one: when the node
+    /// joins, or when another node joins through it. If the function refuses, nothing from the other cluster
+    /// is believed, and the node's own join fails with the error. Must be a pure function.
+    /// Go: `MergeDelegate`.
+    accept_merge: impl Fn(&[Member]) -> Result<(), String> + Send + Sync + 'static
+        => callbacks.accept_merge;
+
+    /// Calls this function for a member that does not answer datagrams: is it also pinged by stream?
+    /// [`Probe::stream_fallback`] must be on, too. Must be a pure function. Go: `!DisableTcpPingsForNode`.
+    ping_by_stream: impl Fn(&Member) -> bool + Send + Sync + 'static => callbacks.ping_by_stream;
+
+    /// Calls this function to learn how long a member that failed or left is remembered. The second argument
+    /// is the time that [`Members`] has for all members of this status. Must be a pure function.
+    /// Go: `ReconnectTimeoutOverride`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use serfer_proto::Config;
+    /// // Nobody waits for workers.
+    /// let config = Config::lan("web-1").reconnect_timeout_of(|member, timeout| {
+    ///     if member.name().starts_with("worker-") { Duration::from_secs(600) } else { timeout }
+    /// });
+    /// ```
+    reconnect_timeout_of: impl Fn(&Member, Duration) -> Duration + Send + Sync + 'static
+        => callbacks.reconnect_timeout_of;
+
+    /// Speaks another memberlist protocol, 1 to 5. Default 2, as `serf agent`. With 1, all members must use
+    /// the same port, and encrypted messages are padded. Go: `ProtocolVersion`.
+    memberlist_protocol: u8;
+
+    /// Speaks an older Serf protocol, 2 to 5. Default 5, as `serf agent`. Go: `ProtocolVersion` of Serf.
+    serf_protocol: u8;
+
+    /// Sets how members are probed.
+    probe: Probe;
+
+    /// Sets how long a suspected member has to refute.
+    suspicion: Suspicion;
+
+    /// Sets how broadcasts spread.
+    gossip: Gossip;
+
+    /// Sets how often the node does a push/pull with a random member, which repairs what gossip missed;
+    /// `None` is never. Go: `PushPullInterval`. LAN 30 s, WAN 60 s, local 15 s; longer in clusters of more
+    /// than 32.
+    push_pull_interval: Option<Duration>;
 
     /// Sets how long each step of a stream may take: dialling, sending, receiving.
     /// Go: `TCPTimeout`. LAN 10 s, WAN 30 s, local 1 s.
-    #[must_use]
-    pub fn stream_timeout(mut self, timeout: Duration) -> Self {
-        self.stream_timeout = timeout;
-        self
-    }
+    stream_timeout: Duration;
 
-    /// Sets when to compress what we send. Go: `EnableCompression`. [`Compression::Streams`].
-    #[must_use]
-    pub fn compression(mut self, compression: Compression) -> Self {
-        self.compression = compression;
-        self
-    }
+    /// Sets what is compressed before it is sent. Go: `EnableCompression`. [`Compression::Streams`].
+    compression: Compression;
 
     /// Sets when a name may move to another address.
-    #[must_use]
-    pub fn reclaim(mut self, reclaim: Reclaim) -> Self {
-        self.reclaim = reclaim;
-        self
-    }
+    reclaim: Reclaim;
 
-    /// Sets how addresses are tried again where we lost somebody; `None` is never, as in Go. By default they
-    /// are, see [`SeedKeeper`].
-    #[must_use]
-    pub fn seed_keeper(mut self, seed_keeper: Option<SeedKeeper>) -> Self {
-        self.seed_keeper = seed_keeper;
-        self
-    }
+    /// Sets the seed retry: how the node tries addresses again where it has lost contact. `None` is never, as
+    /// in Go. On by default, see [`SeedKeeper`].
+    seed_keeper: Option<SeedKeeper>;
 
-    /// Sets how long members are remembered once they are gone.
-    #[must_use]
-    pub fn members(mut self, members: Members) -> Self {
-        self.members = members;
-        self
-    }
+    /// Sets how long members are remembered after they are gone.
+    members: Members;
 
-    /// Sets how patiently we leave.
-    #[must_use]
-    pub fn leave(mut self, leave: Leave) -> Self {
-        self.leave = leave;
-        self
-    }
+    /// Sets how long a leave may take.
+    leave: Leave;
 
-    /// Sets how queries are asked and answered.
-    #[must_use]
-    pub fn queries(mut self, queries: Queries) -> Self {
-        self.queries = queries;
-        self
-    }
+    /// Sets how queries are sent and answered.
+    queries: Queries;
 
-    /// Sets whether we learn how far members are. Go: `!DisableCoordinates`. On.
-    #[must_use]
-    pub fn coordinates(mut self, coordinates: Coordinates) -> Self {
-        self.coordinates = coordinates;
-        self
-    }
+    /// Sets whether the node measures round trip times. Go: `!DisableCoordinates`. On.
+    coordinates: Coordinates;
 
-    /// Sets what to do about another node with our name. Go: `EnableNameConflictResolution`.
+    /// Sets what to do about another node with the same name. Go: `EnableNameConflictResolution`.
     /// [`NameConflicts::Vote`].
-    #[must_use]
-    pub fn name_conflicts(mut self, name_conflicts: NameConflicts) -> Self {
-        self.name_conflicts = name_conflicts;
-        self
-    }
+    name_conflicts: NameConflicts;
 
-    /// Sets the longest user event to send, in encoded bytes, at most 9,216.
-    /// Go: `UserEventSizeLimit`. 512.
-    #[must_use]
-    pub fn user_event_len_max(mut self, len: usize) -> Self {
-        self.user_event_len_max = len;
-        self
-    }
+    /// Sets the longest user event to send, in encoded bytes, at most 9,216. Go: `UserEventSizeLimit`. 512.
+    user_event_len_max: usize;
 
-    /// Holds back what happens to members for a moment, and tells only what came of it: one event for
-    /// each kind of change, with all members that changed so. What came to nothing, such as a failure
-    /// and a return, is not told. Other events overtake what is held. `None`, as it is unless set,
-    /// tells everything at once. `serf agent` has [`Coalescing::default`].
-    #[must_use]
-    pub fn coalesce_members(mut self, coalescing: Option<Coalescing>) -> Self {
-        self.coalesce_members = coalescing;
-        self
-    }
+    /// Holds back changes of members for a moment, and reports only their outcome: one event for each kind
+    /// of change, with all members that changed in this way. Changes that cancel each other, such as a
+    /// failure and a return, are not reported. Other events are reported meanwhile. `None`, the default,
+    /// reports every change at once. `serf agent` has [`Coalescing::default`].
+    coalesce_members: Option<Coalescing>;
 
-    /// Holds back user events that were sent with [`Coalesce::Yes`](crate::Coalesce::Yes) for a
-    /// moment, and tells only the newest of each name. `None`, as it is unless set, tells all of them
-    /// at once. `serf agent` has [`Coalescing::default`].
-    #[must_use]
-    pub fn coalesce_user_events(mut self, coalescing: Option<Coalescing>) -> Self {
-        self.coalesce_user_events = coalescing;
-        self
-    }
+    /// Holds back user events that were sent with [`Coalesce::Yes`](crate::Coalesce::Yes) for a moment, and
+    /// reports only the newest of each name. `None`, the default, reports all of them at once. `serf agent`
+    /// has [`Coalescing::default`].
+    coalesce_user_events: Option<Coalescing>;
 
-    /// Sets what we accept, at most, from anybody.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
+    /// Sets the most that the node accepts from anybody.
+    limits: Limits;
 }

@@ -1,20 +1,11 @@
-//! Three sets of settings that go together: those of Go's memberlist.
-
-use std::time::Duration;
+//! The three presets: those of Go's memberlist.
 
 use crate::api::Tags;
+use crate::config::group::{ms, secs};
 use crate::config::{
-    Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Leave, Limits, Members,
-    NameConflicts, Probe, Queries, Questions, Reclaim, SeedKeeper, Suspicion,
+    Callbacks, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Leave, Limits,
+    Members, NameConflicts, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
-
-pub(super) const fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-pub(super) const fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
 
 impl Config {
     /// For one data centre: Go's `DefaultLANConfig`.
@@ -30,11 +21,11 @@ impl Config {
             tags: Tags::new(),
             label: None,
             inbound_label: InboundLabel::default(),
-            keyring: None,
+            keys: None,
             encryption: Encryption::default(),
-            stores_keyring: false,
-            networks: Vec::new(),
-            questions: Questions::default(),
+            store_keyring: false,
+            allowed_networks: Vec::new(),
+            callbacks: Callbacks::default(),
             memberlist_protocol: 2,
             serf_protocol: 5,
             probe: Probe {
@@ -68,7 +59,7 @@ impl Config {
         }
     }
 
-    /// For data centres far apart: Go's `DefaultWANConfig`. Slower and more patient.
+    /// For data centres that are far apart: Go's `DefaultWANConfig`. Slower and more patient.
     pub fn wan(name: impl Into<String>) -> Self {
         let lan = Self::lan(name);
         Self {
@@ -103,11 +94,13 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    /// What Go's `DefaultLANConfig`, `DefaultWANConfig` and `DefaultLocalConfig` have, in this order.
+    /// The values of Go's `DefaultLANConfig`, `DefaultWANConfig` and `DefaultLocalConfig`, in this order.
     #[test]
-    fn the_presets_are_gos() {
+    fn the_presets_are_those_of_go() {
         let presets = [Config::lan("a"), Config::wan("a"), Config::local("a")];
         let times = |of: fn(&Config) -> Duration| presets.each_ref().map(of);
         let numbers = |of: fn(&Config) -> usize| presets.each_ref().map(of);
@@ -130,6 +123,6 @@ mod tests {
         assert!(presets.iter().all(|it| it.probe.stream_fallback));
         assert!(presets.iter().all(|it| it.reclaim.dead_after.is_none()));
         assert!(presets.iter().all(|it| it.encryption == Encryption::Require));
-        assert!(presets.iter().all(|it| it.networks.is_empty() && it.label.is_none()));
+        assert!(presets.iter().all(|it| it.allowed_networks.is_empty() && it.label.is_none()));
     }
 }

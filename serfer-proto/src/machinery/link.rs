@@ -79,7 +79,7 @@ impl Link {
         Self {
             label: label.map(|label| label.as_bytes().into()).unwrap_or_default(),
             inbound_label: config.inbound_label,
-            keyring: config.keyring.clone(),
+            keyring: config.keys.clone(),
             encryption: config.encryption,
             // Only the first protocol pads.
             version: match config.memberlist_protocol {

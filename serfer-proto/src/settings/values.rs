@@ -1,310 +1,166 @@
-//! What a setting can be: yes or no, a number, text that means something, a list, or none of it.
+//! What one setting can be: yes or no, a number, text with a meaning, a list, or turned off.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde_core::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde_core::de::{
-    DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    Visitor,
-};
-use serde_core::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::settings::{Change, Path, Setting};
+/// A value as a file has it.
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Written {
+    /// True; or false, which also turns a setting off.
+    Bool(bool),
+    /// A whole number.
+    Number(u64),
+    /// Another number: no setting takes it.
+    Float(f64),
+    /// Text.
+    Text(String),
+    /// A path, only to be written: it may not be text.
+    #[serde(skip_deserializing)]
+    Path(PathBuf),
+    /// Several values.
+    List(Vec<Self>),
+    /// Values with names.
+    Table(BTreeMap<String, Self>),
+    /// Values with names, only to be written: in this order.
+    #[serde(skip_deserializing, serialize_with = "in_order")]
+    Group(Vec<(&'static str, Self)>),
+    /// Turns a setting off.
+    Null,
+}
+
+fn in_order<S: Serializer>(values: &[(&str, Written)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(values.iter().map(|(name, value)| (name, value)))
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(on) => on.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::Float(number) => number.fmt(f),
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::List(_) => f.write_str("a list"),
+            Self::Path(_) | Self::Table(_) | Self::Group(_) => f.write_str("a table"),
+            Self::Null => f.write_str("null"),
+        }
+    }
+}
 
 /// A setting that is replaced as a whole.
-pub trait Value: Sized + 'static {
-    /// Whether none of it, where that can be, is something else than not having said so.
+pub trait SettingValue: Sized {
+    /// Whether an explicit `None` differs from leaving it unset.
     const CAN_BE_OFF: bool = false;
 
-    /// Reads what a file says.
+    /// Reads what the file has for the setting `at`.
     ///
     /// # Errors
-    /// If it is not what it must be.
-    fn read_value<'de, D: Deserializer<'de>>(at: Path<'_>, from: D) -> Result<Self, D::Error>;
+    /// If it is not allowed: text that names the setting, the value and what is allowed.
+    fn read(at: &str, found: &Written) -> Result<Self, String>;
 
-    /// Writes what would be read.
-    ///
-    /// # Errors
-    /// The format's.
-    fn write_value<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error>;
+    /// What would be read; `None` is left out of the file.
+    fn write(&self) -> Option<Written>;
 }
 
-impl<T: Value> Setting for T {
-    fn read<'de, D: Deserializer<'de>>(at: Path<'_>, from: D) -> Result<Change<T>, D::Error> {
-        let value = T::read_value(at, from)?;
-        Ok(Box::new(move |setting| *setting = value))
-    }
-
-    fn write<M: SerializeMap>(&self, name: &'static str, to: &mut M) -> Result<(), M::Error> {
-        to.serialize_entry(name, &Written(self))
-    }
+/// The error of a value that is not allowed.
+///
+/// # Errors
+/// Always.
+pub fn refuse<T>(at: &str, found: &Written, allowed: &str) -> Result<T, String> {
+    Err(format!("{at}: {found} is not {allowed}"))
 }
 
-/// `false` or null is none.
-impl<T: Value> Setting for Option<T> {
-    fn read<'de, D: Deserializer<'de>>(at: Path<'_>, from: D) -> Result<Change<Self>, D::Error> {
-        let value: Self = from.deserialize_any(OptionVisitor { at, value: PhantomData })?;
-        Ok(Box::new(move |setting| *setting = value))
-    }
-
-    fn write<M: SerializeMap>(&self, name: &'static str, to: &mut M) -> Result<(), M::Error> {
-        match self {
-            Some(value) => to.serialize_entry(name, &Written(value)),
-            None if T::CAN_BE_OFF => to.serialize_entry(name, &false),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Writes a value.
-pub struct Written<'a, T>(pub &'a T);
-
-impl<T: Value> Serialize for Written<'_, T> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.0.write_value(to)
-    }
-}
-
-/// Reads a value.
-pub(super) struct ValueSeed<'a, T> {
-    at: Path<'a>,
-    value: PhantomData<T>,
-}
-
-impl<'a, T> ValueSeed<'a, T> {
-    pub(super) fn new(at: Path<'a>) -> Self {
-        Self { at, value: PhantomData }
-    }
-}
-
-impl<'de, T: Value> DeserializeSeed<'de> for ValueSeed<'_, T> {
-    type Value = T;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<T, D::Error> {
-        T::read_value(self.at, from)
-    }
-}
-
-struct OptionVisitor<'a, T> {
-    at: Path<'a>,
-    value: PhantomData<T>,
-}
-
-impl<'de, T: Value> Visitor<'de> for OptionVisitor<'_, T> {
-    type Value = Option<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} as a value, or false", self.at)
-    }
-
-    fn visit_bool<E: Error>(self, on: bool) -> Result<Option<T>, E> {
-        if on { T::read_value(self.at, on.into_deserializer()).map(Some) } else { Ok(None) }
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Option<T>, E> {
-        T::read_value(self.at, number.into_deserializer()).map(Some)
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Option<T>, E> {
-        T::read_value(self.at, number.into_deserializer()).map(Some)
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Option<T>, E> {
-        T::read_value(self.at, number.into_deserializer()).map(Some)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Option<T>, E> {
-        T::read_value(self.at, text.into_deserializer()).map(Some)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Option<T>, A::Error> {
-        T::read_value(self.at, SeqAccessDeserializer::new(seq)).map(Some)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
-        T::read_value(self.at, MapAccessDeserializer::new(map)).map(Some)
-    }
-}
-
-impl Value for bool {
-    fn read_value<'de, D: Deserializer<'de>>(at: Path<'_>, from: D) -> Result<Self, D::Error> {
-        from.deserialize_bool(BoolVisitor { at })
-    }
-
-    fn write_value<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_bool(*self)
-    }
-}
-
-struct BoolVisitor<'a> {
-    at: Path<'a>,
-}
-
-impl Visitor<'_> for BoolVisitor<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} as true or false", self.at)
-    }
-
-    fn visit_bool<E: Error>(self, on: bool) -> Result<bool, E> {
-        Ok(on)
-    }
-}
-
-macro_rules! numbers {
-    ($($number:ty),+) => {$(
-        impl Value for $number {
-            fn read_value<'de, D: Deserializer<'de>>(
-                at: Path<'_>,
-                from: D,
-            ) -> Result<Self, D::Error> {
-                from.deserialize_u64(NumberVisitor { at, max: Self::MAX, number: PhantomData })
-            }
-
-            fn write_value<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                Serialize::serialize(self, to)
-            }
-        }
-    )+};
-}
-
-numbers!(u8, u32, usize);
-
-struct NumberVisitor<'a, N> {
-    at: Path<'a>,
-    max: N,
-    number: PhantomData<N>,
-}
-
-impl<N: TryFrom<u64> + fmt::Display> Visitor<'_> for NumberVisitor<'_, N> {
-    type Value = N;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} as a whole number, 0 to {}", self.at, self.max)
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<N, E> {
-        match u64::try_from(number) {
-            Ok(number) => self.visit_u64(number),
-            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
-        }
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<N, E> {
-        N::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
-    }
-}
-
-/// Reads text that means something.
-pub struct Text<'a, F> {
-    /// Where it is.
-    pub at: Path<'a>,
-    /// What it must be, with an example.
-    pub what: &'static str,
-    /// Makes a value of it, or says what is wrong.
-    pub parse: F,
-}
-
-impl<T, F: FnOnce(&str) -> Result<T, String>> Visitor<'_> for Text<'_, F> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} as {}", self.at, self.what)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        (self.parse)(text).map_err(|reason| E::custom(format!("{}: {reason}", self.at)))
-    }
-}
-
-macro_rules! texts {
-    ($($text:ty, $what:literal, $parse:expr, $show:expr $(, $off:ident)?;)+) => {$(
-        impl Value for $text {
+macro_rules! values {
+    ($($value:ty, $allowed:expr,
+        $read:ident($found:ident) => $parsed:expr, |$it:ident| $written:expr $(, $off:ident)?;)+) => {$(
+        impl SettingValue for $value {
             $(const $off: bool = true;)?
 
-            fn read_value<'de, D: Deserializer<'de>>(
-                at: Path<'_>,
-                from: D,
-            ) -> Result<Self, D::Error> {
-                let parse: fn(&str) -> Result<Self, String> = $parse;
-                from.deserialize_str(Text { at, what: $what, parse })
+            fn read(at: &str, found: &Written) -> Result<Self, String> {
+                let value = if let Written::$read($found) = found { $parsed } else { None };
+                value.map_or_else(|| refuse(at, found, $allowed), Ok)
             }
 
-            fn write_value<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                let show: fn(&Self) -> String = $show;
-                to.serialize_str(&show(self))
+            fn write(&self) -> Option<Written> {
+                let $it = self;
+                Some($written)
             }
         }
     )+};
 }
 
-texts! {
-    String, "text", |text| Ok(text.to_owned()), Self::clone;
-    SocketAddr, "an address like \"10.0.0.5:7946\"", |text| {
-        text.parse().map_err(|_| format!("{text:?} is no address like \"10.0.0.5:7946\""))
-    }, ToString::to_string;
-    IpNet, "a network like \"10.0.0.0/8\"", |text| {
-        text.parse().map_err(|_| format!("{text:?} is no network like \"10.0.0.0/8\""))
-    }, ToString::to_string;
-    Duration, "a duration with its unit, like \"500ms\" or \"1m30s\"", |text| {
-        let wrong = "is no duration like \"500ms\" or \"1m30s\"";
-        humantime::parse_duration(text).map_err(|error| format!("{text:?} {wrong}: {error}"))
-    }, |time| humantime::format_duration(*time).to_string().replace(' ', ""), CAN_BE_OFF;
+values! {
+    bool, "true or false", Bool(on) => Some(*on), |it| Written::Bool(*it);
+    u8, "a whole number from 0 to 255",
+        Number(number) => (*number).try_into().ok(), |it| Written::Number((*it).into());
+    u32, "a whole number from 0 to 4294967295",
+        Number(number) => (*number).try_into().ok(), |it| Written::Number((*it).into());
+    usize, &format!("a whole number from 0 to {}", Self::MAX),
+        Number(number) => (*number).try_into().ok(), |it| Written::Number(*it as u64);
+    String, "text", Text(text) => Some(text.clone()), |it| Written::Text(it.clone());
+    PathBuf, "a path", Text(text) => Some(text.into()), |it| Written::Path(it.clone());
+    SocketAddr, "an address like \"10.0.0.5:7946\"",
+        Text(text) => text.parse().ok(), |it| Written::Text(it.to_string());
+    IpNet, "a network like \"10.0.0.0/8\"",
+        Text(text) => text.parse().ok(), |it| Written::Text(it.to_string());
+    Duration, "a duration with its unit, like \"500ms\" or \"1m30s\"",
+        Text(text) => humantime::parse_duration(text).ok(),
+        |it| Written::Text(humantime::format_duration(*it).to_string().replace(' ', "")), CAN_BE_OFF;
 }
 
-/// Fails to write what is not UTF-8.
-impl Value for PathBuf {
-    fn read_value<'de, D: Deserializer<'de>>(at: Path<'_>, from: D) -> Result<Self, D::Error> {
-        let parse = |text: &str| Ok(Self::from(text));
-        from.deserialize_str(Text { at, what: "a path", parse })
-    }
-
-    fn write_value<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        Serialize::serialize(self, to)
-    }
-}
-
-impl<T: Value> Value for Vec<T> {
-    fn read_value<'de, D: Deserializer<'de>>(at: Path<'_>, from: D) -> Result<Self, D::Error> {
-        from.deserialize_seq(ListVisitor { at, item: PhantomData })
-    }
-
-    fn write_value<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut seq = to.serialize_seq(Some(self.len()))?;
-        for item in self {
-            seq.serialize_element(&Written(item))?;
+impl<T: SettingValue> SettingValue for Vec<T> {
+    fn read(at: &str, found: &Written) -> Result<Self, String> {
+        match found {
+            Written::List(items) => items.iter().map(|item| T::read(at, item)).collect(),
+            _ => refuse(at, found, "a list"),
         }
-        seq.end()
+    }
+
+    fn write(&self) -> Option<Written> {
+        Some(Written::List(self.iter().filter_map(T::write).collect()))
     }
 }
 
-struct ListVisitor<'a, T> {
-    at: Path<'a>,
-    item: PhantomData<T>,
-}
-
-impl<'de, T: Value> Visitor<'de> for ListVisitor<'_, T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} as a list", self.at)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(ValueSeed::new(self.at))? {
-            items.push(item);
+/// `false` or null is `None`.
+impl<T: SettingValue> SettingValue for Option<T> {
+    fn read(at: &str, found: &Written) -> Result<Self, String> {
+        match found {
+            Written::Bool(false) | Written::Null => Ok(None),
+            _ => T::read(at, found).map(Some),
         }
-        Ok(items)
     }
+
+    fn write(&self) -> Option<Written> {
+        let off = || T::CAN_BE_OFF.then_some(Written::Bool(false));
+        self.as_ref().map_or_else(off, T::write)
+    }
+}
+
+/// Which of these names a file has.
+///
+/// # Errors
+/// If it has none of them.
+pub fn choose(at: &str, found: &Written, names: &[&str]) -> Result<usize, String> {
+    let one_of = format!("one of {}", names.join(", "));
+    let Written::Text(text) = found else { return refuse(at, found, &one_of) };
+    let nearest = || nearest(text, names.iter().copied());
+    let position = names.iter().position(|name| name == text);
+    position
+        .map_or_else(|| refuse(at, found, &format!("{one_of}, did you mean {:?}?", nearest())), Ok)
+}
+
+/// The known name that is most like this one. A name inside a group is also compared without its group.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> &'a str {
+    let distance = |known: &&str| {
+        let whole = 2 * strsim::damerau_levenshtein(name, known);
+        let last = known.rsplit_once('.').map(|(_, last)| strsim::damerau_levenshtein(name, last));
+        last.map_or(whole, |last| whole.min(2 * last + 1))
+    };
+    known.into_iter().min_by_key(distance).unwrap_or_default()
 }

@@ -251,7 +251,7 @@ fn check<'a>(cx: &Cx<'_>, alive: &Alive<'a>) -> Result<CheckedAlive<'a>, DropRea
     if !cx.params.allows(alive.ip) {
         return Err(DropReason::Network);
     }
-    if let Some(accept) = &cx.params.questions.accept_member
+    if let Some(accept) = &cx.params.callbacks.accept_member
         && *alive.name != *cx.params.name
     {
         let member = Member { node: alive.node(), status: Status::Alive };

@@ -120,7 +120,7 @@ fn nack_after(settings: &ProbeSettings) -> Duration {
 }
 
 fn may_ping_by_stream(cx: &Cx<'_>, node: &Arc<Node>) -> bool {
-    let may = cx.params.questions.ping_by_stream.as_deref();
+    let may = cx.params.callbacks.ping_by_stream.as_deref();
     let member = || Member { node: node.clone(), status: Status::Alive };
     cx.params.probe.stream_fallback && may.is_none_or(|may| may(&member()))
 }

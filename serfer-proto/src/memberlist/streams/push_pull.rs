@@ -136,7 +136,7 @@ fn accept_merge<'a>(cx: &Cx<'_>, nodes: Seq<'a, PushNodeState<'a>>) -> Result<()
         let name = node.name.to_string_lossy();
         cx.params.check_received(&name).map_err(|problem| format!("name {name:?} {problem}"))?;
     }
-    let Some(accept) = &cx.params.questions.accept_merge else {
+    let Some(accept) = &cx.params.callbacks.accept_merge else {
         return Ok(());
     };
     let members: Vec<Member> = nodes.iter().filter_map(|node| member(cx, &node)).collect();

@@ -78,7 +78,7 @@ fn read_request(payload: &[u8]) -> Result<&[u8], DecodeError> {
 /// Has the keyring stored, if it is to be. Unlike Go, the answer does not tell whether this works, since
 /// it shows only later. The application is told.
 fn store_keyring(cx: &mut Cx<'_>) {
-    if let (true, Some(ring)) = (cx.params.stores_keyring, cx.link.keyring()) {
+    if let (true, Some(ring)) = (cx.params.store_keyring, cx.link.keyring()) {
         let (file, write) = (StoredFile::Keyring, StoreWrite::Replace);
         cx.out.store(file, write, Durability::Synced, |out| {
             out.extend_from_slice(ring.to_json().as_bytes());

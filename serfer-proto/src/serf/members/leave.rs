@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::api::{Delivery, Event, ForceLeaveError, LeaveError, LeaveReport};
-use crate::config::params::check_name;
+use crate::config::check_name;
 use crate::machinery::{Cx, Timer};
 use crate::memberlist::LeaveDelegate;
 use crate::memberlist::Memberlist;
