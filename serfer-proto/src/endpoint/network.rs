@@ -11,14 +11,15 @@ impl Endpoint {
     /// A datagram came from `from`. It is decrypted in place, so `data` is garbage afterwards.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, data: &mut [u8]) {
         let cx = &mut self.core.cx(now);
+        cx.from = from;
         cx.stats.datagrams_received += 1;
         let packet = match cx.link.open_packet(data) {
             Ok(packet) => packet,
-            Err(refusal) => return cx.dropped(refusal.into(), from, &refusal),
+            Err(refusal) => return cx.dropped(refusal.into(), &refusal),
         };
         let (memberlist, serf) = (&mut self.memberlist, &mut self.serf);
         self.unpacker.unpack(packet, &mut |message| {
-            memberlist.on_packet_message(cx, serf, from, message);
+            memberlist.on_packet_message(cx, serf, message);
         });
     }
 
@@ -32,7 +33,8 @@ impl Endpoint {
     /// Somebody opened a stream to us. `None` means that we are full: drop it.
     pub fn handle_accepted(&mut self, now: Instant, from: SocketAddr) -> Option<StreamId> {
         let cx = &mut self.core.cx(now);
-        self.memberlist.on_accepted(cx, from)
+        cx.from = from;
+        self.memberlist.on_accepted(cx)
     }
 
     /// A stream that was to be dialled is open.

@@ -51,6 +51,7 @@ impl Core {
     pub(crate) fn cx(&mut self, now: Instant) -> Cx<'_> {
         Cx {
             now: self.latest(now),
+            from: self.params.advertise,
             params: &self.params,
             rng: &mut self.rng,
             timers: &mut self.timers,
@@ -65,6 +66,8 @@ impl Core {
 /// The time, and everything shared that a handler may use or change.
 pub(crate) struct Cx<'a> {
     pub(crate) now: Instant,
+    /// The peer whose input is being handled; this node for a timer or a call.
+    pub(crate) from: SocketAddr,
     pub(crate) params: &'a Params,
     pub(crate) rng: &'a mut Rng,
     pub(crate) timers: &'a mut Timers,
@@ -75,6 +78,14 @@ pub(crate) struct Cx<'a> {
 }
 
 impl Cx<'_> {
+    /// Handles something as input of this node itself, whatever else is being handled.
+    pub(crate) fn as_ourselves<T>(&mut self, handle: impl FnOnce(&mut Self) -> T) -> T {
+        let from = std::mem::replace(&mut self.from, self.params.advertise);
+        let result = handle(self);
+        self.from = from;
+        result
+    }
+
     /// How many seconds the endpoint has existed.
     pub(crate) fn uptime(&self) -> u32 {
         u32::try_from((self.now - self.epoch).as_secs()).unwrap_or(u32::MAX)
@@ -130,10 +141,15 @@ impl Cx<'_> {
 
     /// Counts and traces something that was received and is not used. If a setting can be the reason, the
     /// first, tenth, hundredth time is a warning.
-    pub(crate) fn dropped(
+    pub(crate) fn dropped(&mut self, reason: DropReason, why: &dyn std::fmt::Display) {
+        self.dropped_from(self.from, reason, why);
+    }
+
+    /// The same for something that came from `from`, at another time.
+    pub(crate) fn dropped_from(
         &mut self,
-        reason: DropReason,
         from: SocketAddr,
+        reason: DropReason,
         why: &dyn std::fmt::Display,
     ) {
         let count = self.stats.dropped.count(reason);

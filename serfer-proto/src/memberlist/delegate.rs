@@ -27,14 +27,7 @@ pub(crate) trait PingDelegate {
     fn ack_payload(&self, out: &mut Vec<u8>);
 
     /// A node itself acked our ping, after `rtt`. Its layer above added `payload` to the ack.
-    fn on_ping_done(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        name: &str,
-        rtt: Duration,
-        payload: &[u8],
-    );
+    fn on_ping_done(&mut self, cx: &mut Cx<'_>, name: &str, rtt: Duration, payload: &[u8]);
 }
 
 /// What the layer above adds to push/pulls.
@@ -44,13 +37,7 @@ pub(crate) trait PushPullDelegate {
 
     /// What another node's layer above added to its push/pull has come, after the members in it. `join`
     /// is set if one of us is joining the other.
-    fn on_remote_state(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        join: Option<Replay>,
-        state: &[u8],
-    );
+    fn on_remote_state(&mut self, cx: &mut Cx<'_>, join: Option<Replay>, state: &[u8]);
 }
 
 /// How far our own leave message has got.
@@ -88,7 +75,7 @@ pub(crate) trait Delegate:
     fn has_broadcasts(&self) -> bool;
 
     /// A message for the layer above has come.
-    fn on_message(&mut self, cx: &mut Cx<'_>, from: SocketAddr, message: &[u8]);
+    fn on_message(&mut self, cx: &mut Cx<'_>, message: &[u8]);
 
     /// Whether there is room for a node of this name.
     fn has_room_for(&self, cx: &Cx<'_>, name: &str) -> bool;

@@ -99,32 +99,31 @@ impl<D: Delegate> Memberlist<D> {
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
-        from: SocketAddr,
         message: Result<&[u8], DecodeError>,
     ) {
         let message = match message.and_then(Message::decode) {
             Ok(message) => message,
-            Err(error) => return cx.dropped(error.into(), from, &error),
+            Err(error) => return cx.dropped(error.into(), &error),
         };
         // The layer above traces its messages itself: there may be keys in them.
         if !matches!(message, Message::User(_)) {
-            tracing::trace!(target: "serfer::wire", %from, ?message, "received");
+            tracing::trace!(target: "serfer::wire", from = %cx.from, ?message, "received");
         }
         match message {
-            Message::Ping(ping) => self.on_ping(cx, up, from, &ping),
-            Message::IndirectPing(ping) => self.on_indirect_ping(cx, up, from, &ping),
-            Message::Ack(ack) => self.on_ack(cx, up, from, &ack),
+            Message::Ping(ping) => self.on_ping(cx, up, &ping),
+            Message::IndirectPing(ping) => self.on_indirect_ping(cx, up, &ping),
+            Message::Ack(ack) => self.on_ack(cx, up, &ack),
             Message::Nack(nack) => self.prober.on_nack(nack),
-            Message::Suspect(suspect) => self.on_suspect(cx, from, &suspect),
-            Message::Alive(_) if !cx.params.allows(from.ip()) => {
-                cx.dropped(DropReason::Network, from, &"alive");
+            Message::Suspect(suspect) => self.on_suspect(cx, &suspect),
+            Message::Alive(_) if !cx.params.allows(cx.from.ip()) => {
+                cx.dropped(DropReason::Network, &"alive");
             }
             Message::Alive(alive) => {
-                self.on_alive(cx, up, from, &alive);
+                self.on_alive(cx, up, &alive);
             }
-            Message::Dead(dead) => self.on_dead(cx, up, from, &dead),
-            Message::User([]) => cx.dropped(DropReason::Malformed, from, &"empty user message"),
-            Message::User(message) => up.on_message(cx, from, message),
+            Message::Dead(dead) => self.on_dead(cx, up, &dead),
+            Message::User([]) => cx.dropped(DropReason::Malformed, &"empty user message"),
+            Message::User(message) => up.on_message(cx, message),
         }
     }
 
@@ -133,10 +132,10 @@ impl<D: Delegate> Memberlist<D> {
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
-        peer: SocketAddr,
         reason: PushPullReason,
         result: Result<(), JoinFailure>,
     ) {
+        let peer = cx.from;
         if matches!(reason, PushPullReason::Join(..) | PushPullReason::SeedRetry) {
             self.seed_retries.on_tried(cx, peer, result.is_ok());
         }

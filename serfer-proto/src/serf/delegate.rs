@@ -38,24 +38,24 @@ impl Delegate for Serf {
         self.broadcasts.total_len() > 0
     }
 
-    fn on_message(&mut self, cx: &mut Cx<'_>, from: SocketAddr, message: &[u8]) {
+    fn on_message(&mut self, cx: &mut Cx<'_>, message: &[u8]) {
         let decoded = match SerfMessage::decode(message) {
             Ok(decoded) => decoded,
-            Err(error) => return cx.dropped(error.into(), from, &error),
+            Err(error) => return cx.dropped(error.into(), &error),
         };
-        tracing::trace!(target: "serfer::wire", %from, message = ?redacted(decoded), "received");
+        tracing::trace!(target: "serfer::wire", from = %cx.from, message = ?redacted(decoded), "received");
         let (class, is_news) = match decoded {
-            SerfMessage::Leave(leave) => (Class::Intent, self.on_leave_intent(cx, from, &leave)),
-            SerfMessage::Join(join) => (Class::Intent, self.on_join_intent(cx, from, &join)),
-            SerfMessage::UserEvent(event) => (Class::Event, self.on_user_event(cx, from, &event)),
-            SerfMessage::Query(query) => (Class::Query, self.on_query(cx, from, &query)),
-            SerfMessage::QueryResponse(it) => return self.on_query_response(cx, from, &it),
-            SerfMessage::Relay(to, message) => return self.on_relay(cx, from, &to, message),
+            SerfMessage::Leave(leave) => (Class::Intent, self.on_leave_intent(cx, &leave)),
+            SerfMessage::Join(join) => (Class::Intent, self.on_join_intent(cx, &join)),
+            SerfMessage::UserEvent(event) => (Class::Event, self.on_user_event(cx, &event)),
+            SerfMessage::Query(query) => (Class::Query, self.on_query(cx, &query)),
+            SerfMessage::QueryResponse(it) => return self.on_query_response(cx, &it),
+            SerfMessage::Relay(to, message) => return self.on_relay(cx, &to, message),
             SerfMessage::PushPull(_)
             | SerfMessage::ConflictResponse(_)
             | SerfMessage::KeyRequest(_)
             | SerfMessage::KeyResponse(_) => {
-                return cx.dropped(DropReason::UnknownType, from, &"not a message by itself");
+                return cx.dropped(DropReason::UnknownType, &"not a message by itself");
             }
         };
         if is_news {

@@ -2,8 +2,6 @@
 //!
 //! Counterpart of `LocalState` and `MergeRemoteState` in Go's `delegate.go`.
 
-use std::net::SocketAddr;
-
 use crate::api::{Replay, Status};
 use crate::machinery::{Cx, DropReason};
 use crate::memberlist::PushPullDelegate;
@@ -45,29 +43,23 @@ impl PushPullDelegate for Serf {
     }
 
     /// Nothing in it is passed on: every node hears it in push/pulls of its own.
-    fn on_remote_state(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        join: Option<Replay>,
-        state: &[u8],
-    ) {
+    fn on_remote_state(&mut self, cx: &mut Cx<'_>, join: Option<Replay>, state: &[u8]) {
         let theirs = match SerfMessage::decode(state) {
             Ok(SerfMessage::PushPull(theirs)) => theirs,
-            Ok(_) => return cx.dropped(DropReason::UnknownType, from, &"not a push/pull"),
-            Err(error) => return cx.dropped(error.into(), from, &error),
+            Ok(_) => return cx.dropped(DropReason::UnknownType, &"not a push/pull"),
+            Err(error) => return cx.dropped(error.into(), &error),
         };
-        self.merge_clocks(cx, from, &theirs);
-        self.merge_intents(cx, from, &theirs);
+        self.merge_clocks(cx, &theirs);
+        self.merge_intents(cx, &theirs);
         if join == Some(Replay::Skip) {
             self.event_ltime_min = self.event_ltime_min.max(theirs.event_ltime);
         }
-        self.merge_events(cx, from, &theirs);
+        self.merge_events(cx, &theirs);
     }
 }
 
 impl Serf {
-    fn merge_clocks(&mut self, cx: &mut Cx<'_>, from: SocketAddr, theirs: &PushPull<'_>) {
+    fn merge_clocks(&mut self, cx: &mut Cx<'_>, theirs: &PushPull<'_>) {
         let clocks = [
             (&mut self.clock, theirs.ltime),
             (&mut self.event_clock, theirs.event_ltime),
@@ -77,7 +69,7 @@ impl Serf {
             // A clock is one past the last time that it has seen.
             let seen = time.saturating_sub(1);
             if !clock.can_reach(seen) {
-                cx.dropped(DropReason::OutOfReach, from, &"Lamport clock");
+                cx.dropped(DropReason::OutOfReach, &"Lamport clock");
             } else if time > 0 {
                 clock.witness(seen);
             }
@@ -85,12 +77,12 @@ impl Serf {
         self.record_clock(cx);
     }
 
-    fn merge_intents(&mut self, cx: &mut Cx<'_>, from: SocketAddr, theirs: &PushPull<'_>) {
+    fn merge_intents(&mut self, cx: &mut Cx<'_>, theirs: &PushPull<'_>) {
         let mut left: Vec<&[u8]> = theirs.left_members.iter().map(|name| name.0).collect();
         left.sort_unstable();
         for (node, ltime) in theirs.status_ltimes.iter() {
             if left.binary_search(&node.0).is_err() {
-                self.on_join_intent(cx, from, &Join { ltime, node });
+                self.on_join_intent(cx, &Join { ltime, node });
                 continue;
             }
             // The member left after the intent of this time, hence one more. Unlike Go, not if we
@@ -99,16 +91,16 @@ impl Serf {
             let known = node.to_str().and_then(|name| self.member(name));
             let agreed = known.is_some_and(|member| member.status() == Status::Left);
             let ltime = ltime.saturating_add(u64::from(!agreed));
-            self.on_leave_intent(cx, from, &Leave { ltime, node, prune: false });
+            self.on_leave_intent(cx, &Leave { ltime, node, prune: false });
         }
     }
 
-    fn merge_events(&mut self, cx: &mut Cx<'_>, from: SocketAddr, theirs: &PushPull<'_>) {
+    fn merge_events(&mut self, cx: &mut Cx<'_>, theirs: &PushPull<'_>) {
         let limits = &cx.params.limits;
         for slot in theirs.events.iter().take(limits.ring) {
             for PastEvent { name, payload } in slot.events.iter().take(limits.ring_slot) {
                 let event = UserEvent { coalesce: false, ltime: slot.ltime, name, payload };
-                self.on_user_event(cx, from, &event);
+                self.on_user_event(cx, &event);
             }
         }
     }

@@ -9,7 +9,6 @@
 //! and can be turned off.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::api::Node;
@@ -41,7 +40,6 @@ impl<D: Delegate> Memberlist<D> {
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
-        from: SocketAddr,
         key: Key,
         alive: &CheckedAlive<'_>,
     ) {
@@ -68,7 +66,7 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         if self.address_claims.len() >= CLAIMS_MAX {
-            return cx.dropped(DropReason::Full, from, &"too many names claimed");
+            return cx.dropped(DropReason::Full, &"too many names claimed");
         }
         let (node, seq) = (member.node.clone(), self.prober.next_seq());
         let claim = AddressClaim { node: alive.node(), incarnation: alive.incarnation, seq };
@@ -94,7 +92,7 @@ impl<D: Delegate> Memberlist<D> {
         let Some((&key, claim)) = claim else {
             return false;
         };
-        cx.dropped(DropReason::NameInUse, claim.node.addr(), &claim.node.name);
+        cx.dropped_from(claim.node.addr(), DropReason::NameInUse, &claim.node.name);
         self.address_claims.remove(&key);
         cx.timers.clear(Timer::AddressClaim(key));
         self.notify_gone(cx, key);

@@ -3,7 +3,7 @@
 //! What a member says about itself carries an incarnation. Only a higher one replaces what is known.
 //! Counterpart of Go's `aliveNode` and `setAlive`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::api::incarnation;
@@ -77,41 +77,29 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// A message says that a node is alive. Returns whether the node could be a member.
-    pub(crate) fn on_alive(
-        &mut self,
-        cx: &mut Cx<'_>,
-        up: &mut D,
-        from: SocketAddr,
-        alive: &Alive<'_>,
-    ) -> bool {
+    pub(crate) fn on_alive(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &Alive<'_>) -> bool {
         let alive = match check(cx, alive) {
             Ok(alive) => alive,
             Err(reason) => {
-                cx.dropped(reason, from, &"alive");
+                cx.dropped(reason, &"alive");
                 return false;
             }
         };
         match self.members.find(alive.name) {
-            None => self.on_alive_unknown(cx, up, from, &alive),
-            me if me == self.members.me() => self.on_alive_me(cx, up, from, &alive),
-            Some(key) => self.on_alive_known(cx, up, from, key, &alive),
+            None => self.on_alive_unknown(cx, up, &alive),
+            me if me == self.members.me() => self.on_alive_me(cx, up, &alive),
+            Some(key) => self.on_alive_known(cx, up, key, &alive),
         }
         true
     }
 
-    fn on_alive_unknown(
-        &mut self,
-        cx: &mut Cx<'_>,
-        up: &mut D,
-        from: SocketAddr,
-        alive: &CheckedAlive<'_>,
-    ) {
+    fn on_alive_unknown(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &CheckedAlive<'_>) {
         let is_full = self.members.len() >= cx.params.limits.members;
         if is_full || !up.has_room_for(cx, alive.name) {
-            return cx.dropped(DropReason::Full, from, &"too many members");
+            return cx.dropped(DropReason::Full, &"too many members");
         }
         if alive.incarnation >= incarnation::END {
-            return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
+            return cx.dropped(DropReason::OutOfReach, &"incarnation");
         }
         if alive.incarnation == 0 {
             // No node starts below 1. Unlike Go, which enters such a member as dead for a while.
@@ -127,13 +115,7 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// Another node says that we are alive: an echo, something old, or something to be refuted.
-    fn on_alive_me(
-        &mut self,
-        cx: &mut Cx<'_>,
-        up: &mut D,
-        from: SocketAddr,
-        alive: &CheckedAlive<'_>,
-    ) {
+    fn on_alive_me(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &CheckedAlive<'_>) {
         let Some(me) = self.members.me().filter(|_| !self.leaving) else {
             return;
         };
@@ -148,19 +130,12 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         if !known.incarnation.reaches(alive.incarnation, cx.uptime()) {
-            return cx.dropped(DropReason::OutOfReach, from, &"incarnation");
+            return cx.dropped(DropReason::OutOfReach, &"incarnation");
         }
         self.refute(cx, alive.incarnation);
     }
 
-    fn on_alive_known(
-        &mut self,
-        cx: &mut Cx<'_>,
-        up: &mut D,
-        from: SocketAddr,
-        key: Key,
-        alive: &CheckedAlive<'_>,
-    ) {
+    fn on_alive_known(&mut self, cx: &mut Cx<'_>, up: &mut D, key: Key, alive: &CheckedAlive<'_>) {
         let known = &self.members[key];
         let moved = !alive.is_at(&known.node);
         if alive.incarnation <= known.incarnation.number() && !moved {
@@ -168,9 +143,9 @@ impl<D: Delegate> Memberlist<D> {
                 self.notify_gone(cx, key);
             }
         } else if !known.incarnation.reaches(alive.incarnation, cx.uptime()) {
-            cx.dropped(DropReason::OutOfReach, from, &"incarnation");
+            cx.dropped(DropReason::OutOfReach, &"incarnation");
         } else if moved {
-            self.on_address_claim(cx, up, from, key, alive);
+            self.on_address_claim(cx, up, key, alive);
         } else {
             self.apply_alive(cx, up, key, alive);
         }

@@ -3,8 +3,6 @@
 //! A dead message whose accuser is the member itself is its leave message. Counterpart of Go's
 //! `deadNode`, `Leave` and `resetNodes`.
 
-use std::net::SocketAddr;
-
 use crate::api::received_name;
 use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
@@ -15,14 +13,8 @@ use crate::wire::message::Dead;
 
 impl<D: Delegate> Memberlist<D> {
     /// A message says that a node is dead, or a node says that it leaves.
-    pub(crate) fn on_dead(
-        &mut self,
-        cx: &mut Cx<'_>,
-        up: &mut D,
-        from: SocketAddr,
-        dead: &Dead<'_>,
-    ) {
-        let Some(key) = self.check_accusation(cx, from, dead.node, dead.incarnation) else {
+    pub(crate) fn on_dead(&mut self, cx: &mut Cx<'_>, up: &mut D, dead: &Dead<'_>) {
+        let Some(key) = self.check_accusation(cx, dead.node, dead.incarnation) else {
             return;
         };
         match dead.from.to_str() {
@@ -31,7 +23,7 @@ impl<D: Delegate> Memberlist<D> {
             Some(accuser) if accuser.is_empty() || received_name(dead.from).is_some() => {
                 self.mark_gone(cx, up, key, dead.incarnation, accuser);
             }
-            _ => cx.dropped(DropReason::Name, from, &"accuser"),
+            _ => cx.dropped(DropReason::Name, &"accuser"),
         }
     }
 

@@ -4,8 +4,6 @@
 //! message of a higher one; if it does not within the time of [`suspicion`], this node declares it
 //! dead. Counterpart of Go's `suspectNode` and `refute`.
 
-use std::net::SocketAddr;
-
 use crate::api::received_name;
 use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
@@ -18,12 +16,12 @@ use crate::wire::msgpack::Text;
 
 impl<D: Delegate> Memberlist<D> {
     /// A message says that a node cannot be reached.
-    pub(crate) fn on_suspect(&mut self, cx: &mut Cx<'_>, from: SocketAddr, suspect: &Suspect<'_>) {
-        let Some(key) = self.check_accusation(cx, from, suspect.node, suspect.incarnation) else {
+    pub(crate) fn on_suspect(&mut self, cx: &mut Cx<'_>, suspect: &Suspect<'_>) {
+        let Some(key) = self.check_accusation(cx, suspect.node, suspect.incarnation) else {
             return;
         };
         let Some(accuser) = received_name(suspect.from) else {
-            return cx.dropped(DropReason::Name, from, &"accuser");
+            return cx.dropped(DropReason::Name, &"accuser");
         };
         if Some(key) == self.members.me() {
             self.refute(cx, suspect.incarnation);
@@ -82,22 +80,21 @@ impl<D: Delegate> Memberlist<D> {
     pub(crate) fn check_accusation(
         &mut self,
         cx: &mut Cx<'_>,
-        from: SocketAddr,
         accused: Text<'_>,
         incarnation: u32,
     ) -> Option<Key> {
         let Some(name) = received_name(accused) else {
-            cx.dropped(DropReason::Name, from, &"accused");
+            cx.dropped(DropReason::Name, &"accused");
             return None;
         };
         let key = self.members.find(name)?;
         let known = self.members[key].incarnation;
         if incarnation < known.number() {
-            self.pass_refutation_on(cx, key, from);
+            self.pass_refutation_on(cx, key, cx.from);
             return None;
         }
         if !known.reaches(incarnation, cx.uptime()) {
-            cx.dropped(DropReason::OutOfReach, from, &"incarnation");
+            cx.dropped(DropReason::OutOfReach, &"incarnation");
             return None;
         }
         Some(key)

@@ -60,19 +60,18 @@ impl<D: Delegate> Memberlist<D> {
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
-        from: SocketAddr,
         ping: &IndirectPing<'_>,
     ) {
         let Some(ip) = ip_from_bytes(ping.target) else {
-            return cx.dropped(DropReason::Address, from, &"target of indirect ping");
+            return cx.dropped(DropReason::Address, &"target of indirect ping");
         };
         if self.prober.relayed.len() >= cx.params.limits.relayed_pings {
-            return cx.dropped(DropReason::Full, from, &"too many relayed pings");
+            return cx.dropped(DropReason::Full, &"too many relayed pings");
         }
         let port = cx.params.port(ping.port);
         let seq = self.prober.next_seq();
         let relayed = RelayedPing {
-            answer_to: self.answer_to(from, ping.source_addr, ping.source_port),
+            answer_to: self.answer_to(cx.from, ping.source_addr, ping.source_port),
             seq: ping.seq,
             wants_nack: ping.nack,
         };

@@ -49,17 +49,11 @@ pub(crate) fn is_for_us(cx: &Cx<'_>, name: Text<'_>) -> bool {
 
 impl<D: Delegate> Memberlist<D> {
     /// Another node pings us.
-    pub(crate) fn on_ping(
-        &mut self,
-        cx: &mut Cx<'_>,
-        up: &mut D,
-        from: SocketAddr,
-        ping: &Ping<'_>,
-    ) {
+    pub(crate) fn on_ping(&mut self, cx: &mut Cx<'_>, up: &mut D, ping: &Ping<'_>) {
         if !is_for_us(cx, ping.node) {
-            return cx.dropped(DropReason::Misaddressed, from, &ping.node.to_string_lossy());
+            return cx.dropped(DropReason::Misaddressed, &ping.node.to_string_lossy());
         }
-        let answer_to = self.answer_to(from, ping.source_addr, ping.source_port);
+        let answer_to = self.answer_to(cx.from, ping.source_addr, ping.source_port);
         let mut payload = std::mem::take(&mut self.encoded);
         payload.clear();
         up.ack_payload(&mut payload);

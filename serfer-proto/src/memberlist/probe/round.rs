@@ -87,13 +87,13 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// A ping was answered: one of ours, or one that we sent for another node.
-    pub(crate) fn on_ack(&mut self, cx: &mut Cx<'_>, up: &mut D, from: SocketAddr, ack: &Ack<'_>) {
+    pub(crate) fn on_ack(&mut self, cx: &mut Cx<'_>, up: &mut D, ack: &Ack<'_>) {
         if let Some(round) = self.prober.round_of(ack.seq) {
             let (healthy, rtt) = (!round.send_failed, cx.now - round.sent);
             let member = self.members.get(round.target);
             // Once helpers have been asked, the ack may be from one of them.
             if let Some(member) = member.filter(|_| cx.timers.is_set(Timer::ProbeIndirect)) {
-                up.on_ping_done(cx, from, &member.node.name, rtt, ack.payload);
+                up.on_ping_done(cx, &member.node.name, rtt, ack.payload);
             }
             self.on_probe_acked(cx, up, healthy);
         } else if self.address_claims.is_empty() || !self.refuse_address_claim(cx, ack.seq) {

@@ -1,7 +1,5 @@
 //! The streams that others dial: their request, and our answer.
 
-use std::net::SocketAddr;
-
 use crate::api::{Replay, StreamId};
 use crate::machinery::{Cx, DropReason, Output, Refusal};
 use crate::memberlist::probe::ping::is_for_us;
@@ -16,15 +14,15 @@ impl<D: Delegate> Memberlist<D> {
     /// Another node dialled us; `None` if too many have.
     ///
     /// Unlike Go, which counts push/pulls only: a stream costs us the same whatever comes over it.
-    pub(crate) fn on_accepted(&mut self, cx: &mut Cx<'_>, from: SocketAddr) -> Option<StreamId> {
+    pub(crate) fn on_accepted(&mut self, cx: &mut Cx<'_>) -> Option<StreamId> {
         if self.exchanges.inbound >= cx.params.limits.inbound_streams {
-            cx.dropped(DropReason::Full, from, &"too many inbound streams");
+            cx.dropped(DropReason::Full, &"too many inbound streams");
             return None;
         }
         cx.stats.streams_accepted += 1;
         let reader = FrameReader::new(Side::Accepted, cx.params.limits.stream_len);
         let reading = ExchangePhase::Reading(None, reader);
-        let stream = self.exchanges.open(from, Side::Accepted, reading);
+        let stream = self.exchanges.open(cx.from, Side::Accepted, reading);
         set_deadline(cx, stream);
         Some(stream)
     }
@@ -35,7 +33,6 @@ impl<D: Delegate> Memberlist<D> {
         cx: &mut Cx<'_>,
         up: &mut D,
         stream: StreamId,
-        peer: SocketAddr,
         request: Result<StreamMessage<'_>, Refusal>,
     ) {
         match request {
@@ -51,7 +48,7 @@ impl<D: Delegate> Memberlist<D> {
                 cx.write_stream(stream, Side::Accepted, &ack);
             }
             Ok(StreamMessage::Ping(ping)) => {
-                cx.dropped(DropReason::Misaddressed, peer, &ping.node.to_string_lossy());
+                cx.dropped(DropReason::Misaddressed, &ping.node.to_string_lossy());
             }
             Ok(StreamMessage::PushPull(theirs)) => {
                 // Our state is sent as it was before theirs is merged, so that neither waits.
@@ -59,15 +56,15 @@ impl<D: Delegate> Memberlist<D> {
                 cx.out.push(Output::Close { stream });
                 // Old events are delivered: only the joining node may ask not to get them.
                 let join = theirs.join.then_some(Replay::Deliver);
-                if let Err(failure) = self.merge(cx, up, peer, join, &theirs) {
-                    tracing::debug!(target: "serfer::swim", %peer, %failure, "cannot merge");
+                if let Err(failure) = self.merge(cx, up, join, &theirs) {
+                    tracing::debug!(target: "serfer::swim", peer = %cx.from, %failure, "cannot merge");
                 }
                 return;
             }
             Ok(StreamMessage::User([])) => {}
-            Ok(StreamMessage::User(message)) => up.on_message(cx, peer, message),
+            Ok(StreamMessage::User(message)) => up.on_message(cx, message),
             Ok(StreamMessage::Ack(_) | StreamMessage::Error(_)) => {
-                cx.dropped(DropReason::UnknownType, peer, &"an answer to nothing");
+                cx.dropped(DropReason::UnknownType, &"an answer to nothing");
             }
         }
         cx.out.push(Output::Close { stream });

@@ -81,7 +81,6 @@ impl<D: Delegate> Memberlist<D> {
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
-        peer: SocketAddr,
         request: &StreamRequest,
         answer: Result<StreamMessage<'_>, Refusal>,
     ) {
@@ -95,9 +94,7 @@ impl<D: Delegate> Memberlist<D> {
             }
         };
         let result = match answer {
-            Ok(StreamMessage::PushPull(theirs)) => {
-                self.merge(cx, up, peer, self.replay(reason), &theirs)
-            }
+            Ok(StreamMessage::PushPull(theirs)) => self.merge(cx, up, self.replay(reason), &theirs),
             Ok(StreamMessage::Error(response)) => {
                 let text = response.error.to_string_lossy();
                 Err(JoinFailure::Refused(text.chars().take(ERROR_TEXT_MAX).collect()))
@@ -105,7 +102,7 @@ impl<D: Delegate> Memberlist<D> {
             Ok(_) => Err(JoinFailure::Unusable("not a push/pull".to_owned())),
             Err(refusal) => Err(JoinFailure::Unusable(refusal.to_string())),
         };
-        self.on_push_pull_done(cx, up, peer, reason, result);
+        self.on_push_pull_done(cx, up, reason, result);
     }
 
     /// Whether user events from before a push/pull of ours are delivered; `None` if it is not a join.

@@ -30,7 +30,8 @@ impl<D: Delegate> Memberlist<D> {
         if pushed == Ok(false) {
             return;
         }
-        let (peer, side) = (exchange.peer, exchange.side);
+        cx.from = exchange.peer;
+        let side = exchange.side;
         let phase = std::mem::replace(&mut exchange.phase, ExchangePhase::Closing);
         let ExchangePhase::Reading(request, mut reader) = phase else {
             return;
@@ -41,14 +42,14 @@ impl<D: Delegate> Memberlist<D> {
             Err(error) => Err(error.into()),
         };
         if let Err(refusal) = &message {
-            cx.dropped((*refusal).into(), peer, refusal);
+            cx.dropped((*refusal).into(), refusal);
         }
         if let Some(request) = request {
             cx.out.push(Output::Close { stream });
-            self.on_answer(cx, up, peer, &request, message);
+            self.on_answer(cx, up, &request, message);
         } else {
             set_deadline(cx, stream);
-            self.serve(cx, up, stream, peer, message);
+            self.serve(cx, up, stream, message);
         }
     }
 
@@ -84,6 +85,7 @@ impl<D: Delegate> Memberlist<D> {
         let Some(Exchange { peer, phase, .. }) = self.exchanges.remove(stream) else {
             return;
         };
+        cx.from = peer;
         cx.timers.clear(Timer::Stream(stream));
         if abort {
             cx.out.push(Output::Abort { stream });
@@ -91,14 +93,14 @@ impl<D: Delegate> Memberlist<D> {
         match phase {
             ExchangePhase::Dialling(StreamRequest::PushPull(reason))
             | ExchangePhase::Reading(Some(StreamRequest::PushPull(reason)), _) => {
-                self.on_push_pull_done(cx, up, peer, reason, Err(failure));
+                self.on_push_pull_done(cx, up, reason, Err(failure));
             }
             ExchangePhase::Reading(None, _) if failure == JoinFailure::TimedOut => {
-                cx.dropped(DropReason::Incomplete, peer, &"the rest did not come in time");
+                cx.dropped(DropReason::Incomplete, &"the rest did not come in time");
             }
             // A connection that ends before its first byte is a health check.
             ExchangePhase::Reading(None, reader) if !reader.is_empty() => {
-                cx.dropped(DropReason::Incomplete, peer, &"the stream ended before the rest came");
+                cx.dropped(DropReason::Incomplete, &"the stream ended before the rest came");
             }
             _ => {}
         }

@@ -80,20 +80,19 @@ impl<D: Delegate> Memberlist<D> {
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
-        from: SocketAddr,
         join: Option<Replay>,
         theirs: &PushPull<'_>,
     ) -> Result<(), JoinFailure> {
         if let (Some(_), Err(why)) = (join, accept_merge(cx, theirs.nodes)) {
-            cx.dropped(DropReason::Vetoed, from, &why);
+            cx.dropped(DropReason::Vetoed, &why);
             return Err(JoinFailure::Vetoed(why));
         }
         let mut any_fits = false;
         for node in theirs.nodes.iter() {
-            any_fits |= self.merge_node(cx, up, from, &node);
+            any_fits |= self.merge_node(cx, up, &node);
         }
         if !theirs.user_state.is_empty() {
-            up.on_remote_state(cx, from, join, theirs.user_state);
+            up.on_remote_state(cx, join, theirs.user_state);
         }
         if any_fits {
             Ok(())
@@ -105,24 +104,18 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// Handles what another node knows of a member. Returns whether it is alive and could be our member.
-    fn merge_node(
-        &mut self,
-        cx: &mut Cx<'_>,
-        up: &mut D,
-        from: SocketAddr,
-        theirs: &PushNodeState<'_>,
-    ) -> bool {
+    fn merge_node(&mut self, cx: &mut Cx<'_>, up: &mut D, theirs: &PushNodeState<'_>) -> bool {
         let &PushNodeState { addr, incarnation, meta, name: node, port, state, versions } = theirs;
         match state {
             state::ALIVE => {
                 let alive = Alive { addr, incarnation, meta, node, port, versions };
-                return self.on_alive(cx, up, from, &alive);
+                return self.on_alive(cx, up, &alive);
             }
-            state::LEFT => self.on_dead(cx, up, from, &Dead { from: node, incarnation, node }),
+            state::LEFT => self.on_dead(cx, up, &Dead { from: node, incarnation, node }),
             // The dead are only suspected, so that they can refute.
             state::DEAD | state::SUSPECT => {
                 let me = Text(cx.params.name.as_bytes());
-                self.on_suspect(cx, from, &Suspect { from: me, incarnation, node });
+                self.on_suspect(cx, &Suspect { from: me, incarnation, node });
             }
             _ => {}
         }

@@ -2,7 +2,6 @@
 //!
 //! Counterpart of Go's `ping_delegate.go`.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::machinery::{Cx, DropReason};
@@ -16,20 +15,13 @@ impl PingDelegate for Serf {
         }
     }
 
-    fn on_ping_done(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        name: &str,
-        rtt: Duration,
-        payload: &[u8],
-    ) {
+    fn on_ping_done(&mut self, cx: &mut Cx<'_>, name: &str, rtt: Duration, payload: &[u8]) {
         // The payload is empty if the other node has coordinates turned off.
         if let (Some(coordinates), Some(key)) = (&mut self.coordinates, self.members.find(name))
             && !payload.is_empty()
             && let Err(unusable) = coordinates.observe(key, rtt, payload)
         {
-            cx.dropped(DropReason::Coordinate, from, &unusable);
+            cx.dropped(DropReason::Coordinate, &unusable);
         }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Counterpart of `UserEvent` and `handleUserEvent` in Go's `serf.go`.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -67,8 +66,7 @@ impl Serf {
         }
         message.clear();
         SerfMessage::UserEvent(event).encode(&mut message);
-        let ourselves = cx.params.advertise;
-        self.on_user_event(cx, ourselves, &event);
+        cx.as_ourselves(|cx| self.on_user_event(cx, &event));
         self.queue(cx, Class::Event, &message);
         Ok(())
     }
@@ -77,15 +75,14 @@ impl Serf {
     pub(crate) fn on_user_event(
         &mut self,
         cx: &mut Cx<'_>,
-        from: SocketAddr,
         event: &serf_message::UserEvent<'_>,
     ) -> bool {
         let Some(name) = event.name.to_str() else {
-            cx.dropped(DropReason::Name, from, &"user event");
+            cx.dropped(DropReason::Name, &"user event");
             return false;
         };
         if !self.event_clock.can_reach(event.ltime) {
-            cx.dropped(DropReason::OutOfReach, from, &"Lamport time of user event");
+            cx.dropped(DropReason::OutOfReach, &"Lamport time of user event");
             return false;
         }
         self.event_clock.witness(event.ltime);
@@ -101,7 +98,7 @@ impl Serf {
             Seen::Never => {}
             Seen::Before | Seen::TooOld => return false,
             Seen::Full => {
-                cx.dropped(DropReason::Full, from, &"user events to remember");
+                cx.dropped(DropReason::Full, &"user events to remember");
                 return false;
             }
         }

@@ -3,8 +3,6 @@
 //! Counterpart of `handleNodeJoinIntent`, `handleNodeLeaveIntent` and `broadcastJoin` in Go's
 //! `serf.go`.
 
-use std::net::SocketAddr;
-
 use crate::api::{MemberChange, Status, received_name};
 use crate::machinery::{Cx, DropReason};
 use crate::memberlist::gossip::queue::BroadcastKind;
@@ -20,9 +18,8 @@ pub(crate) type IsNews = bool;
 impl Serf {
     /// Tells all members that we mean to be a member.
     pub(crate) fn broadcast_join(&mut self, cx: &mut Cx<'_>) {
-        let ourselves = cx.params.advertise;
         let join = Join { ltime: self.clock.time(), node: Text(cx.params.name.as_bytes()) };
-        self.on_join_intent(cx, ourselves, &join);
+        cx.as_ourselves(|cx| self.on_join_intent(cx, &join));
         self.queue_intent(cx, &SerfMessage::Join(join), BroadcastKind::Plain);
     }
 
@@ -39,13 +36,8 @@ impl Serf {
     }
 
     /// A member means to be a member.
-    pub(crate) fn on_join_intent(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        join: &Join<'_>,
-    ) -> IsNews {
-        let Some(name) = self.witness_intent(cx, from, join.node, join.ltime) else {
+    pub(crate) fn on_join_intent(&mut self, cx: &mut Cx<'_>, join: &Join<'_>) -> IsNews {
+        let Some(name) = self.witness_intent(cx, join.node, join.ltime) else {
             return false;
         };
         let Some(key) = self.members.find(name) else {
@@ -69,13 +61,8 @@ impl Serf {
     }
 
     /// A member means to leave, or is made to leave.
-    pub(crate) fn on_leave_intent(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        leave: &Leave<'_>,
-    ) -> IsNews {
-        let Some(name) = self.witness_intent(cx, from, leave.node, leave.ltime) else {
+    pub(crate) fn on_leave_intent(&mut self, cx: &mut Cx<'_>, leave: &Leave<'_>) -> IsNews {
+        let Some(name) = self.witness_intent(cx, leave.node, leave.ltime) else {
             return false;
         };
         let Some(key) = self.members.find(name) else {
@@ -84,7 +71,7 @@ impl Serf {
         };
         let (is_us, status_ltime) = (*name == *cx.params.name, self.members[key].status_ltime);
         if is_us && !self.is_alive() && leave.ltime >= status_ltime {
-            self.on_leave_echoed(cx, from);
+            self.on_leave_echoed(cx);
         }
         if leave.ltime <= status_ltime {
             return false;
@@ -116,16 +103,15 @@ impl Serf {
     fn witness_intent<'a>(
         &mut self,
         cx: &mut Cx<'_>,
-        from: SocketAddr,
         name: Text<'a>,
         ltime: u64,
     ) -> Option<&'a str> {
         let Some(name) = received_name(name) else {
-            cx.dropped(DropReason::Name, from, &"intent");
+            cx.dropped(DropReason::Name, &"intent");
             return None;
         };
         if !self.clock.can_reach(ltime) {
-            cx.dropped(DropReason::OutOfReach, from, &"Lamport time of intent");
+            cx.dropped(DropReason::OutOfReach, &"Lamport time of intent");
             return None;
         }
         self.clock.witness(ltime);

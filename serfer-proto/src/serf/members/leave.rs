@@ -107,9 +107,9 @@ impl Serf {
     }
 
     /// Another member sent us our own leave intent, so it has heard it.
-    pub(crate) fn on_leave_echoed(&mut self, cx: &Cx<'_>, from: SocketAddr) {
-        if self.is_live_other(cx, from) {
-            self.leaving.confirmed.insert(from);
+    pub(crate) fn on_leave_echoed(&mut self, cx: &Cx<'_>) {
+        if self.is_live_other(cx, cx.from) {
+            self.leaving.confirmed.insert(cx.from);
         }
     }
 
@@ -190,10 +190,9 @@ impl Serf {
             node: Text(name.as_bytes()),
             prune: prune == Prune::Yes,
         };
-        let ourselves = cx.params.advertise;
         let heard = self.has_alive_others(cx);
         self.clock.increment();
-        self.on_leave_intent(cx, ourselves, &leave);
+        cx.as_ourselves(|cx| self.on_leave_intent(cx, &leave));
         if heard {
             self.queue_intent(cx, &SerfMessage::Leave(leave), kind);
         }

@@ -30,23 +30,18 @@ pub(crate) struct PastQuery {
 
 impl Serf {
     /// A query came by gossip, or is this node's own. Returns whether to pass it on.
-    pub(crate) fn on_query(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        query: &serf_message::Query<'_>,
-    ) -> bool {
+    pub(crate) fn on_query(&mut self, cx: &mut Cx<'_>, query: &serf_message::Query<'_>) -> bool {
         // A node before serf 0.9.0 does not send its name.
         let source = match query.source_node {
             Text([]) => Some(""),
             source => received_name(source),
         };
         let (Some(name), Some(source)) = (query.name.to_str(), source) else {
-            cx.dropped(DropReason::Name, from, &"query");
+            cx.dropped(DropReason::Name, &"query");
             return false;
         };
         if !self.query_clock.can_reach(query.ltime) {
-            cx.dropped(DropReason::OutOfReach, from, &"Lamport time of query");
+            cx.dropped(DropReason::OutOfReach, &"Lamport time of query");
             return false;
         }
         self.query_clock.witness(query.ltime);
@@ -58,14 +53,14 @@ impl Serf {
             Seen::Never => {}
             Seen::Before | Seen::TooOld => return false,
             Seen::Full => {
-                cx.dropped(DropReason::Full, from, &"queries of one Lamport time");
+                cx.dropped(DropReason::Full, &"queries of one Lamport time");
                 return false;
             }
         }
         self.queries.insert(query.ltime, 0, PastQuery { id: query.id, answered: false });
         let id = QueryId { ltime: query.ltime, id: query.id };
-        if self.matches_filters(cx, from, id, query) {
-            self.receive_query(cx, from, query, (id, name, source));
+        if self.matches_filters(cx, id, query) {
+            self.receive_query(cx, query, (id, name, source));
         }
         query.flags & FLAG_NO_BROADCAST == 0
     }
@@ -75,7 +70,6 @@ impl Serf {
     fn matches_filters(
         &mut self,
         cx: &mut Cx<'_>,
-        from: SocketAddr,
         id: QueryId,
         query: &serf_message::Query<'_>,
     ) -> bool {
@@ -91,7 +85,7 @@ impl Serf {
             self.filter_steps.add(left - steps_left);
         }
         matches.unwrap_or_else(|TooManySteps| {
-            cx.dropped(DropReason::TooOften, from, &"filters of query");
+            cx.dropped(DropReason::TooOften, &"filters of query");
             false
         })
     }
@@ -100,7 +94,6 @@ impl Serf {
     fn receive_query(
         &mut self,
         cx: &mut Cx<'_>,
-        from: SocketAddr,
         query: &serf_message::Query<'_>,
         (id, name, source): (QueryId, &str, &str),
     ) {
@@ -118,7 +111,7 @@ impl Serf {
             relay_factor: query.relay_factor,
         };
         match answer_to {
-            None => cx.dropped(DropReason::StrangeAnswerAddress, from, &name),
+            None => cx.dropped(DropReason::StrangeAnswerAddress, &name),
             Some(to) if wants_ack => {
                 let ack = response(cx, id, FLAG_ACK, &[]).to_vec();
                 self.send_response(cx, &query, to, &ack);
@@ -126,7 +119,7 @@ impl Serf {
             Some(_) => {}
         }
         if name.starts_with(internal_names::PREFIX) {
-            self.on_internal_query(cx, from, &query);
+            self.on_internal_query(cx, &query);
         } else {
             let len = query.payload.len();
             tracing::debug!(target: "serfer::queries", %name, by = &*query.from, len, "query received");
@@ -197,9 +190,8 @@ impl Serf {
                 self.relay_response(cx, query, addr, response);
             }
             AnswerTo::Ourselves => {
-                let ourselves = cx.params.advertise;
                 if let Ok(SerfMessage::QueryResponse(response)) = SerfMessage::decode(response) {
-                    self.on_query_response(cx, ourselves, &response);
+                    cx.as_ourselves(|cx| self.on_query_response(cx, &response));
                 }
             }
         }

@@ -2,8 +2,6 @@
 //!
 //! None of them reaches the application. Counterpart of Go's `internal_query.go`.
 
-use std::net::SocketAddr;
-
 use crate::api::{Member, Query, Status};
 use crate::machinery::{Cx, DropReason};
 use crate::serf::Serf;
@@ -17,21 +15,21 @@ use crate::wire::serf_message::{MemberRecord, SerfMessage};
 
 impl Serf {
     /// An internal query whose filters match this node. It was acked if that was wanted.
-    pub(crate) fn on_internal_query(&mut self, cx: &mut Cx<'_>, from: SocketAddr, query: &Query) {
+    pub(crate) fn on_internal_query(&mut self, cx: &mut Cx<'_>, query: &Query) {
         match &*query.name {
             PING => {}
-            CONFLICT => self.on_conflict_query(cx, from, query),
+            CONFLICT => self.on_conflict_query(cx, query),
             INSTALL_KEY | USE_KEY | REMOVE_KEY | LIST_KEYS => self.on_key_query(cx, query),
             name => {
-                tracing::debug!(target: "serfer::queries", %from, name, "unknown internal query");
+                tracing::debug!(target: "serfer::queries", from = %cx.from, name, "unknown internal query");
             }
         }
     }
 
     /// Answers where the member of a name is. If it is this node's own name, this node has no vote.
-    fn on_conflict_query(&mut self, cx: &mut Cx<'_>, from: SocketAddr, query: &Query) {
+    fn on_conflict_query(&mut self, cx: &mut Cx<'_>, query: &Query) {
         let Ok(name) = std::str::from_utf8(&query.payload) else {
-            return cx.dropped(DropReason::Name, from, &"conflict query");
+            return cx.dropped(DropReason::Name, &"conflict query");
         };
         if *name == *cx.params.name {
             return;

@@ -74,8 +74,7 @@ impl Serf {
         let (wants_acks, early_end) = (params.ack, params.early_end);
         self.open_queries.open(id, OpenQuery { asker, pending, wants_acks, early_end });
         cx.timers.set(Timer::Query(id), cx.now + timeout);
-        let ourselves = cx.params.advertise;
-        self.on_query(cx, ourselves, &query);
+        cx.as_ourselves(|cx| self.on_query(cx, &query));
         self.queue(cx, Class::Query, &message);
         self.close_if_complete(cx, id);
         Ok(id)

@@ -67,28 +67,22 @@ impl Serf {
     }
 
     /// Another node wants a response passed on.
-    pub(crate) fn on_relay(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        header: &RelayHeader<'_>,
-        message: &[u8],
-    ) {
+    pub(crate) fn on_relay(&mut self, cx: &mut Cx<'_>, header: &RelayHeader<'_>, message: &[u8]) {
         let Ok(SerfMessage::QueryResponse(response)) = SerfMessage::decode(message) else {
-            return cx.dropped(DropReason::UnknownType, from, &"relay of something else");
+            return cx.dropped(DropReason::UnknownType, &"relay of something else");
         };
         let to = relay_target(header);
         let Some(to) = to.filter(|to| self.members.find_addr(*to).is_some()) else {
-            return cx.dropped(DropReason::StrangeAnswerAddress, from, &"relay");
+            return cx.dropped(DropReason::StrangeAnswerAddress, &"relay");
         };
         if to == cx.params.advertise {
-            return self.on_query_response(cx, from, &response);
+            return self.on_query_response(cx, &response);
         }
         if message.len() > ANSWER_LEN_MAX {
-            return cx.dropped(DropReason::Oversized, from, &"relay");
+            return cx.dropped(DropReason::Oversized, &"relay");
         }
         if self.relayed.left(cx.now, cx.params.limits.relayed_answers) == 0 {
-            return cx.dropped(DropReason::TooOften, from, &"relay");
+            return cx.dropped(DropReason::TooOften, &"relay");
         }
         self.relayed.add(1);
         send_direct(cx, to, message);

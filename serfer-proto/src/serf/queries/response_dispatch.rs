@@ -4,7 +4,6 @@
 //! this node's name, and so does the end. Counterpart of `handleQueryResponse` in Go's `serf.go` and of
 //! `QueryResponse` in `query.go`.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,23 +17,18 @@ use crate::wire::serf_message::{FLAG_ACK, QueryResponse};
 
 impl Serf {
     /// A member has acked or replied to a query of this node.
-    pub(crate) fn on_query_response(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: SocketAddr,
-        response: &QueryResponse<'_>,
-    ) {
+    pub(crate) fn on_query_response(&mut self, cx: &mut Cx<'_>, response: &QueryResponse<'_>) {
         let id = QueryId { ltime: response.ltime, id: response.id };
         if !self.open_queries.is_open(id) {
             // It is late, which is no fault.
             return;
         }
         let Some(name) = received_name(response.from) else {
-            return cx.dropped(DropReason::Name, from, &"query response");
+            return cx.dropped(DropReason::Name, &"query response");
         };
         // Unlike Go, where a response of a node that is no member takes the place of a member's.
         let Some(key) = self.members.find(name) else {
-            return cx.dropped(DropReason::Stranger, from, &"query response");
+            return cx.dropped(DropReason::Stranger, &"query response");
         };
         let (is_ack, is_live) = (response.flags & FLAG_ACK != 0, self.is_live(key));
         let Some(asker) = self.open_queries.on_response(id, key, is_ack, is_live) else {
