@@ -157,7 +157,8 @@ impl Serfer {
     /// # Errors
     /// If the answer is too large, too late or the second one, or the node is shut down.
     pub fn respond(&self, query: &Query, answer: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.inner.shared.call(|state, now| state.endpoint.respond(now, query, answer.as_ref()))
+        let answer = answer.as_ref();
+        self.inner.shared.call(|state, now| state.endpoint.respond(now, query, answer))
     }
 
     /// Everything that happens from now on. Any number of readers may read at their own pace. To keep

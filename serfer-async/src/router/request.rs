@@ -26,7 +26,8 @@ impl Request {
     /// # Errors
     /// If the answer is too large, too late or the second one, or the node is shut down.
     pub fn respond(&self, answer: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.shared.call(|state, now| state.endpoint.respond(now, &self.query, answer.as_ref()))
+        let answer = answer.as_ref();
+        self.shared.call(|state, now| state.endpoint.respond(now, &self.query, answer))
     }
 }
 

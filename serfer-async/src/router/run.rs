@@ -66,7 +66,11 @@ impl Router {
     async fn handle_in_order(self: Arc<Self>, events: EventReader, shared: Arc<Shared>) {
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => self.handle(event, &shared).await,
+                Ok(event) => {
+                    self.handle(event, &shared).await;
+                    // A flood of events to handlers that never wait must leave other tasks their turn.
+                    future::yield_now().await;
+                }
                 Err(lagged) => {
                     tracing::warn!(target: "serfer::router", %lagged, "handlers are too slow");
                 }

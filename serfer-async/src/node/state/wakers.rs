@@ -16,7 +16,9 @@ impl Wakers {
 
     /// Wakes them all. Do not hold the lock.
     pub(crate) fn wake(&mut self) {
-        self.0.drain(..).for_each(Waker::wake);
+        while let Some(waker) = self.0.pop() {
+            waker.wake();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the router on a node that is alone. This file has the handlers that they share.
 
 mod answers;
+mod application_code;
 mod order;
 mod routing;
 mod shutdown;
