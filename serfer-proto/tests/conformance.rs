@@ -1,4 +1,4 @@
-//! `CONFORMANCE.md` held to: every row has a test, and the test is there.
+//! `docs/CONFORMANCE.md` held to: every row has a test, and the test is there.
 //!
 //! A table's row has three columns: the test of the Go project, what it shows, and where ours is. The
 //! last is a list of `path::test` in backticks, or says why there is none: `does not apply: …`, or
@@ -102,7 +102,7 @@ fn project() -> PathBuf {
 #[test]
 fn nearly_every_test_of_memberlist_and_serf_has_its_match_here() {
     let read = |path: &str| std::fs::read_to_string(project().join(path)).ok();
-    let text = read("CONFORMANCE.md").expect("it stands at the root of the project");
+    let text = read("docs/CONFORMANCE.md").expect("it stands among the documents");
     for name in PARTS {
         let part = part(&text, name).unwrap_or_else(|| panic!("there is no part {name}"));
         check_part(name, part, &read);
@@ -126,7 +126,7 @@ fn check_part(name: &str, part: &str, read: &impl Fn(&str) -> Option<String>) {
             Err(fault) => faults.push(format!("{} {}: {fault}", row.file, row.test)),
         }
     }
-    assert!(faults.is_empty(), "CONFORMANCE.md, {name}:\n{}", faults.join("\n"));
+    assert!(faults.is_empty(), "docs/CONFORMANCE.md, {name}:\n{}", faults.join("\n"));
     let enough = covered * 100 >= applying * COVERED_MIN;
     assert!(enough, "only {covered} of {applying} of {name} are covered");
     let claim = format!("{} rows, {applying} apply, {covered} are covered", rows.len());

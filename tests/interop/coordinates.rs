@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use serfer_tokio::Coordinates;
 
-use crate::agent::Agent;
-use crate::node::Node;
-use crate::peer::agree;
-use crate::scene::Scene;
-use crate::setting::{AES_128, Setting};
-use crate::wait::{PATIENCE, until};
+use crate::harness::agent::Agent;
+use crate::harness::node::Node;
+use crate::harness::peer::agree;
+use crate::harness::scene::Scene;
+use crate::harness::setting::{AES_128, Setting};
+use crate::harness::wait::{PATIENCE, until};
 use crate::{Case, case};
 
 /// Who joins whom.

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serfer_tokio::Coalesce;
 
-use crate::agent::Agent;
-use crate::node::Node;
-use crate::peer::{Answers, Heard, Peer, Question, agree};
-use crate::scene::Scene;
-use crate::setting::{SETTINGS, Setting};
-use crate::wait::SOON;
+use crate::harness::agent::Agent;
+use crate::harness::node::Node;
+use crate::harness::peer::{Answers, Heard, Peer, Question, agree};
+use crate::harness::scene::Scene;
+use crate::harness::setting::{SETTINGS, Setting};
+use crate::harness::wait::SOON;
 use crate::{Case, case};
 
 /// What holds between an agent and a node of ours.

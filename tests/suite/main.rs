@@ -21,7 +21,7 @@ macro_rules! suite {
         mod $runtime {
             use crate::runtimes::$runtime::{Adapter, adapter, idle, outlive, run, runtime};
 
-            #[path = "all.rs"]
+            #[path = "all/mod.rs"]
             mod all;
         }
     )+};
@@ -31,7 +31,6 @@ suite! { on_tokio, on_smol }
 
 // Never compiled, but it is how rustfmt finds the files of the suite: it does not look into macros.
 #[cfg(rustfmt)]
-#[path = "all.rs"]
 mod all;
 
 /// An address of this machine that no other test uses, nor another process that runs this suite, so

@@ -8,11 +8,11 @@ use serfer_proto::wire::msgpack::Float;
 use serfer_proto::wire::seq::SeqBuf;
 use serfer_proto::{Coordinate, Coordinates, DropReason, Neighbor, Prune};
 
-use crate::craft::{dead, encoded, ping};
-use crate::harness::Cluster;
-use crate::network::{LATENCY, addr};
-use crate::solo::Solo;
-use crate::support::{lan, local, ms, name, secs};
+use crate::harness::cluster::Cluster;
+use crate::harness::craft::{dead, encoded, ping};
+use crate::harness::network::{LATENCY, addr};
+use crate::harness::solo::Solo;
+use crate::harness::support::{lan, local, ms, name, secs};
 
 /// The payload of an ack.
 fn payload(vec: &[f64], error: f64, adjustment: f64, height: f64) -> Vec<u8> {

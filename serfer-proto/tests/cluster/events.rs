@@ -11,11 +11,11 @@ use serfer_proto::{
     SecretKey, UserEvent,
 };
 
-use crate::craft::{VERSIONS, push_pull, user, user_event};
-use crate::harness::Cluster;
-use crate::network::{ALL, addr};
-use crate::solo::Solo;
-use crate::support::{lan, ms, secs};
+use crate::harness::cluster::Cluster;
+use crate::harness::craft::{VERSIONS, push_pull, user, user_event};
+use crate::harness::network::{ALL, addr};
+use crate::harness::solo::Solo;
+use crate::harness::support::{lan, ms, secs};
 
 /// The user events that a node told its application about.
 fn told(cluster: &Cluster, at: usize) -> Vec<UserEvent> {
