@@ -1,6 +1,5 @@
 //! Settings from files: what can be said, what becomes of what is not, and what is refused how.
 
-#![cfg(feature = "serde")]
 #![expect(clippy::disallowed_methods, reason = "nodes are started, but never run")]
 
 use std::net::SocketAddr;

@@ -5,6 +5,7 @@
 //! last `poll_output`, has to do without the allocator, in the clear as well as sealed.
 #![expect(clippy::unwrap_used, reason = "every helper here is part of a test")]
 
+mod memory;
 mod steady;
 
 use std::time::Duration;

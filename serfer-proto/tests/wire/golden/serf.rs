@@ -8,9 +8,9 @@ use serfer_proto::wire::serf_message::{
     PushPull, Query, QueryResponse, RelayHeader, SerfMessage, TagFilter, UdpAddr, UserEvent,
 };
 
-use crate::Expect::{DecodeOnly, Exact, Refused};
-use crate::Row;
-use crate::wire::{Refusal, Wire, coordinate, encoded, filter, list, serf};
+use super::Expect::{DecodeOnly, Exact, Refused};
+use super::Row;
+use super::wire::{Refusal, Wire, coordinate, encoded, filter, list, serf};
 
 const SIGNED: &str = "go-msgpack 2 writes signed numbers above 127 in signed forms";
 const NIL_SLOTS: &str = "Go sends the unused slots of its ring, as nil";

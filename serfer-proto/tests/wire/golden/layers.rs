@@ -5,12 +5,12 @@ use serfer_proto::wire::msgpack::DecodeError;
 use serfer_proto::wire::seal::{Nonce, OpenError, Version};
 use serfer_proto::wire::stream::{NODES_MAX, StreamMessage};
 
-use crate::Expect::{DecodeOnly, Exact, Refused};
-use crate::memberlist::{ack, error, node_a, ping, push_pull, standard_alive, suspect};
-use crate::wire::{
+use super::Expect::{DecodeOnly, Exact, Refused};
+use super::memberlist::{ack, error, node_a, ping, push_pull, standard_alive, suspect};
+use super::wire::{
     LEN_MAX, Refusal, Seal, Wire, checked, compressed, frame, packet, sealed_packet, stream,
 };
-use crate::{Row, bytes};
+use super::{Row, bytes};
 
 const NONCE: Nonce = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 

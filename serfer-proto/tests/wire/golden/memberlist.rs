@@ -7,9 +7,9 @@ use serfer_proto::wire::message::{
 use serfer_proto::wire::msgpack::{DecodeError, Text};
 use serfer_proto::wire::stream::{PushPull, StreamMessage};
 
-use crate::Expect::{DecodeOnly, Exact, Refused};
-use crate::wire::{Refusal, Wire, frame, list, packet};
-use crate::{Row, file};
+use super::Expect::{DecodeOnly, Exact, Refused};
+use super::wire::{Refusal, Wire, frame, list, packet};
+use super::{Row, file};
 
 const SIGNED: &str = "go-msgpack 2 writes signed numbers above 127 in signed forms";
 

@@ -5,8 +5,6 @@
 //! tens of megabytes in a run.
 
 mod arriving;
-#[path = "../golden/go_lzw.rs"]
-mod go_lzw;
 mod values;
 
 use std::net::IpAddr;
@@ -26,6 +24,8 @@ use serfer_proto::wire::seq::{Element, Seq, SeqBuf};
 use serfer_proto::wire::serf_message::{Filter, SerfMessage};
 use serfer_proto::wire::stream::{FrameReader, Side, StreamMessage};
 use serfer_proto::wire::{checksum, kind, label};
+
+use crate::go_lzw;
 
 use arriving::arriving;
 use values::{

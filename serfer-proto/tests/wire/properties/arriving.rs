@@ -6,8 +6,8 @@ use proptest::sample::{Index, select};
 use serfer_proto::wire::compound::Compound;
 use serfer_proto::wire::kind;
 
-use crate::values::{coordinate, filter, message, seal, serf_message, stream_message};
-use crate::{LEN_MAX, compressed, encoded};
+use super::values::{coordinate, filter, message, seal, serf_message, stream_message};
+use super::{LEN_MAX, compressed, encoded};
 
 pub(crate) fn arriving() -> impl Strategy<Value = Vec<u8>> {
     (sample(), vec(damage(), 0..4)).prop_map(|(mut bytes, damages)| {
@@ -26,10 +26,10 @@ fn sample() -> impl Strategy<Value = Vec<u8>> {
     let coordinate = coordinate().prop_map(|it| encoded(|out| it.encode_payload(out)));
     let plain = prop_oneof![packet, stream, serf.clone(), filter, coordinate].boxed();
     let fixture = select(vec![
-        include_bytes!("../data/go_compound8.bin").to_vec(),
-        include_bytes!("../data/go_alive.bin").to_vec(),
-        include_bytes!("../data/go_ping.bin").to_vec(),
-        include_bytes!("../data/go_state_1000.bin")[..600].to_vec(),
+        include_bytes!("../../data/go_compound8.bin").to_vec(),
+        include_bytes!("../../data/go_alive.bin").to_vec(),
+        include_bytes!("../../data/go_ping.bin").to_vec(),
+        include_bytes!("../../data/go_state_1000.bin")[..600].to_vec(),
     ]);
     prop_oneof![
         4 => plain.clone(),

@@ -14,7 +14,7 @@ use serfer_proto::wire::seq::{Element, Seq, SeqBuf};
 use serfer_proto::wire::serf_message::{self, Filter, SerfMessage};
 use serfer_proto::wire::stream::{self, SEALED_HEADER_LEN, StreamMessage};
 
-use crate::encoded;
+use super::encoded;
 
 // memberlist's messages.
 

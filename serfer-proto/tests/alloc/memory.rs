@@ -5,7 +5,7 @@
 //! its members. What is kept to grow into counts; what the allocator adds by itself does not.
 #![expect(clippy::print_stdout, reason = "the figures are of interest")]
 
-#[path = "../benches/scale/crowd.rs"]
+#[path = "../../benches/scale/crowd.rs"]
 #[expect(dead_code, reason = "the benchmark uses the rest")]
 mod crowd;
 

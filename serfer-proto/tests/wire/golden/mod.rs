@@ -9,11 +9,12 @@
 //! Bytes are written down as hex, with three additions: `'text'` stands for its ASCII codes,
 //! `c0*512` for a repetition, and `@file+31` for a file of `tests/data` from byte 31 on.
 
-mod go_lzw;
 mod layers;
 mod memberlist;
 mod serf;
 mod wire;
+
+use crate::go_lzw;
 
 use wire::{Refusal, Wire};
 
@@ -147,6 +148,6 @@ fn token_bytes(token: &str) -> Vec<u8> {
 }
 
 fn file(name: &str) -> Vec<u8> {
-    let path = format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/data/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }

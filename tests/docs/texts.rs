@@ -1,4 +1,4 @@
-//! What texts say about the project, held to.
+//! The table of the Go module, the README, and the size of an adapter.
 //!
 //! That the code in them compiles, doctests show: see `src/lib.rs`.
 
