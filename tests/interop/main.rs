@@ -34,7 +34,7 @@ const NO_SERF: &str =
     "no `serf` on the PATH, and SERF_BIN names none (Debian has it in the package serf)";
 
 /// Tests mostly wait, so there may be more of them at a time than there are processors.
-const TESTS_AT_ONCE: usize = 12;
+const TESTS_AT_ONCE: usize = 20;
 
 pub(crate) fn case(name: impl Into<String>, test: impl FnOnce(&Scene) + Send + 'static) -> Case {
     let name = name.into();

@@ -35,3 +35,20 @@ async fn main() -> Result {
         other => Err(format!("there is no recipe {other:?}; docs/cookbook.md has them all").into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::support::Result;
+
+    /// A test for each recipe, which is as good as its user's run of it.
+    macro_rules! play {
+        ($($recipe:ident),+) => {$(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $recipe() -> Result {
+                crate::$recipe::main().await
+            }
+        )+};
+    }
+
+    play! { agents, axum, cache, config, deploy, discovery, keys, kubernetes, leader, status }
+}
