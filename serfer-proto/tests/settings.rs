@@ -1,4 +1,4 @@
-//! Settings from files: what can be said, what becomes of what is not, and what is refused how.
+//! Settings from files: what can be set, what it is set to, and how wrong values are refused.
 
 #![expect(clippy::disallowed_methods, reason = "nodes are started, but never run")]
 
@@ -8,7 +8,7 @@ use std::time::Instant;
 use serfer_proto::settings::Group;
 use serfer_proto::{Config, Endpoint, Limits};
 
-/// Every setting there is, as none of it is by default.
+/// Every setting, each with another value than its default.
 const EVERYTHING: &str = r#"
 name = "web-1"
 strict_names = true
@@ -113,12 +113,12 @@ fn read(text: &str) -> Config {
     toml::from_str(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What is wrong with it, without the line that `toml` quotes.
+/// The error message, without the line that `toml` quotes.
 fn refusal(text: &str) -> String {
     toml::from_str::<Config>(text).expect_err("it is wrong").message().to_owned()
 }
 
-/// All that can be compared.
+/// All settings that can be compared.
 fn shown(config: &Config) -> String {
     format!("{config:?}")
 }
@@ -227,7 +227,7 @@ fn an_unknown_name_is_refused_with_the_nearest_one() {
         ("seed_keeper.seed = 1", ["seed_keeper.seed", "seed_keeper.seeds"]),
         ("coalesce_members.perod = \"1s\"", ["coalesce_members.perod", "coalesce_members.period"]),
         ("limits.rings = 1", ["limits.rings", "limits.ring"]),
-        // In the wrong group, or none.
+        // In the wrong group, or in no group.
         ("reconnect_timeout = \"1h\"", ["reconnect_timeout", "members.reconnect_timeout"]),
         ("open_querys = 1", ["open_querys", "limits.open_queries"]),
     ] {

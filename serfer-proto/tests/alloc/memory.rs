@@ -1,8 +1,8 @@
-//! What a member costs in memory.
+//! The memory that a member takes.
 //!
-//! A node gets to know a crowd by gossip, tells it on and comes to rest. What the allocator was then
-//! asked for and has not got back, less the bytes of names and tags, is what the node needs to know
-//! its members. What is kept to grow into counts; what the allocator adds by itself does not.
+//! A node learns a crowd of members by gossip, gossips them on and comes to rest. What is then
+//! still allocated, without the bytes of names and tags, is divided by the number of members. Spare
+//! capacity counts; the allocator's own overhead does not.
 #![expect(clippy::print_stdout, reason = "the figures are of interest")]
 
 #[path = "../../benches/scale/crowd.rs"]
@@ -25,7 +25,7 @@ fn a_member_takes_two_hundred_bytes_beyond_its_name_and_tags() {
     assert!(bytes_per_member(100_000) <= BYTES_MAX);
 }
 
-/// Hash tables double, and have just done so at this size.
+/// Hash tables grow by doubling, and have just done so at this size.
 #[test]
 fn at_the_worst_size_it_takes_a_tenth_more() {
     assert!(bytes_per_member(14_337) <= 1.1 * BYTES_MAX);

@@ -1,4 +1,4 @@
-//! How far members are: learnt from pings, told with acks, and believed within reason.
+//! Network coordinates: learnt from pings, sent with acks, and refused if they are implausible.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn payload(vec: &[f64], error: f64, adjustment: f64, height: f64) -> Vec<u8> {
 
 const NEAR: [f64; 8] = [0.0, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0, 0.0];
 
-/// Lets time pass until the node pings somebody, and no longer.
+/// Lets time pass until the node pings a member. Returns the member and the number of the ping.
 fn pinged(solo: &mut Solo) -> (usize, u32) {
     solo.acks = false;
     solo.sent.clear();
@@ -42,7 +42,8 @@ fn pinged(solo: &mut Solo) -> (usize, u32) {
     }
 }
 
-/// The member that is due acks after so long, with this.
+/// Acks the next ping after this round trip time, with this payload. Returns the name of the
+/// member.
 fn acks(solo: &mut Solo, rtt: Duration, payload: &[u8]) -> String {
     let (from, seq) = pinged(solo);
     solo.pass(rtt);
@@ -82,7 +83,7 @@ fn members_learn_how_far_they_are_from_each_other() {
 fn the_nearest_come_first_and_only_those_alive() {
     let mut solo = Solo::among(lan(0), 4);
     let far = |seconds: f64| payload(&[seconds, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 1.5, 0.0, 1e-5);
-    // Whoever has a lower number is farther, and the last has said nothing.
+    // A member with a lower number is farther away. Node 4 sends no coordinate.
     for _ in 0..8 {
         let (from, seq) = pinged(&mut solo);
         let payload = if from == 4 { Vec::new() } else { far(0.04 - 0.01 * from as f64) };
@@ -143,7 +144,7 @@ fn a_ping_is_acked_with_our_coordinate() {
     assert!(solo.said().contains(&(addr(1), ack)));
 }
 
-/// As an implementation in Go would, to the bit.
+/// The coordinate equals that of the Go implementation, to the bit.
 #[test]
 fn an_ack_moves_us_by_the_time_since_its_ping() {
     let mut solo = Solo::among(lan(0), 1);
@@ -184,12 +185,12 @@ fn an_ack_that_is_passed_on_leaves_the_coordinate_behind() {
     assert_eq!(solo.node.coordinate_of("n2"), None, "how long it took is not known to us");
 }
 
-/// Something is wrong with what a member says, but nothing with the member.
+/// A bad payload moves nobody, but the member that sent it stays alive.
 #[track_caller]
 fn moves_nobody(payload: &[u8]) {
     let mut solo = Solo::among(lan(0), 1);
     for round in 0..3 {
-        // It said something sensible before, or not yet.
+        // Round 0: the member has sent no valid coordinate yet. Later rounds: it has.
         if round == 1 {
             acks(&mut solo, ms(2), &self::payload(&NEAR, 1.5, 0.0, 1e-5));
         }

@@ -1,7 +1,7 @@
-//! Whole nodes: alone, in clusters in virtual time, and against peers that do not mean well.
+//! Whole nodes: alone, in clusters in virtual time, and against hostile peers.
 //!
-//! Nothing but the public API is used, and no real time passes. [`harness`] runs whole
-//! clusters, or one node among peers that a test makes up.
+//! Only the public API is used, and no real time passes. [`harness`] runs whole clusters, or one
+//! node among peers that a test makes up.
 #![expect(clippy::unwrap_used, reason = "every helper here is part of a test")]
 
 #[path = "../data/go_regex.rs"]

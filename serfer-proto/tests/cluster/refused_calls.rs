@@ -1,5 +1,5 @@
-//! What is asked of a node and refused: each error names what was given and what may be, and
-//! nothing has changed. Other such errors stand with what they are about.
+//! Calls that a node refuses: each error names what was given and what is allowed, and nothing has
+//! changed. Other such errors are tested with their topic.
 
 use std::time::Duration;
 
@@ -151,7 +151,7 @@ fn every_time_may_be_for_ever_and_every_factor_as_large_as_is_allowed() {
     solo.act(|node, now| node.join(now, &[addr(1)], Replay::Skip)).unwrap();
     solo.act(|node, now| node.query(now, "a", b"", &QueryParams::new())).unwrap();
     solo.act(|node, now| node.leave(now)).unwrap();
-    // Until all that will ever happen has happened: some centuries.
+    // Time passes until nothing is left to happen: some centuries.
     for _ in 0..100 {
         solo.pass(secs(1 << 32));
     }

@@ -1,4 +1,4 @@
-//! Go's LZW encoder, to have its bytes for messages that no fixture holds.
+//! Go's LZW encoder, for messages that no fixture holds.
 //!
 //! `compress/lzw`, least significant bit first, with eight-bit literals. Unlike the encoder that we
 //! use, it remembers every pair of a code and a byte until its table is full.

@@ -1,4 +1,4 @@
-//! The wire format: [`golden`] holds it to bytes that Go wrote, [`properties`] to laws.
+//! The wire format: [`golden`] compares it with bytes that Go wrote, [`properties`] checks laws.
 
 mod go_lzw;
 mod golden;

@@ -1,4 +1,4 @@
-//! Acks and nacks: what an answer is worth, and until when.
+//! Acks and nacks: which ones count, and until when.
 
 use serfer_proto::wire::compound::Compound;
 use serfer_proto::wire::message::{Ack, Message, Nack};
@@ -79,7 +79,7 @@ fn a_point_of_bad_health_doubles_the_time_and_only_missing_nacks_count_against_u
         solo.pass(ms(500));
         let helpers = (1..=3).filter(|&helper| helper != target);
         helpers.take(nacks).for_each(|helper| solo.hear(helper, &nack(seq)));
-        // The ping may have been sent 10 ms before it was found.
+        // The ping may have been sent up to 10 ms before the test saw it.
         solo.pass(ms(1480));
         assert_eq!(solo.node.stats().probes_failed, 0);
         solo.pass(ms(20));

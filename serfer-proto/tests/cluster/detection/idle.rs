@@ -11,7 +11,7 @@ use crate::harness::support::{lan, local, secs};
 
 const TEN_MINUTES: Duration = secs(600);
 
-/// Runs an idle cluster, whose nodes compare everything every `interval`.
+/// Runs an idle cluster, whose nodes do a push/pull every `interval`.
 fn idles(nodes: usize, config: fn(usize) -> Config, interval: Duration) {
     let mut cluster = Cluster::joined(1, nodes, config);
     cluster.run(secs(60));
@@ -44,7 +44,7 @@ fn a_lone_node_sleeps_for_good() {
     let mut solo = Solo::new(lan(0));
     solo.pass(secs(1));
     assert_eq!(solo.until(), None);
-    // Not even news keeps it awake.
+    // Not even something to gossip keeps it awake.
     solo.act(|node, now| node.user_event(now, "a", b"", Coalesce::No)).unwrap();
     solo.pass(secs(1));
     assert_eq!(solo.until(), None);
@@ -77,8 +77,8 @@ fn once_everybody_is_back_nobody_wakes_for_the_gone() {
     cluster.start(2);
     cluster.join(2, &[0, 1]);
     cluster.run_until(secs(10), |it| it.agree() && it.is_quiet());
-    // The next gossip tick finds that all has been said, and the keeper's next try, a minute later at
-    // most, that nobody is missing.
+    // The next gossip tick finds that all has been sent. The next seed retry, a minute later at
+    // most, finds that no seed is missing.
     cluster.run(secs(60));
     cluster.nodes.iter_mut().for_each(|node| node.wakes.clear());
     cluster.run(TEN_MINUTES);
@@ -97,7 +97,7 @@ fn nobody_wakes_to_gossip_but_for_news() {
         wake(&mut solo);
     }
     if waits_to_gossip(&solo) {
-        // A probe took the last news along.
+        // A probe has sent the last broadcast with its ping.
         wake(&mut solo);
     }
     for _ in 0..600 {

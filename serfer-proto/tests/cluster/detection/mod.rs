@@ -1,4 +1,4 @@
-//! Failure detection: probes, acks, suspicions, and what a node does when there is nothing to do.
+//! Failure detection: probes, acks, suspicions, and a node with nothing to do.
 
 mod acks;
 mod idle;

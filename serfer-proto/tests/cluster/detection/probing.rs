@@ -1,4 +1,4 @@
-//! Finding out who is gone, and not mistaking others for it.
+//! Probes: failed members are found, and live ones are not declared failed.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn the_last_of_two_finds_the_other_failed_too() {
     for seed in 0..10 {
         let mut cluster = Cluster::joined(seed, 2, local);
         cluster.kill(1);
-        // A probe begins, its interval ends, and nobody can confirm: three intervals more.
+        // A probe begins, its interval ends, and no other node can confirm: three intervals more.
         cluster.run_until(secs(5), |it| it.all_say(1, Status::Failed));
     }
 }
@@ -94,7 +94,7 @@ fn a_short_pause_is_no_failure() {
 
 #[test]
 fn whose_helpers_say_no_is_not_to_blame() {
-    // Here, a helper's no arrives within the probe interval.
+    // With these settings, a helper's nack arrives within the probe interval.
     let mut cluster = Cluster::joined(1, 6, local);
     cluster.kill(5);
     for _ in 0..200 {
@@ -108,7 +108,8 @@ fn whose_helpers_say_no_is_not_to_blame() {
 fn whom_nobody_answers_blames_itself_and_takes_more_time() {
     let mut solo = Solo::among(lan(0), 60);
     solo.acks = false;
-    // Three helpers are silent each time, and the score ends at seven: eight intervals a probe.
+    // Three helpers are silent each time, and the health score ends at seven: eight intervals a
+    // probe.
     let failed_by = [(2, 1), (6, 2), (13, 3), (21, 4), (29, 5), (37, 6)];
     let mut passed = 0;
     for (second, failed) in failed_by {
@@ -122,7 +123,7 @@ fn whom_nobody_answers_blames_itself_and_takes_more_time() {
     assert_eq!(solo.node.stats().health_score, 0);
 }
 
-/// Waits for the next ping, which is not answered: whom it is for, and its number.
+/// Waits for the next ping and does not answer it. Returns whom it is for and its number.
 pub(crate) fn next_ping(solo: &mut Solo) -> (usize, u32) {
     solo.acks = false;
     solo.sent.clear();
@@ -139,7 +140,7 @@ pub(crate) fn next_ping(solo: &mut Solo) -> (usize, u32) {
 #[test]
 fn a_ping_that_the_local_stack_refuses_is_asked_of_others_at_once() {
     let mut solo = Solo::among(lan(0), 5);
-    // Two points of bad health: each good probe takes away one.
+    // Two points of bad health: each successful probe removes one.
     solo.hear(1, &suspect(0, 1, 1));
     solo.hear(1, &suspect(0, 1, 2));
     assert_eq!(solo.node.stats().health_score, 2);
@@ -193,7 +194,7 @@ fn a_round_that_was_due_while_another_took_longer_begins_when_that_ends() {
     };
     solo.hear(target, &encoded(&Message::Ack(Ack { payload: &[], seq })));
     assert_eq!(pings(&mut solo), 1);
-    // And not one for each round that was missed.
+    // There is no extra ping for each round that was missed.
     solo.acks = true;
     solo.pass(ms(600));
     assert_eq!(pings(&mut solo), 0);
@@ -248,13 +249,13 @@ fn only_helpers_that_know_a_nack_are_asked_for_one() {
             _ => None,
         });
         assert_eq!(asked, Some((addr(3 - target), nack)));
-        // A failed probe counts against us: once, or for each no that did not come.
+        // A failed probe counts against us: one point, or one for each nack that did not come.
         solo.pass(ms(500));
         assert_eq!(solo.node.stats().health_score, 1);
     }
 }
 
-// Helping others.
+// Indirect pings for others.
 
 fn indirect_ping(target: usize, seq: u32, nack: bool) -> Vec<u8> {
     let node = name(target);
@@ -390,8 +391,8 @@ fn answers_that_nobody_waits_for_do_nothing() {
     assert_eq!(after.health_score, 0);
 }
 
-/// Node 0 among so many others of whom nobody hears it, or it hears nobody, for a while: how many it
-/// accused, and how many it thought better of.
+/// Node 0 is cut off from the others for a while. Returns how many suspicions it started, and how
+/// many it held back.
 fn accusations_of_one_cut_off(others: usize, time: Duration) -> (u64, u64) {
     let mut solo = Solo::among(lan(0), others);
     solo.acks = false;
@@ -417,7 +418,8 @@ fn a_small_cluster_is_given_up_all_the_same() {
 
 #[test]
 fn whose_helpers_say_no_goes_on_accusing() {
-    // Half of twenty die at once; the rest say so, and nobody thinks that it is to blame.
+    // Half of twenty nodes die at once. The helpers send nacks, so nobody takes itself to be
+    // isolated.
     let mut cluster = Cluster::joined(1, 20, lan);
     for node in 10..20 {
         cluster.kill(node);

@@ -1,4 +1,4 @@
-//! Accusations: how long the accused has, and how it defends itself.
+//! Suspicions: how long a suspect has, and how it refutes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::harness::network::addr;
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, ms, name, secs};
 
-/// In a cluster of ten, node 1 is accused by 2, and by the others after so many milliseconds: when
-/// it is found failed.
+/// In a cluster of ten, node 2 suspects node 1, and others confirm it after these milliseconds.
+/// Returns when node 1 is declared failed.
 fn failed_after_ms(confirmations: &[(u64, usize)]) -> u64 {
     let mut solo = Solo::among(lan(0), 9);
     solo.hear(3, &suspect(1, 2, 1));
@@ -86,7 +86,7 @@ fn what_is_news_about_a_member_is_passed_on_at_the_next_tick() {
         solo.pass(ms(200));
         let told = solo.said().iter().filter(|(_, message)| *message == news(1)).count();
         assert!(told >= 2, "whoever is not the accused may be told");
-        // What is known is not.
+        // What is known already is not gossiped again.
         solo.pass(secs(3));
         solo.sent.clear();
         solo.hear(2, &news(1));
@@ -98,7 +98,7 @@ fn what_is_news_about_a_member_is_passed_on_at_the_next_tick() {
 fn a_suspect_is_told_with_the_next_ping() {
     let mut solo = Solo::among(lan(0), 1);
     solo.hear(2, &suspect(1, 2, 1));
-    // What is gossiped anyway is not meant here.
+    // Skips what is gossiped anyway.
     solo.pass(ms(10));
     solo.sent.clear();
     let told = (0..300).find_map(|_| {
@@ -185,7 +185,8 @@ fn only_newer_news_counts() {
     assert_eq!(status(&solo, 1), Some(Status::Failed));
     solo.hear(1, &alive(1, 6));
     assert_eq!(status(&solo, 1), Some(Status::Alive));
-    // An accusation may know a higher one than we did; then only a still higher one clears.
+    // A suspicion may carry a higher incarnation than we know. Then only a still higher one refutes
+    // it.
     solo.hear(2, &suspect(1, 2, 9));
     solo.hear(1, &alive(1, 9));
     solo.pass(secs(4));
@@ -213,7 +214,7 @@ fn nobody_can_be_accused_out_of_reach() {
     assert_eq!(status(&solo, 7), None);
     assert_eq!(status(&solo, 1), Some(Status::Alive));
     assert_eq!((solo.node.stats().suspicions, solo.node.stats().refutations), (0, 0));
-    // And what is within it still works.
+    // An incarnation within reach still works.
     solo.hear(2, &suspect(0, 2, TOO_FAR - 1));
     assert_eq!(solo.node.stats().refutations, 1);
     solo.hear(2, &dead(1, 2, 1));
@@ -229,7 +230,7 @@ fn nobody_is_driven_out_of_reach_in_many_steps() {
         solo.hear(2, &alive(1, forged));
     }
     assert!(solo.node.incarnation() < 1 << 21, "{}", solo.node.incarnation());
-    // Who was driven so far is still believed, and so is a still newer word.
+    // A member that was driven so high is still believed, and so is a still newer message.
     solo.hear(2, &dead(1, 2, 1 << 20));
     assert_eq!(status(&solo, 1), Some(Status::Failed));
     solo.hear(1, &alive(1, (1 << 20) + 1));
@@ -254,7 +255,7 @@ fn a_stale_word_of_one_who_is_gone_is_contradicted_to_its_face() {
         *to == addr(1) && messages(packet).contains(&contradiction)
     };
     assert_eq!(solo.sent.iter().filter(is_it).count(), 1);
-    // It answers with a newer one, and that is believed.
+    // It answers with a newer incarnation, and that is believed.
     solo.hear(1, &alive(1, 10));
     assert_eq!(status(&solo, 1), Some(Status::Alive));
 }
@@ -330,7 +331,7 @@ fn whoever_runs_under_our_name_elsewhere_is_reported_and_not_obeyed() {
     assert!(solo.is_well());
     assert_eq!(solo.node.local_member().addr(), addr(0));
 
-    // The same about another.
+    // The same for another member.
     solo.events.clear();
     solo.hear(2, &alive_at("n1", addr(51), 9));
     let [Event::Conflict(conflict)] = &solo.events[..] else {

@@ -1,7 +1,7 @@
 //! A cluster of endpoints in virtual time.
 //!
-//! Time goes from one arrival or deadline to the next. The seeds of the endpoints derive from the
-//! cluster's, and nothing else is random, so a seed is a run.
+//! Time jumps from one arrival or deadline to the next. The seeds of the endpoints derive from the
+//! cluster's, and nothing else is random, so the same seed gives the same run.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,28 +11,28 @@ use serfer_proto::{Config, Endpoint, Event, Output};
 use crate::harness::network::{Arrival, Network, News, addr};
 use crate::harness::support::epoch;
 
-/// When it is dropped, no node must have found anything amiss in what it received, unless the test
-/// said that it will.
+/// When a cluster is dropped, no node may have dropped anything that it received, unless
+/// `expects_drops` is set.
 pub(crate) struct Cluster {
     pub(crate) network: Network,
     epoch: Instant,
     seed: u8,
     pub(crate) nodes: Vec<Node>,
     pub(crate) expects_drops: bool,
-    /// If it is wanted, all that happened.
+    /// All that happened, if the test asked for it.
     pub(crate) trace: Option<Vec<String>>,
 }
 
 pub(crate) struct Node {
     pub(crate) config: Config,
-    /// None if it was killed.
+    /// None if the node was killed.
     endpoint: Option<Endpoint>,
     lives: u8,
     until: Option<Instant>,
-    /// What arrived while it was paused.
+    /// What arrived while the node was paused.
     held: Option<Vec<Arrival>>,
     pub(crate) events: Vec<(Duration, Event)>,
-    /// How often it had to be woken, by what for.
+    /// How often the node was woken, by reason.
     pub(crate) wakes: BTreeMap<&'static str, usize>,
 }
 
@@ -77,7 +77,7 @@ impl Cluster {
         self.drain(at);
     }
 
-    /// Ends a node's process: its streams break, and nobody answers there any more.
+    /// Ends a node's process: its streams break, and its address no longer answers.
     pub(crate) fn kill(&mut self, at: usize) {
         self.check_drops(at);
         let node = &mut self.nodes[at];
@@ -95,7 +95,7 @@ impl Cluster {
         }
     }
 
-    /// Does something with a running node.
+    /// Calls a running node, and handles its outputs.
     #[track_caller]
     pub(crate) fn act<T>(&mut self, at: usize, act: impl FnOnce(&mut Endpoint, Instant) -> T) -> T {
         let now = self.network.now;
@@ -123,7 +123,7 @@ impl Cluster {
         self.network.now = end;
     }
 
-    /// Runs until something is so, and tells how long that took.
+    /// Runs until a condition holds, and returns how long that took.
     #[track_caller]
     pub(crate) fn run_until(&mut self, limit: Duration, is_so: impl Fn(&Self) -> bool) -> Duration {
         let start = self.network.now;
@@ -133,7 +133,7 @@ impl Cluster {
         self.network.now - start
     }
 
-    /// Does the next thing that is due until `end`.
+    /// Handles the next arrival or deadline until `end`.
     fn step(&mut self, end: Instant) -> bool {
         let awake = self.running().filter(|&at| self.nodes[at].held.is_none());
         let wake = awake.filter_map(|at| Some((self.nodes[at].until?, at))).min();
@@ -154,7 +154,7 @@ impl Cluster {
         true
     }
 
-    /// Something reaches a node, just now.
+    /// Something arrives at a node now.
     pub(crate) fn arrive(&mut self, at: usize, arrival: Arrival) {
         if let Some(held) = self.nodes.get_mut(at).and_then(|node| node.held.as_mut()) {
             return held.push(arrival);
@@ -185,7 +185,7 @@ impl Cluster {
         }
     }
 
-    /// Does what a node wants done.
+    /// Handles all outputs of a node.
     fn drain(&mut self, at: usize) {
         let mut bytes = Vec::new();
         loop {

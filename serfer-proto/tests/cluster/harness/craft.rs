@@ -1,4 +1,4 @@
-//! What other nodes might say.
+//! Messages of other nodes.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use serfer_proto::wire::{checksum, kind};
 use crate::harness::network::addr;
 use crate::harness::support::name;
 
-/// What a current `serf agent` announces.
+/// The protocol versions that a current `serf agent` announces.
 pub(crate) const VERSIONS: [u8; 6] = [1, 5, 2, 2, 5, 5];
 
 pub(crate) fn encoded(message: &Message<'_>) -> Vec<u8> {
@@ -38,7 +38,7 @@ pub(crate) fn alive_at(node: &str, at: SocketAddr, incarnation: u32) -> Vec<u8> 
     }))
 }
 
-/// What a node says that has these tags.
+/// The alive message of a node that has these tags.
 pub(crate) fn alive_with(node: usize, incarnation: u32, tags: &Tags) -> Vec<u8> {
     let mut meta = vec![0xff];
     meta.push(0x80 | tags.len() as u8);
@@ -103,7 +103,7 @@ pub(crate) fn user_event(name: &str, ltime: u64) -> Vec<u8> {
     user(&SerfMessage::UserEvent(serf_message::UserEvent { coalesce, ltime, name, payload }))
 }
 
-/// A push/pull from node 1 that knows these nodes.
+/// A push/pull of node 1 that knows these nodes.
 pub(crate) fn push_pull(
     join: bool,
     nodes: &[PushNodeState<'_>],
@@ -120,7 +120,7 @@ pub(crate) fn push_pull(
     bytes
 }
 
-/// Whether a message is the ack of this ping, whatever comes with it.
+/// Whether a message is the ack of this ping, with any payload.
 pub(crate) fn is_ack_to(seq: u32, message: &[u8]) -> bool {
     matches!(Message::decode(message), Ok(Message::Ack(ack)) if ack.seq == seq)
 }

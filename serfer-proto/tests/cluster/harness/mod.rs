@@ -1,5 +1,5 @@
-//! What the tests stand on: [`cluster`] runs clusters in virtual time over [`network`], and [`solo`]
-//! runs one node among peers that a test makes up.
+//! What the tests build on: [`cluster`] runs clusters in virtual time over [`network`], and
+//! [`solo`] runs one node among peers that a test makes up.
 
 pub(crate) mod cluster;
 pub(crate) mod craft;

@@ -1,8 +1,8 @@
-//! The network between the nodes, which does as it is told.
+//! The network between the nodes.
 //!
 //! Whatever is sent arrives one [`LATENCY`] later, in the order in which it was sent. A stream is a
-//! pipe that delivers in chunks of changing sizes; from the first byte that a cut path swallows, it
-//! delivers nothing more. Nothing is random here.
+//! pipe that delivers in chunks of changing sizes. Once a cut path has lost a byte of a stream, the
+//! stream delivers nothing more. Nothing is random here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -12,12 +12,12 @@ use serfer_proto::{StreamEnd, StreamId};
 
 pub(crate) const LATENCY: Duration = Duration::from_millis(5);
 
-/// Where a node is, or could be.
+/// The address of a node.
 pub(crate) fn addr(node: usize) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, node as u8 + 1], 7946))
 }
 
-/// Which node is, or could be, at an address.
+/// The node of an address.
 fn node_at(addr: SocketAddr) -> usize {
     match addr {
         SocketAddr::V4(v4) if v4.port() == 7946 => usize::from(v4.ip().octets()[3]) - 1,
@@ -27,17 +27,17 @@ fn node_at(addr: SocketAddr) -> usize {
 
 pub(crate) struct Network {
     pub(crate) now: Instant,
-    /// What is on its way: when it arrives, in which order, and at which node.
+    /// What is on its way, by when and in which order it arrives, and at which node.
     due: BTreeMap<(Instant, usize), (usize, Arrival)>,
     sent: usize,
     pipes: Vec<Pipe>,
     /// The pipe behind a node's stream, and which side of it the node is.
     streams: BTreeMap<(usize, StreamId), (usize, usize)>,
-    /// Paths that swallow what goes from the first node to the second.
+    /// Paths that lose all that goes from the first node to the second.
     cuts: BTreeSet<(usize, usize, Traffic)>,
     /// Paths on which the first node's own network stack refuses datagrams to the second.
     pub(crate) refused_sends: BTreeSet<(usize, usize)>,
-    /// If they are wanted, all datagrams and all that was written to streams.
+    /// All datagrams and all that was written to streams, if the test asked for it.
     pub(crate) recording: Option<[Vec<Vec<u8>>; 2]>,
 }
 
@@ -50,22 +50,22 @@ pub(crate) enum Traffic {
 pub(crate) const UDP: &[Traffic] = &[Traffic::Datagrams];
 pub(crate) const ALL: &[Traffic] = &[Traffic::Datagrams, Traffic::Streams];
 
-/// First the side that dialled, then the one that accepts.
+/// First the side that dialled, then the side that accepted.
 struct Pipe {
     nodes: [usize; 2],
     streams: [Option<StreamId>; 2],
-    /// Something on its way to this side was swallowed.
+    /// Something on its way to this side was lost.
     broken: [bool; 2],
 }
 
-/// Something that reaches a node.
+/// Something that arrives at a node.
 #[derive(Debug)]
 pub(crate) enum Arrival {
     Datagram(SocketAddr, Vec<u8>),
     SendFailed(SocketAddr),
-    /// Somebody dials from there: the number of the pipe.
+    /// A dial from this address, with the number of the pipe.
     Dial(SocketAddr, usize),
-    /// At one side of a pipe.
+    /// Something at one side of a pipe.
     Pipe(usize, usize, News),
 }
 
@@ -94,7 +94,7 @@ impl Network {
         self.due.first_key_value().map(|(&(at, _), _)| at)
     }
 
-    /// Takes the next thing that arrives; it is then so late.
+    /// Takes the next arrival, and moves the time to it.
     pub(crate) fn next(&mut self) -> Option<(usize, Arrival)> {
         let ((at, _), next) = self.due.pop_first()?;
         self.now = at;
@@ -141,7 +141,7 @@ impl Network {
         self.send_through(pipe, 1, Arrival::Dial(source, pipe));
     }
 
-    /// Answers a dial. Without a stream it is refused.
+    /// Answers a dial: `None` refuses it.
     pub(crate) fn answer(&mut self, pipe: usize, stream: Option<StreamId>) {
         self.pipes[pipe].streams[1] = stream;
         let Some(stream) = stream else {
@@ -167,7 +167,7 @@ impl Network {
         }
     }
 
-    /// The other side reads the end; this one is gone once all bytes have left.
+    /// The other side reads the end. This side is gone once all its bytes have left.
     pub(crate) fn close(&mut self, node: usize, stream: StreamId) {
         let (pipe, side) = self.streams[&(node, stream)];
         self.send_news(pipe, 1 - side, News::End(StreamEnd::Eof));
@@ -187,7 +187,7 @@ impl Network {
         streams.into_iter().for_each(|stream| self.abort(node, stream));
     }
 
-    /// The stream to which something is news, unless it is over.
+    /// The stream that some news is for, unless the stream is over.
     pub(crate) fn stream(&mut self, pipe: usize, side: usize, news: &News) -> Option<StreamId> {
         let stream = self.pipes[pipe].streams[side]?;
         let key = (self.pipes[pipe].nodes[side], stream);

@@ -12,7 +12,7 @@ use crate::harness::craft::{alive, encoded, is_ack_to, messages, ping};
 use crate::harness::network::addr;
 use crate::harness::support::epoch;
 
-/// Node 0. The others are what a test says of them.
+/// Node 0. The other nodes exist only in what the test lets them say.
 pub(crate) struct Solo {
     pub(crate) node: Endpoint,
     pub(crate) now: Instant,
@@ -24,7 +24,7 @@ pub(crate) struct Solo {
     pub(crate) aborted: Vec<StreamId>,
     pub(crate) stored: Vec<(StoredFile, StoreWrite, Durability, Vec<u8>)>,
     pub(crate) events: Vec<Event>,
-    /// Whether the others answer its pings.
+    /// Whether the other nodes answer its pings.
     pub(crate) acks: bool,
 }
 
@@ -50,7 +50,7 @@ impl Solo {
         solo
     }
 
-    /// One that knows nodes 1 to `others`.
+    /// A node that knows nodes 1 to `others`.
     pub(crate) fn among(config: Config, others: usize) -> Self {
         let mut solo = Self::new(config);
         for other in 1..=others {
@@ -76,7 +76,7 @@ impl Solo {
         self.act(|node, now| node.handle_datagram(now, from, &mut packet));
     }
 
-    /// All that a stream brings at once, from another node.
+    /// All that a stream of another node brings, at once.
     pub(crate) fn accept(&mut self, from: usize, bytes: &[u8]) -> Option<StreamId> {
         let stream = self.act(|node, now| node.handle_accepted(now, addr(from)))?;
         self.act(|node, now| node.handle_stream_data(now, stream, bytes));
@@ -92,7 +92,7 @@ impl Solo {
         self.now = end;
     }
 
-    /// The messages it sent since the last call, and to whom.
+    /// The messages that it sent since the last call, with their receivers.
     pub(crate) fn said(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         let sent = std::mem::take(&mut self.sent);
         let each =
@@ -149,7 +149,7 @@ impl Solo {
     }
 }
 
-/// What answers the pings in a packet.
+/// The acks of the pings in a packet.
 fn acks_to(packet: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     messages(packet).into_iter().filter_map(|message| match Message::decode(&message) {
         Ok(Message::Ping(ping)) => {

@@ -1,4 +1,4 @@
-//! What the tests have in common: time, configurations, questions to a cluster.
+//! What the tests share: time, configurations, and assertions about a cluster.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serfer_proto::{Config, Event, MemberChange, Replay, Status};
 use crate::harness::cluster::Cluster;
 use crate::harness::network::{Arrival, addr};
 
-/// The time at which a test begins; it adds to it whatever passes.
+/// The time at which a test begins. The test adds to it whatever passes.
 #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the clock")]
 pub(crate) fn epoch() -> Instant {
     Instant::now()
@@ -56,18 +56,18 @@ impl Cluster {
         self.act(node, |node, now| node.join(now, &peers, Replay::Skip)).unwrap();
     }
 
-    /// A packet as if it came from another node, just now.
+    /// A packet arrives now, as if another node had sent it.
     pub(crate) fn hear(&mut self, at: usize, from: usize, packet: &[u8]) {
         self.arrive(at, Arrival::Datagram(addr(from), packet.to_vec()));
     }
 
-    /// What one node believes of another.
+    /// The status of one node in the member list of another.
     #[track_caller]
     pub(crate) fn status(&self, at: usize, of: usize) -> Option<Status> {
         self.node(at).member(&name(of)).map(|member| member.status())
     }
 
-    /// Whether all that run know all that run, and nobody else, to be alive.
+    /// Whether each running node lists exactly the running nodes as alive.
     pub(crate) fn agree(&self) -> bool {
         self.running().all(|at| {
             let alive = self.node(at).members().filter(|member| member.status() == Status::Alive);
@@ -76,17 +76,17 @@ impl Cluster {
         })
     }
 
-    /// Whether nobody has anything left to gossip.
+    /// Whether no node has anything left to gossip.
     pub(crate) fn is_quiet(&self) -> bool {
         self.running().all(|at| self.node(at).stats().queued == 0)
     }
 
-    /// Whether all other nodes that run believe this of one.
+    /// Whether all other running nodes list a node with this status.
     pub(crate) fn all_say(&self, of: usize, status: Status) -> bool {
         self.running().all(|at| at == of || self.status(at, of) == Some(status))
     }
 
-    /// What a node told its application about members: when, what and who.
+    /// The member events that a node told its application: when, which change, and of whom.
     pub(crate) fn changes(&self, at: usize) -> Vec<(Duration, MemberChange, String)> {
         let events = self.nodes[at].events.iter();
         let changes = events.filter_map(|(at, event)| match event {
@@ -96,13 +96,13 @@ impl Cluster {
         changes.collect()
     }
 
-    /// How often a node told that a member changed so.
+    /// How often a node told of this change of a member.
     pub(crate) fn count(&self, at: usize, change: MemberChange, of: usize) -> usize {
         let changes = self.changes(at);
         changes.iter().filter(|(_, how, who)| *how == change && *who == name(of)).count()
     }
 
-    /// How often anybody told that any member changed so.
+    /// How often all nodes together told of this change of any member.
     pub(crate) fn count_all(&self, change: MemberChange) -> usize {
         let nodes = 0..self.nodes.len();
         nodes.flat_map(|at| self.changes(at)).filter(|(_, how, _)| *how == change).count()

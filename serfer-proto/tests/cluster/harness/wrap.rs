@@ -1,4 +1,4 @@
-//! What can stand around a message, right or wrong.
+//! The layers around a message, right or wrong.
 
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::wire::seal::{Cipher, Sealing, Version};
@@ -12,7 +12,7 @@ pub(crate) fn compound(parts: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// Not what holds nothing: that our encoder does not write.
+/// The message must not be empty: our encoder writes no empty message.
 pub(crate) fn compressed(message: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     Lzw::default().compress(message, &mut bytes);

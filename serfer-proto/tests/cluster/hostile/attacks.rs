@@ -1,11 +1,12 @@
-//! What an enemy among the members could aim at, one test each: the node does not panic, its memory
-//! is bounded, and what comes of it is what should.
+//! What a hostile member could aim at, one test each: the node does not panic, its memory is
+//! bounded, and the effect is as limited as it should be.
 //!
-//! Where a whole family of tests is about one, it is elsewhere: queries that name a stranger's
-//! address, and answers in forged names (`answering`), relays to strangers (`relaying`), requests for
-//! keys without any (`keys`), coordinates that cannot be (`coordinates`), storms of name conflicts
-//! (`voting`), members pruned that live (`intents`), names that are none and tags that are
-//! too large (`limits`), bytes that do not decode (`malformed`).
+//! Attacks with a whole family of tests are elsewhere: queries that name the address of a third
+//! party, and answers with forged names (`queries/incoming`), relays to third parties
+//! (`queries/relay`), key requests to a node without keys (`keys/changes`), implausible coordinates
+//! (`coordinates`), storms of name conflicts (`members/name_conflict`), live members that are
+//! pruned (`members/intents`), invalid names and tags that are too large (`hostile/limits`), bytes
+//! that do not decode (`hostile/malformed`).
 
 use allocation_counter::measure;
 use serfer_proto::wire::kind;
@@ -23,10 +24,10 @@ use crate::harness::network::addr;
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, ms, secs};
 
-/// What a few packets may cost.
+/// The memory that a few packets may take.
 const LITTLE: u64 = 256 << 10;
 
-/// What there is to gossip about the two members, at most.
+/// The most that the node can have to gossip about the two members.
 const NEWS: usize = 4;
 
 fn asked(id: u32, ltime: u64) -> Query<'static> {
@@ -47,12 +48,12 @@ fn query(id: u32, ltime: u64) -> Vec<u8> {
     user(&SerfMessage::Query(asked(id, ltime)))
 }
 
-/// The most memory that it takes to hear all of these.
+/// The most memory that the node takes while it hears all of these.
 fn memory(solo: &mut Solo, packets: impl Iterator<Item = Vec<u8>>) -> u64 {
     let hear_all = || {
         for packet in packets {
             solo.hear(1, &packet);
-            // What it says and tells is the test's own.
+            // What it sends and reports is kept by the test, and does not count.
             solo.sent.clear();
             solo.events.clear();
         }
@@ -60,7 +61,7 @@ fn memory(solo: &mut Solo, packets: impl Iterator<Item = Vec<u8>>) -> u64 {
     measure(hear_all).bytes_max
 }
 
-/// serf's part of a push/pull, as it is.
+/// serf's part of a push/pull, encoded.
 fn exchange(user_state: &[u8]) -> Vec<u8> {
     let state = stream::PushPull { user_state, ..stream::PushPull::default() };
     let mut bytes = Vec::new();
@@ -68,7 +69,7 @@ fn exchange(user_state: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The times of what the node says next: by its member clock, its event clock and its query clock.
+/// The Lamport times of what the node says next, by member clock, event clock and query clock.
 fn clocks(solo: &mut Solo) -> [u64; 3] {
     solo.events.clear();
     solo.pass(secs(10));
@@ -102,7 +103,8 @@ fn lamport_times_near_the_greatest_or_merely_huge() {
         solo.hear(1, &query(1, ltime));
         assert_eq!(solo.dropped(DropReason::OutOfReach), 6);
 
-        // And all that a push/pull brings: three clocks, times of members, and of events.
+        // The same for all that a push/pull brings: three clocks, and the times of members and
+        // events.
         let past = SeqBuf::of([PastEvent { name: "a".into(), payload: b"" }]);
         let slots = SeqBuf::of([EventSlot { events: past.as_seq(), ltime }]);
         let times = SeqBuf::of([(Text(b"n1"), ltime), (Text(b"n2"), ltime), (Text(b"n0"), ltime)]);
@@ -192,13 +194,13 @@ fn lists_that_say_they_are_longer_than_they_are() {
 
 #[test]
 fn lists_as_long_as_a_stream_can_be() {
-    // 4 MiB of slots with nothing in them.
+    // 4 MiB of empty slots.
     let mut state = b"\x02\x81\xa6Events\xdd\x00\x40\x00\x00".to_vec();
     state.resize(state.len() + (4 << 20), 0xc0);
     let stream = exchange(&state);
     let mut solo = Solo::among(lan(0), 1);
     let memory = measure(|| assert!(solo.accept(1, &stream).is_some())).bytes_max;
-    // It is put together from what arrives, and nothing else is made of it.
+    // The node joins the chunks that arrive, and makes nothing else of them.
     assert!(memory < 3 * stream.len() as u64, "{memory} bytes");
     assert_eq!(solo.node.stats().dropped.total(), 0);
     assert!(solo.is_well());
@@ -234,13 +236,13 @@ fn events_that_would_make_every_push_pull_too_large() {
         user(&SerfMessage::UserEvent(UserEvent { coalesce: false, ltime, name, payload }))
     };
     let memory = memory(&mut solo, (0..8000).map(|n| event(n, 1 + n / 100)));
-    // Twice 4 MiB: they are waiting to be gossiped as well.
+    // Twice 4 MiB: the events also wait to be gossiped.
     assert!(memory < 10 << 20, "{memory} bytes");
     assert!(solo.dropped(DropReason::Full) > 4000);
     solo.written.clear();
     solo.accept(1, &push_pull(false, &[], None)).unwrap();
     assert!(solo.written[0].1.len() < 5 << 20);
-    // Time goes on, and there is room again.
+    // Time passes, and there is room again.
     solo.hear(1, &event(0, 10_000));
     assert!(solo.events.iter().any(|event| matches!(event, Event::User(_))));
     assert!(solo.is_well());
@@ -331,7 +333,7 @@ fn a_ring_of_another_size() {
     let stream = push_pull(true, &[], Some(&theirs));
     let memory = measure(|| assert!(solo.accept(1, &stream).is_some())).bytes_max;
     assert!(memory < LITTLE + 3 * stream.len() as u64, "{memory} bytes");
-    // As many slots as ours has, and of each as many as a slot of ours takes.
+    // As many slots as our ring has, and as many events of each as a slot of ours takes.
     let told = solo.events.iter().filter(|event| matches!(event, Event::User(_))).count();
     assert_eq!(told, 4 + 7);
     assert!(solo.is_well());
@@ -339,7 +341,7 @@ fn a_ring_of_another_size() {
 
 #[test]
 fn expressions_that_are_large() {
-    // However much work they are.
+    // However much work they are to compile.
     let limits = Limits { filter_steps: usize::MAX, ..Limits::default() };
     let mut solo = Solo::among(lan(0).limits(limits).tag("t", "x".repeat(400)).unwrap(), 1);
     let expr = |n: u32| match n % 4 {
@@ -357,7 +359,7 @@ fn expressions_that_are_large() {
         user(&SerfMessage::Query(query))
     });
     let memory = memory(&mut solo, queries);
-    // 2 MiB of expressions that are kept, and one more while it is compiled.
+    // 2 MiB of cached expressions, and one more while it is compiled.
     assert!(memory < 6 << 20, "{memory} bytes");
     assert_eq!(solo.node.stats().dropped.total(), 0);
     assert!(solo.is_well());

@@ -1,4 +1,4 @@
-//! Whatever happened: once it is over, all agree.
+//! Random faults: once they are over, all nodes agree.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::hostile::mutation::Noise;
 
 const NODES: usize = 7;
 
-/// One thing that goes wrong, or right again.
+/// One fault, or the end of one.
 fn stir(cluster: &mut Cluster, noise: &mut Noise, sent: &mut usize) {
     let at = noise.below(NODES);
     let runs = cluster.running().any(|node| node == at);
@@ -51,7 +51,7 @@ fn restart(cluster: &mut Cluster, at: usize) {
     cluster.join(at, &[peer]);
 }
 
-/// No node that still lives was told of an event twice.
+/// No live node was told of an event twice.
 fn check_events(cluster: &Cluster) {
     for node in &cluster.nodes {
         let mut told = BTreeSet::new();
@@ -80,7 +80,7 @@ fn storm(seed: u8, config: impl Fn(usize) -> Config) {
             restart(&mut cluster, at);
         }
     }
-    // Who has been away is tried again every 30 s, by chance, so it may take some minutes.
+    // A member that was away is tried again every 30 s, by chance, so it may take some minutes.
     cluster.run_until(secs(600), Cluster::agree);
     cluster.run(secs(120));
     assert!(cluster.agree());

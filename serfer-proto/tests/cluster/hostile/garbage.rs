@@ -1,4 +1,4 @@
-//! Bytes that nobody should send, and times that there should not be: the node goes on.
+//! Bytes and times that make no sense: the node goes on.
 
 use serfer_proto::{DropReason, Endpoint};
 

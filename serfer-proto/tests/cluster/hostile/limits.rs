@@ -1,4 +1,4 @@
-//! What is taken from the network about members, and how much of it.
+//! Limits: what a node accepts from the network about members, and how much of it.
 
 use serfer_proto::wire::message::{Alive, Message, PushNodeState, state};
 use serfer_proto::wire::msgpack::Text;
@@ -25,7 +25,8 @@ fn hear(solo: &mut Solo, alive: Alive<'_>) {
     solo.hear(1, &encoded(&Message::Alive(alive)));
 }
 
-/// Why news about a node is not taken: by gossip, and the same by push/pull.
+/// The reason for which a node drops an alive message. It must be the same by gossip and by
+/// push/pull.
 fn refused(alive: Alive<'_>) -> DropReason {
     let by_gossip = |solo: &mut Solo| hear(solo, alive);
     let by_push_pull = |solo: &mut Solo| {
@@ -103,7 +104,7 @@ fn versions_that_do_not_fit_are_refused() {
 #[test]
 fn tags_that_are_too_large_are_refused() {
     assert_eq!(refused(Alive { meta: &[0xff; 4097], ..news() }), DropReason::Oversized);
-    // More than fits into a packet is told by push/pull only, and waits in no queue.
+    // More than fits into a packet is sent by push/pull only, and is not queued.
     let mut solo = accepted(Alive { meta: &[b'x'; 4096], ..news() });
     solo.pass(secs(10));
     assert_eq!((solo.node.stats().queued, solo.node.stats().broadcasts_dropped), (0, 1));
@@ -129,7 +130,7 @@ fn only_so_many_members_are_taken() {
     solo.hear(4, &alive(4, 1));
     solo.hear(4, &alive(4, 2));
     assert_eq!((solo.node.stats().members, solo.dropped(DropReason::Full)), (4, 2));
-    // Those that are there may go on talking.
+    // Updates of known members are still accepted.
     hear(&mut solo, Alive { incarnation: 2, meta: b"web", ..news() });
     assert_eq!(solo.node.member("n1").unwrap().tags().get("role"), Some("web"));
 }

@@ -1,4 +1,4 @@
-//! Real traffic, damaged in every way: no node panics, and all still answer.
+//! Real traffic, damaged in every way: no node panics, and all nodes still answer.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::harness::network::addr;
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, ms, secs};
 
-/// What a cluster says in which everything happens that can: its packets without their checksums,
-/// which would protect them, and its streams.
+/// The traffic of a cluster in which everything happens that can happen: its packets without
+/// checksums, which would protect them, and its streams.
 fn traffic(config: impl Fn(usize) -> Config) -> [Vec<Vec<u8>>; 2] {
     let mut cluster = Cluster::new(1);
     cluster.network.recording = Some(Default::default());
@@ -61,7 +61,7 @@ impl Noise {
         &from[self.below(from.len())]
     }
 
-    /// One of `originals` with a few things wrong.
+    /// One of `originals`, damaged in a few places.
     fn damaged(&mut self, originals: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = self.pick(originals).clone();
         for _ in 0..=self.below(3) {
@@ -93,7 +93,7 @@ fn feed(solo: &mut Solo, noise: &mut Noise, datagrams: &[Vec<u8>], writes: &[Vec
         let packet = noise.damaged(datagrams);
         return solo.hear(from, &packet);
     }
-    // A stream to us or of ours, in two chunks.
+    // A stream that we accepted or dialled, in two chunks.
     let ours = solo.dialled.pop().filter(|_| noise.below(2) == 0).map(|(stream, _)| stream);
     if let Some(stream) = ours {
         solo.act(|node, now| node.handle_connected(now, stream));

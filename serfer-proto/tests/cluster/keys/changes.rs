@@ -1,4 +1,4 @@
-//! Keys that change while nodes run: what a node does when it is asked, and whom it can ask.
+//! Keys that change while nodes run: how a node answers key requests, and how it sends them.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(crate) fn bytes_of(ring: Option<&Keyring>) -> Vec<u8> {
     keys.map(|key| known[&key.fingerprint()]).collect()
 }
 
-/// What a node answered, and with which key the answer was sealed.
+/// The answer of a node, and the key that it was sealed with.
 #[derive(Debug, PartialEq, Eq)]
 struct Answer {
     sealed_with: Option<u8>,
@@ -57,7 +57,7 @@ fn yes(sealed_with: u8) -> Answer {
     Answer { sealed_with: Some(sealed_with), done: true, message: String::new(), keys: 0 }
 }
 
-/// A node that knows node 1, who asks it about keys.
+/// A node that knows node 1, which sends it key requests.
 struct Asked {
     solo: Solo,
     ltime: u64,
@@ -71,7 +71,7 @@ impl Asked {
         asked
     }
 
-    /// A packet of node 1, sealed with whatever node 0 seals with, if it does.
+    /// A packet of node 1, sealed with the primary key of node 0, if that has one.
     fn hear(&mut self, message: &[u8]) {
         match bytes_of(self.solo.node.keyring()).first() {
             Some(&primary) => self.solo.hear(1, &sealed([primary; 16], b"", message)),
@@ -152,7 +152,7 @@ fn a_key_is_installed_used_and_removed_as_asked() {
     assert_eq!(node.ring(), [1, 2]);
     assert_eq!(node.about(INSTALL, 2), yes(1));
     assert_eq!(node.ring(), [1, 2]);
-    // The answer is sealed as it is now to be done.
+    // The answer is sealed with the new primary key.
     assert_eq!(node.about(USE, 2), yes(2));
     assert_eq!(node.ring(), [2, 1]);
     assert_eq!(node.about(REMOVE, 1), yes(2));
@@ -178,7 +178,7 @@ fn what_must_not_be_is_not_done_and_said() {
     assert!(node.solo.stored.is_empty());
 }
 
-/// An empty payload makes Go's agent crash.
+/// An empty payload crashes Go's agent.
 #[test]
 fn what_cannot_be_read_is_answered_with_no() {
     let mut node = Asked::new(keyed(lan(0), &[1]));
@@ -187,7 +187,7 @@ fn what_cannot_be_read_is_answered_with_no() {
             assert_eq!(node.request(name, payload), Some(no(Some(1), "")), "{payload:?}");
         }
     }
-    // The first byte is not looked at, and of a list nothing is.
+    // The first byte is ignored, and for a list the whole payload is.
     let mut other = request(&[2; 16]);
     other[0] = 0;
     assert_eq!(node.request(INSTALL, &other), Some(yes(1)));
@@ -278,7 +278,7 @@ fn keys_are_not_stored_unless_that_is_wanted() {
 
 // ── asking ───────────────────────────────────────────────────────────────────────────────────────
 
-/// What a node's last question about keys brought.
+/// How the last key request of a node ended.
 fn manage(cluster: &mut Cluster, at: usize, op: KeyOp) -> KeyReport {
     let query =
         cluster.act(at, |node, now| node.manage_key(now, op, KeyParams::default())).unwrap();

@@ -1,4 +1,4 @@
-//! Changing what a cluster speaks while it runs: encryption, labels, protocol versions.
+//! Changing the wire settings of a running cluster: encryption, labels, protocol versions.
 
 use serfer_proto::wire::label;
 use serfer_proto::{
@@ -17,7 +17,7 @@ fn sealing(config: Config, encryption: Encryption) -> Config {
     config.keyring(Keyring::new(key())).encryption(encryption)
 }
 
-/// Restarts one node after another in another configuration, as one does.
+/// Restarts one node after another with another configuration.
 fn roll_out(cluster: &mut Cluster, config: impl Fn(Config) -> Config) {
     for node in 0..cluster.nodes.len() {
         cluster.kill(node);
@@ -78,7 +78,7 @@ fn a_label_that_something_before_us_takes_off_must_be_off() {
     assert_eq!((solo.dropped(DropReason::Label), solo.node.members().count()), (1, 1));
     solo.hear(1, &bare);
     assert_eq!(solo.node.members().count(), 2);
-    // What it sends has one all the same.
+    // What it sends has a label all the same.
     solo.pass(secs(2));
     assert!(!solo.sent.is_empty());
     assert!(solo.sent.iter().all(|(_, packet)| packet.starts_with(b"\xf4\x04blue")));

@@ -1,4 +1,4 @@
-//! Keys that change while nodes run, and what else of the wire format can change then.
+//! Keys and other wire settings that change while nodes run.
 
 mod changes;
 mod migration;

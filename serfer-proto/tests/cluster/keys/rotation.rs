@@ -1,4 +1,4 @@
-//! Giving a cluster another primary key, while it goes on.
+//! Rotation: a running cluster gets another primary key.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ fn begin(cluster: &mut Cluster, at: usize, new: u8, params: RotationParams) {
     cluster.act(at, |node, now| node.rotate_key(now, key(new), params)).unwrap();
 }
 
-/// How the last rotation that a node began came to its end.
+/// How the last rotation of a node ended.
 fn end_of(cluster: &Cluster, at: usize) -> Option<Result<RotationReport, RotationStopped>> {
     cluster.nodes[at].events.iter().rev().find_map(|(_, event)| match event {
         Event::RotationDone(report) => Some(Ok(report.clone())),
@@ -50,7 +50,7 @@ fn lags(stopped: &RotationStopped) -> Vec<(&str, Lag)> {
     stopped.laggards.iter().map(|Laggard { node, lag, .. }| (&**node, *lag)).collect()
 }
 
-/// Any message that somebody could not open would be a drop, and the cluster does not allow any.
+/// A message that a node cannot open counts as dropped, and the harness allows no drops.
 #[test]
 fn every_message_sent_during_a_rotation_arrives_everywhere_once() {
     for seed in 1..=3 {
@@ -65,7 +65,7 @@ fn every_message_sent_during_a_rotation_arrives_everywhere_once() {
             cluster.run(ms(90));
             assert!(sent < 1000);
         }
-        // What gossip misses by chance, the next push/pull brings.
+        // What gossip misses by chance comes with the next push/pull.
         cluster.run(secs(70));
         for at in 0..6 {
             let mut heard = BTreeMap::<&str, usize>::new();
@@ -93,7 +93,7 @@ fn a_rotation_goes_through_its_stages() {
     rotate(&mut cluster, 1, 2, RotationParams::default()).unwrap();
     use RotationStage::{Install, Preflight, Remove, Use};
     assert_eq!(stages(&cluster, 1), [Preflight, Install, Use, Remove]);
-    // What is so already need not be brought about.
+    // A stage that has nothing to change is skipped.
     rotate(&mut cluster, 2, 2, RotationParams::default()).unwrap();
     assert_eq!(stages(&cluster, 2), [Preflight]);
 }
@@ -135,14 +135,14 @@ fn who_cannot_get_the_new_key_holds_the_rotation_up_and_says_why() {
     assert_eq!(stopped.stage, RotationStage::Install);
     assert_eq!(lags(&stopped), [("n1", Lag::Lacks(key(200).fingerprint()))]);
     assert!(stopped.to_string().contains("64 keys"), "{stopped}");
-    // Nobody seals with it.
+    // No node seals with the new key.
     let primaries: Vec<u8> = rings(&cluster).iter().map(|ring| ring[0]).collect();
     assert_eq!(primaries, [1, 1, 1]);
 }
 
 #[test]
 fn who_lacks_a_key_that_somebody_seals_with_is_found_before_anything_is_changed() {
-    // Node 2 seals with a key that node 1 lacks, and does not know.
+    // Node 2 seals with a key that node 1 lacks.
     let ring = |node| [&[1, 2][..], &[1], &[2, 1]][node];
     let mut cluster = Cluster::new(8);
     cluster.expects_drops = true;

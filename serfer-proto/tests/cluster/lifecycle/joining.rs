@@ -1,4 +1,4 @@
-//! Getting in, and being kept out.
+//! Joining a cluster, and being refused.
 
 use serfer_proto::{
     Config, DropReason, Event, JoinDone, JoinFailure, Keyring, Label, MemberChange, Replay,
@@ -130,7 +130,7 @@ fn a_join_that_is_overtaken_by_our_leaving_names_every_address() {
     assert_eq!(failed, expected);
 }
 
-// Being kept out. Nodes 0 and 1 are a cluster, and 2 wants to be in it.
+// Being refused. Nodes 0 and 1 are a cluster, and node 2 wants to join it.
 
 fn keyed(config: Config, keys: &[u8]) -> Config {
     let mut keys = keys.iter().map(|&byte| SecretKey::new(&[byte; 32]).unwrap());
@@ -138,7 +138,7 @@ fn keyed(config: Config, keys: &[u8]) -> Config {
     config.keyring(keys.fold(primary, Keyring::with))
 }
 
-/// Why node 2 does not get in, what node 0 counted, and what node 2 did.
+/// Why the join of node 2 fails, what node 0 counted, and what node 2 counted.
 fn refused(cluster_of: impl Fn(Config) -> Config, joiner: impl Fn(Config) -> Config) -> Refused {
     let mut cluster = Cluster::joined(1, 2, |node| cluster_of(local(node)));
     cluster.add(joiner(local(2).seed_keeper(None)));
@@ -236,7 +236,7 @@ fn a_node_with_a_key_where_there_is_none_learns_that() {
 
 #[test]
 fn a_primary_that_others_lack_is_refused_in_words() {
-    // It can read the refusal, because that is sealed with a key that it has too.
+    // Node 2 can read the refusal, because it is sealed with a key that node 2 has too.
     let answer = refused(|config| keyed(config, &[1]), |config| keyed(config, &[2, 1]));
     let why = "the node there said: no installed keys could decrypt the message";
     assert_eq!(answer.why, why);

@@ -1,4 +1,4 @@
-//! Leaving so that nobody takes it for a failure, and failing so that somebody can make it one.
+//! Leaving, which must not look like a failure, and forced leaves, which turn a failure into one.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ fn who_is_alone_leaves_at_once() {
     assert_eq!(solo.events.last(), Some(&Event::Left(LeaveReport::default())));
     assert_eq!(solo.node.local_member().status(), Status::Left);
 
-    // Those that are gone keep nobody.
+    // A node does not wait for members that are gone.
     let mut solo = Solo::among(lan(0), 2);
     solo.hear(1, &dead(1, 2, 1));
     solo.hear(1, &dead(2, 1, 1));
@@ -135,7 +135,7 @@ fn who_leaves_still_answers_and_does_not_object() {
     assert_eq!(me.state, state::LEFT);
 }
 
-/// What a node reported when it had left.
+/// The leave report of a node.
 #[track_caller]
 fn report(cluster: &Cluster, node: usize) -> LeaveReport {
     let mut events = cluster.nodes[node].events.iter();
@@ -159,7 +159,7 @@ fn who_leaves_reports_who_was_told_and_has_heard() {
         "told 3 of 3 others, of whom 3 confirmed it; intent drained, farewell drained, \
          0 messages unsent"
     );
-    // The one that is left by all has nobody to tell.
+    // When all others have left, the last node has nobody to tell.
     cluster.act(2, |node, now| node.leave(now)).unwrap();
     cluster.act(1, |node, now| node.leave(now)).unwrap();
     cluster.run(BOUND);
@@ -213,11 +213,11 @@ fn without_its_intent_a_leaver_counts_as_failed_until_somebody_knows_better() {
 #[test]
 fn two_farewells_with_a_return_that_was_missed_in_between_come_to_an_end() {
     let mut solo = Solo::among(lan(0), 3);
-    // It leaves, comes back without anybody hearing that it means to be a member, and leaves again.
+    // It leaves, comes back without anybody hearing its join intent, and leaves again.
     for (incarnation, ltime) in [(1, 5), (2, 9)] {
         solo.hear(2, &leave_intent(1, ltime));
         solo.hear(2, &dead(1, 1, incarnation));
-        // The first intent is still around, and so is this one.
+        // The first leave intent is still around, and so is this one.
         for around in [5, ltime, 5, ltime] {
             solo.hear(3, &leave_intent(1, around));
         }
@@ -249,11 +249,11 @@ fn intent_and_farewell_may_come_in_any_order() {
     };
     assert_eq!(status([leave_intent(1, 5), dead(1, 1, 1)]), Status::Left);
     assert_eq!(status([dead(1, 1, 1), leave_intent(1, 5)]), Status::Left);
-    // Nor does it matter who found it dead.
+    // It does not matter which node declared it dead.
     assert_eq!(status([leave_intent(1, 5), dead(1, 2, 1)]), Status::Left);
 }
 
-// Making others leave.
+// Forced leaves.
 
 #[test]
 fn a_failed_member_that_is_made_to_leave_has_left_everywhere() {
@@ -309,7 +309,7 @@ fn a_pruned_member_is_forgotten_everywhere() {
         };
         assert_eq!((*left, *reaped), (MemberChange::Leave, MemberChange::Reap));
     }
-    // It is as welcome as anybody.
+    // It may join again as any other node.
     cluster.run(secs(60));
     cluster.start(3);
     cluster.join(3, &[0]);
@@ -322,7 +322,7 @@ fn a_name_that_only_others_know_can_be_made_to_leave() {
     cluster.kill(2);
     cluster.run_until(secs(40), |it| it.all_say(2, Status::Failed));
     let newcomer = cluster.add(lan(3));
-    // It joins through an address, and so do not hear of those that are gone already.
+    // It joins through an address, so it does not hear of members that are gone already.
     cluster.join(newcomer, &[0]);
     cluster.run_until(secs(5), |it| it.node(newcomer).members().count() >= 3);
     assert_eq!(cluster.status(newcomer, 2), None);

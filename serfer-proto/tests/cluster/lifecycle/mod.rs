@@ -1,4 +1,4 @@
-//! How a member comes, goes and comes back.
+//! How a member joins, leaves, fails and comes back.
 
 mod joining;
 mod leaving;

@@ -1,4 +1,4 @@
-//! Coming back: after a crash, after a partition, and being forgotten in between.
+//! Coming back after a crash or a partition, and members that are forgotten before they do.
 
 use serfer_proto::wire::message::{Dead, Message};
 use serfer_proto::wire::stream::StreamMessage;
@@ -20,7 +20,7 @@ fn a_node_that_restarts_before_anybody_noticed_is_never_gone() {
         cluster.nodes[2].config = second.advertise(addr(2));
         cluster.start(2);
         cluster.join(2, &[0]);
-        // It begins with incarnation 1 again, and has to learn that it needs a higher one.
+        // It starts with incarnation 1 again, and has to learn that it needs a higher one.
         cluster.run_until(secs(5), |it| {
             it.running().all(|at| {
                 it.node(at).member(&name(2)).is_some_and(|member| {
@@ -91,13 +91,13 @@ fn who_left_may_come_back_elsewhere_and_who_failed_may_not_yet() {
     };
     assert_eq!(member(&solo, "n1"), (Status::Alive, addr(51)));
     assert_eq!(member(&solo, "n2"), (Status::Failed, addr(2)));
-    // Once memberlist has forgotten it, nobody minds.
+    // Once memberlist has forgotten the member, its name is free.
     solo.pass(secs(31));
     solo.hear(2, &alive_at("n2", addr(52), 1));
     assert_eq!(member(&solo, "n2"), (Status::Alive, addr(52)));
 }
 
-/// The names that a node tells about in a push/pull.
+/// The names that a node sends in a push/pull.
 fn pushed(solo: &mut Solo) -> Vec<String> {
     solo.written.clear();
     let stream = solo.accept(9, &push_pull(false, &[], None)).unwrap();
@@ -147,7 +147,7 @@ fn those_that_are_gone_too_long_are_reaped() {
         }
         (solo.now - start).as_secs()
     };
-    // At the first tick that comes later than that: there is one every 15 s.
+    // Reaped at the first tick after that time: there is a tick every 15 s.
     assert_eq!(gone_after(&mut solo, "n1"), 120);
     assert_eq!(gone_after(&mut solo, "n2"), 90);
     assert_eq!(solo.node.stats().members, 1);
@@ -160,7 +160,7 @@ fn a_member_may_be_remembered_for_a_time_of_its_own() {
         tombstone_timeout: secs(2000),
         ..Members::default()
     };
-    // Each is asked about with the time that members of its status have.
+    // The callback gets each member with the timeout for its status.
     let config = lan(0).members(members).reconnect_timeout_of(|member, timeout| {
         match (member.name(), member.status()) {
             ("n1", Status::Failed) => timeout / 10,
@@ -198,7 +198,7 @@ fn a_member_that_is_back_soon_after_it_failed_is_counted() {
     assert_eq!(come_and_go(&mut solo, 1, secs(59)), 1);
     assert_eq!(come_and_go(&mut solo, 2, secs(60)), 1);
     assert_eq!(come_and_go(&mut solo, 3, secs(0)), 2);
-    // Who left has come back on purpose.
+    // A member that left has come back on purpose.
     solo.hear(1, &leave_intent(1, 9));
     assert_eq!(come_and_go(&mut solo, 4, secs(1)), 2);
     let stats = solo.node.stats();
@@ -230,8 +230,8 @@ fn a_pair_that_was_parted_finds_together_again() {
         });
         cluster.run(secs(200));
         cluster.network.heal();
-        // Each tries the other every 30 s, for they are the only ones there are. Each may just
-        // then be waiting for an attempt that the partition swallowed, but the next one works.
+        // Each tries the other every 30 s, since no other member failed. At the end of the
+        // partition an attempt may just be waiting for its timeout, but the next one works.
         cluster.run_until(secs(31), Cluster::agree);
     }
 }
@@ -248,7 +248,7 @@ fn halves_that_were_parted_find_together_again() {
         });
         cluster.run(secs(100));
         cluster.network.heal();
-        // As many have failed as are here, so everybody tries somebody every 30 s; and one attempt
+        // As many members have failed as are alive, so each node tries one every 30 s. One attempt
         // that works tells all members of both sides.
         cluster.run_until(secs(35), Cluster::agree);
     }
@@ -256,8 +256,8 @@ fn halves_that_were_parted_find_together_again() {
 
 #[test]
 fn a_cluster_remembers_those_who_failed_until_they_are_back() {
-    // One of many tries the one that failed only now and then: once in four times 30 s here, by
-    // each of the four, so that it may take minutes.
+    // One failed member among many is tried only now and then: here by each of the four nodes once
+    // in four times 30 s. So it may take minutes.
     let mut cluster = Cluster::joined(1, 5, lan);
     cluster.network.cut(&[4], &[0, 1, 2, 3], ALL);
     cluster.run_until(secs(60), |it| {

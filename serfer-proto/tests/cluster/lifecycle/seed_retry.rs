@@ -1,4 +1,4 @@
-//! The seed keeper: addresses that are never given up.
+//! Seed retry: seeds that are not members are tried again for ever.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::harness::support::{lan, local, ms, secs};
 
 const HOUR: Duration = secs(3600);
 
-/// When, in seconds, node 0 dialled node 1.
+/// The seconds at which node 0 dialled node 1.
 fn dialled(solo: &mut Solo, time: Duration) -> Vec<u64> {
     let start = solo.now;
     let mut when = Vec::new();
@@ -41,12 +41,12 @@ fn the_dead_are_tried_less_and_less_often_but_for_ever() {
     let when = dialled(&mut solo, HOUR);
     let waits: Vec<u64> = when.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(when[0] <= 1, "{}", when[0]);
-    // A dial that nobody answers takes 10 s on top; serf tries every 30 s of its own accord.
+    // A dial without an answer takes 10 s more. serf itself tries every 30 s.
     assert!(*waits.iter().max().unwrap() <= 70, "{waits:?}");
     assert!(when.len() >= 60, "{}", when.len());
 }
 
-/// However large the cluster is.
+/// This holds for a cluster of any size.
 #[test]
 fn only_some_try_at_a_time() {
     let mut cluster = Cluster::joined(3, 20, lan);
@@ -62,7 +62,7 @@ fn only_some_try_at_a_time() {
     assert!((10..=50).contains(&later), "some seven rounds in five minutes: {later}");
 }
 
-/// Nobody else may know of it.
+/// This holds even if no other node knows of the seed.
 #[test]
 fn a_seed_is_tried_as_often_in_a_large_cluster() {
     let mut cluster = Cluster::joined(3, 20, lan);
@@ -114,14 +114,14 @@ fn who_is_back_is_left_alone() {
     let mut solo = Solo::among(lan(0), 1);
     solo.hear(1, &dead(1, 0, 1));
     solo.hear(1, &alive(1, 2));
-    // One comparison a minute at most is what members always do.
+    // Members always do one push/pull a minute at most.
     assert!(dialled(&mut solo, secs(600)).len() <= 20);
     assert_eq!(solo.node.stats().rejoins_tried, 0);
 }
 
 #[test]
 fn seeds_are_looked_for_under_the_address_they_were_given_by() {
-    // Node 1 is known by an address that nobody but it could name.
+    // Node 1 is known by an address that only it could name.
     let mut solo = Solo::among(lan(0), 1);
     solo.act(|node, now| node.join(now, &[addr(9)], Replay::Skip)).unwrap();
     solo.hear(1, &dead(1, 0, 1));
@@ -153,7 +153,7 @@ fn it_keeps_no_more_than_it_may() {
     for node in 1..=9 {
         solo.hear(node, &dead(node, 0, 1));
     }
-    // Those nine are dialled once, and then three of them, and two that died.
+    // Those nine are dialled once. Then three of them are, and two seeds that died.
     solo.pass(ms(10_500));
     solo.dialled.clear();
     solo.pass(secs(10));

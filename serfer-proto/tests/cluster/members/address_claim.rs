@@ -1,4 +1,4 @@
-//! A name at a new address: who may have it.
+//! Address claims: a member's name appears at a new address.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn impatient(config: Config) -> Config {
     config.reclaim(Reclaim { dead_after: Some(secs(5)), ..Reclaim::default() })
 }
 
-/// Node 0, which knows 1 and has been told that it left.
+/// Node 0, which knows node 1 and has been told that it left.
 fn told_that_one_left(config: Config) -> Solo {
     let mut solo = Solo::among(config, 2);
     solo.hear(2, &leave_intent(1, 3));
@@ -57,7 +57,7 @@ fn a_forged_farewell_does_not_give_a_name_away() {
     }
     assert_eq!(holder(&solo), (Status::Left, addr(1)));
     assert_eq!(solo.dropped(DropReason::NameInUse), 10);
-    // It has been told by now, and objects.
+    // Node 1 has been told by now, and refutes.
     let told = dead(1, 1, 1);
     assert!(solo.said().iter().any(|(to, message)| *to == addr(1) && *message == told));
     solo.hear(1, &alive(1, 2));
@@ -90,7 +90,7 @@ fn a_living_members_name_is_not_to_be_had() {
     assert!(solo.events.iter().any(|event| matches!(event, Event::Conflict(_))));
 }
 
-/// When a name is to be had again after its member has died.
+/// How long after a member's death its name can be claimed from another address.
 fn had_after(config: Config) -> Duration {
     let mut solo = Solo::among(config, 2);
     solo.acks = false;
@@ -105,7 +105,7 @@ fn had_after(config: Config) -> Duration {
 
 #[test]
 fn the_name_of_the_dead_is_to_be_had_after_a_while() {
-    // What is too early is a conflict; then comes the time to ask.
+    // A claim that is too early is a conflict. The next one comes 500 ms later.
     assert_eq!(had_after(impatient(lan(0))), ms(5100 + 500));
     assert_eq!(had_after(lan(0)), ms(30_100));
 }

@@ -1,4 +1,4 @@
-//! What a configuration keeps out: by network, or because the application says so.
+//! Members that a configuration refuses: by network, by name, or because a callback says so.
 
 use serfer_proto::{Config, DropReason, Event, JoinFailure, MemberChange, Status};
 
@@ -44,7 +44,7 @@ fn members_may_only_be_in_allowed_networks() {
 
 #[test]
 fn a_cluster_does_not_learn_of_members_elsewhere() {
-    // Node 1 sees everybody; node 0 only the lower half of the network.
+    // Node 1 sees all nodes. Node 0 sees only the lower half of the network.
     let mut cluster = Cluster::new(1);
     cluster.add(within(local(0), &["10.0.0.0/30"]));
     cluster.add(local(1));
@@ -103,7 +103,7 @@ fn a_merge_that_either_side_refuses_changes_nothing_there() {
             let config = local(node).seed_keeper(None);
             cluster.add(if refusing[node] { config.accept_merge(refuse) } else { config });
         }
-        // Nothing but the push/pull of the join.
+        // Only the push/pull of the join arrives.
         cluster.network.cut(&[0], &[1], UDP);
         cluster.join(1, &[0]);
         cluster.run(secs(2));
@@ -156,7 +156,7 @@ fn members_of_other_names_than_hosts_have_are_refused_if_that_is_asked_for() {
     solo.hear(1, &alive_at(&"x".repeat(129), addr(1), 1));
     assert_eq!(solo.dropped(DropReason::Name), 3);
 
-    // Nor does a cluster become ours in which there is one.
+    // A cluster that has such a member is not merged either.
     let mut cluster = Cluster::new(1);
     cluster.expects_drops = true;
     cluster.add(local(0).strict_names());

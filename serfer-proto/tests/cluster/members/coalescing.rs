@@ -1,4 +1,4 @@
-//! What is held back so that it can be told at once.
+//! Coalescing: events that are held back to be reported together.
 
 use serfer_proto::{Coalesce, Coalescing, Event, MemberChange};
 
@@ -14,7 +14,7 @@ fn coalescing() -> Solo {
     solo
 }
 
-/// What was told of members since the last call, and of how many.
+/// The member events since the last call, with the number of members of each.
 fn changes(solo: &mut Solo) -> Vec<(MemberChange, usize)> {
     let events = std::mem::take(&mut solo.events);
     let change = |event| match event {
@@ -48,7 +48,7 @@ fn who_is_alone_and_holds_nothing_sleeps() {
         solo.act(|node, now| node.user_event(now, "deploy", b"", coalesce)).unwrap();
         (solo.events.len(), solo.until().map(|until| until - solo.now))
     };
-    // What must not be taken for another is told at once.
+    // An event that must not be coalesced is reported at once.
     assert_eq!(send(&mut solo, Coalesce::No).0, 1);
     solo.pass(secs(1));
     assert_eq!(solo.node.stats().next_wake, None);

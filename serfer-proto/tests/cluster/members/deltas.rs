@@ -1,4 +1,4 @@
-//! How the list of members differs from what it was.
+//! Deltas: how the list of members differs from the last time it was read.
 
 use serfer_proto::{Member, MemberDelta, Members, Prune, Status, Tags};
 
@@ -7,7 +7,7 @@ use crate::harness::craft::{alive, dead, leave_intent};
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, name, secs};
 
-/// What a reader of deltas knows, by name.
+/// The list of members of a reader of deltas, by name.
 type Mirror = std::collections::BTreeMap<String, Member>;
 
 fn apply(mirror: &mut Mirror, deltas: Vec<MemberDelta>) {
@@ -64,7 +64,7 @@ fn every_change_is_told_even_if_there_is_no_event_for_it() {
 #[test]
 fn only_what_is_different_in_the_end_is_told() {
     let mut solo = watched(2);
-    // One goes and comes back as it was; one comes and is forgotten; one changes twice.
+    // Node 1 goes and comes back as it was. Node 3 comes and is forgotten. Another changes twice.
     solo.hear(1, &dead(1, 2, 1));
     solo.hear(1, &alive(1, 2));
     solo.hear(3, &alive(3, 1));

@@ -1,4 +1,4 @@
-//! What members mean to do, and in which order it becomes known; and their tags.
+//! Join and leave intents, in any order; and tags.
 
 use serfer_proto::wire::msgpack::Text;
 use serfer_proto::wire::seq::SeqBuf;
@@ -83,7 +83,7 @@ fn an_intent_is_passed_on_while_it_is_news() {
         solo.said().iter().any(|(_, message)| message == intent)
     };
     let mut solo = Solo::among(lan(0), 2);
-    // Of a member, and of a name that nobody has yet.
+    // For a member, and for a name that no member has yet.
     for node in [2, 7] {
         assert!(passed_on(&mut solo, &leave_intent(node, 4)));
         assert!(!passed_on(&mut solo, &leave_intent(node, 4)));
@@ -103,7 +103,7 @@ fn an_intent_to_leave_that_is_not_ours_is_denied() {
     let said = solo.said();
     assert!(said.iter().any(|(_, message)| *message == join_intent(0, 42)));
     assert!(!said.iter().any(|(_, message)| *message == leave_intent(0, 41)));
-    // So is one that another node remembers.
+    // The same for an intent of ours that another node remembers.
     let me = SeqBuf::of([Text(b"n0")]);
     let times = SeqBuf::of([(Text(b"n0"), 50_u64)]);
     let theirs = PushPull {
@@ -139,7 +139,7 @@ fn a_push_pull_tells_who_left_and_two_that_agree_stay_where_they_are() {
     };
     assert_eq!((event.change, event.members[0].name()), (MemberChange::Leave, "n1"));
 
-    // Another exchange of the same does not move the clock: our next intent shows it.
+    // The same push/pull again does not move the clock: our next intent shows it.
     for _ in 0..50 {
         solo.accept(3, &state).unwrap();
     }
@@ -167,7 +167,7 @@ fn who_does_not_know_yet_that_a_member_is_back_does_not_make_it_leave() {
     ahead.accept(3, state).unwrap();
     assert_eq!(status(&ahead, 1), Some(Status::Alive));
 
-    // Once it is back there too, it is so since its intent.
+    // Once the member is back, its status has the time of its last intent.
     behind.hear(2, &alive(1, 2));
     behind.hear(2, &leave_intent(1, 7));
     assert_eq!(status(&behind, 1), Some(Status::Alive));
@@ -189,7 +189,7 @@ fn names_of_intents_must_be_names_and_times_within_reach() {
         solo.hear(1, &leave_intent(8, ltime));
         assert_eq!(solo.dropped(DropReason::OutOfReach), before + 3);
     }
-    // The same by push/pull, about members, those that left, and whoever else.
+    // The same by push/pull, for members, for members that left, and for other names.
     let left = SeqBuf::of([Text(b"n1"), Text(b"n0")]);
     let times = [Text(b"n1"), Text(b"n0"), Text(b"n8"), Text(b"a\nb")].map(|name| (name, u64::MAX));
     let times = SeqBuf::of(times);
@@ -203,7 +203,7 @@ fn names_of_intents_must_be_names_and_times_within_reach() {
     let after = [DropReason::OutOfReach, DropReason::Name].map(|reason| solo.dropped(reason));
     assert_eq!(after, [before[0] + 3, before[1] + 1]);
     assert_eq!(status(&solo, 1), Some(Status::Alive));
-    // The clock still stands where it stood.
+    // The clock has not moved.
     solo.sent.clear();
     solo.act(|node, now| node.force_leave(now, "n9", Prune::No)).unwrap();
     solo.pass(secs(10));
@@ -214,7 +214,7 @@ fn names_of_intents_must_be_names_and_times_within_reach() {
 fn a_member_that_lives_is_not_pruned_before_it_is_gone() {
     let prune = Leave { ltime: 5, node: Text(b"n1"), prune: true };
     let prune = user(&SerfMessage::Leave(prune));
-    // If its objection is lost, it stays where everybody can see it.
+    // If its refutation is lost, it stays leaving, which all can see.
     let mut solo = Solo::among(lan(0), 2);
     solo.hear(2, &prune);
     solo.pass(secs(600));
@@ -226,7 +226,7 @@ fn a_member_that_lives_is_not_pruned_before_it_is_gone() {
         _ => None,
     });
     assert_eq!(changes.collect::<Vec<_>>(), [MemberChange::Leave, MemberChange::Reap]);
-    // If it comes, nobody remembers that it was to be pruned.
+    // If the refutation comes, nobody remembers the prune.
     let mut solo = Solo::among(lan(0), 2);
     solo.hear(2, &prune);
     solo.hear(1, &join_intent(1, 6));
@@ -252,7 +252,7 @@ fn tags_are_seen_by_all_from_the_start_and_as_they_change() {
         assert_eq!(cluster.count(at, MemberChange::Update, 2), 1, "node {at}");
         assert_eq!(cluster.changes(at).len(), 1);
     }
-    // The same again is no change.
+    // Setting the same tags again is no change.
     cluster.act(2, |node, now| node.set_tags(now, changed.clone())).unwrap();
     cluster.run(secs(60));
     assert_eq!(cluster.count_all(MemberChange::Update), 4);

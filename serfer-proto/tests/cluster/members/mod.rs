@@ -1,4 +1,4 @@
-//! The list of members: what changes it, who gets in, and what the application is told.
+//! The list of members: what changes it, which members are refused, and what is reported.
 
 mod address_claim;
 mod admission;

@@ -1,4 +1,4 @@
-//! Two nodes of one name, and the vote about it.
+//! Name conflicts: two nodes of one name, and the vote between them.
 
 use serfer_proto::wire::message::Message;
 use serfer_proto::wire::serf_message::{Query, QueryResponse, SerfMessage};
@@ -17,7 +17,7 @@ fn wants_shutdown(cluster: &Cluster, at: usize) -> Option<ShutdownReason> {
     })
 }
 
-/// The questions about a name that it asked since the last call.
+/// The conflict queries that it sent since the last call.
 fn votes(solo: &mut Solo) -> Vec<(u64, u32)> {
     let said = solo.said();
     let votes = said.iter().filter_map(|(_, message)| match SerfMessage::decode(&message[1..]) {
@@ -31,7 +31,7 @@ fn votes(solo: &mut Solo) -> Vec<(u64, u32)> {
     votes
 }
 
-/// Somebody at node 9's address has the name of node 0.
+/// A node at node 9's address takes the name of node 0.
 fn claim() -> Vec<u8> {
     alive_at("n0", addr(9), 3)
 }
@@ -40,7 +40,7 @@ fn claim() -> Vec<u8> {
 fn of_two_that_live_the_newcomer_goes() {
     for size in [2, 3, 8] {
         let mut cluster = Cluster::joined(1, size, local);
-        // Node `size` calls itself n0, too.
+        // Node `size` also calls itself n0.
         cluster.add(local(size).named("n0"));
         cluster.join(size, &[size - 1]);
         cluster.run(secs(10));
@@ -125,7 +125,7 @@ fn only_members_vote_each_once() {
     assert_eq!(lost(&["n1", "n2", "n3"]), Some(3));
 }
 
-/// What it answers to the question where a name is, asked by node 1, and to whom.
+/// How it answers node 1's conflict query, and to which address.
 fn answer(solo: &mut Solo, about: &[u8], by: &str) -> Option<(std::net::SocketAddr, Vec<u8>)> {
     solo.sent.clear();
     let query = Query {

@@ -1,4 +1,4 @@
-//! What two nodes tell each other about serf's part of the world when they compare everything.
+//! serf's part of a push/pull: clocks, statuses and events.
 
 use serfer_proto::wire::msgpack::Text;
 use serfer_proto::wire::seq::SeqBuf;
@@ -35,14 +35,14 @@ fn a_push_pull_brings_times_intents_and_events() {
         panic!("{:?}", solo.events);
     };
     assert_eq!((&*event.name, &*event.payload, event.ltime), ("deploy", &b"v1"[..], 45));
-    // Whom it is about may come later.
+    // The members that it names may become known later.
     let status_of = |solo: &mut Solo, node| {
         solo.hear(1, &alive(node, 1));
         solo.node.member(&name(node)).map(|member| member.status())
     };
     assert_eq!(status_of(&mut solo, 5), Some(Status::Alive));
     assert_eq!(status_of(&mut solo, 6), Some(Status::Leaving));
-    // It left after it was what it was at 15.
+    // The leave is newer than the status time 15.
     solo.hear(1, &join_intent(6, 16));
     assert_eq!(status_of(&mut solo, 6), Some(Status::Leaving));
     solo.hear(1, &join_intent(6, 17));

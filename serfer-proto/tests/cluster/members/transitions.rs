@@ -1,7 +1,7 @@
-//! Every status that a member can have, and everything that can happen to it: the whole table.
+//! The whole table of transitions: every status of a member, and everything that can happen to it.
 //!
-//! memberlist says who is here; intents say what somebody means to do. Only together do they tell a
-//! member that left from one that failed.
+//! memberlist knows which members are alive, and intents say what a member wants. Only both
+//! together tell a member that left from one that failed.
 
 use serfer_proto::wire::msgpack::Text;
 use serfer_proto::wire::serf_message::{Leave, SerfMessage};
@@ -12,21 +12,20 @@ use crate::harness::craft::{alive, alive_with, dead, join_intent, leave_intent, 
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, ms, name, secs};
 
-/// What happens to node 1. Old intents are of the Lamport time since when it has its status, 10; new
-/// ones are of 11.
+/// What happens to node 1. Old intents have the Lamport time of its status, 10; new ones have 11.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
-    /// memberlist finds it.
+    /// memberlist reports it as alive.
     Found,
-    /// memberlist loses it.
+    /// memberlist reports it as gone.
     Lost,
-    /// It says something else about itself.
+    /// It changes its tags.
     NewTags,
     OldJoin,
     NewJoin,
     OldLeave,
     NewLeave,
-    /// It leaves, and shall be forgotten.
+    /// It leaves, and is to be forgotten.
     Prune,
 }
 
@@ -36,8 +35,8 @@ enum PassedOn {
     Yes,
 }
 
-/// The status before, what happens, and then: the status, the Lamport time since when it has it, what
-/// the application is told, and whether others are.
+/// The status before, the input, the status after, the Lamport time of that status, what the
+/// application is told, and whether the input is gossiped.
 type Row = (&'static str, Input, &'static str, u64, &'static [MemberChange], PassedOn);
 
 #[rustfmt::skip]
@@ -46,10 +45,10 @@ const TABLE: &[Row] = {
     use MemberChange as It;
     use PassedOn::{No, Yes};
     &[
-        // before    what happens after   since  told                    passed on
+        // before    input    after      time   reported                gossiped
         ("unknown", Found,    "alive",   0,  &[It::Join],            No),
         ("unknown", Lost,     "unknown", 0,  &[],                    No),
-        // Kept, in case that it comes.
+        // Kept, in case the member appears.
         ("unknown", NewJoin,  "unknown", 0,  &[],                    Yes),
         ("unknown", NewLeave, "unknown", 0,  &[],                    Yes),
         ("unknown", Prune,    "unknown", 0,  &[],                    Yes),
@@ -60,7 +59,7 @@ const TABLE: &[Row] = {
         ("alive",   NewJoin,  "alive",   11, &[],                    Yes),
         ("alive",   OldLeave, "alive",   10, &[],                    No),
         ("alive",   NewLeave, "leaving", 11, &[],                    Yes),
-        // It may object. It is forgotten when it is gone, and not before.
+        // It may refute. It is forgotten only once it is gone.
         ("alive",   Prune,    "leaving", 11, &[],                    Yes),
 
         ("leaving", Lost,     "left",    10, &[It::Leave],           No),
@@ -74,7 +73,7 @@ const TABLE: &[Row] = {
         ("left",    Found,    "alive",   10, &[It::Join],            No),
         ("left",    Lost,     "left",    10, &[],                    No),
         ("left",    OldJoin,  "left",    10, &[],                    No),
-        // Unlike Go, it keeps the time of its farewell until it is here.
+        // Unlike in Go, it keeps the time of its leave until it is alive again.
         ("left",    NewJoin,  "left",    10, &[],                    Yes),
         ("left",    OldLeave, "left",    10, &[],                    No),
         ("left",    NewLeave, "left",    11, &[],                    Yes),
@@ -119,7 +118,7 @@ fn the_clock_stands_behind_every_intent_whatever_comes_of_it() {
     }
 }
 
-/// One that knows node 1 in this status since Lamport time 10, and nodes 2 and 3.
+/// A node that has node 1 in this status since Lamport time 10, and knows nodes 2 and 3.
 fn with_node_1(status: &str) -> Solo {
     let mut solo = Solo::new(lan(0));
     (2..4).for_each(|other| solo.hear(other, &alive(other, 1)));
@@ -132,7 +131,7 @@ fn with_node_1(status: &str) -> Solo {
         other => panic!("{other} is no status"),
     };
     words.iter().for_each(|word| solo.hear(2, word));
-    // Until all of that has been passed on.
+    // Waits until all of that has been gossiped.
     solo.pass(secs(10));
     assert_eq!(known(&mut solo).0, status);
     solo.events.clear();
@@ -155,7 +154,7 @@ fn packet(before: &str, input: Input) -> Vec<u8> {
     }
 }
 
-/// The status of node 1, and since when others are told that it has it.
+/// The status of node 1, and the Lamport time that others are told for it.
 fn known(solo: &mut Solo) -> (String, u64) {
     let status = solo.node.member(&name(1)).map(|member| member.status().to_string());
     solo.written.clear();

@@ -1,4 +1,4 @@
-//! What a word about a member changes, and what it does not: one kind of word after another.
+//! What alive, suspect and dead messages change, and what they do not.
 
 use serfer_proto::wire::message::{Alive, Message, PushNodeState, state};
 use serfer_proto::wire::stream::StreamMessage;
@@ -11,7 +11,7 @@ use crate::harness::network::addr;
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, local, ms, name, secs};
 
-/// Node 0, which knows some others, has told all it had to tell and hardly ever probes.
+/// Node 0, which knows some other members, has nothing left to gossip and hardly ever probes.
 fn quiet(others: usize) -> Solo {
     let probe =
         Probe { interval: secs(1000), timeout: ms(500), indirect_checks: 3, stream_fallback: true };
@@ -22,7 +22,7 @@ fn quiet(others: usize) -> Solo {
     solo
 }
 
-/// The words about members that it passes on until it has nothing left to tell.
+/// The alive, suspect and dead messages that it gossips until nothing is left.
 fn passed_on(solo: &mut Solo) -> Vec<Vec<u8>> {
     solo.sent.clear();
     solo.pass(secs(10));
@@ -51,7 +51,7 @@ fn status(solo: &Solo, of: usize) -> Option<Status> {
     solo.node.member(&name(of)).map(|member| member.status())
 }
 
-/// What it tells about all members in a push/pull, by name.
+/// The members that it sends in a push/pull, by name.
 fn told<T>(solo: &mut Solo, of: impl Fn(&PushNodeState<'_>) -> T) -> Vec<(String, T)> {
     solo.written.clear();
     solo.accept(9, &push_pull(false, &[], None)).unwrap();
@@ -144,8 +144,7 @@ fn whatever_is_said_of_us_is_denied_with_a_newer_word() {
 
 // Suspect.
 
-/// In a cluster of so many others, with so many confirmations of an accusation: when the accused is
-/// found failed.
+/// When a suspect is declared failed, in a cluster of this size and with this many confirmations.
 fn failed_after_ms(others: usize, confirmations: usize) -> u64 {
     let probe =
         Probe { interval: ms(100), timeout: ms(10), indirect_checks: 1, stream_fallback: true };
@@ -250,7 +249,7 @@ fn the_dead_are_gossiped_to_for_a_while() {
     assert!(!hears(&mut solo), "more than 30 s have passed");
 }
 
-// All of them at once.
+// All three.
 
 #[test]
 fn a_push_pull_is_merged_member_by_member() {

@@ -1,4 +1,4 @@
-//! What ends a query before its time is up.
+//! Queries that end before their deadline.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn why(cluster: &Cluster, query: QueryId) -> Option<QueryEnd> {
     end(cluster, query).map(|(_, why)| why)
 }
 
-/// Node 0 asks, and those who get it within a second know of it.
+/// Node 0 sends a query. All that receive it within a second are known to it.
 #[track_caller]
 fn ask(cluster: &mut Cluster, params: &QueryParams) -> QueryId {
     let params = params.clone().timeout(secs(600));
@@ -138,7 +138,8 @@ fn who_comes_later_is_neither_waited_for_nor_counted() {
         cluster.join(3, &[0]);
         cluster.run(secs(1));
         answers(&mut cluster, [0, 1], query);
-        // It is gossiped to the newcomer only while it is news, so another goes and comes instead.
+        // The query is gossiped to the newcomer only while it is new, so another node joins and
+        // fails instead.
         cluster.kill(3);
         cluster.run(secs(60));
         assert_eq!(why(&cluster, query), None, "2 has not answered");
@@ -170,7 +171,7 @@ fn who_was_taken_for_failed_and_is_back_may_answer_and_is_not_waited_for() {
 fn it_settles_once_all_have_acked_and_nothing_has_come_for_a_while() {
     let mut cluster = Cluster::joined(1, 3, local);
     let query = ask(&mut cluster, &QueryParams::new().settle(secs(2)));
-    // All acks are there. Each answer begins the wait anew.
+    // All acks are there. Each reply starts the wait again.
     answers(&mut cluster, [1], query);
     cluster.run(ms(500));
     assert_eq!(why(&cluster, query), None);

@@ -1,4 +1,4 @@
-//! Filters of queries: what they travel as, whom they match, and expressions as Go reads them.
+//! Query filters: their encoding, which nodes they match, and regular expressions as Go reads them.
 
 use proptest::prelude::*;
 use serfer_proto::wire::msgpack::Text;
@@ -20,7 +20,7 @@ fn is_asked(solo: &Solo) -> bool {
     solo.events.iter().any(|event| matches!(event, Event::Query(_)))
 }
 
-/// Node 1 asks, with this filter.
+/// Node 1 sends a query with this filter.
 fn hear_query(solo: &mut Solo, filter: &[u8]) {
     hear_query_again(solo, 7, &[filter.to_vec()]);
 }
@@ -58,7 +58,7 @@ fn encoded(filter: &Filter<'_>) -> Vec<u8> {
     bytes
 }
 
-/// Many large expressions, each another one.
+/// Many large expressions, all different.
 fn large(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|n| format!(".{{0,{}}}", 1000 - n))
 }
@@ -110,7 +110,7 @@ fn a_query_of_ours_with_a_bad_expression_is_refused_and_says_why() {
     assert!(is_asked(&solo));
 }
 
-/// Unlike in Go, where each of them is compiled, which takes a thousand times as long as to send it.
+/// Go compiles each of them, which takes a thousand times as long as sending it.
 #[test]
 fn filters_of_others_take_only_so_long_in_a_second() {
     let mut solo = tagged("web");
@@ -118,14 +118,14 @@ fn filters_of_others_take_only_so_long_in_a_second() {
     hear_query_again(&mut solo, 1, &filters);
     assert!(!is_asked(&solo));
     assert_eq!(solo.dropped(DropReason::TooOften), 1);
-    // Nor does it help to ask with one at a time.
+    // One filter at a time does not help either.
     for (id, filter) in (2..).zip(&filters).take(100) {
         hear_query_again(&mut solo, id, std::slice::from_ref(filter));
     }
     let dropped = solo.dropped(DropReason::TooOften);
     assert!(dropped > 80, "{dropped}");
 
-    // Names take no time, so they are not for later.
+    // A filter by name takes no time, so the limit does not apply.
     hear_query_again(
         &mut solo,
         500,
@@ -184,7 +184,7 @@ fn a_query_of_ours_whose_filters_take_too_long_is_refused() {
         refused.to_string(),
         format!("filters that take {steps} steps to compile exceed 4194304 steps")
     );
-    // What was refused was not asked, and takes nothing away from what others ask.
+    // A refused query was not sent, and does not count against the limit of others.
     assert_eq!(solo.node.stats().queries_queued, 1);
     hear_expr(&mut solo, "^web$");
     assert!(is_asked(&solo));

@@ -1,4 +1,4 @@
-//! Queries and answers as they come from peers of any kind: who is answered, and where.
+//! Incoming queries and replies, of any sender: which are answered, and at which address.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::harness::network::addr;
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, secs};
 
-/// A query of node 1 that wants acks.
+/// A query of node 1 that asks for acks.
 fn query() -> Query<'static> {
     Query {
         addr: &[10, 0, 0, 2],
@@ -42,7 +42,7 @@ fn asked(solo: &Solo) -> Vec<serfer_proto::Query> {
     queries.collect()
 }
 
-/// Where acks and answers were sent to.
+/// The addresses that acks and replies were sent to. True is an ack.
 fn answers(solo: &mut Solo) -> Vec<(std::net::SocketAddr, bool)> {
     let said = solo.said();
     let answers = said.iter().filter_map(|(to, message)| match Message::decode(message) {
@@ -182,7 +182,7 @@ fn no_time_of_a_query_poisons_the_clock() {
     assert_eq!(solo.dropped(DropReason::OutOfReach), 2);
     let asking = |node: &mut Endpoint, now| node.query(now, "a", b"", &QueryParams::new());
     assert_eq!(solo.act(asking).unwrap().ltime(), 1);
-    // One within reach moves it.
+    // A time within reach moves the clock.
     hear(&mut solo, Query { ltime: 1 << 32, ..query() });
     assert_eq!(solo.act(asking).unwrap().ltime(), (1 << 32) + 1);
 }
@@ -201,9 +201,9 @@ fn names_in_queries_and_answers_must_be_names() {
     assert_eq!(asked(&solo).len(), 0);
 }
 
-// Answers to a query of ours.
+// Replies to our own query.
 
-/// Our query, and what turns a name and flags into an answer to it.
+/// Our query, and a function that makes a reply to it from a name and flags.
 fn ours(solo: &mut Solo, params: &QueryParams) -> impl Fn(&[u8], u32) -> Vec<u8> + use<> {
     solo.sent.clear();
     solo.act(|node, now| node.query(now, "load", b"", params)).unwrap();

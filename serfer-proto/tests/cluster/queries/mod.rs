@@ -1,4 +1,4 @@
-//! Queries: asked, answered, filtered and relayed.
+//! Queries: sending, answering, filtering and relaying them.
 
 mod early_end;
 mod filters;

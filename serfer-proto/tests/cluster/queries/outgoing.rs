@@ -1,4 +1,4 @@
-//! Questions to the cluster, and the answers.
+//! Outgoing queries: who is asked, and how acks and replies come back.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::harness::cluster::Cluster;
 use crate::harness::network::{ALL, LATENCY};
 use crate::harness::support::{lan, local, ms, name, secs};
 
-/// What an asking node was told about one query: who acked, who answered what, and when it closed.
+/// What a node was told about its query: who acked, who replied what, and when it closed.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outcome {
     acks: Vec<String>,
@@ -197,7 +197,7 @@ fn an_answer_after_the_deadline_is_refused() {
     assert_eq!(late, Err(RespondError::Late));
     assert_eq!(late.unwrap_err().to_string(), "the query's deadline has passed");
 
-    // One that is sent in time and still comes too late is nobody's fault, and not told.
+    // A reply that is sent in time but arrives too late is not reported, and nobody is to blame.
     let other = ask(&mut cluster, 0, &QueryParams::new().timeout(ms(3000)));
     cluster.run(ms(2999));
     let question = asked(&cluster, 1).remove(1);
@@ -225,7 +225,7 @@ fn an_answer_that_is_too_large_may_be_made_smaller() {
     assert_eq!(outcome(&cluster, 0, query).replies[0].1, largest);
 }
 
-/// It takes one datagram, which may be longer than all others.
+/// A reply is one datagram, which may be longer than all others.
 #[test]
 fn the_largest_answer_there_can_be_arrives_however_it_is_sealed() {
     let key = || Keyring::new(SecretKey::new(&[1; 16]).unwrap());

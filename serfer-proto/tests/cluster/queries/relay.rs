@@ -1,4 +1,4 @@
-//! Answers that go through others, and what is passed on for others.
+//! Relays: replies that go through other members, and messages that a node relays for others.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -46,7 +46,7 @@ fn relay_to(to: SocketAddr, message: &[u8]) -> Vec<u8> {
     user(&SerfMessage::Relay(RelayHeader { dest_addr, dest_name: "n1".into() }, message))
 }
 
-/// Whom it sent something to be relayed, and to whom that goes in the end.
+/// The members that it asked to relay something, and the final receiver of each.
 fn relays(solo: &mut Solo) -> Vec<(SocketAddr, String)> {
     let said = solo.said();
     let relays = said.iter().filter_map(|(to, message)| match Message::decode(message) {
@@ -103,7 +103,7 @@ fn anybody_may_be_the_one_who_relays() {
 #[test]
 fn only_those_relay_who_are_there_and_know_how_to() {
     let mut solo = Solo::among(lan(0), 3);
-    // Node 2 is dead, and node 4 is of a time before relays.
+    // Node 2 is dead, and node 4 speaks a protocol without relays.
     solo.hear(1, &dead(2, 1, 1));
     solo.hear(1, &dead(2, 2, 1));
     let old = name(4);

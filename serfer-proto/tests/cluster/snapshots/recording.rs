@@ -1,4 +1,4 @@
-//! The snapshot: what is recorded, and when it is stored.
+//! The snapshot: what is recorded, and when it is written.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(crate) fn recovered(snapshot: &str) -> Recovered {
     Recovered::replay(snapshot.as_bytes(), AfterLeave::StayAway).unwrap()
 }
 
-/// A node with this snapshot. Probes would only disturb.
+/// A node with this snapshot. It does not probe, since probes would only disturb.
 pub(crate) fn config(snapshot: &str) -> Config {
     Config::lan(name(0))
         .probe_with(|probe| probe.interval = 3600 * SEC)
@@ -29,7 +29,7 @@ pub(crate) fn config(snapshot: &str) -> Config {
         .recovered(recovered(snapshot))
 }
 
-/// What its disk has, if it had this before.
+/// The contents of its disk, which had `before` on it at first.
 pub(crate) fn disk(solo: &Solo, before: &str) -> String {
     let mut disk = before.as_bytes().to_vec();
     for (file, write, _, bytes) in &solo.stored {
@@ -42,7 +42,7 @@ pub(crate) fn disk(solo: &Solo, before: &str) -> String {
     String::from_utf8(disk).unwrap()
 }
 
-/// What Go records, too.
+/// Go records the same.
 fn without_comments(snapshot: &str) -> Vec<&str> {
     snapshot.lines().filter(|line| !line.starts_with('#')).collect()
 }

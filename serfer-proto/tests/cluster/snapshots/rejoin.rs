@@ -1,4 +1,4 @@
-//! A node that starts again with a snapshot: whom it looks for, and what it does not tell again.
+//! Starting again from a snapshot: which members are dialled, and which events are not repeated.
 
 use std::net::SocketAddr;
 
@@ -30,7 +30,7 @@ fn what_was_told_in_an_earlier_life_is_not_told_again() {
     assert_eq!(told.collect::<Vec<_>>(), [("event", 6), ("query", 8)]);
 }
 
-/// The push/pull of somebody who knows these.
+/// The push/pull of a node that knows these.
 fn answer(nodes: &[usize]) -> Vec<u8> {
     let known: Vec<_> = nodes.iter().map(|&node| (name(node), ip_bytes(addr(node).ip()))).collect();
     let states = known.iter().map(|(name, ip)| PushNodeState {
@@ -45,7 +45,7 @@ fn answer(nodes: &[usize]) -> Vec<u8> {
     push_pull(true, &states.collect::<Vec<_>>(), None)
 }
 
-/// Answers what it dials, or not; tells whom it dialled.
+/// Answers all dials, or refuses them. Returns the addresses that were dialled.
 fn dialled(solo: &mut Solo, answer: Option<&[u8]>) -> Vec<SocketAddr> {
     let mut to = Vec::new();
     while let Some((stream, addr)) = solo.dialled.pop() {
@@ -149,7 +149,7 @@ fn a_member_may_have_moved_meanwhile() {
     assert!(it.alive().any(|peer| peer == (name(1).as_str(), addr(9))));
 }
 
-/// Seeds are joined for what happens from now on, whoever of all it knows answers first.
+/// Whatever peer answers first: a join of seeds that skips old events also skips those missed.
 #[test]
 fn what_was_missed_is_told_unless_it_also_joins_and_wants_only_what_is_new() {
     let missed = SeqBuf::of([PastEvent { name: "missed".into(), payload: b"" }]);

@@ -1,4 +1,4 @@
-//! Streams that others open to us, whatever is on the other side.
+//! Streams that other nodes open to us, whatever their peer does.
 
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::wire::message::{Ack, Ping};
@@ -93,7 +93,7 @@ fn a_peer_that_never_reads_its_answer_costs_a_place_for_ten_seconds_more() {
 fn a_peer_that_closes_in_time_costs_nothing() {
     let (mut solo, stream) = solo_with_one(lan(0));
     data(&mut solo, stream, &push_pull(false, &[], None));
-    // That it sends no more does not matter, for it may still read.
+    // The peer sends nothing more, but it may still read.
     end(&mut solo, stream, StreamEnd::Eof);
     assert_eq!((accept(&mut solo), &solo.aborted[..]), (None, &[][..]));
     end(&mut solo, stream, StreamEnd::Closed);
@@ -118,7 +118,7 @@ fn a_stream_without_a_word_is_a_health_check_and_half_a_message_is_not() {
         end(&mut solo, stream, how);
         assert_eq!(solo.dropped(DropReason::Incomplete), dropped);
         assert_eq!(solo.node.stats().dropped.total(), dropped);
-        // What the other side has closed is gone; else it has to be dropped.
+        // A stream that the peer has closed is gone. Any other must be aborted.
         assert_eq!(solo.aborted.len(), usize::from(how == StreamEnd::Eof));
         assert_eq!((&solo.closed[..], &solo.written[..]), (&[][..], &[][..]));
     }
@@ -201,7 +201,7 @@ fn a_stream_that_brings_too_much_is_closed() {
 
 #[test]
 fn what_announces_more_than_anybody_has_is_refused_at_once() {
-    // Ten million members, and 30 MiB of what the layer above has to say.
+    // Ten million members, and 30 MiB of user state.
     for announced in [
         &b"\x06\x83\xa4Join\xc3\xa5Nodes\xce\x00\x98\x96\x80\xacUserStateLen\x00"[..],
         b"\x06\x83\xa4Join\xc3\xa5Nodes\x00\xacUserStateLen\xce\x01\xe0\x00\x00",

@@ -1,4 +1,4 @@
-//! Streams that we dial, whatever is on the other side.
+//! Streams that we dial, whatever their peer does.
 
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::wire::message::{Ack, ErrorResponse, Message};
@@ -115,7 +115,7 @@ fn what_inflates_to_little_enough_is_read() {
     assert_eq!(failure(&solo), Some(JoinFailure::Refused(said).to_string()));
 }
 
-/// A node that got no ack from node 1 and dials it, which is well again.
+/// A node that got no ack from node 1 and now dials it. Node 1 is well again.
 fn falling_back() -> (Solo, StreamId) {
     let mut solo = Solo::among(lan(0), 1);
     solo.acks = false;

@@ -1,4 +1,4 @@
-//! What messages are wrapped in, and what was captured with all its wrapping.
+//! The layers around messages, and packets and streams captured with all their layers.
 
 use serfer_proto::wire::message::{Ack, Alive, Message, Nack};
 use serfer_proto::wire::msgpack::DecodeError;
@@ -196,7 +196,8 @@ pub(crate) const ROWS: &[Row] = &[
     ),
 ];
 
-/// What no node takes. The comments say which versions of serf it crashes, stalls or exhausts.
+/// What no node accepts. The comments say which versions of serf each one crashes, stalls or
+/// exhausts.
 pub(crate) const HOSTILE: &[Row] = &[
     // Nothing where a message should be: up to 0.9.5, sealed or on a stream still in 0.10.2.
     (
@@ -236,7 +237,7 @@ pub(crate) const HOSTILE: &[Row] = &[
         "0a 0000001d 01 000102030405060708090a0b 1ff1edfa4e8665a176e860d2747a69fa",
         Refused(stream, Refusal::Decode(DecodeError::Empty)),
     ),
-    // Padding that is not there: still in 0.10.2.
+    // Padding that is missing: still in 0.10.2.
     (
         "sealed with more padding than text",
         "00 000102030405060708090a0b ec2ed50c0f652a27f937160bd18aa13c \
@@ -250,13 +251,13 @@ pub(crate) const HOSTILE: &[Row] = &[
         Refused(stream, Refusal::Open(OpenError::Padding)),
     ),
     (
-        // Go takes it and cuts off nothing.
+        // Go accepts it, and removes nothing.
         "sealed with padding of zero",
         "00 000102030405060708090a0b f557a171721b313ce22c0d10ca91ba2d \
          be8f8d71648cc0df1ff751d0266c9f01",
         Refused(sealed_packet, Refusal::Open(OpenError::Padding)),
     ),
-    // Shorter than they claim to be: the length table up to 0.9.5.
+    // Shorter than their length says. The length table: up to 0.9.5.
     (
         "compound whose length table is missing",
         "07 80",
@@ -305,7 +306,7 @@ pub(crate) const HOSTILE: &[Row] = &[
         "08 'hello, this is long enough to be a sealed message'",
         Refused(sealed_packet, Refusal::Open(OpenError::Version(8))),
     ),
-    // Claims without the bytes to go with them: the members still in 0.10.2, LZW up to 0.10.1.
+    // Counts and lengths without the bytes. The members: still in 0.10.2. LZW: up to 0.10.1.
     (
         "push/pull of -1 members",
         "06 83 a4'Join' c2 a5'Nodes' ff ac'UserStateLen' 00",
@@ -437,7 +438,7 @@ fn ack_and_alive() -> Wire {
     Wire::Compound(vec![ack.into(), Message::Alive(alive).into()])
 }
 
-/// As many bytes of alive messages, one behind the other.
+/// Alive messages one after another, with this many bytes in all.
 fn gossip(len: usize) -> &'static [u8] {
     let mut gossip = Vec::new();
     for number in 0.. {

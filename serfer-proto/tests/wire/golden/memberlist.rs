@@ -125,8 +125,8 @@ pub(crate) const ROWS: &[Row] = &[
         "alive, three bytes of Vsn",
         "04 86 a4'Addr' a40a000001 ab'Incarnation' 01 a4'Meta' a1'm' a4'Node' a6'node-a' \
          a4'Port' cd1f0a a3'Vsn' a3010502",
-        // This crashes serf up to 0.10.2. A message it is; that no such node exists is not for
-        // the codec to say.
+        // This crashes serf up to 0.10.2. It is a valid message: whether such a node can exist is
+        // not for the codec to decide.
         Exact(|| alive(&[1, 5, 2]).into()),
     ),
     (
@@ -265,7 +265,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("map of 16", "de0010 0102*16", Exact(|| Wire::Map(list([(1, 2); 16])))),
 ];
 
-/// What a receiver of ours takes, and what it does not, around a nack and a ping.
+/// What a receiver of ours accepts or refuses, before and after a nack and a ping.
 pub(crate) const TOLERANCE: &[Row] = &[
     (
         "an unknown key",

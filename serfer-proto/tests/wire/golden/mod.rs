@@ -48,8 +48,8 @@ fn every_row() {
     assert!(names.windows(2).all(|two| two[0] != two[1]), "a name is used twice");
 }
 
-/// The last row of LZW is this test: of its 27301 bytes only the length, the first sixteen and the
-/// CRC-32 were printed by Go, so an encoder that writes what Go writes has to bring back the rest.
+/// The last row of LZW is this test. Go printed only the length, the first sixteen bytes and the
+/// CRC-32 of its 27301 bytes, so an encoder that writes what Go writes has to produce the rest.
 #[test]
 fn lzw_across_a_full_table() {
     let mut x: u32 = 1;
@@ -72,7 +72,7 @@ fn lzw_across_a_full_table() {
     assert_eq!(reads_as(&value, value.encoded().leak()), Ok(()));
 }
 
-/// So that it may be trusted with other messages too.
+/// Our copy of Go's encoder writes what Go wrote, so it can be used for other messages too.
 #[test]
 fn the_encoder_in_place_of_go_s_writes_what_go_wrote() {
     for (message, packed) in
@@ -97,7 +97,7 @@ fn check(bytes: &'static [u8], expect: &Expect) -> Result<(), String> {
             if ours == bytes {
                 return Err(format!("it is exact, in spite of \"{why}\""));
             }
-            // A compound of nothing is not written at all.
+            // A compound of no messages is never written.
             if ours.is_empty() {
                 return Ok(());
             }
@@ -107,8 +107,8 @@ fn check(bytes: &'static [u8], expect: &Expect) -> Result<(), String> {
     }
 }
 
-/// Compares what can be seen of a value: a list of Go's may be nil or empty, and its elements
-/// encoded in other forms than ours.
+/// Compares what can be seen of a value: a list of Go's may be nil or empty, and its elements may
+/// be encoded differently from ours.
 fn reads_as(value: &Wire, bytes: &'static [u8]) -> Result<(), String> {
     let read = Wire::decode_like(value, bytes).map_err(|error| format!("{error:?}"))?;
     same("decoded", &format!("{read:?}"), &format!("{value:?}"))

@@ -1,4 +1,4 @@
-//! serf's messages, and the tags and coordinates that it hides in memberlist's.
+//! serf's messages, and the tags and coordinates that travel in memberlist's.
 
 use serfer_proto::wire::coordinate::Coordinate;
 use serfer_proto::wire::msgpack::{DecodeError, Float};
@@ -66,7 +66,7 @@ pub(crate) const ROWS: &[Row] = &[
         }),
     ),
     (
-        // By hand: of the captured one only the length is known, 586 bytes.
+        // By hand: only the length of the captured one is known, 586 bytes.
         "push/pull of a fresh node",
         "02 86 aa'EventLTime' 01 a6'Events' dc0200 c0*512 \
          a5'LTime' 01 ab'LeftMembers' 90 aa'QueryLTime' 01 ac'StatusLTimes' 81 a2'n1' 01",
@@ -172,7 +172,7 @@ pub(crate) const ROWS: &[Row] = &[
          05 85 a5'Flags' 00 a4'From' a2'n2' a2'ID' ce12345678 a5'LTime' 01 a7'Payload' a2'ok'",
         DecodeOnly(SIGNED, relay),
     ),
-    // Who is right when two claim one name.
+    // The vote about a name conflict.
     (
         "conflict response",
         "06 8b a4'Addr' a47f000001 ab'DelegateCur' 05 ab'DelegateMax' 05 ab'DelegateMin' 02 \
@@ -336,7 +336,7 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "the greatest time, which wraps an agent's clock",
         "01 82 a5'LTime' cfffffffffffffffff a4'Node' a2'n1'",
-        // A message it is; that the time is absurd is not for the codec to say.
+        // It is a valid message: that the time is absurd is not for the codec to decide.
         Exact(|| {
             let node = "n1".into();
             SerfMessage::Join(Join { ltime: u64::MAX, node }).into()
@@ -349,7 +349,7 @@ fn leave(ltime: u64, prune: bool) -> Wire {
     SerfMessage::Leave(Leave { ltime, node, prune }).into()
 }
 
-/// With what all push/pulls here have in common.
+/// A push/pull with what all push/pulls here have in common.
 fn push_pull(rest: PushPull<'static>) -> Wire {
     SerfMessage::PushPull(PushPull {
         left_members: list([]),

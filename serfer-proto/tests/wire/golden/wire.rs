@@ -1,4 +1,4 @@
-//! Everything that stands on the wire, as one type that nests like the wire does.
+//! Everything that can be on the wire, as one type that nests as the wire does.
 
 use serfer_proto::wire::compound::{Compound, Parts};
 use serfer_proto::wire::coordinate::Coordinate;
@@ -29,21 +29,21 @@ pub(crate) enum Wire {
     Text(Text<'static>),
     List(Seq<'static, u64>),
     Map(Seq<'static, (u64, u64)>),
-    /// Not looked into.
+    /// Bytes that are not decoded.
     Bytes(&'static [u8]),
     Compound(Vec<Self>),
     Compressed(Box<Self>),
     Checked(Box<Self>),
     Labelled(&'static [u8], Box<Self>),
-    /// Sealed with [`KEY`] as a packet; the label is only authenticated.
+    /// A packet sealed with [`KEY`]. The label is authenticated, but not included.
     Sealed(Seal, Box<Self>),
     /// All that a stream brings, with the label before it.
     Frame(&'static [u8], Box<Self>),
-    /// Sealed with [`KEY`] as a stream's frame; the label is only authenticated.
+    /// A stream frame sealed with [`KEY`]. The label is authenticated, but not included.
     SealedFrame(Seal, Box<Self>),
 }
 
-/// What goes into sealing besides the key.
+/// What sealing needs besides the key.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Seal {
     pub(crate) version: Version,
@@ -51,19 +51,19 @@ pub(crate) struct Seal {
     pub(crate) label: &'static [u8],
 }
 
-/// Why a receiver does not take some bytes.
+/// Why a receiver refuses some bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Refusal {
     Decode(DecodeError),
     Open(OpenError),
     /// The stream ended inside its message.
     Incomplete,
-    /// Something is left over.
+    /// Bytes are left over.
     Surplus,
 }
 
 impl Wire {
-    /// Takes `bytes` apart in the way that `shape` is nested.
+    /// Decodes `bytes` into the same layers as `shape` has.
     pub(crate) fn decode_like(shape: &Self, bytes: &'static [u8]) -> Result<Self, Refusal> {
         Ok(match shape {
             Self::Message(_) => Self::Message(Message::decode(bytes)?),
@@ -167,7 +167,7 @@ impl Wire {
 }
 
 impl Seal {
-    /// Version and nonce as they stand in `bytes`.
+    /// The version and the nonce in `bytes`.
     fn of(self, bytes: &[u8]) -> Self {
         Self {
             version: match bytes[0] {
@@ -202,19 +202,19 @@ pub(crate) fn encoded(wire: impl Into<Wire>) -> &'static [u8] {
     wire.into().encoded().leak()
 }
 
-/// What a node without keys makes of a packet.
+/// How a node without keys decodes a packet.
 pub(crate) fn packet(bytes: &[u8]) -> Result<(), Refusal> {
     let packet = &mut bytes.to_vec();
     let (_, packet) = label::split(packet)?;
     messages(checksum::strip(packet)?.to_vec().leak())
 }
 
-/// What a node with [`KEY`] makes of a packet.
+/// How a node with [`KEY`] decodes a packet.
 pub(crate) fn sealed_packet(bytes: &[u8]) -> Result<(), Refusal> {
     packet(opened(bytes.to_vec(), b"")?)
 }
 
-/// What a node with [`KEY`] makes of a stream that it accepted and that ends behind `bytes`.
+/// How a node with [`KEY`] decodes a stream that it accepted and that ends after `bytes`.
 pub(crate) fn stream(bytes: &[u8]) -> Result<(), Refusal> {
     let (label, mut frame) = framed(bytes)?;
     if frame[0] == kind::ENCRYPT {
@@ -226,17 +226,17 @@ pub(crate) fn stream(bytes: &[u8]) -> Result<(), Refusal> {
     Ok(StreamMessage::decode(frame).map(drop)?)
 }
 
-/// What the layer above makes of a user message.
+/// How serf decodes a user message.
 pub(crate) fn serf(bytes: &[u8]) -> Result<(), Refusal> {
     Ok(SerfMessage::decode(bytes).map(drop)?)
 }
 
-/// What the layer above makes of the payload of an ack.
+/// How serf decodes the payload of an ack.
 pub(crate) fn coordinate(bytes: &[u8]) -> Result<(), Refusal> {
     Ok(Coordinate::decode_payload(bytes).map(drop)?)
 }
 
-/// What the layer above makes of a query's filter.
+/// How serf decodes the filter of a query.
 pub(crate) fn filter(bytes: &[u8]) -> Result<(), Refusal> {
     Ok(Filter::decode(bytes).map(drop)?)
 }

@@ -1,4 +1,4 @@
-//! What arrives: encoded values, fixtures and noise, most of them damaged.
+//! Incoming bytes: encoded values, fixtures and noise, most of them damaged.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -50,7 +50,7 @@ enum Damage {
     Cut(Index),
     Insert(Index, Vec<u8>),
     Remove(Index, Index),
-    /// Copies a stretch to another place.
+    /// Copies some bytes to another place.
     Splice(Index, Index, Index),
     /// Writes something that looks like a type, a length or a limit.
     Claim(Index, Vec<u8>),

@@ -1,8 +1,8 @@
 //! Laws that hold for every value and for every sequence of bytes.
 //!
 //! First: what is encoded decodes to itself. Second: whatever arrives, decoding neither panics nor
-//! allocates more than it has to. Values that are generated borrow from memory that is leaked: some
-//! tens of megabytes in a run.
+//! allocates more than it has to. Generated values borrow from leaked memory: some tens of
+//! megabytes in a run.
 
 mod arriving;
 mod values;
@@ -33,15 +33,15 @@ use values::{
     stream_message,
 };
 
-/// More than any generated stream brings.
+/// More bytes than any generated stream has.
 const LEN_MAX: usize = 1 << 20;
 
-/// What growing a vector to `len` bytes by doubling allocates at most, all sizes added up.
+/// The most that growing a vector to `len` bytes by doubling allocates, all sizes added up.
 const fn grown(len: usize) -> u64 {
     4 * len as u64 + 8
 }
 
-/// With `PROPTEST_CASES=25600` in the environment there are a hundred times as many.
+/// `PROPTEST_CASES=25600` in the environment runs a hundred times as many cases.
 fn cases(cases: u32) -> ProptestConfig {
     let defaults = ProptestConfig::default();
     ProptestConfig {
@@ -222,7 +222,7 @@ proptest! {
         let mut lzw = Lzw::default();
         let ours = encoded(|out| lzw.compress(&message, out));
         for packet in [ours, go_lzw::wrapped(&message)] {
-            // What came before leaves no trace, broken or not.
+            // Earlier messages, broken or not, leave no trace.
             let _ = lzw.inflate(&rubbish, LEN_MAX, &mut Vec::new());
             let mut out = b"before".to_vec();
             prop_assert_eq!(lzw.inflate(&packet[1..], message.len(), &mut out), Ok(()));
@@ -370,7 +370,7 @@ proptest! {
         let mut reader = FrameReader::new(side, len_max);
         let info = allocation_counter::measure(|| {
             for chunk in in_chunks(&bytes, &sizes) {
-                // A caller would stop at the first error; going on must be harmless.
+                // A caller stops at the first error. Going on must be harmless, too.
                 let _ = reader.push(chunk);
             }
             let _ = reader.frame();
@@ -397,8 +397,8 @@ proptest! {
         prop_assert_eq!(received(&[LEN_MAX]), received(&sizes));
     }
 
-    /// The end of a frame is found by walking over its values, and then they are decoded: both must
-    /// agree on where it is.
+    /// A frame's end is found by skipping its values, and then they are decoded: both must find the
+    /// same end.
     #[test]
     fn a_message_is_complete_when_it_can_be_decoded(bytes in arriving()) {
         if matches!(bytes.first(), Some(&kind::ENCRYPT | &kind::COMPRESS)) {
@@ -462,7 +462,7 @@ fn walk_coordinate(bytes: &[u8]) {
     }
 }
 
-/// Visits every element: there are as many as the list says.
+/// Visits every element: there must be as many as the list says.
 fn walk<'a, T: Element<'a>>(seq: Seq<'a, T>, visit: impl FnMut(T)) {
     assert_eq!(seq.iter().map(visit).count(), seq.len());
 }

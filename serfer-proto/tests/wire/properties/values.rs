@@ -1,4 +1,4 @@
-//! Values of every type, and what goes into their wrapping.
+//! Generated values of every type, and of what they are wrapped in.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -238,7 +238,7 @@ pub(crate) fn filter() -> BoxedStrategy<Filter<'static>> {
     .boxed()
 }
 
-// What fields hold.
+// Values of fields.
 
 fn list<T: Element<'static> + Clone + std::fmt::Debug + 'static>(
     element: impl Strategy<Value = T> + 'static,
@@ -256,7 +256,7 @@ fn text() -> BoxedStrategy<Text<'static>> {
     bytes().prop_map(Text).boxed()
 }
 
-/// Of every length at which another form of head begins.
+/// Strings of all lengths at which the encoding of the head changes.
 fn bytes() -> BoxedStrategy<&'static [u8]> {
     let repeated = |lens| (any::<u8>(), select(lens)).prop_map(|(byte, len)| vec![byte; len]);
     prop_oneof![
@@ -268,12 +268,12 @@ fn bytes() -> BoxedStrategy<&'static [u8]> {
     .boxed()
 }
 
-/// Of every magnitude, and what is no number.
+/// Floats of every magnitude, and NaN.
 fn float() -> BoxedStrategy<Float> {
     any::<u64>().prop_map(|bits| Float(f64::from_bits(bits))).boxed()
 }
 
-/// Of every magnitude.
+/// Integers of every magnitude.
 fn u64s() -> BoxedStrategy<u64> {
     (any::<u64>(), 0..64).prop_map(|(value, shift)| value >> shift).boxed()
 }
@@ -295,7 +295,7 @@ fn i64s() -> BoxedStrategy<i64> {
         .boxed()
 }
 
-// What is sealed and compressed.
+// Sealing and compression.
 
 #[derive(Clone, Debug)]
 pub(crate) struct Seal {
@@ -316,7 +316,7 @@ pub(crate) fn seal() -> impl Strategy<Value = Seal> {
     })
 }
 
-/// Also the keys of sevens that everything that arrives is opened with.
+/// Includes the keys of sevens, which are used to open all that arrives.
 pub(crate) fn key() -> impl Strategy<Value = Vec<u8>> {
     let len = select(vec![16usize, 24, 32]);
     prop_oneof![
@@ -350,7 +350,7 @@ impl Seal {
     }
 }
 
-/// From noise to long runs, so that every width of code and the clearing of the table occur.
+/// From noise to long runs, so that every code width and the clearing of the table occur.
 pub(crate) fn compressible() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         vec(any::<u8>(), 1..300),

@@ -1,8 +1,8 @@
 //! Every way in which a packet or a stream can be malformed: one row for each.
 //!
-//! Whatever a row brings is counted once, for the reason it says. Nothing else comes of it: no answer
-//! but a refusal over the stream, no event, no member, no memory out of proportion. And the node
-//! goes on. Those marked with an asterisk crash a real agent of some version.
+//! Each row is counted once, for the reason it names. Nothing else comes of it: no answer but a
+//! refusal over the stream, no event, no member, and no disproportionate memory. The node goes on.
+//! Rows that are marked with an asterisk crash a real agent of some version.
 
 mod packets;
 mod streams;
@@ -14,7 +14,7 @@ use crate::harness::solo::Solo;
 use crate::harness::support::lan;
 use crate::harness::wrap::{sealed, with_label};
 
-/// What is malformed, its bytes, and what it is counted as.
+/// What is malformed, its bytes, and the reason it is counted for.
 type Row = (&'static str, Vec<u8>, DropReason);
 
 const OUR_KEY: [u8; 16] = [1; 16];
@@ -48,7 +48,7 @@ impl Requires {
         }
     }
 
-    /// A packet as such a node wants it.
+    /// A packet as a node with this requirement wants it.
     fn packet(self, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Nothing | Self::Label => with_label(self.label(), message),
@@ -59,10 +59,10 @@ impl Requires {
     }
 }
 
-/// For what an endpoint needs once: tables for LZW, rows, and timers.
+/// What an endpoint allocates once: tables for LZW, rows, and timers.
 const MEMORY_MIN: u64 = 256 << 10;
 
-/// What as many bytes may cost: buffers grow by doubling.
+/// The memory that this many bytes may take: buffers grow by doubling.
 fn memory_max(bytes: &[u8]) -> u64 {
     MEMORY_MIN + 8 * bytes.len() as u64
 }

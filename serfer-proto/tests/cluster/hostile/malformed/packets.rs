@@ -1,4 +1,5 @@
-//! Packets, from the outside in: what cannot be opened, unwrapped, decoded or meant.
+//! Packets, from the outermost layer inwards: what cannot be opened, unwrapped or decoded, or makes
+//! no sense.
 
 use allocation_counter::measure;
 use serfer_proto::DropReason;
@@ -83,7 +84,7 @@ fn a_packet_whose_wrapping_is_broken() {
     );
 }
 
-/// An alive inside so many compounds.
+/// An alive message inside this many nested compounds.
 fn nested(depth: usize) -> Vec<u8> {
     (0..depth).fold(alive(1, 1), |inner, _| compound(&[&inner]))
 }

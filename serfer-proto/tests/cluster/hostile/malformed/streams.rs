@@ -1,4 +1,4 @@
-//! Streams: those that others opened, and answers to a join.
+//! Streams: accepted ones, and answers to a join.
 
 use allocation_counter::measure;
 use serfer_proto::wire::message::{PushNodeState, state};
@@ -12,7 +12,7 @@ use crate::harness::solo::Solo;
 use crate::harness::support::lan;
 use crate::harness::wrap::{compound, compressed, sealed_frame, with_label};
 
-/// Whether a stream that cannot be used is told so before it is closed.
+/// Whether the peer is told that its stream cannot be used before it is closed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Answer {
     Error,
@@ -60,12 +60,12 @@ fn joining() -> (Solo, StreamId) {
     (solo, stream)
 }
 
-/// The head of a push/pull with these two numbers, as MessagePack.
+/// The head of a push/pull with these two numbers, in MessagePack.
 fn head(nodes: &[u8], user_state_len: &[u8]) -> Vec<u8> {
     [b"\x06\x83\xa4Join\xc3\xa5Nodes", nodes, b"\xacUserStateLen", user_state_len].concat()
 }
 
-/// A push/pull without members, and with something of the layer above.
+/// A push/pull without members, with user state.
 fn with_user_state(user_state: &[u8]) -> Vec<u8> {
     [head(&[0], &[user_state.len() as u8]), user_state.to_vec()].concat()
 }
@@ -167,7 +167,7 @@ fn a_push_pull_with_something_broken_inside() {
         ("the user state: not a map", with_user_state(b"\x02\xc1"), Malformed),
         ("the user state: a user event", with_user_state(b"\x03\x80"), UnknownType),
     ];
-    // What can be read is answered, as every push/pull.
+    // What can be read is answered, like every push/pull.
     streams_are_dropped(Requires::Nothing, Answer::Error, &rows);
 }
 
