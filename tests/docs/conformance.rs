@@ -1,28 +1,28 @@
-//! `docs/CONFORMANCE.md` held to: every row has a test, and the test is there.
+//! Checks `docs/CONFORMANCE.md`: every row has a test, and the test exists.
 //!
-//! A table's row has three columns: the test of the Go project, what it shows, and where ours is. The
-//! last is a list of `path::test` in backticks, or says why there is none: `does not apply: …`, or
-//! `not yet: …`, which counts against us. What a test asserts is for a reader to judge; a test that
-//! was renamed or deleted is found here.
+//! A row has three columns: the test of the Go project, what it shows, and where our test is. The
+//! last is a list of `path::test` in backticks, or the reason why there is none: `does not apply:
+//! …`, or `not yet: …`, which counts as not covered. Whether a test shows what the row says is for
+//! readers to judge. A test that was renamed or deleted is found here.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// How many of the rows that apply must be covered, in hundredths.
+/// How many percent of the rows that apply must be covered.
 const COVERED_MIN: usize = 95;
 
-/// The parts there must be: a project of Go's each.
+/// The parts of the document: one for each Go project.
 const PARTS: [&str; 2] = ["memberlist", "serf"];
 
 struct Row<'a> {
-    /// The heading above it: Go's file.
+    /// The heading above the row: the name of Go's file.
     file: &'a str,
     test: &'a str,
     behaviour: &'a str,
     ours: &'a str,
 }
 
-/// What a row comes to.
+/// The verdict about a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Covered,
@@ -30,7 +30,7 @@ enum Verdict {
     DoesNotApply,
 }
 
-/// A part of the text, without its heading.
+/// The text of a part, without its heading.
 fn part<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let parts = text.split("\n## ").skip(1);
     let mut parts = parts.filter_map(|part| part.split_once('\n'));
@@ -55,7 +55,7 @@ fn rows(text: &str) -> Vec<Row<'_>> {
     rows
 }
 
-/// Judges a row, or says what is wrong with it. `read` has the text of a file of the project.
+/// Judges a row, or says what is wrong with it. `read` returns the text of a file of the project.
 fn judge(row: &Row<'_>, read: &impl Fn(&str) -> Option<String>) -> Result<Verdict, String> {
     if row.file.is_empty() || row.behaviour.is_empty() {
         return Err("it has no heading or no behaviour".to_owned());
@@ -76,7 +76,7 @@ fn judge(row: &Row<'_>, read: &impl Fn(&str) -> Option<String>) -> Result<Verdic
     Ok(Verdict::Covered)
 }
 
-/// Whether a script, or a file with such a test in it, is there.
+/// Whether a reference is true: the script exists, or the file has such a test.
 fn check(reference: &str, read: &impl Fn(&str) -> Option<String>) -> Result<(), String> {
     let (path, test) = reference.split_once("::").unwrap_or((reference, ""));
     let text = read(path).ok_or_else(|| format!("there is no {path}"))?;

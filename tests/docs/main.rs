@@ -1,4 +1,4 @@
-//! What texts say about the project, held to.
+//! Checks what the documents say about the project.
 
 mod conformance;
 mod observability;

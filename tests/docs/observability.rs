@@ -1,5 +1,5 @@
-//! `docs/observability.md` held to: every number, reason and target is there, and every trace has one of
-//! those targets.
+//! Checks `docs/observability.md`: it lists every number, reason and target, and every trace has
+//! one of those targets.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,6 @@
 //! The table of the Go module, the README, and the size of an adapter.
 //!
-//! That the code in them compiles, doctests show: see `src/lib.rs`.
+//! Doctests show that the code in them compiles: see `src/lib.rs`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 const FROM_GO: &str = "docs/from-go.md";
 
-/// All that the Go module exports, by name; what two of its items are called stands once.
+/// All that the Go module exports, by name. Two of its items have the same name, which is listed
+/// once.
 const EXPORTED: &str = "
     MaxLeaders Serfer BindAddr BindPort AdvAddr AdvPort LeadersAddr Keys EventHandler Conf Logger
     Event UserEvent Query MemberEvent QueryResponse Response KeyResponse EventHandlerFunc Handler
@@ -38,7 +39,7 @@ fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     rows.map(|row| row.split('|').map(str::trim).collect())
 }
 
-/// What stands in backticks.
+/// The words in backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -75,7 +76,7 @@ fn is_defect(cell: &str) -> bool {
     number.is_some_and(|number| number.parse::<u8>().is_ok())
 }
 
-/// The lines of code in blocks that begin so, as they are when indented by nothing.
+/// The lines of code in blocks that begin with this line, without indentation.
 fn code<'a>(text: &'a str, fence: &str) -> impl Iterator<Item = &'a str> {
     let mut is_code = false;
     text.lines().map(str::trim).filter(move |line| {
@@ -87,7 +88,7 @@ fn code<'a>(text: &'a str, fence: &str) -> impl Iterator<Item = &'a str> {
     })
 }
 
-/// What documents some source, as text whose blocks say that they are Rust.
+/// The documentation in a source file, as text whose blocks are marked as Rust.
 fn docs_of(path: &str) -> String {
     let source = read(path);
     let docs = source.lines().filter_map(|line| line.trim_start().strip_prefix("//"));
@@ -103,7 +104,7 @@ fn docs_of(path: &str) -> String {
     docs.collect::<Vec<_>>().join("\n")
 }
 
-/// Most of it is a doctest of this package, see `src/lib.rs`. What is not stands elsewhere.
+/// Most of it is a doctest of this package, see `src/lib.rs`. The rest must be code elsewhere.
 #[test]
 fn the_code_of_the_readme_is_compiled() {
     let documented = ["serfer-tokio/src/lib.rs", "serfer-async/src/settings.rs"].map(docs_of);
@@ -114,7 +115,7 @@ fn the_code_of_the_readme_is_compiled() {
     assert_eq!(not_compiled.collect::<Vec<_>>(), [""; 0], "stand in README.md and nowhere else");
 }
 
-/// An adapter implements one trait; what adapters share stands once, in `serfer-async`.
+/// An adapter implements one trait. What adapters share is in `serfer-async`.
 #[test]
 fn an_adapter_is_at_most_250_lines_of_code() {
     for adapter in ["serfer-tokio", "serfer-smol"] {

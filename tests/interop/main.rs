@@ -1,14 +1,14 @@
 //! serfer among real `serf` agents.
 //!
 //! Every agent and every node of ours has an address of 127.0.0.0/8 to itself, with the default
-//! ports, so tests run side by side. A behaviour is written once, for two [`Peer`](harness::peer::Peer)s, and
-//! played with the agent on either side. However a test goes about it, it ends with what
-//! [`Scene`](harness::scene::Scene) checks: nobody has dropped or complained about anything that the test did
-//! not provoke.
+//! ports, so tests run side by side. A behaviour is written once, for two
+//! [`Peer`](harness::peer::Peer)s, and played with the agent on either side. Each test ends with
+//! the checks of [`Scene`](harness::scene::Scene): no peer has dropped or complained about anything
+//! that the test did not provoke.
 //!
-//! The agent is the `serf` on the `PATH` or the one that `SERF_BIN` names. Without one all tests are
-//! ignored, and those on a [`network`](harness::network) of their own also where none can be made, which takes root, `ip`
-//! and `nft`. With `CI=true` that is a failure.
+//! The agent is the `serf` on the `PATH`, or the one that `SERF_BIN` names. Without one all tests
+//! are ignored. Tests on a [`network`](harness::network) of their own are also ignored where none
+//! can be made, which takes root, `ip` and `nft`. With `CI=true` an ignored test is a failure.
 
 mod coordinates;
 mod events;
@@ -33,7 +33,7 @@ use crate::obstacles::Case;
 const NO_SERF: &str =
     "no `serf` on the PATH, and SERF_BIN names none (Debian has it in the package serf)";
 
-/// Tests mostly wait, so there may be more of them at a time than there are processors.
+/// Tests mostly wait, so many of them run at a time, even on few processors.
 const TESTS_AT_ONCE: usize = 20;
 
 pub(crate) fn case(name: impl Into<String>, test: impl FnOnce(&Scene) + Send + 'static) -> Case {
@@ -56,7 +56,7 @@ pub(crate) fn network_case(
 fn main() -> ExitCode {
     let mut args = Arguments::from_args();
     args.test_threads.get_or_insert(TESTS_AT_ONCE);
-    // The longest come first.
+    // The longest tests start first.
     let cases = [
         membership::partition::cases(),
         membership::clusters::cases(),

@@ -1,4 +1,4 @@
-//! Agents that are not as Debian's is by default: older protocols, other limits, other addresses.
+//! Agents that differ from Debian's default: older protocols, other limits, other addresses.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,15 +13,15 @@ use crate::harness::wait::PATIENCE;
 use crate::pair::{Joiner, Pair, death_shows, query_is_answered, tags_arrive, user_event_arrives};
 use crate::{Case, case, network_case};
 
-/// Agents that can do all that there is to do.
+/// Agents with all features.
 const ABLE: [Setting; 2] =
     [with("protocol_4", &["-protocol=4"]), with("without_compression", &["-disable-compression"])];
 
-/// Agents from before there were queries.
+/// Agents of a protocol without queries.
 const OLD: [Setting; 2] =
     [with("protocol_2", &["-protocol=2"]), with("protocol_3", &["-protocol=3"])];
 
-/// Long enough for several datagrams. What an agent's handlers say is cut after 8 KiB.
+/// Long enough for several datagrams. The output of an agent's handler is cut after 8 KiB.
 const LONG: usize = 8000;
 
 const fn with(name: &'static str, agent_flags: &'static [&'static str]) -> Setting {
@@ -60,14 +60,14 @@ fn all_goes_on(pair: &Pair<'_>) {
     pair.come_back();
 }
 
-/// Of its tags there is only the role.
+/// Of its tags only the role is known.
 fn it_answers(pair: &Pair<'_>) {
     pair.both_ways(user_event_arrives);
     query_is_answered(&*pair.node, &*pair.agent);
     death_shows(&*pair.agent, &*pair.node);
 }
 
-/// Everybody may answer more than fits into a packet, and is asked by everybody.
+/// Every peer may reply with more than fits into a packet, and is asked by every peer.
 fn long_answers(scene: &Scene) {
     let config = scene.file("config.json");
     fs::write(&config, r#"{"query_response_size_limit": 20000}"#).expect("a new file");
@@ -96,7 +96,7 @@ fn long_answers(scene: &Scene) {
     }
 }
 
-/// An agent may send an event that is too long for gossip.
+/// An agent may send an event that is too long for our gossip.
 fn long_event(scene: &Scene) {
     let config = scene.file("config.json");
     fs::write(&config, r#"{"user_event_size_limit": 9000}"#).expect("a new file");

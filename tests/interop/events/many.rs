@@ -1,4 +1,4 @@
-//! User events by the hundred: each arrives, and once.
+//! Hundreds of user events: each arrives exactly once.
 
 use std::collections::BTreeMap;
 use std::thread::sleep;
@@ -14,7 +14,7 @@ use crate::{Case, case};
 
 const EVENTS: u32 = 200;
 
-/// Twenty a second.
+/// Twenty events a second.
 const PACE: Duration = Duration::from_millis(50);
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -52,7 +52,7 @@ fn event(n: u32) -> String {
     format!("event-{n}")
 }
 
-/// How often it heard each event.
+/// How often a peer heard each event.
 fn heard(peer: &dyn Peer) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
     for heard in peer.heard() {

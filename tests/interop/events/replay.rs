@@ -1,4 +1,4 @@
-//! Whether who joins is told of user events from before.
+//! Replay: whether a node that joins is told of older user events.
 
 use std::rc::Rc;
 
@@ -39,7 +39,7 @@ fn it_joins(scene: &Scene, replay: Replay) {
     agree(&[&*node, &*agent, &*joiner]);
 }
 
-/// Two members of whom each has sent an event long ago: so long that nobody gossips it any more.
+/// Two members, each of which sent an event so long ago that it is no longer gossiped.
 fn with_history(scene: &Scene, first: &str, second: &str) -> [Rc<dyn Peer>; 2] {
     let peers = [first, second].map(|name| scene.peer(&PLAIN, name, first));
     let all = [&*peers[0], &*peers[1]];
@@ -56,7 +56,7 @@ fn old(peer: &dyn Peer) -> String {
     format!("old, by {}", peer.name())
 }
 
-/// New events are heard in any case, after all of the old ones or none of them.
+/// New events are heard in any case, after all old ones or none of them.
 fn hears(joiner: &dyn Peer, member: &dyn Peer, replay: Replay) {
     let old = || {
         let heard = joiner.heard();

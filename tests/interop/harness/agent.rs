@@ -21,7 +21,8 @@ use crate::harness::rpc::Rpc;
 use crate::harness::setting::{AgentKeys, Setting};
 use crate::harness::wait::{PATIENCE, SOON, until};
 
-/// The real `serf`, by its absolute path: what `SERF_BIN` names or else the first on the `PATH`.
+/// The absolute path of the real `serf`: the one that `SERF_BIN` names, or else the first on the
+/// `PATH`.
 pub(crate) static SERF: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let named = env::var_os("SERF_BIN").map(PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
@@ -31,7 +32,8 @@ pub(crate) static SERF: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     found.and_then(|serf| serf.canonicalize().ok())
 });
 
-/// Lines with one of these in them, in any case, mean that it did not understand somebody.
+/// Log lines with one of these words, in any case, mean that the agent did not understand a
+/// message.
 pub(crate) const FAULTS: [&str; 13] = [
     "failed to decode",
     "not supported",
@@ -48,11 +50,12 @@ pub(crate) const FAULTS: [&str; 13] = [
     "conflict",
 ];
 
-/// Held while a process is started, and while sockets are closed. For a moment a child has copies of
-/// all our sockets: what is closed meanwhile would keep its port, which a test may need again.
+/// Held while a process is started, and while sockets are closed. For a moment a child has copies
+/// of all our sockets, so a socket that is closed meanwhile would keep its port, which a test may
+/// need again.
 pub(crate) static STARTING: Mutex<()> = Mutex::new(());
 
-/// How long a command may take. A query is open for 1.6 s, a farewell takes up to 5 s.
+/// How long a command may take. A query is open for 1.6 s, and leaving takes up to 5 s.
 const COMMAND_MAX: Duration = Duration::from_secs(20);
 
 const HANDLER: &str = include_str!("handler.sh");
@@ -129,7 +132,7 @@ impl Agent {
         printed
     }
 
-    /// Where it keeps its keys, if it has them from a file.
+    /// The path of its keyring file, if it has one.
     pub(crate) fn keyring_file(&self) -> PathBuf {
         self.dir.join("keyring")
     }
@@ -154,14 +157,14 @@ impl Agent {
         output.expect("serf can be run")
     }
 
-    /// Its RPC, for what its command does not print.
+    /// A connection to its RPC, for what its command does not print.
     #[track_caller]
     pub(crate) fn rpc(&self) -> Rpc {
         let _there = self.host.as_deref().map(Host::enter);
         Rpc::connect(rpc_addr(&self.identity))
     }
 
-    /// Waits until its log has this text in it, so many times.
+    /// Waits until its log contains this text this many times.
     #[track_caller]
     pub(crate) fn logs(&self, text: &str, times: usize) {
         let name = self.identity.entry().name;
@@ -176,7 +179,7 @@ impl Agent {
         });
     }
 
-    /// All that it printed so far.
+    /// Its log so far.
     pub(crate) fn log(&self) -> String {
         read(&self.dir.join("log"))
     }
@@ -185,7 +188,7 @@ impl Agent {
         matches!(self.process.borrow_mut().try_wait(), Ok(None))
     }
 
-    /// Leaves in good order as Ctrl-C makes it.
+    /// Leaves the cluster as after Ctrl-C, and ends.
     #[track_caller]
     fn interrupt(&self) {
         let pid = Pid::from_child(&self.process.borrow());
@@ -198,7 +201,7 @@ impl Agent {
         assert!(ended.success(), "{name} left, but it ended with {ended}");
     }
 
-    /// Waits until it has shut itself down, as it does when it loses its name.
+    /// Waits until it has shut down by itself, as it does when it loses its name.
     #[track_caller]
     pub(crate) fn ends_by_itself(&self) {
         let ended = || if self.is_running() { Err(self.log()) } else { Ok(()) };
@@ -206,7 +209,7 @@ impl Agent {
         self.identity.is_now("failed");
     }
 
-    /// Ends without leaving, but in good order: what waits for its snapshot is written.
+    /// Ends without leaving. Its snapshot is written first.
     #[track_caller]
     pub(crate) fn terminate(&self) {
         self.identity.is_now("failed");
@@ -220,7 +223,7 @@ impl Agent {
 
     fn end(&self) {
         let mut process = self.process.borrow_mut();
-        // It may have ended already, which is as well.
+        // It may have ended already.
         let _ = process.kill();
         let _ = process.wait();
     }
@@ -263,7 +266,7 @@ impl Peer for Agent {
     fn send(&self, event: &str, payload: &str, coalesce: Coalesce) {
         let flag = match coalesce {
             Coalesce::No => "-coalesce=false",
-            // It is what it does by itself.
+            // Agents coalesce by themselves.
             Coalesce::Yes => "--",
         };
         self.run(&["event", flag, event, payload]);
@@ -325,7 +328,7 @@ impl Peer for Agent {
     }
 }
 
-/// Where it takes commands.
+/// The address of its RPC.
 fn rpc_addr(identity: &Identity) -> SocketAddr {
     SocketAddr::new(identity.ip, 7373)
 }
@@ -356,7 +359,7 @@ fn parse(line: &str) -> Option<Heard> {
     Some(if what == "query" { Heard::Query(message) } else { Heard::Event(message) })
 }
 
-/// Who said what, by what `serf query` prints.
+/// The acks and replies in the output of `serf query`.
 fn answers(printed: &str) -> Answers {
     let quoted = |text: &str| text.strip_suffix('\'').map(str::to_owned);
     let ack = |line: &str| quoted(line.strip_prefix("Ack from '")?);

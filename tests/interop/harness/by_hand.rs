@@ -1,5 +1,5 @@
 //! A node without a runtime: a thread that moves bytes between the sockets of std and an endpoint.
-//! It looks at each of them again and again, which is as simple as it is wasteful.
+//! It polls all sockets again and again, which is simple and wasteful.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
@@ -197,7 +197,7 @@ fn drive(name: &str, shared: &Shared, mut sockets: Sockets) {
 }
 
 impl Sockets {
-    /// Takes in all that has come.
+    /// Reads all that has arrived.
     fn take_in(&mut self, node: &mut Endpoint) {
         let mut buf = vec![0; 65_536];
         while let Ok((len, from)) = self.udp.recv_from(&mut buf) {
@@ -225,7 +225,7 @@ impl Sockets {
         });
     }
 
-    /// Does all that is to be done, and says until when there is nothing more.
+    /// Handles all outputs, and returns the next deadline.
     fn put_out(
         &mut self,
         node: &mut Endpoint,
@@ -248,7 +248,8 @@ impl Sockets {
                     }
                     Err(_) => node.handle_stream_end(Instant::now(), stream, StreamEnd::Closed),
                 },
-                // If this fails, reading will as well. A few kilobytes fit into what the kernel has.
+                // If this fails, reading will fail too. A few kilobytes fit into the buffers of the
+                // kernel.
                 Output::Write { stream, .. } => {
                     if let Some(tcp) = self.streams.get_mut(&stream) {
                         drop(tcp.write_all(&buf));

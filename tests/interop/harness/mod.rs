@@ -1,4 +1,4 @@
-//! What the tests stand on: a [`scene`] with its peers, which are real agents and nodes of ours.
+//! What the tests build on: a [`scene`] with its peers, which are real agents and nodes of ours.
 
 pub(crate) mod agent;
 pub(crate) mod by_hand;

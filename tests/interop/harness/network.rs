@@ -1,12 +1,12 @@
-//! Networks of our own: their hosts can be cut off, and what they are sent can get lost.
+//! Networks whose hosts can be cut off, and whose datagrams can get lost.
 //!
 //! A host is a network namespace with a cable to a switch: a virtual Ethernet pair, and a bridge in
-//! one more namespace. Nothing of it is seen from outside, so a network disturbs nobody, and there
-//! may be several. A process, a thread or a socket belongs to the namespace that whoever made it was
-//! in: see [`Host::enter`].
+//! one more namespace. Nothing of it is visible from outside, so networks do not disturb each
+//! other. A process, a thread or a socket belongs to the namespace of its creator: see
+//! [`Host::enter`].
 //!
-//! When a network is dropped, its namespaces go, and all that is in them. What a run leaves behind
-//! that was killed is removed by the next.
+//! When a network is dropped, its namespaces are removed with all that is in them. What a killed
+//! run leaves behind is removed by the next run.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -28,10 +28,10 @@ use crate::harness::agent::STARTING;
 /// Where `ip` keeps the names of namespaces.
 const NAMES: &str = "/run/netns";
 
-/// All our namespaces begin so, and then comes the number of the process.
+/// The names of all our namespaces begin like this. Then comes the id of the process.
 const PREFIX: &str = "serfer-test";
 
-/// Why there can be no networks here, if so.
+/// Why no network can be made here, if so.
 pub(crate) static OBSTACLE: LazyLock<Option<String>> = LazyLock::new(|| {
     remove_leftovers();
     let lay = || {
@@ -55,7 +55,7 @@ pub(crate) struct Network {
     hosts: RefCell<BTreeMap<String, Rc<Host>>>,
 }
 
-/// What addresses its hosts have.
+/// The kind of addresses that the hosts have.
 #[derive(Clone, Copy)]
 pub(crate) enum Family {
     V4,
@@ -66,9 +66,9 @@ pub(crate) enum Family {
 pub(crate) struct Host {
     pub(crate) ip: IpAddr,
     namespace: String,
-    /// Its end of the cable at the switch.
+    /// The end of its cable at the switch.
     port: String,
-    /// What lives here runs on threads that are here.
+    /// The runtime whose threads are in this namespace.
     pub(crate) runtime: Runtime,
 }
 
@@ -86,7 +86,7 @@ impl Network {
         Ok(network)
     }
 
-    /// The host of this name, which is connected if there was none.
+    /// The host of this name, which is made if it does not exist.
     pub(crate) fn host(&self, name: &str) -> Rc<Host> {
         let known = self.hosts.borrow().get(name).cloned();
         known.unwrap_or_else(|| {
@@ -100,7 +100,8 @@ impl Network {
         let number = self.hosts.borrow().len() as u8 + 1;
         let (switch, port) = (&self.name, format!("port{number}"));
         let namespace = format!("{switch}-{name}");
-        // Nobody else has it, so nobody need be asked about that, which takes a second.
+        // The address is certainly free, so the check for duplicates, which takes a second, is
+        // skipped.
         let (ip, prefix) = match self.family {
             Family::V4 => (Ipv4Addr::new(10, 0, 0, number).into(), "24"),
             Family::V6 => {
@@ -122,7 +123,7 @@ impl Network {
         Ok(Rc::new(Host { ip, namespace, port, runtime }))
     }
 
-    /// Cuts a host off: whatever is sent to it or by it gets nowhere, and nobody is told.
+    /// Cuts a host off: all that is sent to it or by it is lost silently.
     pub(crate) fn cut(&self, name: &str) {
         self.set_port(name, "nomaster");
     }
@@ -138,7 +139,7 @@ impl Network {
         run(&format!("ip -n {switch} link set {port} {how}")).expect("its port is there");
     }
 
-    /// From now on so many percent of all datagrams get lost.
+    /// From now on this many percent of all datagrams are lost.
     pub(crate) fn lose(&self, percent: u8) {
         for host in self.hosts.borrow().values() {
             self.lose_at(host, percent).expect("what was possible once is possible again");
@@ -154,7 +155,7 @@ impl Network {
         Ok(())
     }
 
-    /// From now on no datagram of one host reaches another.
+    /// From now on no datagram of one host reaches the other.
     pub(crate) fn block(&self, from: &str, to: &str) {
         let from = self.host(from).ip;
         let host = self.host(to);
@@ -169,7 +170,7 @@ impl Network {
         }
     }
 
-    /// How many datagrams got lost.
+    /// How many datagrams were lost.
     pub(crate) fn lost(&self) -> u64 {
         let lost_at = |host: &Rc<Host>| {
             let _there = host.enter();
@@ -192,7 +193,7 @@ impl Drop for Network {
 }
 
 impl Host {
-    /// Moves this thread to the host for as long as the visit lasts. What it starts is there, too.
+    /// Moves this thread to the host until the visit is dropped. What it starts is there, too.
     pub(crate) fn enter(&self) -> Visit {
         Visit::to(&self.namespace).expect("its namespace is there")
     }
@@ -201,7 +202,7 @@ impl Host {
 /// A thread's stay in another namespace, which ends when this is dropped.
 pub(crate) struct Visit {
     home: File,
-    /// It ends on the thread that it began on.
+    /// It must end on the thread that it began on.
     of_this_thread: PhantomData<*const ()>,
 }
 
@@ -226,7 +227,7 @@ fn move_to(namespace: &File) -> rustix::io::Result<()> {
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
 }
 
-/// Runs a command of words and returns what it prints.
+/// Runs a command, given as words, and returns what it prints.
 fn run(command: &str) -> Result<String, String> {
     let mut words = command.split_whitespace();
     let mut process = Command::new(words.next().expect("a command has a name"));
@@ -258,7 +259,7 @@ fn remove(is_meant: impl Fn(&str) -> bool) {
     let names = fs::read_dir(NAMES).into_iter().flatten().flatten();
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
     for name in names.filter(|name| is_meant(name)) {
-        // Whoever cannot remove it could not have made it.
+        // Without the right to remove it, it could not have been made.
         let _ = run(&format!("ip netns delete {name}"));
     }
 }

@@ -1,4 +1,4 @@
-//! A node of ours, whose handlers write down all they are told.
+//! A node of ours, whose handlers record what they are told.
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -21,7 +21,7 @@ use crate::harness::peer::{
 use crate::harness::setting::Setting;
 use crate::harness::wait::SOON;
 
-/// What all nodes live on; the tests themselves run on threads of their own and may block.
+/// The runtime of all nodes. The tests run on threads of their own and may block.
 pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(2).enable_all().build().expect("a runtime can be built")
@@ -35,7 +35,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts a node; `build` adds what is special about it.
+    /// Starts a node. `build` adds what is special about it.
     ///
     /// # Panics
     /// If it cannot start, or cannot join where `build` says it should.
@@ -78,12 +78,12 @@ impl Node {
         &self.serf
     }
 
-    /// Waits for something that the node does.
+    /// Waits for a call of the node.
     pub(crate) fn wait<T>(&self, what: impl Future<Output = T>) -> T {
         runtime_at(self.host.as_deref()).block_on(what)
     }
 
-    /// Lets the node do something meanwhile.
+    /// Calls the node, and does not wait for the end of it.
     pub(crate) fn begin<T: Send + 'static>(
         &self,
         what: impl Future<Output = T> + Send + 'static,
@@ -99,20 +99,20 @@ impl Node {
         self.serf.coordinate_of(name)
     }
 
-    /// Who is alive and has told where it is, the nearest first.
+    /// The members that are alive and have a coordinate, the nearest first.
     pub(crate) fn nearest(&self) -> Vec<String> {
         let neighbors = self.serf.nearest(usize::MAX);
         neighbors.iter().map(|neighbor| neighbor.member.name().to_owned()).collect()
     }
 
-    /// Waits until it has shut itself down, as it does when it loses its name.
+    /// Waits until it has shut down by itself, as it does when it loses its name.
     pub(crate) fn ends_by_itself(&self) {
         let ended = RUNTIME.block_on(async { timeout(SOON, self.serf.wait()).await });
         ended.expect("it is to shut down");
         self.identity.is_now("failed");
     }
 
-    /// Ends; the sockets are closed then.
+    /// Shuts down. Then its sockets are closed.
     fn shut_down(&self) {
         let _closing = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         runtime_at(self.host.as_deref()).block_on(self.serf.shutdown());
@@ -181,7 +181,7 @@ impl Peer for Node {
     }
 }
 
-/// A node as all of ours are.
+/// The builder of all our nodes.
 fn builder<R: serfer_tokio::Runtime>(
     runtime: R,
     identity: &Identity,
@@ -199,7 +199,7 @@ fn builder<R: serfer_tokio::Runtime>(
     keys.fold(builder, |builder, key| builder.key(key).expect("a base64 key"))
 }
 
-/// How a node of ours lists a member.
+/// A member, as a node of ours lists it.
 pub(crate) fn entry(member: &Member) -> Entry {
     let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
     Entry {
@@ -210,7 +210,7 @@ pub(crate) fn entry(member: &Member) -> Entry {
     }
 }
 
-/// How a node of ours asks.
+/// A query, as a node of ours sends it.
 pub(crate) fn params(question: &Question<'_>) -> QueryParams {
     let mut params = QueryParams::new().relay_factor(question.relay_factor);
     if let Some(node) = question.node {
@@ -222,12 +222,12 @@ pub(crate) fn params(question: &Question<'_>) -> QueryParams {
     params
 }
 
-/// What a node at a host lives on.
+/// The runtime of a node at a host.
 fn runtime_at(host: Option<&Host>) -> &Runtime {
     host.map_or(&RUNTIME, |host| &host.runtime)
 }
 
-/// What the handlers were told.
+/// What the handlers were told, in order.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<Heard>>>);
 
@@ -236,8 +236,8 @@ impl Notes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(heard);
     }
 
-    /// A router with handlers for the event `deploy` and the query `status`; whatever else there is
-    /// falls back to the last one.
+    /// A router with handlers for the event `deploy` and the query `status`, and a fallback for the
+    /// rest.
     fn router(&self, name: &str) -> Router {
         let (events, queries, rest) = (self.clone(), self.clone(), self.clone());
         let name = name.to_owned();

@@ -1,6 +1,6 @@
 //! What an agent and a node of ours have in common.
 //!
-//! Behaviours are written once, for two [`Peer`]s, and hold whichever of the two is the agent.
+//! Behaviours are written once, for two [`Peer`]s, and must hold whichever of the two is the agent.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,39 +12,39 @@ use serfer_tokio::Coalesce;
 
 use crate::harness::wait::{PATIENCE, SOON, until};
 
-/// A member of a cluster that can be told what to do and asked what it knows.
+/// A member of a cluster that tests can drive and ask.
 pub(crate) trait Peer {
-    /// Who this is.
+    /// Its name, address, and how it must be listed.
     fn identity(&self) -> &Identity;
 
-    /// All members it knows.
+    /// All members that it lists.
     fn roster(&self) -> Roster;
 
-    /// All that its handlers have been told, in order.
+    /// All that its handlers were told, in order.
     fn heard(&self) -> Vec<Heard>;
 
     /// Sends a user event.
     fn send(&self, event: &str, payload: &str, coalesce: Coalesce);
 
-    /// Asks, and waits for as long as the query is open.
+    /// Sends a query, and waits until the query ends.
     fn ask(&self, question: &Question<'_>) -> Answers;
 
     /// Sets one of its tags.
     fn set_tag(&self, key: &str, value: &str);
 
-    /// How many messages it has yet to gossip.
+    /// How many messages it still has to gossip.
     fn untold(&self) -> u64;
 
-    /// Leaves in good order, and ends.
+    /// Leaves the cluster, and ends.
     fn leave(&self);
 
     /// Ends at once.
     fn kill(&self);
 
-    /// Declares a failed member to have left.
+    /// Makes a failed member leave.
     fn force_leave(&self, name: &str);
 
-    /// Makes all members forget one that is gone.
+    /// Prunes a member that is gone: all members forget it.
     fn prune(&self, name: &str);
 }
 
@@ -66,7 +66,7 @@ impl dyn Peer + '_ {
         self.entry().status == "alive"
     }
 
-    /// Waits until it lists another as that one is.
+    /// Waits until it lists another peer as that one is.
     #[track_caller]
     pub(crate) fn lists(&self, other: &dyn Peer, within: Duration) {
         let entry = other.entry();
@@ -76,7 +76,7 @@ impl dyn Peer + '_ {
         });
     }
 
-    /// Waits until it lists these and nobody else, as they are.
+    /// Waits until it lists exactly these peers, as they are.
     #[track_caller]
     pub(crate) fn lists_only(&self, peers: &[&dyn Peer], within: Duration) {
         let expected = Roster::of(peers.iter().map(|peer| peer.entry()));
@@ -124,7 +124,7 @@ impl dyn Peer + '_ {
     }
 }
 
-/// Waits until all that are alive list all of these and nobody else, as they are.
+/// Waits until all live peers list exactly these peers, as they are.
 #[track_caller]
 pub(crate) fn agree(peers: &[&dyn Peer]) {
     let expected = Roster::of(peers.iter().map(|peer| peer.entry()));
@@ -139,7 +139,7 @@ pub(crate) fn agree(peers: &[&dyn Peer]) {
     });
 }
 
-/// Waits until all agree and nobody has any more to tell.
+/// Waits until all agree and have nothing left to gossip.
 #[track_caller]
 pub(crate) fn settle(peers: &[&dyn Peer]) {
     agree(peers);
@@ -247,16 +247,16 @@ impl Message {
     }
 }
 
-/// A query to be asked. Every peer answers `status`, and [`answer`] is what it says.
+/// A query. Every peer replies to `status` with [`answer`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Question<'a> {
     pub(crate) name: &'a str,
     pub(crate) payload: &'a str,
-    /// Only this node is asked.
+    /// The query is only for this node.
     pub(crate) node: Option<&'a str>,
-    /// Only nodes in whose tag the expression is found are asked.
+    /// The query is only for nodes whose tag matches the expression.
     pub(crate) tag: Option<(&'a str, &'a str)>,
-    /// Through how many others answers go as well.
+    /// The relay factor: how many other members each reply also goes through.
     pub(crate) relay_factor: u8,
 }
 
@@ -266,12 +266,12 @@ impl<'a> Question<'a> {
     }
 }
 
-/// What a peer answers to the query `status`.
+/// The reply of a peer to the query `status`.
 pub(crate) fn answer(name: &str, payload: &str) -> String {
     format!("{name} heard {payload}")
 }
 
-/// What was said to a query, each sorted by name.
+/// The acks and replies to a query, each sorted by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answers {
     pub(crate) acks: Vec<String>,
@@ -285,7 +285,7 @@ impl Answers {
         Self { acks, replies }
     }
 
-    /// All of these, and nobody else, ack and reply.
+    /// Whether exactly these peers acked and replied.
     pub(crate) fn of(peers: &[&dyn Peer], payload: &str) -> Self {
         let names = || peers.iter().map(|peer| peer.name());
         let replies = names().map(|name| (name.clone(), answer(&name, payload)));

@@ -1,7 +1,7 @@
 //! An agent's RPC, for what its command does not print.
 //!
-//! A call is two MessagePack values, a header and perhaps a body, and so is the answer. One connection
-//! takes one call after another.
+//! A call is two MessagePack values, a header and perhaps a body, and so is the answer. A
+//! connection handles one call after another.
 
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -21,10 +21,10 @@ pub(crate) struct Rpc {
 }
 
 impl Rpc {
-    /// Connects to an agent whose RPC is at that address.
+    /// Connects to an agent whose RPC is at this address.
     ///
     /// # Panics
-    /// If it does not let us.
+    /// If the agent refuses.
     #[track_caller]
     pub(crate) fn connect(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).expect("an agent listens there");
@@ -34,7 +34,7 @@ impl Rpc {
         rpc
     }
 
-    /// Where the agent thinks that a member is.
+    /// The coordinate that the agent has of a member.
     #[track_caller]
     pub(crate) fn coordinate(&mut self, node: &str) -> Option<Coordinate> {
         self.call("get-coordinate", &[("Node", node.into())]);
@@ -54,10 +54,10 @@ impl Rpc {
         })
     }
 
-    /// Calls, and reads the header of the answer; a body is left to be read.
+    /// Calls, and reads the header of the answer. A body remains to be read.
     ///
     /// # Panics
-    /// If the agent says no.
+    /// If the agent returns an error.
     #[track_caller]
     fn call(&mut self, command: &str, body: &[(&str, Value)]) {
         self.seq += 1;
@@ -79,7 +79,7 @@ impl Rpc {
     }
 }
 
-/// What stands under a key of a map.
+/// The value of a key of a map.
 #[track_caller]
 fn field<'a>(map: &'a Value, key: &str) -> &'a Value {
     let fields = map.as_map().expect("a map");

@@ -1,4 +1,4 @@
-//! One test: its agents and nodes, and what must be true of them all in the end.
+//! One test: its agents and nodes, and what must hold for all of them in the end.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,12 +26,12 @@ pub(crate) struct Scene {
     nodes: RefCell<Vec<Rc<Node>>>,
     provoked_drops: RefCell<BTreeSet<DropReason>>,
     provoked_faults: RefCell<BTreeSet<&'static str>>,
-    /// The last to go, since all others live there.
+    /// Dropped last, since all others are in it.
     network: OnceCell<Rc<Network>>,
 }
 
 impl Scene {
-    /// Plays a test, which must end without anybody having misunderstood anybody.
+    /// Plays a test. In the end no peer may have misunderstood another.
     pub(crate) fn play(name: &str, test: impl FnOnce(&Self)) {
         let scene = Self {
             name: name.to_owned(),
@@ -47,7 +47,7 @@ impl Scene {
         scene.assert_clean();
     }
 
-    /// Makes a network: whoever starts from now on has a host of its own there.
+    /// Makes a network. Peers that start from now on have a host of their own there.
     pub(crate) fn lay_network(&self) -> Rc<Network> {
         self.lay_network_of(Family::V4)
     }
@@ -59,7 +59,7 @@ impl Scene {
         self.network.get_or_init(lay).clone()
     }
 
-    /// The host of a name, unless all are on this machine.
+    /// The host of a name, if there is a network.
     fn host(&self, name: &str) -> Option<Rc<Host>> {
         self.network.get().map(|network| network.host(name))
     }
@@ -137,8 +137,8 @@ impl Scene {
         node
     }
 
-    /// Starts an agent or a node of ours, as the name says, that joins through another unless that
-    /// is itself.
+    /// Starts an agent or a node of ours, depending on its name. It joins `seed`, unless that is
+    /// itself.
     #[track_caller]
     pub(crate) fn peer(&self, setting: &Setting, name: &str, seed: &str) -> Rc<dyn Peer> {
         let seed = (seed != name).then(|| self.ip(seed));
@@ -152,7 +152,7 @@ impl Scene {
         }
     }
 
-    /// The address of a name: each has its own, so that nobody has to look for a free port.
+    /// The address of a name. Each name has its own, so that no test has to look for a free port.
     pub(crate) fn ip(&self, name: &str) -> IpAddr {
         if let Some(host) = self.host(name) {
             return host.ip;
@@ -160,7 +160,7 @@ impl Scene {
         *self.ips.borrow_mut().entry(name.to_owned()).or_insert_with(|| next_ip().into())
     }
 
-    /// A file of this name that is gone when the test ends.
+    /// The path of a file that is removed when the test ends.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -170,7 +170,7 @@ impl Scene {
         self.provoked_drops.borrow_mut().insert(reason);
     }
 
-    /// The agents may complain in these words, which are one of [`FAULTS`].
+    /// The agents may log this fault, which is one of [`FAULTS`].
     pub(crate) fn provoke_fault(&self, fault: &'static str) {
         self.provoked_faults.borrow_mut().insert(fault);
     }
@@ -190,7 +190,8 @@ impl Scene {
             assert_eq!(agent.is_running(), entry.status == "alive", "{entry} runs");
             let provoked = self.provoked_faults.borrow();
             let faults = || FAULTS.iter().filter(|&fault| !provoked.contains(fault));
-            // Between the agent and the `serf` command there are other faults, at times.
+            // At times there are faults between the agent and the `serf` command, which do not
+            // matter.
             let is_fault = |line: &&str| {
                 let line = line.to_lowercase();
                 !line.contains("agent.ipc") && faults().any(|fault| line.contains(fault))
@@ -201,7 +202,7 @@ impl Scene {
         }
     }
 
-    /// What everybody knows and did.
+    /// What all peers know and were told.
     fn describe(&self) -> String {
         let mut text = format!("---- {}\n", self.name);
         for node in self.nodes.borrow().iter() {
@@ -231,8 +232,8 @@ impl Drop for Scene {
 /// How much of a log is shown when a test fails.
 const LOG_TAIL: usize = 80;
 
-/// An address of 127.0.0.0/8 that nobody else has, in this process or another whose id differs in
-/// the lower 14 bits.
+/// An unused address of 127.0.0.0/8. No other process has it, unless its id is the same in the
+/// lower 14 bits.
 fn next_ip() -> Ipv4Addr {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

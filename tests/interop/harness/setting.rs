@@ -1,11 +1,11 @@
-//! How the two sides are set up: preset, keys and compression.
+//! How both sides are configured: preset, keys and compression.
 
 use serfer_tokio::{Compression, Config, Coordinates};
 
-/// What both an agent and a node of ours have to be told.
+/// What both an agent and a node of ours are configured with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
-    /// What the tests call it.
+    /// Its name in the names of tests.
     pub(crate) name: &'static str,
     pub(crate) preset: Preset,
     /// The ring of our nodes, the primary first.
@@ -13,21 +13,21 @@ pub(crate) struct Setting {
     pub(crate) agent_keys: AgentKeys,
     /// What our nodes compress. Agents compress all that shrinks.
     pub(crate) compression: Compression,
-    /// Whether our nodes have coordinates. Agents do.
+    /// Whether our nodes have coordinates. Agents always do.
     pub(crate) coordinates: Coordinates,
-    /// What else agents are told.
+    /// More flags for agents.
     pub(crate) agent_flags: &'static [&'static str],
 }
 
 impl Setting {
-    /// The same with the default settings of a LAN. In the local preset an agent sends a message only
-    /// twice, to three others each time: in a cluster of four, somebody may miss its query.
+    /// The same with the preset for a LAN. In the local preset an agent sends a message only twice,
+    /// to three members each time: in a cluster of four, a member may miss its query.
     pub(crate) const fn for_many(self) -> Self {
         Self { preset: Preset::Lan, ..self }
     }
 }
 
-/// How patient both are.
+/// The preset, on both sides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Preset {
     /// For one machine, which finds failures sooner.
@@ -51,7 +51,7 @@ impl Preset {
     }
 }
 
-/// Where an agent has its keys from.
+/// Where an agent gets its keys from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum AgentKeys {
     None,
@@ -88,7 +88,7 @@ pub(crate) const AES_256: Setting = Setting {
     ..PLAIN
 };
 
-/// All in which every behaviour must hold.
+/// The settings in which every behaviour must hold.
 pub(crate) const SETTINGS: [Setting; 8] = [
     PLAIN,
     AES_128,

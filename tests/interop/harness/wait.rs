@@ -1,4 +1,4 @@
-//! Waiting for what must happen: by looking again and again, until a deadline.
+//! Waiting for a condition: by checking again and again, until a deadline.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 /// For whatever takes a few rounds of gossip, and an agent's coalescing of up to 3 s.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
-/// For what may have to wait for two push/pulls. Everybody starts one every 15 s, but the first one
-/// up to 30 s after its own start.
+/// For what may take two push/pulls. Each member starts one every 15 s, the first up to 30 s after
+/// its start.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
 
-/// How often to look.
+/// How long to wait between two checks.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Waits until `look` finds something; what it says instead is shown if it never does.
+/// Waits until `look` returns a value. Its last error is shown if it never does.
 ///
 /// # Panics
-/// If it does not within that time.
+/// If it does not within this time.
 #[track_caller]
 pub(crate) fn until<T, S: Display>(
     what: impl Display,

@@ -1,4 +1,4 @@
-//! Keys that change while a mixed cluster runs, driven from either side.
+//! Keys that change while a mixed cluster runs. Either side starts the change.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ const KEYED: Setting = Setting {
     ..PLAIN.for_many()
 };
 
-/// How often somebody says something while keys are changed.
+/// How often each peer sends a message while keys change.
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -75,7 +75,7 @@ impl Four {
         }
     }
 
-    /// What `serf keys -list` prints, key by key.
+    /// The keys that `serf keys -list` prints.
     #[track_caller]
     fn listed(&self, counts: &[(&str, &str)]) {
         let printed = self.agents[1].run(&["keys", "-list"]);
@@ -139,7 +139,7 @@ fn by_us(scene: &Scene) {
     still_talk(&four);
 }
 
-/// What everybody says to that is told for each node, whoever asks.
+/// Every peer reports the answer of each node.
 fn against_the_rules(scene: &Scene) {
     let four = Four::start(scene);
     for (command, what, words) in [
@@ -163,7 +163,7 @@ fn against_the_rules(scene: &Scene) {
     four.have(&[KEY_A]);
 }
 
-/// Everybody speaks all the time, the agents as fast as they can be told to.
+/// All peers send messages all the time, the agents as fast as their command can.
 fn rotation_loses_nothing(scene: &Scene) {
     let four = Four::start(scene);
     let [first, second] = &four.nodes;
@@ -172,7 +172,7 @@ fn rotation_loses_nothing(scene: &Scene) {
         async move { serf.rotate_key(key(KEY_B)).await }
     });
     let mut sent = 0;
-    // It goes on for a while after the end of it, too.
+    // They go on for a while after the change.
     let mut left = 10;
     while left > 0 {
         for peer in four.all() {
@@ -197,7 +197,7 @@ fn rotation_loses_nothing(scene: &Scene) {
         });
         assert_eq!(events(peer).len(), sent, "{} hears none twice", peer.name());
     }
-    // To do it again from another node is to do nothing.
+    // Doing it again from another node changes nothing.
     let again = second.wait(second.serf().rotate_key(key(KEY_B)));
     assert!(again.is_ok_and(|report| report.removed.is_empty()));
     let same = second.wait(second.serf().install_key(key(KEY_B)));
@@ -213,7 +213,7 @@ fn events(peer: &dyn Peer) -> Vec<String> {
     events.collect()
 }
 
-/// Nobody is cut off.
+/// No member is cut off.
 fn still_talk(four: &Four) {
     for from in four.all() {
         let payload = format!("from {}", from.name());

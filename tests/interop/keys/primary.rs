@@ -1,5 +1,5 @@
-//! A sender whose primary key one receiver lacks: a mistake in the keyrings that the receiver sees,
-//! and that nobody dies of, since others who have both keys pass on what they hear.
+//! A sender whose primary key one receiver lacks. The receiver reports the mistake in the keyrings,
+//! and no member is declared failed, since members with both keys pass on what they hear.
 
 use serfer_tokio::{Coalesce, DropReason};
 
@@ -18,7 +18,7 @@ const FIRST_A: Setting =
 const FIRST_B: Setting =
     Setting { node_keys: &[KEY_B, KEY_A], agent_keys: AgentKeys::File(&[KEY_B, KEY_A]), ..PLAIN };
 
-/// How much must go wrong before we believe that it does no harm.
+/// How many messages must be dropped before we believe that it does no harm.
 const MANY: usize = 10;
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -30,7 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 fn at_our_node(scene: &Scene) {
     scene.provoke_drops(DropReason::Undecryptable);
-    // To a ping that we cannot decrypt we answer, over a stream, with an error.
+    // A ping that we cannot decrypt is answered, over a stream, with an error.
     scene.provoke_fault("msgtype");
     let both = scene.node(&FIRST_A, "both", |builder| builder);
     let seed = scene.ip("both").to_string();
@@ -64,7 +64,7 @@ fn all_go_on(both: &dyn Peer, lacks: &dyn Peer, sender: &dyn Peer) {
     for (from, to) in [(lacks, sender), (sender, lacks)] {
         let payload = format!("by {}", from.name());
         from.send("deploy", &payload, Coalesce::No);
-        // If the only two copies go to who cannot read them, two push/pulls must mend it.
+        // If both copies go to members that cannot read them, two push/pulls must repair it.
         to.hears_event("deploy", &payload, 2 * PATIENCE);
     }
 }

@@ -1,4 +1,4 @@
-//! Larger clusters, half of agents, half of our nodes.
+//! Larger clusters of agents and nodes of ours, half and half.
 
 use std::rc::Rc;
 use std::thread;
@@ -28,7 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// One agent and two of ours: nobody suspects anybody.
+/// One agent and two nodes of ours: no member is suspected.
 fn three_are_stable(scene: &Scene, setting: &Setting) {
     let agent = scene.agent(setting, "agent", &[]);
     let seed = scene.ip("agent").to_string();
@@ -60,10 +60,10 @@ fn three_are_stable(scene: &Scene, setting: &Setting) {
     assert_eq!(log.lines().find(is_trouble), None);
 }
 
-/// Three agents and three of ours, through all that can happen to a member.
+/// Three agents and three nodes of ours, through all that can happen to a member.
 ///
-/// In the local preset everybody sends a piece of news only twice, to three others each time, so it
-/// can miss one of five until the next push/pull, which is due every 15 s.
+/// In the local preset each member gossips a message only twice, to three members each time. So one
+/// of five can miss it until the next push/pull, which is due every 15 s.
 fn six_agree(scene: &Scene, setting: &Setting) {
     let mut six = Six { scene, setting: *setting, peers: Vec::new() };
     let mut seed = "agent-1";
@@ -109,7 +109,7 @@ struct Six<'a> {
 }
 
 impl Six<'_> {
-    /// Starts a peer, perhaps again, and makes it join through another.
+    /// Starts a peer, or starts it again, and makes it join through another.
     #[track_caller]
     fn start(&mut self, name: &str, seed: &str) {
         self.peers.retain(|peer| peer.name() != name);

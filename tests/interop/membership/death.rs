@@ -1,5 +1,5 @@
-//! How soon a death is noticed once somebody has left before: the real agent counts those who left
-//! when it works out how many others have to confirm a suspicion.
+//! How soon a death is noticed if another member has left before: the real agent counts members
+//! that left when it works out how many confirmations a suspicion needs.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::harness::setting::PLAIN;
 use crate::harness::wait::until;
 use crate::{Case, case};
 
-/// With three others alive there are enough to confirm it.
+/// With three other members alive there are enough confirmations.
 const AMONG_MANY: Duration = Duration::from_secs(8);
 
-/// One other alone waits for as long as a suspicion can last.
+/// With one other member there are none, so the suspicion lasts as long as it can.
 const ALONE: Duration = Duration::from_secs(25);
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -33,8 +33,8 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Of these, who join one after another, the last leaves and then the last but one dies. That must be
-/// noticed in time by somebody of the other kind; the news may take longer to reach everybody.
+/// These join one after another. Then the last one leaves, and the last but one dies. A peer of the
+/// other kind must notice that in time. It may take longer until all know it.
 fn among(scene: &Scene, names: &[&str], noticed: Duration) {
     let peers: Vec<Rc<dyn Peer>> =
         names.iter().map(|name| scene.peer(&PLAIN, name, names[0])).collect();

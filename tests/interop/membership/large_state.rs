@@ -1,7 +1,7 @@
-//! States so large that their compressed form starts its table afresh on the way.
+//! States so large that their compressed form clears its table on the way.
 //!
-//! LZW runs out of codes, of at most 12 bits, after 3,838 of them. Go and we have different ways to
-//! go on then, so this is where one could lose the other.
+//! LZW runs out of codes, of at most 12 bits, after 3,838 of them. Go and we go on differently
+//! then, so this is where one could fail to read the other.
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -18,13 +18,13 @@ use crate::harness::setting::PLAIN;
 use crate::harness::wait::SOON;
 use crate::{Case, case};
 
-/// What is longer than this has started its table afresh.
+/// Anything longer than this has cleared its table.
 const FIRST_TABLE_MAX: usize = 3_838 * 12 / 8;
 
 /// The type of a compressed message.
 const COMPRESSED: u8 = 9;
 
-/// How many of ours there are, with tags of almost 512 bytes each.
+/// How many nodes of ours there are, with tags of almost 512 bytes each.
 const SWARM: usize = 24;
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -67,7 +67,7 @@ fn we_read(scene: &Scene) {
     tap.answer.assert_large();
 }
 
-/// Nodes of ours of which the first knows all.
+/// Nodes of ours. The first knows all of them.
 fn swarm(scene: &Scene) -> Vec<Rc<Node>> {
     let mut random = Random(0x5eed);
     let seed = scene.ip("node-0").to_string();
@@ -97,7 +97,7 @@ impl Random {
         (0..len).map(|_| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[self.below_32()])).collect()
     }
 
-    /// A linear congruential generator; its upper bits are the good ones.
+    /// A linear congruential generator. Its upper bits are the good ones.
     fn below_32(&mut self) -> usize {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -105,7 +105,7 @@ impl Random {
     }
 }
 
-/// Stands before a peer and notes what is said over streams.
+/// A proxy before a peer, which records what is sent over streams.
 struct Tap {
     ip: IpAddr,
     request: Notes,
@@ -131,7 +131,7 @@ impl Tap {
     }
 }
 
-/// All that passed in one direction.
+/// All bytes in one direction.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<u8>>>);
 

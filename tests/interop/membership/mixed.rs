@@ -1,4 +1,4 @@
-//! A cluster of all there is: an agent, a node on each runtime, and one that is driven by hand.
+//! A cluster of every kind: an agent, a node on each runtime, and a node that is driven by hand.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Who belongs to a cluster, and who is gone.
+//! The members of a cluster: how they join, are refused, fail, and come back.
 
 pub(crate) mod clusters;
 pub(crate) mod death;

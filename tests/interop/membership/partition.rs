@@ -1,8 +1,8 @@
-//! Live networks that fail: a member that is cut off and comes back, and datagrams that get lost.
+//! Faulty networks: a member that is cut off and comes back, and datagrams that get lost.
 //!
-//! All have the default settings of a LAN. Among three, whoever suspects somebody cannot hope for
-//! confirmations and waits for the shortest time; two rounds of probes go before that, and whoever
-//! hears nobody takes its time over them.
+//! All peers have the preset for a LAN. In a cluster of three there are no confirmations, so a
+//! suspicion lasts for the shortest time. Two rounds of probes go before it, which take longer for
+//! a peer in bad health.
 
 use std::rc::Rc;
 use std::thread;
@@ -15,14 +15,14 @@ use crate::harness::setting::LAN;
 use crate::harness::wait::{SOON, until};
 use crate::{Case, network_case};
 
-/// A suspicion of 4 s, and probes of up to 8 s each for whoever is alone.
+/// A suspicion of 4 s, and probes of up to 8 s each for a peer that is cut off.
 const NOTICED: Duration = Duration::from_secs(30);
 
-/// After 30 s the dead are no longer told that they are.
+/// After 30 s dead members are no longer told that they are dead.
 const FORGOTTEN: Duration = Duration::from_secs(35);
 
-/// Failed members are tried again every 30 s, by whoever is alone for sure, and a dial that was under
-/// way may have to be waited for.
+/// Failed members are tried again every 30 s, certainly by a peer that is alone. A dial that has
+/// begun before may have to end first.
 const RECONNECTED: Duration = Duration::from_secs(60);
 
 const A_MINUTE: Duration = Duration::from_secs(60);
@@ -69,7 +69,7 @@ impl Trio {
         self.peers.iter().map(|peer| &**peer).collect()
     }
 
-    /// Shortly at first, and then for longer than the others would tell it that they think it dead.
+    /// First for a short time, and then for longer than the others would tell it that it is dead.
     fn is_cut_and_mended(&self, name: &str) {
         let (cut, others): (Vec<&dyn Peer>, Vec<_>) =
             self.all().into_iter().partition(|peer| peer.name() == name);
@@ -88,7 +88,7 @@ impl Trio {
         }
     }
 
-    /// A ping that gets lost is sent by other ways, over streams in the end.
+    /// A ping that is lost is sent in other ways, in the end over a stream.
     fn bears_loss(&self) {
         self.network.lose(LOSS_PERCENT);
         thread::sleep(A_MINUTE);
@@ -107,7 +107,7 @@ impl Trio {
     }
 }
 
-/// Waits until all of these list all of those so.
+/// Waits until all of these list all of those with this status.
 #[track_caller]
 fn see(these: &[&dyn Peer], those: &[&dyn Peer], status: &str, within: Duration) {
     for (this, that) in these.iter().flat_map(|this| those.iter().map(move |that| (this, that))) {

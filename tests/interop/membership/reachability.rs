@@ -1,4 +1,4 @@
-//! `serf reachability`, and members that are made to leave by others.
+//! `serf reachability`, and forced leaves.
 
 use std::rc::Rc;
 use std::thread;
@@ -9,7 +9,7 @@ use crate::harness::scene::Scene;
 use crate::harness::setting::PLAIN;
 use crate::{Case, case};
 
-/// Who died is gossiped to for 15 s in the local preset.
+/// A dead member is gossiped to for 15 s in the local preset.
 const GOSSIP_TO_THE_DEAD: Duration = Duration::from_secs(16);
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -78,8 +78,8 @@ fn dead_one_is_forgotten(scene: &Scene, by: &str, dead: &str) {
     dead.kill();
     agree(&[&*by, &*other, &*dead]);
 
-    // As long as they gossip to it, both copies of the news might go there, and no push/pull would
-    // mend that.
+    // As long as they gossip to the dead member, both copies of the message might go there, and no
+    // push/pull would repair that.
     thread::sleep(GOSSIP_TO_THE_DEAD);
     by.prune(&dead.name());
 
@@ -92,7 +92,7 @@ fn one_that_left_is_forgotten(scene: &Scene, by: &str, leaves: &str) {
     leaves.leave();
     agree(&[&*by, &*other, &*leaves]);
 
-    // An agent gossips to those who left as well.
+    // An agent gossips to members that left as well.
     thread::sleep(GOSSIP_TO_THE_DEAD);
     by.prune(&leaves.name());
 
@@ -100,8 +100,8 @@ fn one_that_left_is_forgotten(scene: &Scene, by: &str, leaves: &str) {
     [by, other].iter().for_each(|peer| peer.hears_change("member-reap", &leaves.name()));
 }
 
-/// Who makes it leave lists it as leaving until it has objected. There must be a third, or else
-/// neither an agent nor we say it aloud.
+/// The peer that forces the leave lists the member as leaving until it has refuted. There must be a
+/// third peer, or else neither an agent nor we gossip it.
 fn living_one_objects(scene: &Scene, by: &str, alive: &str) {
     let [by, other, alive] = three(scene, [by, "third", alive]);
 
@@ -110,7 +110,7 @@ fn living_one_objects(scene: &Scene, by: &str, alive: &str) {
     agree(&[&*by, &*other, &*alive]);
 }
 
-/// Three who know each other, and at which Lamport time each has joined.
+/// Three peers that know each other, and the Lamport time at which each has joined.
 fn three(scene: &Scene, names: [&str; 3]) -> [Rc<dyn Peer>; 3] {
     let peers = names.map(|name| scene.peer(&PLAIN, name, names[0]));
     settle(&[&*peers[0], &*peers[1], &*peers[2]]);

@@ -1,4 +1,4 @@
-//! Who has not the cluster's key stays outside, and everybody goes on.
+//! A peer without the cluster's key is refused, and the cluster goes on.
 
 use serfer_tokio::{Coalesce, DropReason, Error};
 
@@ -12,15 +12,15 @@ use crate::{Case, case};
 const WRONG_KEY: Setting =
     Setting { node_keys: &[KEY_B], agent_keys: AgentKeys::Flag(KEY_B), ..PLAIN };
 
-/// Somebody who does not belong where he wants to join.
+/// A peer that must not get into the cluster.
 #[derive(Clone, Copy)]
 struct Stranger {
     name: &'static str,
     cluster: Setting,
     setting: Setting,
-    /// For what our nodes, members or not, may drop what the other side says.
+    /// The reasons for which our nodes, members or not, may drop messages of the other side.
     drops: &'static [DropReason],
-    /// What an agent says of one that wants to join it.
+    /// What an agent logs about a peer that wants to join.
     complaint: &'static str,
 }
 

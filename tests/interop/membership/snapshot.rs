@@ -1,4 +1,4 @@
-//! Snapshots: an agent goes on from ours, and we from an agent's.
+//! Snapshots: an agent starts from ours, and we start from an agent's.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::harness::setting::{AES_128, PLAIN, Setting};
 use crate::harness::wait::SOON;
 use crate::{Case, case};
 
-/// Whoever would come back has by then.
+/// Any member that comes back has done so by then.
 const ALONE: Duration = Duration::from_secs(3);
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -57,8 +57,8 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A seed, and a member that is first one and then the other of an agent and a node of ours. Both use
-/// one snapshot.
+/// A seed, and a member that is first an agent and then a node of ours, or the reverse. Both use
+/// the same snapshot.
 struct Cast<'a> {
     scene: &'a Scene,
     setting: Setting,
@@ -90,7 +90,7 @@ impl<'a> Cast<'a> {
         node
     }
 
-    /// A node of ours that joins nobody.
+    /// A node of ours that joins no seed.
     fn ours_alone(&self, after_leave: AfterLeave) -> Rc<Node> {
         let path = self.path.clone();
         self.scene.node(&self.setting, "member", |builder| {
@@ -112,7 +112,7 @@ impl<'a> Cast<'a> {
         member.hears_event("deploy", event, SOON);
     }
 
-    /// The member joins by itself, and hears what is new and nothing else.
+    /// The member rejoins by itself, and hears new events only.
     fn comes_back(&self, member: &dyn Peer) {
         agree(&[&*self.seed, member]);
         self.hear("new", member);
@@ -120,7 +120,7 @@ impl<'a> Cast<'a> {
         assert_eq!(events.count(), 1, "it hears only what is new");
     }
 
-    /// The member does not.
+    /// The member does not rejoin.
     fn stays_away(&self, member: &dyn Peer) {
         std::thread::sleep(ALONE);
         member.lists_only(&[member], SOON);

@@ -1,8 +1,8 @@
 //! Whether an agent reads regular expressions as we do.
 //!
-//! The rows that are played to a node of ours by the tests of `serfer-proto` are played to an agent:
-//! queries are put together here, for neither an agent's command nor a node of ours would ask so
-//! many, nor such bad ones. Whom a query is for acks it.
+//! The tests of `serfer-proto` play these rows to a node of ours; here they are played to an agent.
+//! The queries are encoded by the test, since neither an agent's command nor a node of ours would
+//! send so many, or such bad ones. The agent acks each query that matches it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, UdpSocket};
@@ -22,10 +22,10 @@ use crate::harness::scene::Scene;
 use crate::harness::setting::PLAIN;
 use crate::{Case, case};
 
-/// How much of an agent's tags are values; 512 bytes is all that there is for tags.
+/// How many bytes of an agent's tags are values. All tags together have 512 bytes.
 const VALUES_MAX: usize = 420;
 
-/// How many queries are asked at a time. An agent takes those that came last first.
+/// How many queries are sent at a time. An agent handles the newest first.
 const AT_ONCE: usize = 20;
 
 /// How long to wait for an ack.
@@ -43,7 +43,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The rows in parts of so few different values that one agent can have all of them as tags.
+/// The rows, in parts with so few different values that one agent can have all of them as tags.
 fn parts(rows: Vec<Row>) -> Vec<Vec<Row>> {
     let mut parts = vec![Vec::new()];
     let mut values = BTreeSet::new();
@@ -83,7 +83,7 @@ fn agrees(scene: &Scene, rows: &[Row]) {
     asker.hear_out();
     let wrong = asked.chunks(2).filter(|pair| {
         let (row, found) = (pair[0].0, asker.acked.contains(&pair[0].1));
-        // Nothing is found anywhere, but not by an expression that is refused.
+        // It matches nothing, but an expression that is refused would match nothing either.
         let verdict = match (found, asker.acked.contains(&pair[1].1)) {
             (true, true) => Some(Verdict::Found),
             (false, true) => Some(Verdict::NotFound),
@@ -101,7 +101,7 @@ fn agrees(scene: &Scene, rows: &[Row]) {
     drop(agent);
 }
 
-/// Somebody who is no member, but is acked.
+/// A sender that is no member, but gets acks.
 struct Asker {
     socket: UdpSocket,
     agent: SocketAddr,
@@ -116,7 +116,7 @@ impl Asker {
         Self { socket, agent, ltime: 1, acked: BTreeSet::new() }
     }
 
-    /// Asks, and returns the query's Lamport time.
+    /// Sends a query, and returns its Lamport time.
     fn ask(&mut self, filter: Option<(&str, &str)>) -> u64 {
         let mut filters = SeqBuf::default();
         if let Some((tag, expr)) = filter {
@@ -133,7 +133,7 @@ impl Asker {
             flags: FLAG_ACK | FLAG_NO_BROADCAST,
             id: 1,
             ltime: self.ltime,
-            // One that no handler is told of.
+            // No handler is told of it.
             name: "_serf_ping".into(),
             port: addr.port(),
             timeout: 10_000_000_000,
@@ -146,7 +146,7 @@ impl Asker {
         self.ltime - 1
     }
 
-    /// Waits until the agent has seen one that is for everybody.
+    /// Waits until the agent has acked a query that is for all nodes.
     fn wait(&mut self) {
         let last = self.ask(None);
         while !self.acked.contains(&last) {
@@ -154,7 +154,7 @@ impl Asker {
         }
     }
 
-    /// Waits until there is nothing more to hear.
+    /// Reads until nothing more arrives.
     fn hear_out(&mut self) {
         self.wait();
         while self.hear() {}
@@ -189,7 +189,7 @@ fn ack(packet: &[u8]) -> Vec<u64> {
     }
 }
 
-/// An agent asks anyway.
+/// An agent sends it anyway.
 fn bad_expression(scene: &Scene) {
     let agent = scene.agent(&PLAIN, "agent", &[]);
     let seed = scene.ip("agent").to_string();
@@ -200,7 +200,7 @@ fn bad_expression(scene: &Scene) {
         ("(", &[][..]),
         ("n**", &[]),
         (r"^n\w*$", &[&*node as &dyn Peer]),
-        // Rust's engines take it for the characters that are both.
+        // Rust's engines read it as the intersection of both classes.
         ("[n&&x]", &[&*agent, &*node]),
     ] {
         assert_eq!(ask(expr), Answers::of(asked, expr), "{expr}");

@@ -1,5 +1,5 @@
-//! Questions that serf asks by itself, and answers that take another way: relays, `serf reachability`,
-//! and the vote about a name that two nodes have.
+//! Queries that serf sends by itself, and replies that take another way: relays, `serf
+//! reachability`, and the vote about a name conflict.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use crate::harness::setting::{AES_256, LAN, PLAIN, Setting};
 use crate::harness::wait::{PATIENCE, until};
 use crate::{Case, case, network_case};
 
-/// Who asks, who relays, and who answers.
+/// Which peer asks, which relays, and which replies.
 const RELAYS: [[&str; 3]; 3] = [
     ["agent-asks", "node-relays", "agent-answers"],
     ["node-asks", "agent-relays", "node-answers"],
@@ -44,7 +44,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// What one says does not reach the other, unless a third passes it on.
+/// Datagrams of one peer do not reach the other, unless a third relays them.
 fn is_relayed(scene: &Scene, names: [&str; 3]) {
     let network = scene.lay_network();
     let [asks, relays, answers] = names;
@@ -56,7 +56,7 @@ fn is_relayed(scene: &Scene, names: [&str; 3]) {
     let straight = Question { node: Some(answers), ..Question::status("straight") };
     assert_eq!(asking.ask(&straight), Answers::new(Vec::new(), Vec::new()));
 
-    // An agent picks at random, and may miss the only one who can help.
+    // An agent picks relays at random, and may miss the only one that can help.
     let expected = Answers::of(&[answering], "relayed");
     until(format_args!("{asks} hears {answers} through {relays}"), PATIENCE, || {
         let relayed =
@@ -79,7 +79,7 @@ fn all_are_reachable(scene: &Scene, setting: &Setting) {
     assert_eq!(all[2].ask(&ping), Answers::new(acks, Vec::new()));
 }
 
-/// Two agents and two nodes of ours; the first agent, and all four.
+/// Two agents and two nodes of ours: the first agent, and all four.
 fn four(scene: &Scene, setting: &Setting) -> (Rc<crate::harness::agent::Agent>, Vec<Rc<dyn Peer>>) {
     let agent = scene.agent(setting, "agent-1", &[]);
     let names = ["agent-2", "node-1", "node-2"];

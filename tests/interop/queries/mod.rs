@@ -1,4 +1,4 @@
-//! Queries: those that serf asks by itself, and their filters.
+//! Queries: those that serf sends by itself, and filters.
 
 pub(crate) mod filter;
 pub(crate) mod internal;
