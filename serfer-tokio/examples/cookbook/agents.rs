@@ -1,4 +1,4 @@
-//! Beside agents: a serfer node in a cluster of real `serf` agents, as of Nomad's and Consul's days.
+//! Beside agents: a serfer node in a cluster of real `serf` agents.
 //!
 //! `cargo run -p serfer-tokio --example cookbook agents`
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use crate::support::{Result, addr, node, text, until};
 use serfer_tokio::{Router, UserEvent};
 use tokio::process::Command;
 
-/// `serf keygen` makes one; agent and node must have the same.
+/// `serf keygen` makes one. The agent and the node must have the same.
 const KEY: &str = "U3VwZXJTZWN1cmVUb2tlbg==";
 
 pub(crate) async fn main() -> Result {
@@ -40,7 +40,7 @@ pub(crate) async fn main() -> Result {
         );
     }
 
-    // What people and scripts do with the agent, they do with us.
+    // People and scripts use the agent, and reach our node.
     let rpc = format!("-rpc-addr={rpc}");
     let event = Command::new("serf").args(["event", &rpc, "deploy", "v2"]).output().await?;
     println!("$ serf event deploy v2\n{}", said(&event));

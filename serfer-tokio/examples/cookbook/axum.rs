@@ -35,7 +35,7 @@ pub(crate) async fn main() -> Result {
     for request in ["GET /members", "GET /status", "POST /event/deploy"] {
         println!("{request}\n{}", ask(at, request).await?);
     }
-    // First the requests, then the cluster.
+    // First the requests end, then the cluster is left.
     let _ = stop.send(());
     server.await??;
     println!("{}", serf.leave().await?);
@@ -65,7 +65,7 @@ async fn event(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// What is too large, or comes after we left, is refused in plain words.
+/// An event or a query that is too large, or comes after we left, is refused in plain words.
 fn refused(error: serfer_tokio::Error) -> (StatusCode, String) {
     (StatusCode::BAD_REQUEST, error.to_string())
 }

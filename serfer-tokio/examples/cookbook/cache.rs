@@ -26,7 +26,7 @@ pub(crate) async fn main() -> Result {
     let (_b, at_b) = start("b", Some(&seed)).await?;
     println!("b has cached {:?}", at_b.keys());
 
-    // First the database, then the news. Without coalescing: each key counts.
+    // First write to the database, then send the event. Without coalescing: each key counts.
     a.user_event("invalidate", "user/42")?;
     until("b has dropped it", || at_b.keys() == ["user/43"]).await?;
     println!("user/42 is invalid; b has cached {:?}", at_b.keys());
@@ -41,9 +41,9 @@ async fn start(name: &str, seed: Option<&str>) -> Result<(Serfer, Cache)> {
     Ok((serf, cache))
 }
 
-/// Drops what is said to be invalid, and everything whenever something may have been missed: a cache
-/// may be empty, but not wrong. Entries should expire all the same: of a node that is cut off, nobody
-/// can tell how long it has been.
+/// Drops the keys of events, and everything if an event may have been missed: a cache may be empty,
+/// but not wrong. Entries should expire all the same, since a node that is cut off cannot know for
+/// how long.
 async fn follow(mut events: Events, cache: Cache) {
     while let Some(event) = events.next().await {
         match event {

@@ -1,4 +1,4 @@
-//! Config push: a new setting reaches everybody, those who come later included.
+//! Config push: a new setting reaches all nodes, including those that join later.
 //!
 //! `cargo run -p serfer-tokio --example cookbook config`
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::{Result, addr, node, text, until};
 use serfer_tokio::{QueryParams, Router, Serfer, UserEvent};
 
-/// A setting and its number: a higher one wins, whatever comes last.
+/// A setting and its number. The highest number wins, in whatever order settings arrive.
 #[derive(Clone, Default)]
 struct Setting(Arc<Mutex<(u64, String)>>);
 
@@ -33,12 +33,12 @@ pub(crate) async fn main() -> Result {
     let seed = addr(&a)?;
     let (_b, at_b) = start("b", Some(&seed)).await?;
 
-    // At most 512 bytes with the name: of something larger, send where it can be fetched.
+    // At most 512 bytes with the name. If the setting is larger, send where it can be fetched.
     a.user_event("config/limits", "7 requests=100")?;
     until("b has it", || at_b.show().is_some()).await?;
     println!("b has {:?}", at_b.show().unwrap_or_default());
 
-    // Who was not there has not heard it, and asks.
+    // A node that joins later has not heard the event, so it asks.
     let (c, at_c) = start("c", Some(&seed)).await?;
     let params = QueryParams::new().settle(Duration::from_millis(200));
     let answers = c.query_with("config/limits", "", &params)?.collect().await;

@@ -1,4 +1,4 @@
-//! Rolling deploy by event: one after another, and nobody after one that failed.
+//! Rolling deploy by event: one node after another, and none after one that failed.
 //!
 //! `cargo run -p serfer-tokio --example cookbook deploy`
 use std::time::Duration;
@@ -31,15 +31,15 @@ async fn follow(serf: Serfer, mut events: Events) -> Result {
         if let Ok(Event::User(event)) = event
             && &*event.name == "deploy"
         {
-            // If this fails, the tag stays as it is, and nobody behind us begins.
+            // If this fails, the tag stays as it is, and no node behind us begins.
             deploy(&serf, &text(&event.payload)).await?;
         }
     }
     Ok(())
 }
 
-/// Everybody has the same list, so everybody knows its turn: when all before it are done. One that has
-/// failed holds it up, until it is back or made to leave.
+/// All nodes have the same list, so each knows its turn: when all nodes before it are done. A
+/// failed node holds the deploy up, until it is back or made to leave.
 async fn deploy(serf: &Serfer, version: &str) -> Result {
     let me = serf.local_member()?.name().to_owned();
     let is_before = |member: &Member| {

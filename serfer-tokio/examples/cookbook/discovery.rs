@@ -1,4 +1,4 @@
-//! Service discovery: who offers `api` now, and where.
+//! Service discovery: which nodes offer `api` now, and where.
 //!
 //! `cargo run -p serfer-tokio --example cookbook discovery`
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::support::{Result, addr, on_loopback, until};
 use serfer_tokio::{Config, Member, Membership, MembershipUpdate, Serfer, Status};
 
-/// Where the service is offered, by the name of the member.
+/// The addresses of the service, by the name of the member.
 type Instances = BTreeMap<String, SocketAddr>;
 
 pub(crate) async fn main() -> Result {
@@ -29,13 +29,13 @@ pub(crate) async fn main() -> Result {
     Ok(())
 }
 
-/// An instance says by its tags what it offers, and at which port.
+/// An instance says in its tags what it offers, and at which port.
 async fn instance(name: &str, port: &str, seed: Option<&str>) -> Result<Serfer> {
     let config = Config::local(name).tag("service", "api")?.tag("port", port)?;
     Ok(on_loopback(config).join(seed.map(str::to_owned)).start().await?)
 }
 
-/// Keeps `known` as the cluster is. A client that reads this map never waits for the network.
+/// Keeps `known` up to date. A client that reads this map never waits for the network.
 async fn follow(mut membership: Membership, known: Arc<Mutex<Instances>>) {
     while let Some(update) = membership.next().await {
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,10 +1,11 @@
-//! Key rotation: another key for everybody, while all goes on.
+//! Key rotation: the whole cluster gets another key while it runs.
 //!
 //! `cargo run -p serfer-tokio --example cookbook keys`
 use crate::support::{Result, addr, node, until};
 use serfer_tokio::{SecretKey, Serfer};
 
-/// In earnest: 32 bytes of `openssl rand -base64 32`, from where your secrets are, never in a source.
+/// In production: 32 bytes of `openssl rand -base64 32` from your secret store, never in a source
+/// file.
 const OLD: &str = "U3VwZXJTZWN1cmVUb2tlbg==";
 const NEW: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
@@ -16,8 +17,8 @@ pub(crate) async fn main() -> Result {
     until("all are here", || a.members().len() == 3).await?;
     show(&a).await?;
 
-    // If a member does not answer or refuses, this fails, names it, and nobody is cut off: see to it
-    // and call it again with the same key.
+    // If a member does not answer or refuses, this fails and names it, and no member is cut off.
+    // Repair that member, and call this again with the same key.
     let report = a.rotate_key(SecretKey::from_base64(NEW)?).await?;
     println!("rotated to {} by {:?}, removed {:?}", report.key, report.members, report.removed);
     show(&a).await?;
@@ -31,7 +32,7 @@ pub(crate) async fn main() -> Result {
     Ok(())
 }
 
-/// Keys are shown by their fingerprints only.
+/// Keys are shown only as fingerprints.
 async fn show(serf: &Serfer) -> Result {
     for (key, members) in serf.list_keys().await?.primary_keys() {
         println!("{members} members seal with {}", key.fingerprint());
@@ -39,7 +40,7 @@ async fn show(serf: &Serfer) -> Result {
     Ok(())
 }
 
-/// `Builder::keyring_file` keeps the keys over a restart; these nodes do not get that old.
+/// `Builder::keyring_file` keeps the keys over a restart. These nodes never restart.
 async fn start(name: &str, key: &str, seed: Option<&str>) -> Result<Serfer> {
     Ok(node(name).key(key)?.join(seed.map(str::to_owned)).start().await?)
 }

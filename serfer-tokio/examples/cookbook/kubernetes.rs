@@ -2,8 +2,8 @@
 //!
 //! `cargo run -p serfer-tokio --example cookbook kubernetes`
 //!
-//! In a pod, the same code with three variables set; see the manifest in `docs/cookbook.md`. Here three
-//! pods are three addresses of loopback, and the service is called `localhost`.
+//! In a pod, the same code runs with three variables set: see the manifest in `docs/cookbook.md`.
+//! Here three pods are three loopback addresses, and the service is called `localhost`.
 use std::env;
 
 use crate::support::{Result, until};
@@ -24,7 +24,7 @@ pub(crate) async fn main() -> Result {
         (env::var("POD_NAME"), env::var("POD_IP"), env::var("SERF_SEED"))
     {
         let serf = start(&Pod { name, ip, seed }).await?;
-        // SIGTERM of Kubernetes; with `leave`, others see that it left and not that it failed.
+        // SIGTERM of Kubernetes. After `leave`, others see that it left, and not that it failed.
         terminated().await?;
         println!("{}", serf.leave().await?);
         return Ok(());
@@ -47,7 +47,7 @@ pub(crate) async fn main() -> Result {
     Ok(())
 }
 
-/// The service names all pods, this one included, which does no harm. The first one has nobody to join:
+/// The service names all pods, this one included, which does no harm. The first pod finds no other:
 /// it starts all the same, and tries again for as long as it is alone.
 async fn start(pod: &Pod) -> Result<Serfer> {
     let port = pod.seed.rsplit_once(':').map_or("7946", |(_, port)| port);

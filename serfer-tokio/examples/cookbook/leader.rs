@@ -1,4 +1,4 @@
-//! Leader hints: everybody knows whom to ask first.
+//! Leader hints: every node knows which member to ask first.
 //!
 //! `cargo run -p serfer-tokio --example cookbook leader`
 use crate::support::{Result, addr, node, until};
@@ -10,7 +10,8 @@ pub(crate) async fn main() -> Result {
     let second = node("db-2").join([&seed]).start().await?;
     let client = node("client").join([&seed]).start().await?;
 
-    // Whoever is elected, by Raft, a lock or a person, says so, with the number of its term.
+    // The node that is elected, by Raft, a lock or a person, says so in a tag, with the number of
+    // its term.
     first.set_tag("leader", "1")?;
     until("the client knows", || leads(&client, "db-1")).await?;
     show(&client);
@@ -30,10 +31,10 @@ fn show(serf: &Serfer) {
     }
 }
 
-/// The member that says that it leads, and the one of the latest term if several do.
+/// The member that says that it leads. If several do, the one of the latest term.
 ///
-/// It is a hint, no lock: in a partition, both sides may have one. What must not happen twice is for
-/// the leader to refuse, by the term in the request.
+/// It is a hint, not a lock: in a partition, both sides may have one. The leader must refuse what
+/// must not happen twice, by the term in the request.
 fn leader(serf: &Serfer) -> Option<Member> {
     let term = |member: &Member| member.tags().get("leader")?.parse::<u64>().ok();
     let alive = serf.members().into_iter().filter(|member| member.status() == Status::Alive);

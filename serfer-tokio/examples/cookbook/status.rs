@@ -1,4 +1,4 @@
-//! Status by query: how are the web servers, and who says nothing?
+//! Status by query: how are the web servers, and which of them do not answer?
 //!
 //! `cargo run -p serfer-tokio --example cookbook status`
 use std::time::Duration;
@@ -7,13 +7,14 @@ use crate::support::{Result, addr, on_loopback, text, until};
 use serfer_tokio::{Config, QueryParams, Request, Router, Serfer, blocking};
 
 pub(crate) async fn main() -> Result {
-    // What reads files or computes for long is blocking; then nothing waits for it.
+    // A handler that reads files or computes for long is `blocking`, so that nothing else waits for
+    // it.
     let load = Router::new().query("load", blocking(|_: Request| load_average()));
     let desk = start("desk", "desk", Router::new(), None).await?;
     let seed = addr(&desk)?;
     let _web_1 = start("web-1", "web", load.clone(), Some(&seed)).await?;
     let _web_2 = start("web-2", "web", load.clone(), Some(&seed)).await?;
-    // This one cannot answer: it gets the question, but has no handler for it.
+    // This node cannot reply: it receives the query, but has no handler for it.
     let _web_3 = start("web-3", "web", Router::new(), Some(&seed)).await?;
     until("all are here", || desk.members().len() == 4).await?;
 
@@ -37,7 +38,7 @@ pub(crate) async fn main() -> Result {
     }
 }
 
-/// Known on Linux.
+/// Only Linux has this file.
 fn load_average() -> String {
     let load = std::fs::read_to_string("/proc/loadavg");
     load.map_or_else(|_| "unknown".to_owned(), |load| load.trim_end().to_owned())

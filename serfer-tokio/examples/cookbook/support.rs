@@ -1,4 +1,4 @@
-//! What the recipes have in common: nodes on free ports of this machine, and patience.
+//! What the recipes share: nodes on free ports of this machine, and waiting.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -17,17 +17,17 @@ pub(crate) fn on_loopback(config: Config) -> Builder<Tokio> {
     serfer_tokio::builder(config).bind("127.0.0.1:0")
 }
 
-/// Where others join a node.
+/// The address at which others join a node.
 pub(crate) fn addr(serf: &Serfer) -> Result<String> {
     Ok(serf.local_member()?.addr().to_string())
 }
 
-/// What bytes say, if they are text.
+/// Bytes as text.
 pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
-/// Waits until something holds, for ten seconds at most.
+/// Waits until a condition holds, for ten seconds at most.
 pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) -> Result {
     for _ in 0..200 {
         if holds() {

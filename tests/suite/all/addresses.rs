@@ -1,4 +1,4 @@
-//! Where a node listens, and where it says it is.
+//! The address that a node binds, and the address that it advertises.
 
 use std::net::SocketAddr;
 
@@ -41,7 +41,7 @@ fn a_node_on_all_of_both_stacks_gets_along_with_either() {
             let single = builder("single").bind(format!("{there}:0")).join([addr(&dual)]);
             let single = single.start().await.unwrap();
             get_along(&dual, &single).await;
-            // And who dials whom does not matter.
+            // It does not matter which one dials.
             dual.join([addr(&single)]).await.unwrap();
         }
     });

@@ -1,5 +1,4 @@
-//! Every call with a wrong value says what, which value and which limit; no call panics, whenever it
-//! comes.
+//! Errors of calls: each names what is wrong, the value and the limit. No call panics, at any time.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use super::adapter::{
 };
 use super::{addr, builder, configured, own_ip, run, start, start_joined, until, within};
 
-/// For whatever must not hang.
+/// A limit for what must not hang.
 const SOON: Duration = Duration::from_secs(10);
 
 fn said<T>(outcome: Result<T, impl std::fmt::Display>) -> String {
@@ -20,7 +19,7 @@ fn key() -> SecretKey {
     SecretKey::from_base64("QW5vdGhlclNlY3JldDEyMw==").expect("a base64 key")
 }
 
-/// What all calls that change something, or ask others, say.
+/// The outcomes of all calls that change something or send something.
 async fn calls(serf: &Serfer, query: &Query, seed: &str) -> Vec<(&'static str, String)> {
     let (params, seeds) = (QueryParams::new(), [seed]);
     let [event, asks] = ["serf:///event/e", "serf:///query/q"]
@@ -51,7 +50,7 @@ async fn calls(serf: &Serfer, query: &Query, seed: &str) -> Vec<(&'static str, S
     ]
 }
 
-/// Calls all that only looks.
+/// Calls everything that only reads.
 async fn look(serf: &Serfer) {
     assert_eq!(serf.members().len(), 2);
     assert_eq!(serf.members_where(&MemberFilter::new()).len(), 2);
@@ -69,7 +68,7 @@ async fn look(serf: &Serfer) {
     serf.wait().await;
 }
 
-/// A query that came to a node, which it has not answered.
+/// A query that a node received and has not answered.
 async fn query_at(serf: &Serfer) -> Query {
     let mut events = serf.events();
     let params = QueryParams::new().timeout(Duration::from_secs(60));

@@ -1,5 +1,5 @@
-//! How a node ends: wherever it is told to, by itself, and when what it stands on goes away: its runtime. Its
-//! network does in `tests/interface`.
+//! How a node ends: when it is told to, by itself, and when its runtime goes away. What happens
+//! when its network goes away is in `tests/interface`.
 
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use super::{
     spawn, start, start_joined, until, within,
 };
 
-/// For whatever must not hang.
+/// A limit for what must not hang.
 const SOON: Duration = Duration::from_secs(10);
 
 fn on(runtime: Adapter, name: &str) -> Builder<Adapter> {
@@ -97,7 +97,7 @@ fn a_start_that_fails_does_not_wait_for_a_runtime_that_nobody_runs() {
     });
 }
 
-/// A node in a place that its handlers can look into, and where it is bound.
+/// A node that its handlers can call, and its address.
 async fn placed(router: impl FnOnce(Arc<Mutex<Option<Serfer>>>) -> Router) -> (Serfer, String) {
     let place = Arc::default();
     let serf = builder("a").router(router(Arc::clone(&place))).start().await;
@@ -167,7 +167,7 @@ fn a_node_can_be_shut_down_by_its_readers_and_by_other_threads() {
     });
 }
 
-/// A node that has the name of another, and will meet it; and the other, and one who knows it.
+/// Two nodes of the same name that will meet, and a third that knows one of them.
 async fn doomed(config: Config) -> (Builder<Adapter>, [Serfer; 2]) {
     let a = start("a").await;
     let b = start_joined("b", &a).await;
@@ -232,7 +232,7 @@ fn a_node_that_is_run_ends_with_the_runtime_of_its_handlers() {
     });
     run(async {
         let ran = within(SOON, smol::unblock(|| running.join())).await.expect("nothing hangs");
-        // It may not have been all there yet.
+        // The member list may not have been complete before.
         assert!(matches!(ran.expect("nothing panics"), Ok(()) | Err(Error::Closed(_))));
         UdpSocket::bind(&bound).expect("its sockets are closed");
     });

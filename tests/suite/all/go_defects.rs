@@ -1,5 +1,4 @@
-//! What the Go module serfer gets wrong, where nothing else here shows that it is right: see
-//! `docs/from-go.md`.
+//! Defects of the Go module serfer that no other test covers: see `docs/from-go.md`.
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex};
@@ -36,7 +35,7 @@ fn a_node_starts_with_many_keys_and_lists_them_all() {
         };
         let a = keyed("a", &keys).start().await.unwrap();
         assert_eq!(keys_of(&a), keys);
-        // Whichever of them others seal with, if only they know the one we seal with.
+        // Any key opens messages, but the other side needs the one we seal with.
         let b = keyed("b", &[OTHERS[1], KEY]).join([addr(&a)]).start().await.unwrap();
         assert_eq!(b.members().len(), 2);
     });
@@ -74,7 +73,7 @@ fn a_bare_ipv6_address_can_be_bound_and_joined() {
     run(async {
         let a = builder("a").bind("::1").start().await.unwrap();
         assert_eq!(a.local_addr().ip(), Ipv6Addr::LOCALHOST);
-        // Somebody else may have the port that goes without saying.
+        // Another process may have the default port.
         let seed = match a.local_addr().port() {
             DEFAULT_PORT => "::1".to_owned(),
             port => format!("[::1]:{port}"),
@@ -130,7 +129,7 @@ fn a_node_can_be_read_while_it_leaves() {
     });
 }
 
-/// What comes of each call that would send something.
+/// The outcome of each call that would send something.
 async fn calls(serf: &Serfer, seed: &str) -> [Result<(), Error>; 7] {
     [
         serf.user_event("e", ""),

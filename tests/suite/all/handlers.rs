@@ -1,4 +1,4 @@
-//! What handlers may do, and that whatever they do the node goes on.
+//! Handlers may do anything: the node goes on.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -62,7 +62,7 @@ async fn hold_for_ten_seconds() {
         sleep(Duration::from_millis(20)).await;
     }
 
-    // More than handlers and readers have room for.
+    // More than the queues of handlers and readers can hold.
     (0..40).for_each(|_| peer.user_event("e", "").expect("it fits"));
 
     let acked = peer.stats().probes_acked;
@@ -85,7 +85,8 @@ async fn hold_for_ten_seconds() {
     peer.shutdown().await;
 }
 
-/// The handler holds the thread itself, as none should, and with it all that the program does.
+/// The handler blocks its thread, which no handler should do, and so everything else in the
+/// program.
 #[test]
 fn a_program_whose_only_thread_is_held_for_ten_seconds_delays_no_ack() {
     const HOLD: Duration = Duration::from_secs(10);
@@ -150,7 +151,7 @@ fn a_node_with_a_route_that_cannot_work_does_not_start() {
     });
 }
 
-/// Who answers a query that an URI says.
+/// The members that answer a query given as a URI.
 async fn answers(serf: &Serfer, uri: &str) -> String {
     let params = QueryParams::new().timeout(Duration::from_secs(5));
     let uri: EventUri = uri.parse().expect("it is one");

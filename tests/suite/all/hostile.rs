@@ -1,4 +1,4 @@
-//! What anybody may send, and it must not hurt.
+//! Hostile input from the network does no harm.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
@@ -11,7 +11,7 @@ fn dropped(serf: &Serfer, reason: DropReason) -> u64 {
     serf.stats().dropped[reason]
 }
 
-/// Whether the node still does what it is for.
+/// Whether the node still works.
 async fn still_works(serf: &Serfer) {
     let other = start_joined("other", serf).await;
     until("both know each other", || serf.members().len() == 2).await;
@@ -50,7 +50,7 @@ fn streams_that_say_nothing_or_nonsense_are_closed() {
             answer
         });
         assert_eq!(answer.await, Vec::<u8>::new());
-        // One is not a message, the other never became one.
+        // One is no message at all, the other never became complete.
         assert_eq!(dropped(&serf, DropReason::UnknownType), 1);
         assert_eq!(dropped(&serf, DropReason::Incomplete), 1);
         still_works(&serf).await;

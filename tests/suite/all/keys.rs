@@ -1,4 +1,4 @@
-//! Keys of a running cluster, and the file they are kept in.
+//! Keys of a running cluster, and the keyring file.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -47,7 +47,7 @@ fn a_keyring_file_is_created_for_its_owner_and_follows_the_keys() {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
 
-        // It starts again with what it has learned, and only that.
+        // It starts again with the keys that it has learned, and no others.
         let old = addr(&a);
         a.shutdown().await;
         let refused = builder("a").keyring_file(&file).start().await.unwrap_err();
@@ -90,7 +90,7 @@ fn a_file_that_cannot_be_used_is_named_before_anything_starts() {
         assert_eq!(refusal(plain_builder("a")).await, truncated);
         assert_eq!(refusal(builder("a")).await, truncated);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
-        // Even root cannot write below a file.
+        // Even root cannot create a file below a file.
         let below = file.join("keyring");
         let error = builder("a").keyring_file(&below).start().await.unwrap_err();
         assert!(matches!(error, Error::KeyringFile(_)), "{error}");
@@ -120,7 +120,7 @@ fn a_file_that_cannot_be_written_any_more_is_told_and_the_node_goes_on() {
             }
         }
         assert_eq!(keys_in(&dir.path().join("elsewhere/keyring")), [KEY]);
-        // The change is in force all the same, and written down when that is possible again.
+        // The change is in force all the same, and is written once that is possible again.
         fs::rename(dir.path().join("elsewhere"), &folder).unwrap();
         assert!(b.use_key(key(OTHER)).await.unwrap().is_complete());
         until("the file has the other first", || keys_in(&file) == [OTHER, KEY]).await;
@@ -130,7 +130,7 @@ fn a_file_that_cannot_be_written_any_more_is_told_and_the_node_goes_on() {
 #[test]
 fn a_rotation_is_waited_for_and_nobody_logs_a_key() {
     run(async {
-        // Of the whole process: what the other tests log must not show a key either.
+        // The log of the whole process: other tests must not log a key either.
         let logged = logged();
         let a = start("a").await;
         let b = start_joined("b", &a).await;

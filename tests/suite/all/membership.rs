@@ -1,4 +1,4 @@
-//! The list of members as a stream.
+//! The member list as a stream.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::{
     addr, builder, configured, plain_builder, run, sleep, spawn, start, start_joined, until, within,
 };
 
-/// What a reader knows, by name.
+/// The member list of a reader, by name.
 #[derive(Default)]
 struct Mirror {
     members: BTreeMap<String, Member>,

@@ -1,4 +1,4 @@
-//! All tests, and what they have in common.
+//! All tests of the suite, and what they share.
 
 mod addresses;
 mod calls;
@@ -54,7 +54,7 @@ fn addr(serf: &Serfer) -> String {
     serf.local_member().expect("the node runs").addr().to_string()
 }
 
-/// Waits until something holds, for as long as anything may take here.
+/// Waits until a condition holds, for at most 20 s.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
@@ -67,7 +67,7 @@ async fn sleep(time: Duration) {
     runtime().sleep_until(runtime().now() + time).await;
 }
 
-/// What comes of something, unless it takes longer than that.
+/// The outcome of a future, or `None` if it takes longer.
 async fn within<T>(time: Duration, what: impl Future<Output = T>) -> Option<T> {
     let late = async {
         sleep(time).await;
@@ -76,7 +76,7 @@ async fn within<T>(time: Duration, what: impl Future<Output = T>) -> Option<T> {
     future::or(async { Some(what.await) }, late).await
 }
 
-/// Lets something run beside the test; what comes of it is received.
+/// Runs a future beside the test. Its outcome is received from the channel.
 fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> Receiver<T> {
     let (done, receiver) = bounded(1);
     runtime().spawn(async move { drop(done.try_send(task.await)) });

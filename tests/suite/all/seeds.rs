@@ -1,4 +1,4 @@
-//! Where seeds lead: files and services, looked up again at each try.
+//! Seeds that are files or services. They are resolved again at each try.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -14,7 +14,7 @@ use super::{addr, builder, own_ip, run, sleep, spawn, start, until, within};
 
 type Targets = Arc<Mutex<Vec<(String, u16)>>>;
 
-/// A name server that knows one service, and says so in full only by stream.
+/// A name server that knows one service. It gives the full answer over TCP only.
 struct NameServer {
     addr: SocketAddr,
     /// Host and port of each target.
@@ -66,7 +66,7 @@ fn serve_stream(mut stream: TcpStream, targets: &Targets) -> io::Result<()> {
     stream.write_all(&answer)
 }
 
-/// An answer that did not fit.
+/// A truncated answer.
 fn cut(query: &[u8]) -> simple_dns::Result<Vec<u8>> {
     let mut answer = Packet::parse(query)?.into_reply();
     answer.set_flags(PacketFlag::TRUNCATION);

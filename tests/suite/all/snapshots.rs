@@ -1,4 +1,4 @@
-//! Snapshots in real files: coming back, and files and disks that do not work.
+//! Snapshots in real files: starting again, and files and disks that do not work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::adapter::{
 };
 use super::{Adapter, addr, own_ip, plain_builder, run, sleep, until};
 
-/// A node with a snapshot, at an address that it can have again.
+/// A node with a snapshot, at an address that is free again when it ends.
 struct Place {
     dir: TempDir,
     addr: String,
@@ -58,7 +58,7 @@ async fn next_user_event(events: &mut Events) -> String {
     }
 }
 
-/// What failed to be stored.
+/// The files that could not be stored.
 async fn store_failure(events: &mut Events) -> String {
     loop {
         if let Some(Ok(Event::StoreFailed(failure))) = events.next().await {
@@ -145,7 +145,7 @@ fn a_file_that_cannot_be_used_is_an_error_that_names_it() {
         assert_eq!(text, format!("snapshot {named} is not a regular file"));
         fs::remove_dir(place.path()).unwrap();
 
-        // To open a pipe would take for ever.
+        // Opening a pipe would block for ever.
         mkfifo(&place.path());
         assert!(matches!(place.fault().await.1, SnapshotFileProblem::NotAFile));
         fs::remove_file(place.path()).unwrap();
@@ -157,7 +157,7 @@ fn a_file_that_cannot_be_used_is_an_error_that_names_it() {
         let nowhere = place.dir.path().join("no/such/serf.snap");
         let error = place.builder().snapshot(nowhere).start().await.unwrap_err();
         assert!(error.to_string().contains("cannot be written"), "{error}");
-        // And nothing was left running.
+        // Nothing was left running.
         place.start().await;
     });
 }
@@ -218,7 +218,7 @@ fn a_disk_that_hangs_holds_nobody_up() {
         let b = plain_builder("b").start().await.unwrap();
         let a = place.builder().join([addr(&b)]).start().await.unwrap();
         until("it is written", || place.read().contains("alive: b")).await;
-        // Nobody reads from it, so whoever opens it to write waits.
+        // The pipe has no reader, so opening it for writing blocks.
         fs::remove_file(place.path()).unwrap();
         mkfifo(&place.path());
         for n in 0..20 {

@@ -54,7 +54,7 @@ fn tags_that_do_not_fit_change_nothing() {
     });
 }
 
-/// The role of the next member that is said to have changed.
+/// The role of the next member whose tags change.
 async fn next_role(events: &mut Events) -> Option<String> {
     loop {
         let event = events.next().await.expect("the node runs").expect("few events at a time");

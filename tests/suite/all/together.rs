@@ -1,4 +1,4 @@
-//! What nodes do together.
+//! Several nodes: members, events, queries and conflicts.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -87,7 +87,7 @@ fn a_query_ends_when_everybody_has_replied() {
         let answers = a.query_with("status", "", &params).unwrap().collect().await;
         assert_eq!((answers.replies.len(), answers.end), (2, Some(QueryEnd::Complete)));
 
-        // Nobody answers this, but all get it.
+        // No handler answers this query, but all receive it.
         let params = params.settle(Duration::from_millis(100));
         let mut replies = a.query_with("silence", "", &params).unwrap();
         assert_eq!(replies.next().await, None);
