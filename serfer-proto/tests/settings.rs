@@ -186,7 +186,7 @@ fn the_preset_may_be_anywhere_and_overrides_nothing() {
 }
 
 #[test]
-fn what_can_be_off_is_off_if_it_is_said_so() {
+fn every_optional_setting_can_be_turned_off() {
     let text = "push_pull_interval = false\nseed_keeper = false\ncoordinates = \"off\"";
     let config = Config::lan("").push_pull_interval(None).seed_keeper(None);
     let config = config.coordinates(serfer_proto::Coordinates::Off);
@@ -243,7 +243,7 @@ fn an_unknown_name_is_refused_with_the_nearest_one() {
 }
 
 #[test]
-fn where_in_the_file_it_is_is_said() {
+fn errors_name_the_path_in_the_file() {
     let text = "name = \"web-1\"\n[probe]\ntimeout = \"1s\"\nintervall = \"2s\"";
     let error = toml::from_str::<Config>(text).unwrap_err().to_string();
     assert!(error.contains("line 4") && error.contains("intervall = \"2s\""), "{error}");

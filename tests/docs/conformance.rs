@@ -134,7 +134,7 @@ fn check_part(name: &str, part: &str, read: &impl Fn(&str) -> Option<String>) {
 }
 
 #[test]
-fn a_row_that_is_not_true_is_found() {
+fn a_wrong_row_is_found() {
     let read = |path: &str| match path {
         "a.rs" => Some("fn there_longer() {}\nfn there() {}".to_owned()),
         "tests/interop/b.rs" => Some("(\"a_case\", a)".to_owned()),

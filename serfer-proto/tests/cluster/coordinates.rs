@@ -116,7 +116,7 @@ fn a_member_that_is_forgotten_has_no_coordinate_any_more() {
 }
 
 #[test]
-fn who_has_no_coordinates_says_nothing_and_learns_nothing() {
+fn a_node_without_coordinates_sends_none_and_learns_none() {
     let mut cluster = Cluster::joined(1, 3, |node| {
         lan(node).coordinates(if node == 0 { Coordinates::Off } else { Coordinates::On })
     });
@@ -156,7 +156,7 @@ fn an_ack_moves_us_by_the_time_since_its_ping() {
 }
 
 #[test]
-fn an_ack_that_may_be_a_helper_s_moves_nobody() {
+fn an_ack_that_may_come_from_a_helper_moves_nobody() {
     let mut solo = Solo::among(lan(0), 3);
     let from = acks(&mut solo, ms(501), &payload(&NEAR, 1.5, 0.0, 1e-5));
     assert_eq!(solo.node.stats().probes_acked, 1);
@@ -165,7 +165,7 @@ fn an_ack_that_may_be_a_helper_s_moves_nobody() {
 }
 
 #[test]
-fn an_ack_that_is_passed_on_leaves_the_coordinate_behind() {
+fn an_ack_that_a_helper_forwards_has_no_coordinate() {
     let mut solo = Solo::among(lan(0), 2);
     solo.acks = false;
     let (node, target) = (name(2), [10, 0, 0, 3]);
@@ -215,7 +215,7 @@ fn an_unknown_version_of_the_payload_moves_nobody() {
 }
 
 #[test]
-fn what_is_no_coordinate_moves_nobody() {
+fn a_payload_that_does_not_decode_moves_nobody() {
     let whole = payload(&NEAR, 1.5, 0.0, 1e-5);
     for len in [1, 2, 50, whole.len() - 1] {
         moves_nobody(&whole[..len]);
@@ -232,7 +232,7 @@ fn a_coordinate_of_other_dimensions_moves_nobody() {
 }
 
 #[test]
-fn a_coordinate_that_no_member_can_have_moves_nobody() {
+fn an_implausible_coordinate_moves_nobody() {
     for error in [-1.5, -1e-300, 1.6, 1e300, f64::NAN, f64::INFINITY] {
         moves_nobody(&payload(&NEAR, error, 0.0, 1e-5));
     }

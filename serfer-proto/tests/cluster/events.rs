@@ -39,7 +39,7 @@ fn send(cluster: &mut Cluster, from: usize, name: &str) {
 }
 
 #[test]
-fn everybody_in_a_cluster_of_twenty_is_told_exactly_once() {
+fn each_node_of_a_cluster_of_twenty_is_told_exactly_once() {
     for seed in 0..3 {
         let mut cluster = Cluster::joined(seed, 20, lan);
         for (from, name) in [(0, "a"), (7, "b"), (7, "c"), (19, "d")] {
@@ -149,7 +149,7 @@ fn only_so_many_events_of_one_time_are_told_apart() {
 }
 
 #[test]
-fn who_joins_is_told_of_old_events_only_if_it_wants_them() {
+fn a_node_that_joins_is_told_of_old_events_only_if_it_asks() {
     for (replay, expected) in [(Replay::Skip, &["new"][..]), (Replay::Deliver, &["old", "new"])] {
         let mut cluster = Cluster::joined(1, 3, lan);
         send(&mut cluster, 1, "old");
@@ -165,7 +165,7 @@ fn who_joins_is_told_of_old_events_only_if_it_wants_them() {
 }
 
 #[test]
-fn old_events_that_are_not_wanted_are_not_passed_on_either() {
+fn old_events_that_are_skipped_are_not_gossiped_either() {
     let mut solo = Solo::new(lan(0));
     solo.act(|node, now| node.join(now, &[addr(1)], Replay::Skip)).unwrap();
     let stream = solo.dialled[0].0;
@@ -199,7 +199,7 @@ fn join_among(solo: &mut Solo, replay: Replay, event_ltime: u64, past: &[(u64, &
 }
 
 #[test]
-fn once_old_events_are_not_wanted_they_never_are_again() {
+fn once_old_events_are_skipped_they_stay_skipped() {
     let mut solo = Solo::new(lan(0));
     join_among(&mut solo, Replay::Skip, 50, &[(49, "old")]);
     solo.hear(1, &user_event("a", 49));
@@ -275,7 +275,7 @@ fn the_largest_event_there_can_be_arrives() {
 }
 
 #[test]
-fn an_event_that_came_in_a_larger_packet_than_ours_is_told_and_not_passed_on() {
+fn an_event_that_came_in_a_larger_packet_than_ours_is_told_and_not_gossiped() {
     let mut solo = Solo::among(lan(0), 1);
     solo.pass(secs(10));
     let (name, payload) = ("large".into(), &[b'x'; 2000][..]);
@@ -286,7 +286,7 @@ fn an_event_that_came_in_a_larger_packet_than_ours_is_told_and_not_passed_on() {
 }
 
 #[test]
-fn what_shrinks_is_compressed_if_that_is_wanted() {
+fn messages_that_shrink_are_compressed_if_the_configuration_says_so() {
     let mut solo = Solo::among(lan(0).compression(Compression::StreamsAndPackets), 3);
     solo.pass(secs(10));
     for _ in 0..3 {
@@ -336,7 +336,7 @@ fn the_name_of_an_event_is_text() {
 }
 
 #[test]
-fn no_time_from_the_network_poisons_the_clock() {
+fn no_lamport_time_from_the_network_poisons_the_clock() {
     const TOO_FAR: u64 = (1 << 32) + 2;
     let mut solo = Solo::among(lan(0), 1);
     for ltime in [u64::MAX, u64::MAX - 1, TOO_FAR] {

@@ -14,7 +14,7 @@ use crate::harness::solo::Solo;
 use crate::harness::support::{epoch, lan, ms, secs};
 
 #[test]
-fn a_join_needs_somebody() {
+fn a_join_needs_an_address() {
     let mut solo = Solo::new(lan(0));
     let error = solo.act(|node, now| node.join(now, &[], Replay::Skip)).unwrap_err();
     assert_eq!(error, JoinError::NoPeers);
@@ -24,7 +24,7 @@ fn a_join_needs_somebody() {
 }
 
 #[test]
-fn whoever_is_made_to_leave_must_have_a_name() {
+fn a_forced_leave_needs_a_name() {
     let mut solo = Solo::among(lan(0), 2);
     solo.pass(secs(10));
     let queued = solo.node.stats().queued;
@@ -42,7 +42,7 @@ fn whoever_is_made_to_leave_must_have_a_name() {
 }
 
 #[test]
-fn whoever_has_left_says_so() {
+fn calls_after_leaving_say_so() {
     let mut solo = Solo::new(lan(0));
     solo.act(|node, now| node.leave(now)).unwrap();
     let (now, node) = (solo.now, &mut solo.node);
@@ -86,7 +86,7 @@ fn a_configuration_that_cannot_work_is_refused_with_all_its_faults() {
 }
 
 #[test]
-fn protocol_versions_that_nobody_speaks_are_refused() {
+fn unknown_protocol_versions_are_refused() {
     let speaking = |version| lan(0).advertise(addr(0)).memberlist_protocol(version);
     for version in 1..=5 {
         assert!(Endpoint::new(speaking(version), [0; 32], epoch()).is_ok());

@@ -163,7 +163,7 @@ async fn answers(serf: &Serfer, uri: &str) -> String {
 }
 
 #[test]
-fn an_event_uri_reaches_those_whom_it_names() {
+fn an_event_uri_reaches_the_nodes_it_names() {
     run(async {
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
         let node = |name: &'static str, role: &'static str| {

@@ -116,7 +116,7 @@ fn a_seed_is_looked_up_again_at_each_try() {
 }
 
 #[test]
-fn a_start_that_nobody_waits_for_any_more_is_taken_back() {
+fn a_start_whose_future_is_dropped_is_undone() {
     run(async {
         let bound = format!("{}:7946", own_ip());
         let (first, longest) = (Duration::from_millis(50), Duration::from_millis(50));
@@ -154,7 +154,7 @@ fn a_name_server_that_does_not_answer_holds_up_no_end() {
 }
 
 #[test]
-fn the_policy_says_what_a_seed_is_worth_that_is_not_there() {
+fn the_join_policy_says_whether_an_unreachable_seed_is_an_error() {
     run(async {
         let a = start("a").await;
         let seeds = [addr(&a), format!("{}:7946", own_ip())];

@@ -212,7 +212,7 @@ fn a_disk_that_fails_is_told_and_the_node_goes_on() {
 }
 
 #[test]
-fn a_disk_that_hangs_holds_nobody_up() {
+fn a_disk_that_hangs_delays_nothing_else() {
     run(async {
         let place = Place::new();
         let b = plain_builder("b").start().await.unwrap();

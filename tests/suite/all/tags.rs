@@ -25,7 +25,7 @@ fn single_tags_are_set_and_removed() {
 }
 
 #[test]
-fn nobodys_change_gets_lost_when_many_change_tags_at_once() {
+fn no_change_is_lost_when_many_change_tags_at_once() {
     run(async {
         let serf = start("a").await;
         let set = |n: usize| {

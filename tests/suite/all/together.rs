@@ -147,7 +147,7 @@ fn a_query_may_be_answered_by_whoever_reads_the_events() {
 }
 
 #[test]
-fn who_leaves_has_left_and_who_is_cut_off_has_failed() {
+fn a_node_that_leaves_has_left_and_one_that_is_cut_off_has_failed() {
     run(async {
         let a = start("a").await;
         let [b, c, d] = ["b", "c", "d"].map(|name| start_joined(name, &a));

@@ -33,7 +33,7 @@ fn each_ping_in_a_packet_is_acked() {
 }
 
 #[test]
-fn an_ack_takes_news_along() {
+fn an_ack_carries_gossip() {
     let mut solo = Solo::among(lan(0), 1);
     solo.sent.clear();
     solo.hear(1, &ping(0, 5));
@@ -54,7 +54,7 @@ fn pings_are_numbered_one_after_another() {
 }
 
 #[test]
-fn who_does_not_answer_is_asked_through_others_and_then_suspected() {
+fn a_member_that_does_not_ack_is_pinged_through_others_and_then_suspected() {
     let mut solo = Solo::among(lan(0), 3);
     let (target, _) = next_ping(&mut solo);
     solo.pass(ms(500));

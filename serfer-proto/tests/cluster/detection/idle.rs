@@ -53,7 +53,7 @@ fn a_lone_node_sleeps_for_good() {
 }
 
 #[test]
-fn a_node_whose_others_are_forgotten_sleeps_too() {
+fn a_node_that_has_forgotten_all_others_sleeps_too() {
     let mut cluster = Cluster::joined(1, 3, local);
     cluster.act(1, |node, now| node.leave(now)).unwrap();
     cluster.act(2, |node, now| node.leave(now)).unwrap();
@@ -68,7 +68,7 @@ fn a_node_whose_others_are_forgotten_sleeps_too() {
 }
 
 #[test]
-fn once_everybody_is_back_nobody_wakes_for_the_gone() {
+fn once_all_members_are_back_no_timer_for_failed_ones_is_left() {
     let mut cluster = Cluster::joined(1, 3, lan);
     cluster.kill(2);
     cluster.run_until(secs(60), |it| {
@@ -88,7 +88,7 @@ fn once_everybody_is_back_nobody_wakes_for_the_gone() {
 }
 
 #[test]
-fn nobody_wakes_to_gossip_but_for_news() {
+fn a_node_wakes_to_gossip_only_if_it_has_something_to_gossip() {
     let mut solo = Solo::among(lan(0).push_pull_interval(None), 5);
     let waits_to_gossip = |solo: &Solo| solo.node.stats().next_wake == Some("gossip");
     let wake = |solo: &mut Solo| solo.pass(solo.until().unwrap() - solo.now);
@@ -107,7 +107,7 @@ fn nobody_wakes_to_gossip_but_for_news() {
 }
 
 #[test]
-fn news_from_before_there_was_anybody_reaches_whoever_comes() {
+fn what_a_lone_node_queued_reaches_the_first_member_that_joins() {
     let mut cluster = Cluster::new(1);
     cluster.add(lan(0));
     cluster.act(0, |node, now| node.user_event(now, "a", b"", Coalesce::No)).unwrap();

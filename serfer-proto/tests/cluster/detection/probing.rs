@@ -37,7 +37,7 @@ fn a_killed_node_is_found_failed_by_all_within_eight_seconds() {
 }
 
 #[test]
-fn the_last_of_two_finds_the_other_failed_too() {
+fn in_a_cluster_of_two_the_failed_one_is_found_too() {
     for seed in 0..10 {
         let mut cluster = Cluster::joined(seed, 2, local);
         cluster.kill(1);
@@ -69,7 +69,7 @@ fn a_stream_saves_a_node_that_datagrams_do_not_reach() {
 }
 
 #[test]
-fn a_node_that_nobody_hears_by_either_way_fails_and_comes_back() {
+fn a_node_cut_off_by_datagram_and_stream_fails_and_comes_back() {
     let mut cluster = Cluster::joined(1, 4, lan);
     cluster.network.cut_one_way(&[3], &[0, 1, 2], ALL);
     cluster.run_until(secs(30), |it| {
@@ -93,7 +93,7 @@ fn a_short_pause_is_no_failure() {
 }
 
 #[test]
-fn whose_helpers_say_no_is_not_to_blame() {
+fn nacks_of_all_helpers_keep_the_health_score() {
     // With these settings, a helper's nack arrives within the probe interval.
     let mut cluster = Cluster::joined(1, 6, local);
     cluster.kill(5);
@@ -105,7 +105,7 @@ fn whose_helpers_say_no_is_not_to_blame() {
 }
 
 #[test]
-fn whom_nobody_answers_blames_itself_and_takes_more_time() {
+fn a_node_that_gets_no_acks_lowers_its_health_and_probes_more_slowly() {
     let mut solo = Solo::among(lan(0), 60);
     solo.acks = false;
     // Three helpers are silent each time, and the health score ends at seven: eight intervals a
@@ -138,7 +138,7 @@ pub(crate) fn next_ping(solo: &mut Solo) -> (usize, u32) {
 }
 
 #[test]
-fn a_ping_that_the_local_stack_refuses_is_asked_of_others_at_once() {
+fn a_ping_that_the_local_stack_refuses_goes_through_helpers_at_once() {
     let mut solo = Solo::among(lan(0), 5);
     // Two points of bad health: each successful probe removes one.
     solo.hear(1, &suspect(0, 1, 1));
@@ -201,7 +201,7 @@ fn a_round_that_was_due_while_another_took_longer_begins_when_that_ends() {
 }
 
 #[test]
-fn each_member_is_spoken_to_as_it_understands() {
+fn each_member_gets_what_its_protocol_understands() {
     for (protocol_max, checksum, stream) in [(2, false, false), (3, false, true), (5, true, true)] {
         let mut solo = Solo::new(lan(0));
         let versions = [1, protocol_max, 2, 2, 5, 5];
@@ -276,7 +276,7 @@ fn long_interval(config: Config) -> Config {
 }
 
 #[test]
-fn a_helper_passes_the_ack_on_or_says_that_there_is_none() {
+fn a_helper_forwards_the_ack_or_sends_a_nack() {
     let mut solo = Solo::new(long_interval(lan(0)));
     solo.hear(1, &indirect_ping(2, 5, true));
     let ack = encoded(&Message::Ack(Ack { payload: &[], seq: 5 }));
@@ -295,7 +295,7 @@ fn a_helper_passes_the_ack_on_or_says_that_there_is_none() {
 }
 
 #[test]
-fn a_helper_says_no_before_the_round_of_who_asks_is_over() {
+fn a_helper_sends_its_nack_before_the_probe_of_the_asker_ends() {
     for (interval, timeout, after) in [(1000, 500, 400), (5000, 3000, 1600), (1000, 200, 160)] {
         let probe = Probe {
             interval: ms(interval),
@@ -316,7 +316,7 @@ fn a_helper_says_no_before_the_round_of_who_asks_is_over() {
 }
 
 #[test]
-fn an_ack_is_passed_on_even_after_a_nack() {
+fn an_ack_is_forwarded_even_after_a_nack() {
     let mut solo = Solo::new(lan(0));
     solo.acks = false;
     solo.hear(1, &indirect_ping(2, 5, true));
@@ -331,7 +331,7 @@ fn an_ack_is_passed_on_even_after_a_nack() {
 }
 
 #[test]
-fn only_so_many_pings_are_under_way_for_others() {
+fn indirect_pings_for_others_are_limited() {
     let limits = Limits { relayed_pings: 3, ..Limits::default() };
     let mut solo = Solo::new(lan(0).limits(limits));
     solo.acks = false;
@@ -378,7 +378,7 @@ fn an_ack_goes_to_another_address_only_if_a_member_has_it() {
 }
 
 #[test]
-fn answers_that_nobody_waits_for_do_nothing() {
+fn acks_that_nothing_waits_for_do_nothing() {
     let mut solo = Solo::among(long_interval(lan(0)), 3);
     let before = solo.node.stats();
     for seq in [0, 1, u32::MAX] {
@@ -402,14 +402,14 @@ fn accusations_of_one_cut_off(others: usize, time: Duration) -> (u64, u64) {
 }
 
 #[test]
-fn who_hardly_hears_from_anybody_stops_accusing() {
+fn an_isolated_node_stops_suspecting_others() {
     let (accused, held) = accusations_of_one_cut_off(200, secs(600));
     assert!(accused <= 8, "{accused}");
     assert!(held >= 50, "{held}");
 }
 
 #[test]
-fn a_small_cluster_is_given_up_all_the_same() {
+fn in_a_small_cluster_an_isolated_node_goes_on_suspecting() {
     for (others, time) in [(5, secs(120)), (20, secs(600))] {
         let (accused, _) = accusations_of_one_cut_off(others, time);
         assert_eq!(accused, others as u64);
@@ -417,7 +417,7 @@ fn a_small_cluster_is_given_up_all_the_same() {
 }
 
 #[test]
-fn whose_helpers_say_no_goes_on_accusing() {
+fn a_node_whose_helpers_send_nacks_goes_on_suspecting() {
     // Half of twenty nodes die at once. The helpers send nacks, so nobody takes itself to be
     // isolated.
     let mut cluster = Cluster::joined(1, 20, lan);

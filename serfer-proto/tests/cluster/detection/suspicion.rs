@@ -73,7 +73,7 @@ fn a_confirmation_that_comes_after_the_shortened_time_ends_it_at_once() {
 }
 
 #[test]
-fn what_is_news_about_a_member_is_passed_on_at_the_next_tick() {
+fn news_about_a_member_is_gossiped_at_the_next_tick() {
     let news: [fn(u32) -> Vec<u8>; 3] =
         [|inc| suspect(1, 2, inc), |inc| dead(1, 2, inc), |inc| alive(1, inc + 1)];
     for news in news {
@@ -113,7 +113,7 @@ fn a_suspect_is_told_with_the_next_ping() {
 }
 
 #[test]
-fn a_false_accusation_is_refuted_before_anybody_believes_it() {
+fn a_false_suspicion_is_refuted_before_the_suspect_is_declared_failed() {
     for seed in 0..10 {
         let mut cluster = Cluster::joined(seed, 5, lan);
         cluster.hear(1, 2, &suspect(3, 2, 1));
@@ -127,7 +127,7 @@ fn a_false_accusation_is_refuted_before_anybody_believes_it() {
 }
 
 #[test]
-fn a_false_verdict_is_refuted_and_taken_back() {
+fn a_false_death_is_refuted_and_taken_back() {
     let mut cluster = Cluster::joined(1, 5, lan);
     cluster.hear(1, 2, &dead(3, 2, 1));
     assert_eq!(cluster.status(1, 3), Some(Status::Failed));
@@ -194,7 +194,7 @@ fn only_newer_news_counts() {
 }
 
 #[test]
-fn nobody_can_be_accused_out_of_reach() {
+fn a_suspicion_with_an_incarnation_out_of_reach_is_dropped() {
     const TOO_FAR: u32 = 2 + (1 << 20);
     let mut solo = Solo::among(lan(0), 2);
     for packet in [
@@ -222,7 +222,7 @@ fn nobody_can_be_accused_out_of_reach() {
 }
 
 #[test]
-fn nobody_is_driven_out_of_reach_in_many_steps() {
+fn many_forged_suspicions_do_not_drive_an_incarnation_out_of_reach() {
     let mut solo = Solo::among(lan(0), 2);
     for step in 1..=4096 {
         let forged = step * (1 << 19);
@@ -239,7 +239,7 @@ fn nobody_is_driven_out_of_reach_in_many_steps() {
 }
 
 #[test]
-fn a_stale_word_of_one_who_is_gone_is_contradicted_to_its_face() {
+fn a_stale_alive_message_of_a_dead_member_is_answered_with_its_death() {
     let mut solo = Solo::among(lan(0), 2);
     solo.hear(2, &dead(1, 2, 9));
     solo.pass(secs(5));
@@ -261,7 +261,7 @@ fn a_stale_word_of_one_who_is_gone_is_contradicted_to_its_face() {
 }
 
 #[test]
-fn who_missed_an_answer_to_an_accusation_is_told_it() {
+fn a_node_that_missed_a_refutation_is_sent_it() {
     let told = |solo: &Solo, to: SocketAddr, answer: &[u8]| {
         let is_it = |(at, packet): &&(SocketAddr, Vec<u8>)| {
             *at == to && messages(packet).iter().any(|message| *message == answer)
@@ -286,7 +286,7 @@ fn who_missed_an_answer_to_an_accusation_is_told_it() {
 }
 
 #[test]
-fn who_missed_our_own_answer_is_told_it_too() {
+fn a_node_that_missed_our_own_refutation_is_sent_it_too() {
     let mut solo = Solo::among(lan(0), 2);
     solo.hear(2, &suspect(0, 2, 1));
     solo.pass(secs(5));
@@ -303,7 +303,7 @@ fn who_missed_our_own_answer_is_told_it_too() {
 }
 
 #[test]
-fn who_left_and_is_back_without_a_memory_is_told_so() {
+fn a_member_that_left_and_restarts_with_incarnation_1_is_told_so() {
     let mut solo = Solo::among(lan(0), 2);
     solo.hear(1, &dead(1, 1, 9));
     solo.pass(secs(5));
@@ -319,7 +319,7 @@ fn who_left_and_is_back_without_a_memory_is_told_so() {
 }
 
 #[test]
-fn whoever_runs_under_our_name_elsewhere_is_reported_and_not_obeyed() {
+fn a_node_with_our_name_at_another_address_is_reported_and_not_obeyed() {
     let mut solo = Solo::among(lan(0), 2);
     solo.events.clear();
     solo.hear(2, &alive_at("n0", addr(50), 9));

@@ -249,7 +249,7 @@ fn events_that_would_make_every_push_pull_too_large() {
 }
 
 #[test]
-fn intents_about_names_that_nobody_has() {
+fn intents_about_names_of_no_member() {
     let mut solo = Solo::among(lan(0), 1);
     let gossip = (0..20_000).map(|node| match node % 2 {
         0 => join_intent(9 + node, 4),

@@ -99,7 +99,7 @@ fn storm(seed: u8, config: impl Fn(usize) -> Config) {
 }
 
 #[test]
-fn after_a_storm_all_agree() {
+fn after_random_faults_all_nodes_agree() {
     for seed in 0..6 {
         storm(seed, lan);
         storm(seed, local);

@@ -66,7 +66,7 @@ fn accepted(alive: Alive<'_>) -> Solo {
 }
 
 #[test]
-fn a_name_that_is_none_is_refused() {
+fn an_invalid_name_is_refused() {
     for name in [&b""[..], b"a\nleave", b"a\x00", "a\u{85}".as_bytes(), b"\xff", &[b'x'; 1025]] {
         assert_eq!(refused(Alive { node: Text(name), ..news() }), DropReason::Name);
     }
@@ -77,7 +77,7 @@ fn a_name_that_is_none_is_refused() {
 }
 
 #[test]
-fn an_address_that_is_none_is_refused() {
+fn an_invalid_address_is_refused() {
     for addr in [&b""[..], &[10, 0, 0], &[0; 5], &[0; 17]] {
         assert_eq!(refused(Alive { addr, ..news() }), DropReason::Address);
     }
@@ -114,7 +114,7 @@ fn tags_that_are_too_large_are_refused() {
 }
 
 #[test]
-fn an_incarnation_that_cannot_be_is_refused() {
+fn an_incarnation_out_of_reach_is_refused() {
     for incarnation in [u32::MAX, u32::MAX - (1 << 16)] {
         assert_eq!(refused(Alive { incarnation, ..news() }), DropReason::OutOfReach);
     }
@@ -124,7 +124,7 @@ fn an_incarnation_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn only_so_many_members_are_taken() {
+fn the_number_of_members_is_limited() {
     let limits = Limits { members: 4, ..Limits::default() };
     let mut solo = Solo::among(lan(0).limits(limits), 3);
     solo.hear(4, &alive(4, 1));
@@ -152,13 +152,13 @@ fn members_that_failed_take_up_room_until_they_are_reaped() {
 }
 
 #[test]
-fn a_port_that_is_not_named_is_ours() {
+fn a_missing_port_is_taken_to_be_ours() {
     let solo = accepted(Alive { port: 0, ..news() });
     assert_eq!(solo.node.member("n1").unwrap().addr(), addr(1));
 }
 
 #[test]
-fn an_address_is_passed_on_as_it_came() {
+fn an_address_is_gossiped_as_it_came() {
     let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 2];
     let mut solo = accepted(Alive { addr: &mapped, ..news() });
     assert_eq!(solo.node.member("n1").unwrap().addr(), addr(1));

@@ -133,7 +133,7 @@ fn survives(config: impl Fn(usize) -> Config, seed: u64, rounds: usize) -> Solo 
 }
 
 #[test]
-fn damaged_traffic_harms_nobody() {
+fn damaged_traffic_harms_no_node() {
     for seed in 1..=4 {
         let mut solo = survives(lan, seed, 5_000);
         assert!(solo.is_well());
@@ -144,7 +144,7 @@ fn damaged_traffic_harms_nobody() {
 }
 
 #[test]
-fn damaged_traffic_with_compression_harms_nobody() {
+fn damaged_traffic_with_compression_harms_no_node() {
     let config = |node| lan(node).compression(Compression::StreamsAndPackets);
     assert!(survives(config, 5, 5_000).is_well());
 }

@@ -162,7 +162,7 @@ fn a_key_is_installed_used_and_removed_as_asked() {
 }
 
 #[test]
-fn what_must_not_be_is_not_done_and_said() {
+fn a_key_request_that_is_not_allowed_is_refused_with_a_reason() {
     let mut node = Asked::new(keyed(lan(0), &[1]));
     let message = "requested key is not in the keyring";
     assert_eq!(node.about(USE, 2), no(Some(1), message));
@@ -180,7 +180,7 @@ fn what_must_not_be_is_not_done_and_said() {
 
 /// An empty payload crashes Go's agent.
 #[test]
-fn what_cannot_be_read_is_answered_with_no() {
+fn a_key_request_that_does_not_decode_is_refused() {
     let mut node = Asked::new(keyed(lan(0), &[1]));
     for name in [INSTALL, USE, REMOVE] {
         for payload in [&b""[..], &[7], &[7, 0x81], &[7, 0xc1], b"\x07\x81\xa3Key\xda\xff\xff"] {
@@ -196,7 +196,7 @@ fn what_cannot_be_read_is_answered_with_no() {
 }
 
 #[test]
-fn who_has_no_keys_gets_none() {
+fn a_node_without_keys_installs_none() {
     let mut node = Asked::new(lan(0));
     for name in [INSTALL, USE, REMOVE] {
         let message = "No keyring to modify (encryption not enabled)";
@@ -208,7 +208,7 @@ fn who_has_no_keys_gets_none() {
 }
 
 #[test]
-fn who_believes_what_is_in_the_clear_keeps_its_keys() {
+fn a_node_that_accepts_plain_messages_refuses_key_requests() {
     for encryption in [Encryption::Prepare, Encryption::Prefer] {
         let mut node = Asked::new(keyed(lan(0), &[1]).encryption(encryption));
         for name in [INSTALL, USE, REMOVE, LIST] {
@@ -270,7 +270,7 @@ fn a_changed_ring_is_stored_whole_and_in_order() {
 }
 
 #[test]
-fn keys_are_not_stored_unless_that_is_wanted() {
+fn keys_are_stored_only_if_the_configuration_says_so() {
     let mut node = Asked::new(keyed(lan(0), &[1]));
     assert_eq!(node.about(INSTALL, 2), yes(1));
     assert!(node.solo.stored.is_empty());
@@ -307,7 +307,7 @@ fn a_key_is_installed_everywhere_and_the_primary_stays() {
 }
 
 #[test]
-fn a_key_is_used_everywhere_but_not_one_that_nobody_has() {
+fn a_key_is_used_everywhere_unless_no_member_has_it() {
     let mut cluster = Cluster::joined(2, 3, |node| keyed(lan(node), &[1, 2]));
     assert!(manage(&mut cluster, 0, KeyOp::Use(key(2))).is_complete());
     assert_eq!(rings(&cluster), [[2, 1]; 3]);
@@ -352,7 +352,7 @@ fn who_does_not_answer_is_named() {
 }
 
 #[test]
-fn keys_are_changed_by_one_at_a_time() {
+fn only_one_key_change_runs_at_a_time() {
     let mut cluster = Cluster::joined(6, 2, |node| keyed(local(node), &[1]));
     let params = KeyParams::default();
     let mut ask = |op: KeyOp| cluster.act(0, |node, now| node.manage_key(now, op, params));
@@ -367,7 +367,7 @@ fn keys_are_changed_by_one_at_a_time() {
 }
 
 #[test]
-fn a_key_is_not_sent_for_all_to_read() {
+fn a_key_is_never_sent_in_the_clear() {
     for config in [lan(0), keyed(lan(0), &[1]).encryption(Encryption::Prefer)] {
         let mut solo = Solo::new(config);
         let params = KeyParams::default();
@@ -386,7 +386,7 @@ fn a_node_alone_is_asked_too() {
 }
 
 #[test]
-fn nothing_that_is_told_shows_a_key() {
+fn no_report_shows_a_key() {
     let mut cluster = Cluster::joined(8, 2, |node| keyed(local(node), &[1, 2]));
     let mut shown = String::new();
     for op in [KeyOp::List, KeyOp::Install(key(3)), KeyOp::Use(key(3)), KeyOp::Remove(key(1))] {

@@ -57,7 +57,7 @@ fn a_step_taken_too_early_is_counted() {
 }
 
 #[test]
-fn who_has_no_key_sends_in_the_clear_whatever_it_prefers() {
+fn a_node_without_a_key_sends_in_the_clear_whatever_it_prefers() {
     for encryption in [Encryption::Prepare, Encryption::Prefer, Encryption::Require] {
         let cluster = Cluster::joined(1, 2, |node| local(node).encryption(encryption));
         assert!(cluster.agree());
@@ -65,7 +65,7 @@ fn who_has_no_key_sends_in_the_clear_whatever_it_prefers() {
 }
 
 #[test]
-fn a_label_that_something_before_us_takes_off_must_be_off() {
+fn an_inbound_label_that_a_proxy_strips_must_be_absent() {
     let blue = || Label::new("blue").unwrap();
     let config = lan(0).label(blue()).inbound_label(InboundLabel::Stripped);
     let mut solo = Solo::new(config);

@@ -107,7 +107,7 @@ fn a_node_alone_gets_another_key_too() {
 }
 
 #[test]
-fn nothing_is_changed_while_somebody_is_silent() {
+fn nothing_is_changed_while_a_member_does_not_answer() {
     let mut cluster = Cluster::joined(6, 3, |node| keyed(lan(node), &[1]));
     cluster.pause(2);
     let params = RotationParams { attempts: 1, ..RotationParams::default() };
@@ -127,7 +127,7 @@ fn nothing_is_changed_while_somebody_is_silent() {
 }
 
 #[test]
-fn who_cannot_get_the_new_key_holds_the_rotation_up_and_says_why() {
+fn a_member_that_cannot_install_the_key_stops_the_rotation_and_says_why() {
     let full: Vec<u8> = (1..=64).collect();
     let ring = |node| if node == 1 { &full[..] } else { &[1] };
     let mut cluster = Cluster::joined(7, 3, |node| keyed(local(node), ring(node)));
@@ -141,7 +141,7 @@ fn who_cannot_get_the_new_key_holds_the_rotation_up_and_says_why() {
 }
 
 #[test]
-fn who_lacks_a_key_that_somebody_seals_with_is_found_before_anything_is_changed() {
+fn a_member_that_lacks_a_primary_key_of_another_is_found_before_any_change() {
     // Node 2 seals with a key that node 1 lacks.
     let ring = |node| [&[1, 2][..], &[1], &[2, 1]][node];
     let mut cluster = Cluster::new(8);
@@ -158,7 +158,7 @@ fn who_lacks_a_key_that_somebody_seals_with_is_found_before_anything_is_changed(
 }
 
 #[test]
-fn who_refuses_to_tell_its_keys_holds_the_rotation_up() {
+fn a_member_that_refuses_to_list_its_keys_stops_the_rotation() {
     let encryption = |node| if node == 1 { Encryption::Prefer } else { Encryption::Require };
     let config = |node| keyed(local(node), &[1]).encryption(encryption(node));
     let mut cluster = Cluster::joined(9, 2, config);
@@ -168,7 +168,7 @@ fn who_refuses_to_tell_its_keys_holds_the_rotation_up() {
 }
 
 #[test]
-fn who_joins_meanwhile_is_taken_along() {
+fn a_node_that_joins_meanwhile_gets_the_new_key() {
     let mut cluster = Cluster::joined(10, 3, |node| keyed(lan(node), &[1]));
     let newcomer = cluster.add(keyed(lan(3), &[1, 7]));
     begin(&mut cluster, 0, 2, RotationParams::default());
@@ -194,7 +194,7 @@ fn which_keys_are_removed_is_for_the_caller_to_say() {
 }
 
 #[test]
-fn whoever_fails_meanwhile_is_not_waited_for_and_named() {
+fn a_member_that_fails_meanwhile_is_named_and_not_waited_for() {
     let mut cluster = Cluster::joined(12, 4, |node| keyed(local(node), &[1]));
     cluster.kill(3);
     let params = RotationParams { attempts: 20, ..RotationParams::default() };

@@ -25,7 +25,7 @@ fn has_ended(cluster: &Cluster, node: usize) -> bool {
 }
 
 #[test]
-fn a_join_tries_every_address_and_tells_what_became_of_each() {
+fn a_join_tries_every_address_and_reports_the_outcome_of_each() {
     let mut cluster = Cluster::new(1);
     let nodes: Vec<usize> = (0..4).map(|node| cluster.add(local(node))).collect();
     cluster.network.cut(&[0], &[2], ALL);
@@ -43,7 +43,7 @@ fn a_join_tries_every_address_and_tells_what_became_of_each() {
 }
 
 #[test]
-fn a_join_that_reaches_nobody_ends_too() {
+fn a_join_that_reaches_no_node_ends_too() {
     let mut cluster = Cluster::new(1);
     cluster.add(local(0));
     cluster.join(0, &[77, 78]);
@@ -88,7 +88,7 @@ fn two_clusters_become_one_through_any_two_of_their_members() {
 }
 
 #[test]
-fn ones_own_address_is_a_seed_like_any_other() {
+fn our_own_address_is_a_seed_like_any_other() {
     let mut cluster = Cluster::joined(1, 2, lan);
     cluster.join(0, &[0, 1]);
     cluster.run(secs(60));
@@ -114,7 +114,7 @@ fn only_so_many_addresses_are_dialled_at_once() {
 }
 
 #[test]
-fn a_join_that_is_overtaken_by_our_leaving_names_every_address() {
+fn a_join_that_is_cut_short_by_our_leaving_names_every_address() {
     let mut solo = Solo::new(local(0));
     let seeds: Vec<_> = (1..=20).map(addr).collect();
     solo.act(|node, now| node.join(now, &seeds, Replay::Skip)).unwrap();
@@ -168,7 +168,7 @@ struct Refused {
 }
 
 #[test]
-fn a_node_with_another_label_is_refused_without_a_word() {
+fn a_node_with_another_label_is_refused_silently() {
     let label =
         |label: &'static str| move |config: Config| config.label(Label::new(label).unwrap());
     let unlabelled = |config: Config| config;
@@ -184,7 +184,7 @@ fn a_node_with_another_label_is_refused_without_a_word() {
 }
 
 #[test]
-fn a_node_with_our_key_and_another_label_is_refused_without_a_word() {
+fn a_node_with_our_key_and_another_label_is_refused_silently() {
     let with = |label: &'static str| {
         move |config: Config| keyed(config.label(Label::new(label).unwrap()), &[1])
     };
@@ -235,7 +235,7 @@ fn a_node_with_a_key_where_there_is_none_learns_that() {
 }
 
 #[test]
-fn a_primary_that_others_lack_is_refused_in_words() {
+fn a_joiner_whose_primary_key_others_lack_is_told_so() {
     // Node 2 can read the refusal, because it is sealed with a key that node 2 has too.
     let answer = refused(|config| keyed(config, &[1]), |config| keyed(config, &[2, 1]));
     let why = "the node there said: no installed keys could decrypt the message";
@@ -245,7 +245,7 @@ fn a_primary_that_others_lack_is_refused_in_words() {
 }
 
 #[test]
-fn rings_with_each_others_primaries_make_a_cluster() {
+fn keyrings_that_hold_each_others_primary_keys_make_a_cluster() {
     let rings = [[1, 2], [2, 1], [1, 2]];
     let mut cluster = Cluster::joined(1, 3, |node| keyed(local(node), &rings[node]));
     cluster.run(secs(60));

@@ -61,7 +61,7 @@ fn all_may_leave_at_once() {
 }
 
 #[test]
-fn who_is_alone_leaves_at_once() {
+fn a_lone_node_leaves_at_once() {
     let mut solo = Solo::new(lan(0));
     solo.act(|node, now| node.leave(now)).unwrap();
     solo.pass(Duration::ZERO);
@@ -78,7 +78,7 @@ fn who_is_alone_leaves_at_once() {
 }
 
 #[test]
-fn whom_nobody_hears_leaves_in_bounded_time() {
+fn a_node_that_is_cut_off_leaves_in_bounded_time() {
     let mut cluster = Cluster::joined(1, 3, lan);
     cluster.network.cut(&[0], &[1, 2], ALL);
     cluster.act(0, |node, now| node.leave(now)).unwrap();
@@ -99,7 +99,7 @@ fn a_second_leave_is_refused_and_one_after_leaving_does_nothing() {
 }
 
 #[test]
-fn who_leaves_starts_nothing_new() {
+fn a_leaving_node_starts_nothing_new() {
     for passed in [Duration::ZERO, secs(3), BOUND] {
         let mut solo = Solo::among(lan(0), 1);
         let [tags, before] = [Tags::from_iter([("a", "b")]), solo.node.tags().clone()];
@@ -116,7 +116,7 @@ fn who_leaves_starts_nothing_new() {
 }
 
 #[test]
-fn who_leaves_still_answers_and_does_not_object() {
+fn a_leaving_node_still_answers_and_does_not_refute() {
     let mut solo = Solo::among(lan(0), 2);
     solo.act(|node, now| node.leave(now)).unwrap();
     solo.pass(BOUND);
@@ -147,7 +147,7 @@ fn report(cluster: &Cluster, node: usize) -> LeaveReport {
 }
 
 #[test]
-fn who_leaves_reports_who_was_told_and_has_heard() {
+fn a_leaving_node_reports_which_members_were_told_and_confirmed() {
     let mut cluster = Cluster::joined(1, 4, lan);
     cluster.act(3, |node, now| node.leave(now)).unwrap();
     cluster.run_until(BOUND, |it| has_left(it, 3));
@@ -169,7 +169,7 @@ fn who_leaves_reports_who_was_told_and_has_heard() {
 }
 
 #[test]
-fn whom_nobody_hears_does_not_take_what_was_sent_for_heard() {
+fn a_node_that_is_cut_off_does_not_count_sent_as_confirmed() {
     let mut cluster = Cluster::joined(1, 3, lan);
     cluster.network.cut(&[0], &[1, 2], ALL);
     cluster.act(0, |node, now| node.leave(now)).unwrap();
@@ -179,7 +179,7 @@ fn whom_nobody_hears_does_not_take_what_was_sent_for_heard() {
 }
 
 #[test]
-fn who_has_no_time_to_say_goodbye_says_so() {
+fn a_leave_that_runs_out_of_time_says_so() {
     let hurry = Leave { broadcast_timeout: ms(1), propagate_delay: ms(0) };
     let mut cluster = Cluster::joined(1, 4, |node| lan(node).leave(hurry));
     for n in 0..200 {
@@ -195,7 +195,7 @@ fn who_has_no_time_to_say_goodbye_says_so() {
 }
 
 #[test]
-fn without_its_intent_a_leaver_counts_as_failed_until_somebody_knows_better() {
+fn without_its_intent_a_leaver_counts_as_failed_until_another_member_tells() {
     let mut cluster = Cluster::joined(1, 4, lan);
     cluster.network.cut(&[3], &[0, 1, 2], ALL);
     cluster.act(2, |node, now| node.leave(now)).unwrap();
@@ -211,7 +211,7 @@ fn without_its_intent_a_leaver_counts_as_failed_until_somebody_knows_better() {
 }
 
 #[test]
-fn two_farewells_with_a_return_that_was_missed_in_between_come_to_an_end() {
+fn two_leaves_with_an_unheard_join_in_between_come_to_an_end() {
     let mut solo = Solo::among(lan(0), 3);
     // It leaves, comes back without anybody hearing its join intent, and leaves again.
     for (incarnation, ltime) in [(1, 5), (2, 9)] {
@@ -241,7 +241,7 @@ fn two_farewells_with_a_return_that_was_missed_in_between_come_to_an_end() {
 }
 
 #[test]
-fn intent_and_farewell_may_come_in_any_order() {
+fn leave_intent_and_dead_message_may_come_in_any_order() {
     let status = |packets: [Vec<u8>; 2]| {
         let mut solo = Solo::among(lan(0), 1);
         packets.iter().for_each(|packet| solo.hear(1, packet));
@@ -256,7 +256,7 @@ fn intent_and_farewell_may_come_in_any_order() {
 // Forced leaves.
 
 #[test]
-fn a_failed_member_that_is_made_to_leave_has_left_everywhere() {
+fn a_failed_member_that_is_forced_to_leave_has_left_everywhere() {
     let mut cluster = Cluster::joined(1, 5, local);
     cluster.kill(4);
     cluster.run_until(secs(20), |it| it.all_say(4, Status::Failed));
@@ -267,7 +267,7 @@ fn a_failed_member_that_is_made_to_leave_has_left_everywhere() {
 }
 
 #[test]
-fn a_member_that_is_alive_objects_to_being_made_to_leave() {
+fn a_live_member_refutes_a_forced_leave() {
     for prune in [Prune::No, Prune::Yes] {
         let mut cluster = Cluster::joined(1, 4, lan);
         cluster.act(0, |node, now| node.force_leave(now, &name(3), prune)).unwrap();
@@ -280,14 +280,14 @@ fn a_member_that_is_alive_objects_to_being_made_to_leave() {
 }
 
 #[test]
-fn the_only_other_member_hears_that_it_is_made_to_leave() {
+fn the_only_other_member_hears_of_its_forced_leave() {
     let mut cluster = Cluster::joined(1, 2, lan);
     cluster.act(0, |node, now| node.force_leave(now, &name(1), Prune::No)).unwrap();
     cluster.run_until(secs(3), |it| it.status(0, 1) == Some(Status::Alive));
 }
 
 #[test]
-fn nobody_can_be_made_to_leave_by_itself() {
+fn a_node_cannot_force_itself_to_leave() {
     let mut cluster = Cluster::joined(1, 3, lan);
     cluster.act(0, |node, now| node.force_leave(now, &name(0), Prune::No)).unwrap();
     assert_eq!(cluster.status(0, 0), Some(Status::Alive));
@@ -317,7 +317,7 @@ fn a_pruned_member_is_forgotten_everywhere() {
 }
 
 #[test]
-fn a_name_that_only_others_know_can_be_made_to_leave() {
+fn a_member_that_only_others_know_can_be_forced_to_leave() {
     let mut cluster = Cluster::joined(1, 3, lan);
     cluster.kill(2);
     cluster.run_until(secs(40), |it| it.all_say(2, Status::Failed));

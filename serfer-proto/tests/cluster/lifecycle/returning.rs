@@ -11,7 +11,7 @@ use crate::harness::solo::Solo;
 use crate::harness::support::{lan, local, ms, name, secs};
 
 #[test]
-fn a_node_that_restarts_before_anybody_noticed_is_never_gone() {
+fn a_node_that_restarts_unnoticed_never_counts_as_gone() {
     for seed in 0..10 {
         let mut cluster = Cluster::joined(seed, 4, lan);
         cluster.kill(2);
@@ -76,7 +76,7 @@ fn a_node_that_left_is_back_when_it_starts_again() {
 }
 
 #[test]
-fn who_left_may_come_back_elsewhere_and_who_failed_may_not_yet() {
+fn a_member_that_left_may_return_at_another_address_and_one_that_failed_not_yet() {
     let mut solo = Solo::among(lan(0), 2);
     solo.hear(1, &leave_intent(1, 3));
     solo.hear(1, &dead(1, 1, 1));
@@ -112,7 +112,7 @@ fn pushed(solo: &mut Solo) -> Vec<String> {
 }
 
 #[test]
-fn the_dead_are_told_of_for_a_while_and_then_forgotten() {
+fn dead_members_are_sent_in_push_pulls_for_a_while_and_then_forgotten() {
     let mut solo = Solo::among(lan(0), 3);
     solo.hear(2, &dead(1, 2, 1));
     solo.pass(secs(1));
@@ -130,7 +130,7 @@ fn the_dead_are_told_of_for_a_while_and_then_forgotten() {
 }
 
 #[test]
-fn those_that_are_gone_too_long_are_reaped() {
+fn members_that_are_gone_too_long_are_reaped() {
     let members = Members {
         reconnect_timeout: secs(105),
         tombstone_timeout: secs(200),
@@ -206,7 +206,7 @@ fn a_member_that_is_back_soon_after_it_failed_is_counted() {
 }
 
 #[test]
-fn gone_for_ever_is_a_time_too() {
+fn a_timeout_may_be_endless() {
     let members = Members {
         reconnect_timeout: std::time::Duration::MAX,
         tombstone_timeout: std::time::Duration::MAX,
@@ -221,7 +221,7 @@ fn gone_for_ever_is_a_time_too() {
 }
 
 #[test]
-fn a_pair_that_was_parted_finds_together_again() {
+fn two_nodes_join_again_after_a_partition() {
     for seed in 0..10 {
         let mut cluster = Cluster::joined(seed, 2, lan);
         cluster.network.cut(&[0], &[1], ALL);
@@ -237,7 +237,7 @@ fn a_pair_that_was_parted_finds_together_again() {
 }
 
 #[test]
-fn halves_that_were_parted_find_together_again() {
+fn two_halves_join_again_after_a_partition() {
     for seed in 0..10 {
         let mut cluster = Cluster::joined(seed, 6, lan);
         cluster.network.cut(&[0, 1, 2], &[3, 4, 5], ALL);
@@ -255,7 +255,7 @@ fn halves_that_were_parted_find_together_again() {
 }
 
 #[test]
-fn a_cluster_remembers_those_who_failed_until_they_are_back() {
+fn a_cluster_remembers_failed_members_until_they_are_back() {
     // One failed member among many is tried only now and then: here by each of the four nodes once
     // in four times 30 s. So it may take minutes.
     let mut cluster = Cluster::joined(1, 5, lan);
@@ -272,7 +272,7 @@ fn a_cluster_remembers_those_who_failed_until_they_are_back() {
 }
 
 #[test]
-fn a_node_that_was_alone_for_a_while_probes_and_compares_again() {
+fn a_node_that_was_alone_for_a_while_probes_and_does_push_pulls_again() {
     for back in [secs(1), secs(100)] {
         let mut solo = Solo::among(lan(0), 1);
         solo.hear(1, &dead(1, 0, 1));

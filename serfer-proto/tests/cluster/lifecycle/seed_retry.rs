@@ -25,7 +25,7 @@ fn dialled(solo: &mut Solo, time: Duration) -> Vec<u64> {
 }
 
 #[test]
-fn a_seed_that_is_not_there_yet_is_tried_until_it_is() {
+fn a_seed_that_is_not_up_yet_is_tried_until_it_is() {
     let mut cluster = Cluster::new(1);
     cluster.add(local(0));
     cluster.join(0, &[1]);
@@ -35,7 +35,7 @@ fn a_seed_that_is_not_there_yet_is_tried_until_it_is() {
 }
 
 #[test]
-fn the_dead_are_tried_less_and_less_often_but_for_ever() {
+fn dead_members_are_tried_less_and_less_often_but_for_ever() {
     let mut solo = Solo::among(lan(0), 1);
     solo.hear(1, &dead(1, 0, 1));
     let when = dialled(&mut solo, HOUR);
@@ -73,7 +73,7 @@ fn a_seed_is_tried_as_often_in_a_large_cluster() {
 }
 
 #[test]
-fn halves_that_forgot_each_other_long_ago_become_one() {
+fn two_halves_that_have_forgotten_each_other_join_again() {
     let forgetful = |node| {
         let members = Members { reconnect_timeout: HOUR / 2, ..Members::default() };
         lan(node).members(members)
@@ -91,7 +91,7 @@ fn halves_that_forgot_each_other_long_ago_become_one() {
 }
 
 #[test]
-fn nobody_is_looked_for_who_left_or_was_made_to() {
+fn members_that_left_or_were_forced_to_are_not_tried() {
     for gone in ["left", "forced", "pruned"] {
         let mut solo = Solo::among(lan(0), 1);
         match gone {
@@ -110,7 +110,7 @@ fn nobody_is_looked_for_who_left_or_was_made_to() {
 }
 
 #[test]
-fn who_is_back_is_left_alone() {
+fn a_member_that_is_back_is_no_longer_tried() {
     let mut solo = Solo::among(lan(0), 1);
     solo.hear(1, &dead(1, 0, 1));
     solo.hear(1, &alive(1, 2));
@@ -120,7 +120,7 @@ fn who_is_back_is_left_alone() {
 }
 
 #[test]
-fn seeds_are_looked_for_under_the_address_they_were_given_by() {
+fn seeds_are_tried_at_the_address_they_were_given_by() {
     // Node 1 is known by an address that only it could name.
     let mut solo = Solo::among(lan(0), 1);
     solo.act(|node, now| node.join(now, &[addr(9)], Replay::Skip)).unwrap();

@@ -39,7 +39,7 @@ fn holder(solo: &Solo) -> (Status, SocketAddr) {
 }
 
 #[test]
-fn who_left_is_back_at_another_address_once_the_old_one_is_silent() {
+fn a_member_that_left_gets_another_address_once_the_old_one_is_silent() {
     let mut solo = told_that_one_left(lan(0));
     solo.acks = false;
     claim(&mut solo, 1);
@@ -49,7 +49,7 @@ fn who_left_is_back_at_another_address_once_the_old_one_is_silent() {
 }
 
 #[test]
-fn a_forged_farewell_does_not_give_a_name_away() {
+fn a_forged_leave_does_not_give_a_name_away() {
     let mut solo = told_that_one_left(lan(0));
     for _ in 0..10 {
         claim(&mut solo, 5);
@@ -65,14 +65,14 @@ fn a_forged_farewell_does_not_give_a_name_away() {
 }
 
 #[test]
-fn it_can_be_left_to_trust() {
+fn address_claims_can_be_believed_without_asking() {
     let mut solo = told_that_one_left(trusting(lan(0)));
     claim(&mut solo, 1);
     assert_eq!(holder(&solo), (Status::Alive, addr(ELSEWHERE)));
 }
 
 #[test]
-fn who_comes_back_itself_beats_who_claims_its_name() {
+fn a_member_that_comes_back_beats_a_claim_to_its_name() {
     let mut solo = told_that_one_left(lan(0));
     solo.acks = false;
     claim(&mut solo, 5);
@@ -82,7 +82,7 @@ fn who_comes_back_itself_beats_who_claims_its_name() {
 }
 
 #[test]
-fn a_living_members_name_is_not_to_be_had() {
+fn the_name_of_a_live_member_cannot_be_claimed() {
     let mut solo = Solo::among(impatient(lan(0)), 2);
     claim(&mut solo, 5);
     solo.pass(secs(10));
@@ -104,7 +104,7 @@ fn had_after(config: Config) -> Duration {
 }
 
 #[test]
-fn the_name_of_the_dead_is_to_be_had_after_a_while() {
+fn the_name_of_a_dead_member_can_be_claimed_after_a_while() {
     // A claim that is too early is a conflict. The next one comes 500 ms later.
     assert_eq!(had_after(impatient(lan(0))), ms(5100 + 500));
     assert_eq!(had_after(lan(0)), ms(30_100));

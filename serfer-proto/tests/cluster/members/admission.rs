@@ -120,7 +120,7 @@ fn a_merge_that_either_side_refuses_changes_nothing_there() {
 }
 
 #[test]
-fn only_merges_are_asked_about_not_every_comparison() {
+fn only_merges_are_asked_about_not_every_push_pull() {
     let mut cluster = Cluster::joined(1, 2, |node| {
         local(node).accept_merge(|members| {
             if members.len() == 1 { Ok(()) } else { Err("only newcomers".to_owned()) }
@@ -146,7 +146,7 @@ fn a_member_that_must_not_be_pinged_by_stream_is_not() {
 }
 
 #[test]
-fn members_of_other_names_than_hosts_have_are_refused_if_that_is_asked_for() {
+fn strict_names_refuse_members_with_other_names() {
     let mut solo = Solo::new(lan(0).strict_names());
     for (node, is_member) in [("web-1.example", true), ("web_1", false), ("a b", false)] {
         solo.hear(1, &alive_at(node, addr(1), 1));

@@ -25,7 +25,7 @@ fn changes(solo: &mut Solo) -> Vec<(MemberChange, usize)> {
 }
 
 #[test]
-fn a_window_closes_when_nothing_more_comes_or_its_period_is_over() {
+fn a_window_closes_when_it_is_quiet_or_its_period_is_over() {
     let mut solo = coalescing();
     (1..=3).for_each(|other| solo.hear(1, &alive(other, 1)));
     solo.pass(ms(999));
@@ -41,7 +41,7 @@ fn a_window_closes_when_nothing_more_comes_or_its_period_is_over() {
 }
 
 #[test]
-fn who_is_alone_and_holds_nothing_sleeps() {
+fn a_lone_node_that_holds_nothing_back_sleeps() {
     let mut solo = coalescing();
     assert_eq!(solo.until(), None);
     let send = |solo: &mut Solo, coalesce| {
@@ -60,7 +60,7 @@ fn who_is_alone_and_holds_nothing_sleeps() {
 }
 
 #[test]
-fn what_is_held_back_can_be_had_at_once() {
+fn coalesced_events_can_be_flushed_at_once() {
     let mut solo = coalescing();
     solo.hear(1, &alive(1, 1));
     solo.hear(1, &dead(1, 1, 1));

@@ -77,7 +77,7 @@ fn only_what_is_different_in_the_end_is_told() {
 }
 
 #[test]
-fn nothing_is_noted_unless_somebody_watches() {
+fn no_delta_is_recorded_without_a_reader() {
     let mut solo = Solo::among(lan(0), 1);
     assert!(solo.node.take_deltas().is_empty());
     solo.node.watch_members();

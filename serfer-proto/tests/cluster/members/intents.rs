@@ -74,7 +74,7 @@ fn only_so_many_intents_wait() {
 }
 
 #[test]
-fn an_intent_is_passed_on_while_it_is_news() {
+fn an_intent_is_gossiped_while_it_is_new() {
     let passed_on = |solo: &mut Solo, intent: &[u8]| {
         solo.pass(secs(10));
         solo.sent.clear();
@@ -93,7 +93,7 @@ fn an_intent_is_passed_on_while_it_is_news() {
 }
 
 #[test]
-fn an_intent_to_leave_that_is_not_ours_is_denied() {
+fn a_leave_intent_in_our_name_is_refuted() {
     let mut solo = Solo::among(lan(0), 2);
     solo.pass(secs(10));
     solo.sent.clear();
@@ -119,7 +119,7 @@ fn an_intent_to_leave_that_is_not_ours_is_denied() {
 }
 
 #[test]
-fn a_push_pull_tells_who_left_and_two_that_agree_stay_where_they_are() {
+fn a_push_pull_tells_which_members_left_and_repeating_it_changes_nothing() {
     let mut solo = Solo::among(lan(0), 3);
     solo.hear(1, &dead(1, 2, 1));
     assert_eq!(status(&solo, 1), Some(Status::Failed));
@@ -151,7 +151,7 @@ fn a_push_pull_tells_who_left_and_two_that_agree_stay_where_they_are() {
 }
 
 #[test]
-fn who_does_not_know_yet_that_a_member_is_back_does_not_make_it_leave() {
+fn a_stale_push_pull_does_not_make_a_member_that_is_back_leave() {
     let returning = |words: &[Vec<u8>]| {
         let mut solo = Solo::among(lan(0), 3);
         solo.hear(1, &leave_intent(1, 4));
@@ -211,7 +211,7 @@ fn names_of_intents_must_be_names_and_times_within_reach() {
 }
 
 #[test]
-fn a_member_that_lives_is_not_pruned_before_it_is_gone() {
+fn a_live_member_is_not_pruned_before_it_is_gone() {
     let prune = Leave { ltime: 5, node: Text(b"n1"), prune: true };
     let prune = user(&SerfMessage::Leave(prune));
     // If its refutation is lost, it stays leaving, which all can see.
@@ -271,7 +271,7 @@ fn tags_that_are_too_large_change_nothing() {
 }
 
 #[test]
-fn the_largest_tags_reach_everybody() {
+fn the_largest_tags_reach_all_nodes() {
     let mut cluster = Cluster::joined(1, 3, lan);
     let tags = Tags::from_iter([("k", "v".repeat(505))]);
     assert_eq!(tags.encoded_len(), 512);

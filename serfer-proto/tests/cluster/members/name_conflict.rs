@@ -37,7 +37,7 @@ fn claim() -> Vec<u8> {
 }
 
 #[test]
-fn of_two_that_live_the_newcomer_goes() {
+fn of_two_live_nodes_the_newcomer_shuts_down() {
     for size in [2, 3, 8] {
         let mut cluster = Cluster::joined(1, size, local);
         // Node `size` also calls itself n0.
@@ -54,7 +54,7 @@ fn of_two_that_live_the_newcomer_goes() {
 }
 
 #[test]
-fn a_forged_claim_shuts_nobody_down() {
+fn a_forged_claim_shuts_no_node_down() {
     for size in [1, 2, 5] {
         let mut cluster = Cluster::new(1);
         for at in 0..size {
@@ -88,7 +88,7 @@ fn one_vote_at_a_time() {
 }
 
 #[test]
-fn who_leaves_it_to_people_does_not_ask() {
+fn a_node_that_only_reports_conflicts_starts_no_vote() {
     let mut solo = Solo::among(lan(0).name_conflicts(NameConflicts::Report), 3);
     solo.hear(1, &claim());
     solo.pass(secs(5));
@@ -150,7 +150,7 @@ fn answer(solo: &mut Solo, about: &[u8], by: &str) -> Option<(std::net::SocketAd
 }
 
 #[test]
-fn a_question_about_a_name_is_answered_with_what_is_known_of_it() {
+fn a_conflict_query_is_answered_with_the_known_address() {
     let mut solo = Solo::among(lan(0), 3);
     let (to, known) = answer(&mut solo, b"n2", "n1").unwrap();
     assert_eq!(to, addr(1));
@@ -168,7 +168,7 @@ fn a_question_about_a_name_is_answered_with_what_is_known_of_it() {
 }
 
 #[test]
-fn a_contender_is_answered_where_it_claimed_to_be_and_nobody_else() {
+fn a_contender_is_answered_only_at_the_address_it_claims() {
     let mut solo = Solo::among(lan(0), 3);
     let at_its_member = answer(&mut solo, b"n2", "n2").map(|(to, _)| to);
     assert_eq!(at_its_member, Some(addr(2)), "nobody has claimed the name");

@@ -50,7 +50,7 @@ fn a_push_pull_brings_times_intents_and_events() {
 }
 
 #[test]
-fn a_push_pull_says_who_left_what_was_sent_and_what_time_it_is() {
+fn a_push_pull_tells_statuses_events_and_clocks() {
     let mut solo = Solo::among(lan(0), 2);
     solo.hear(1, &join_intent(1, 4));
     solo.hear(1, &leave_intent(2, 6));

@@ -108,7 +108,7 @@ fn every_status_goes_where_the_table_says() {
 }
 
 #[test]
-fn the_clock_stands_behind_every_intent_whatever_comes_of_it() {
+fn the_clock_is_past_every_intent_whatever_its_effect() {
     for before in ["unknown", "alive", "leaving", "left", "failed"] {
         for input in [Input::NewJoin, Input::NewLeave, Input::Prune] {
             let mut solo = with_node_1(before);

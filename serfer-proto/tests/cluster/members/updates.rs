@@ -83,7 +83,7 @@ fn a_node_says_where_it_is_and_what_it_speaks() {
 // Alive.
 
 #[test]
-fn a_newcomer_is_an_event_and_is_passed_on() {
+fn a_newcomer_is_reported_and_gossiped() {
     let mut solo = quiet(1);
     solo.hear(1, &alive(2, 1));
     assert_eq!(changes(&solo), [(MemberChange::Join, "n2")]);
@@ -92,7 +92,7 @@ fn a_newcomer_is_an_event_and_is_passed_on() {
 }
 
 #[test]
-fn a_newer_word_of_the_living_is_passed_on_and_no_event() {
+fn a_newer_alive_message_is_gossiped_and_not_reported() {
     let mut solo = quiet(2);
     (0..3).for_each(|_| solo.hear(1, &alive(1, 2)));
     assert_eq!(solo.node.stats().queued, 1);
@@ -101,7 +101,7 @@ fn a_newer_word_of_the_living_is_passed_on_and_no_event() {
 }
 
 #[test]
-fn who_denies_an_accusation_was_never_gone() {
+fn a_suspect_that_refutes_was_never_gone() {
     let mut solo = quiet(2);
     solo.hear(2, &suspect(1, 2, 1));
     (0..=1).for_each(|stale| solo.hear(1, &alive(1, stale)));
@@ -113,7 +113,7 @@ fn who_denies_an_accusation_was_never_gone() {
 }
 
 #[test]
-fn whatever_is_said_of_us_is_denied_with_a_newer_word() {
+fn whatever_others_say_of_us_is_refuted_with_a_higher_incarnation() {
     let with_other_tags = |incarnation| {
         let alive = Alive {
             addr: &[10, 0, 0, 1],
@@ -159,7 +159,7 @@ fn failed_after_ms(others: usize, confirmations: usize) -> u64 {
 }
 
 #[test]
-fn a_suspect_has_the_time_that_those_who_could_confirm_and_did_leave_it() {
+fn the_suspicion_timeout_depends_on_possible_and_actual_confirmations() {
     for (others, confirmations, expected) in [
         (1, 0, 500),
         (2, 0, 500),
@@ -176,7 +176,7 @@ fn a_suspect_has_the_time_that_those_who_could_confirm_and_did_leave_it() {
 }
 
 #[test]
-fn a_suspect_whose_time_is_up_is_dead_and_all_are_told() {
+fn a_suspect_whose_timeout_passes_is_dead_and_all_are_told() {
     let mut solo = quiet(2);
     solo.hear(2, &suspect(1, 2, 1));
     assert_eq!(passed_on(&mut solo), [suspect(1, 2, 1)]);
@@ -188,7 +188,7 @@ fn a_suspect_whose_time_is_up_is_dead_and_all_are_told() {
 }
 
 #[test]
-fn where_nobody_can_confirm_a_second_accuser_changes_nothing() {
+fn without_possible_confirmations_a_second_suspicion_changes_nothing() {
     let mut solo = quiet(2);
     solo.hear(2, &suspect(1, 2, 1));
     solo.pass(secs(1000));
@@ -201,7 +201,7 @@ fn where_nobody_can_confirm_a_second_accuser_changes_nothing() {
 }
 
 #[test]
-fn accusations_of_whom_we_do_not_know_are_ignored() {
+fn suspicions_of_unknown_nodes_are_ignored() {
     let mut solo = quiet(2);
     solo.hear(1, &suspect(9, 1, 1));
     solo.hear(1, &dead(9, 1, 1));
@@ -211,7 +211,7 @@ fn accusations_of_whom_we_do_not_know_are_ignored() {
 }
 
 #[test]
-fn a_suspect_counts_as_here_and_the_dead_do_not() {
+fn a_suspect_counts_as_alive_and_the_dead_do_not() {
     let mut solo = quiet(3);
     solo.hear(3, &suspect(1, 3, 1));
     solo.hear(3, &dead(2, 3, 1));
@@ -221,7 +221,7 @@ fn a_suspect_counts_as_here_and_the_dead_do_not() {
 // Dead.
 
 #[test]
-fn nobody_dies_twice() {
+fn a_dead_member_does_not_die_again() {
     let mut solo = quiet(2);
     solo.hear(2, &dead(1, 2, 1));
     assert_eq!(passed_on(&mut solo), [dead(1, 2, 1)]);

@@ -52,7 +52,7 @@ fn answers(cluster: &mut Cluster, nodes: impl IntoIterator<Item = usize>, query:
 }
 
 #[test]
-fn a_query_ends_with_the_last_answer_and_not_before() {
+fn a_query_ends_with_the_last_reply_and_not_before() {
     let mut cluster = Cluster::joined(1, 5, local);
     let query = ask(&mut cluster, &QueryParams::new());
     answers(&mut cluster, [4, 2, 0, 3], query);
@@ -63,7 +63,7 @@ fn a_query_ends_with_the_last_answer_and_not_before() {
 }
 
 #[test]
-fn whoever_does_not_match_is_not_waited_for() {
+fn members_that_do_not_match_are_not_waited_for() {
     let config =
         |node: usize| local(node).tag("role", if node < 2 { "web" } else { "db" }).unwrap();
     let mut cluster = Cluster::joined(1, 5, config);
@@ -88,7 +88,7 @@ fn whoever_does_not_match_is_not_waited_for() {
 }
 
 #[test]
-fn tags_count_as_they_were_when_it_was_asked() {
+fn tags_count_as_they_were_when_the_query_was_sent() {
     let mut cluster = Cluster::joined(1, 3, |node| local(node).tag("role", "web").unwrap());
     let query = ask(&mut cluster, &QueryParams::new().tag("role", "web"));
     let tags = Tags::from_iter([("role", "db")]);
@@ -101,7 +101,7 @@ fn tags_count_as_they_were_when_it_was_asked() {
 }
 
 #[test]
-fn who_fails_or_leaves_is_not_waited_for_any_more() {
+fn members_that_fail_or_leave_are_no_longer_waited_for() {
     for filter in [QueryParams::new(), QueryParams::new().tag("zone", "")] {
         let mut cluster = Cluster::joined(1, 5, local);
         let query = ask(&mut cluster, &filter);
@@ -116,7 +116,7 @@ fn who_fails_or_leaves_is_not_waited_for_any_more() {
 }
 
 #[test]
-fn who_answered_and_then_fails_counts_once() {
+fn a_member_that_replied_and_then_fails_counts_once() {
     for filter in [QueryParams::new(), QueryParams::new().tag("zone", "")] {
         let mut cluster = Cluster::joined(1, 4, local);
         let query = ask(&mut cluster, &filter);
@@ -130,7 +130,7 @@ fn who_answered_and_then_fails_counts_once() {
 }
 
 #[test]
-fn who_comes_later_is_neither_waited_for_nor_counted() {
+fn a_member_that_joins_later_is_neither_waited_for_nor_counted() {
     for filter in [QueryParams::new(), QueryParams::new().tag("zone", "")] {
         let mut cluster = Cluster::joined(1, 3, local);
         let query = ask(&mut cluster, &filter);
@@ -149,7 +149,7 @@ fn who_comes_later_is_neither_waited_for_nor_counted() {
 }
 
 #[test]
-fn who_was_taken_for_failed_and_is_back_may_answer_and_is_not_waited_for() {
+fn a_member_that_is_back_may_reply_but_is_not_waited_for() {
     let mut cluster = Cluster::joined(1, 4, local);
     let query = ask(&mut cluster, &QueryParams::new());
     answers(&mut cluster, [0, 1], query);
@@ -186,7 +186,7 @@ fn it_settles_once_all_have_acked_and_nothing_has_come_for_a_while() {
 }
 
 #[test]
-fn who_has_not_acked_keeps_it_from_settling_until_it_fails() {
+fn a_member_without_an_ack_keeps_a_query_open_until_it_fails() {
     let mut cluster = Cluster::joined(1, 3, local);
     cluster.kill(2);
     let query = ask(&mut cluster, &QueryParams::new().settle(ms(100)));
@@ -197,7 +197,7 @@ fn who_has_not_acked_keeps_it_from_settling_until_it_fails() {
 }
 
 #[test]
-fn as_in_go_it_may_wait_until_its_time_is_up() {
+fn a_query_may_wait_for_its_deadline_as_in_go() {
     let mut cluster = Cluster::joined(1, 3, lan);
     let start = cluster.elapsed();
     let query = ask(&mut cluster, &QueryParams::new().until_timeout());
@@ -207,7 +207,7 @@ fn as_in_go_it_may_wait_until_its_time_is_up() {
 }
 
 #[test]
-fn unless_it_is_told_otherwise_it_waits_as_long_as_in_go() {
+fn the_default_deadline_is_that_of_go() {
     for (size, gossip_ticks) in [(1, 16), (9, 16), (10, 32)] {
         let mut cluster = Cluster::new(1);
         for at in 0..size {

@@ -112,7 +112,7 @@ fn a_query_of_ours_with_a_bad_expression_is_refused_and_says_why() {
 
 /// Go compiles each of them, which takes a thousand times as long as sending it.
 #[test]
-fn filters_of_others_take_only_so_long_in_a_second() {
+fn filters_of_others_are_limited_in_each_second() {
     let mut solo = tagged("web");
     let filters: Vec<_> = large(900).map(|expr| tag_filter(&expr)).collect();
     hear_query_again(&mut solo, 1, &filters);
@@ -140,7 +140,7 @@ fn filters_of_others_take_only_so_long_in_a_second() {
 }
 
 #[test]
-fn a_query_that_took_too_long_is_passed_on() {
+fn a_query_whose_filter_takes_too_long_is_gossiped_all_the_same() {
     let limits = Limits { filter_steps: 0, ..Limits::default() };
     let mut solo = Solo::among(lan(0).limits(limits), 1);
     hear_expr(&mut solo, "");
@@ -149,7 +149,7 @@ fn a_query_that_took_too_long_is_passed_on() {
 }
 
 #[test]
-fn what_clusters_ask_takes_far_less_than_there_is() {
+fn ordinary_filters_take_far_less_than_the_limit() {
     let mut solo = tagged("web");
     let names: Vec<String> = (0..500).map(|n| format!("server-{n}.example.com")).collect();
     let names = names.iter().map(|name| Text::from(name.as_str())).chain([Text(b"n0")]);
@@ -192,7 +192,7 @@ fn a_query_of_ours_whose_filters_take_too_long_is_refused() {
 }
 
 #[test]
-fn a_broken_filter_matches_nobody() {
+fn a_broken_filter_matches_no_node() {
     for filter in [&b""[..], b"\x02\x80", b"\x00", b"\x00\x80", b"\x01\xc1", b"\x01\x81\xa3Tag\x01"]
     {
         let mut solo = tagged("web");

@@ -56,7 +56,7 @@ fn answers(solo: &mut Solo) -> Vec<(std::net::SocketAddr, bool)> {
 }
 
 #[test]
-fn a_query_is_told_and_passed_on_once() {
+fn a_query_is_reported_and_gossiped_once() {
     let mut solo = Solo::among(lan(0), 2);
     for (ltime, id) in [(5, 7), (5, 7), (5, 8), (6, 7), (5, 7)] {
         hear(&mut solo, Query { ltime, id, ..query() });
@@ -73,7 +73,7 @@ fn a_query_is_told_and_passed_on_once() {
 }
 
 #[test]
-fn a_query_that_is_not_to_be_passed_on_is_not() {
+fn a_query_with_the_no_broadcast_flag_is_not_gossiped() {
     let mut solo = Solo::among(lan(0), 2);
     solo.pass(secs(10));
     hear(&mut solo, Query { flags: FLAG_NO_BROADCAST, ..query() });
@@ -82,7 +82,7 @@ fn a_query_that_is_not_to_be_passed_on_is_not() {
 }
 
 #[test]
-fn a_query_for_others_is_passed_on_and_not_told() {
+fn a_query_for_others_is_gossiped_and_not_reported() {
     // A node filter for somebody else, a filter of an unknown kind, and one that is empty.
     for filter in [&b"\x00\x91\xa2n9"[..], b"\x02", b""] {
         let mut solo = Solo::among(lan(0), 2);
@@ -95,7 +95,7 @@ fn a_query_for_others_is_passed_on_and_not_told() {
 }
 
 #[test]
-fn a_member_is_answered_where_it_is() {
+fn a_member_is_answered_at_its_address() {
     let mut solo = Solo::among(lan(0), 2);
     hear(&mut solo, Query { addr: &[203, 0, 113, 9], port: 53, ..query() });
     let question = asked(&solo).remove(0);
@@ -105,7 +105,7 @@ fn a_member_is_answered_where_it_is() {
 }
 
 #[test]
-fn one_without_a_known_name_is_answered_where_some_member_is() {
+fn a_query_without_a_known_name_is_answered_only_at_a_members_address() {
     for source in ["", "nobody"] {
         let mut solo = Solo::among(lan(0), 2);
         let source_node = source.into();
@@ -239,7 +239,7 @@ fn each_node_is_heard_once() {
 }
 
 #[test]
-fn answers_to_what_was_not_asked_are_ignored() {
+fn replies_to_unknown_queries_are_ignored() {
     let mut solo = Solo::among(lan(0), 2);
     let answer = ours(&mut solo, &QueryParams::new().without_acks());
     solo.hear(1, &answer(b"n1", FLAG_ACK));
@@ -254,7 +254,7 @@ fn answers_to_what_was_not_asked_are_ignored() {
 }
 
 #[test]
-fn only_members_have_a_say() {
+fn only_replies_of_members_count() {
     let mut solo = Solo::among(lan(0), 2);
     let answer = ours(&mut solo, &QueryParams::new());
     for n in 0..1000 {

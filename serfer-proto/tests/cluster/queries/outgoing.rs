@@ -62,7 +62,7 @@ fn names(nodes: impl IntoIterator<Item = usize>) -> Vec<String> {
 }
 
 #[test]
-fn everybody_is_asked_once_acks_and_answers() {
+fn every_node_is_asked_once_acks_and_replies() {
     for (seed, count) in [(1, 5), (2, 20)] {
         let mut cluster = Cluster::joined(seed, count, lan);
         let query = ask(&mut cluster, 0, &QueryParams::new());
@@ -90,7 +90,7 @@ fn everybody_is_asked_once_acks_and_answers() {
 }
 
 #[test]
-fn who_is_alone_asks_itself() {
+fn a_lone_node_asks_itself() {
     let mut cluster = Cluster::new(1);
     cluster.add(lan(0));
     let query = ask(&mut cluster, 0, &QueryParams::new());
@@ -104,7 +104,7 @@ fn who_is_alone_asks_itself() {
 }
 
 #[test]
-fn filters_say_who_is_asked() {
+fn filters_choose_the_nodes_that_are_asked() {
     let config = |node: usize| {
         let role = if node < 2 { "web" } else { "db" };
         lan(node).tag("role", role).unwrap().tag("rack", node.to_string()).unwrap()
@@ -140,7 +140,7 @@ fn a_filter_sees_the_tags_of_now() {
 }
 
 #[test]
-fn without_acks_there_are_none() {
+fn a_query_that_asks_for_no_acks_gets_none() {
     let mut cluster = Cluster::joined(1, 3, lan);
     let query = ask(&mut cluster, 0, &QueryParams::new().without_acks());
     cluster.run(secs(2));
@@ -153,7 +153,7 @@ fn without_acks_there_are_none() {
 }
 
 #[test]
-fn a_query_closes_when_it_was_told_to() {
+fn a_query_closes_at_its_deadline() {
     let mut cluster = Cluster::joined(1, 2, lan);
     for (timeout, closes) in [
         (Duration::ZERO, Duration::ZERO),
@@ -170,7 +170,7 @@ fn a_query_closes_when_it_was_told_to() {
 }
 
 #[test]
-fn one_answer_is_all() {
+fn a_node_replies_only_once() {
     let mut cluster = Cluster::joined(1, 2, lan);
     let query = ask(&mut cluster, 0, &QueryParams::new());
     cluster.run(secs(1));
@@ -279,7 +279,7 @@ fn the_largest_query_there_can_be_arrives() {
 }
 
 #[test]
-fn a_query_that_cannot_be_asked_changes_nothing() {
+fn a_query_that_is_refused_changes_nothing() {
     let mut cluster = Cluster::joined(1, 2, lan);
     let ask = |cluster: &mut Cluster, name: &str, payload: &[u8]| {
         let error = cluster.act(0, |node, now| node.query(now, name, payload, &QueryParams::new()));
@@ -299,7 +299,7 @@ fn a_query_that_cannot_be_asked_changes_nothing() {
 }
 
 #[test]
-fn a_protocol_without_queries_asks_none_but_passes_them_on() {
+fn a_protocol_without_queries_sends_none_but_gossips_them() {
     let mut cluster = Cluster::joined(1, 3, |node| match node {
         0 => lan(0).serf_protocol(3),
         _ => lan(node),
@@ -341,7 +341,7 @@ fn serf_s_own_ping_is_acked_and_never_told() {
 }
 
 #[test]
-fn who_leaves_still_gets_its_answers() {
+fn a_leaving_node_still_gets_its_replies() {
     let mut cluster = Cluster::joined(1, 3, lan);
     let query = ask(&mut cluster, 0, &QueryParams::new().timeout(secs(20)));
     cluster.run(secs(1));

@@ -87,7 +87,7 @@ fn an_answer_goes_through_as_many_different_others_as_asked_for() {
 }
 
 #[test]
-fn anybody_may_be_the_one_who_relays() {
+fn any_member_may_be_the_relay() {
     let mut solo = Solo::among(lan(0), 9);
     solo.pass(secs(10));
     let mut times = BTreeMap::new();
@@ -101,7 +101,7 @@ fn anybody_may_be_the_one_who_relays() {
 }
 
 #[test]
-fn only_those_relay_who_are_there_and_know_how_to() {
+fn only_live_members_that_know_relays_are_chosen() {
     let mut solo = Solo::among(lan(0), 3);
     // Node 2 is dead, and node 4 speaks a protocol without relays.
     solo.hear(1, &dead(2, 1, 1));
@@ -152,7 +152,7 @@ fn an_answer_that_is_too_long_to_be_relayed_goes_straight_only() {
 }
 
 #[test]
-fn an_answer_is_passed_on_to_a_member_as_it_is() {
+fn a_relayed_reply_reaches_a_member_unchanged() {
     let mut solo = Solo::among(lan(0), 3);
     solo.sent.clear();
     solo.hear(2, &relay_to(addr(1), &reply()));
@@ -164,7 +164,7 @@ fn an_answer_is_passed_on_to_a_member_as_it_is() {
 
 /// What an agent with another `query_response_size_limit` answers.
 #[test]
-fn a_long_answer_is_passed_on_too() {
+fn a_long_reply_is_relayed_too() {
     let long = vec![b'x'; 8192];
     let response = QueryResponse { from: "n2".into(), payload: &long, ..QueryResponse::default() };
     let mut reply = Vec::new();
@@ -197,7 +197,7 @@ fn an_answer_to_ourselves_is_taken_like_any_other() {
 }
 
 #[test]
-fn nothing_but_answers_goes_through_us_and_to_nobody_but_members() {
+fn a_node_relays_only_replies_and_only_to_members() {
     let stranger = SocketAddr::from(([203, 0, 113, 9], 53));
     let mut event = Vec::new();
     let (coalesce, ltime, name, payload) = (false, 1, "deploy".into(), &b""[..]);
@@ -236,7 +236,7 @@ fn nothing_but_answers_goes_through_us_and_to_nobody_but_members() {
 }
 
 #[test]
-fn so_many_in_a_second() {
+fn relays_are_limited_in_each_second() {
     let limits = Limits { relayed_answers: 100, ..Limits::default() };
     let mut solo = Solo::among(lan(0).limits(limits), 3);
     solo.pass(secs(10));

@@ -73,7 +73,7 @@ fn clocks_and_members_are_found_back() {
 }
 
 #[test]
-fn lines_are_those_of_go_with_what_go_does_not_know_in_comments() {
+fn lines_are_those_of_go_and_extensions_are_comments() {
     let mut solo = Solo::new(config(""));
     solo.hear(1, &alive(1, 1));
     solo.hear(1, &join_intent(1, 1));

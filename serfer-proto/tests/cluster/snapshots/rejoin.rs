@@ -14,7 +14,7 @@ use crate::harness::support::name;
 use crate::snapshots::recording::{MS, SEC, config, disk, query, recovered};
 
 #[test]
-fn what_was_told_in_an_earlier_life_is_not_told_again() {
+fn events_reported_before_a_restart_are_not_reported_again() {
     let mut solo = Solo::among(config("event-clock: 5\nquery-clock: 7\n"), 1);
     for ltime in [4, 5, 6] {
         solo.hear(1, &user_event("e", ltime));
@@ -69,7 +69,7 @@ fn five_alive() -> String {
 
 /// TestSerf_SnapshotRecovery.
 #[test]
-fn those_who_were_alive_are_tried_one_at_a_time_in_any_order() {
+fn members_that_were_alive_are_tried_one_at_a_time_in_any_order() {
     let mut solo = Solo::new(config(&five_alive()));
     assert_eq!(solo.dialled.len(), 1);
     let mut tried = dialled(&mut solo, None);
@@ -84,7 +84,7 @@ fn those_who_were_alive_are_tried_one_at_a_time_in_any_order() {
 }
 
 #[test]
-fn the_first_who_answers_is_enough_and_no_join_intent_is_sent() {
+fn the_first_answer_is_enough_and_no_join_intent_is_sent() {
     let mut solo = Solo::new(config(&five_alive()));
     let tried = dialled(&mut solo, Some(&answer(&[1, 2])));
     assert_eq!(tried.len(), 1);
@@ -97,7 +97,7 @@ fn the_first_who_answers_is_enough_and_no_join_intent_is_sent() {
 
 /// hs#333.
 #[test]
-fn those_who_failed_or_do_not_answer_are_tried_until_they_are_back() {
+fn members_that_failed_or_do_not_answer_are_tried_until_they_are_back() {
     let snapshot = format!("alive: {} {}\n# failed: {} {}\n", name(1), addr(1), name(2), addr(2));
     let mut solo = Solo::new(config(&snapshot));
     assert_eq!(dialled(&mut solo, None), [addr(1)]);
@@ -118,7 +118,7 @@ fn those_who_failed_or_do_not_answer_are_tried_until_they_are_back() {
 }
 
 #[test]
-fn those_who_failed_are_not_lost_by_a_compaction_and_are_expected_for_a_day() {
+fn failed_members_survive_a_compaction_and_are_tried_for_a_day() {
     let snapshot = format!("# failed: {} {}\nclock: 1\ntorn", name(2), addr(2));
     let mut solo = Solo::new(config(&snapshot).seed_keeper(None));
     solo.pass(23 * 3600 * SEC);
@@ -129,7 +129,7 @@ fn those_who_failed_are_not_lost_by_a_compaction_and_are_expected_for_a_day() {
 }
 
 #[test]
-fn who_is_made_to_leave_while_it_is_missing_is_not_looked_for() {
+fn a_missing_member_that_is_forced_to_leave_is_no_longer_tried() {
     let snapshot = format!("# failed: {} {}\n", name(2), addr(2));
     let mut solo = Solo::new(config(&snapshot));
     solo.hear(1, &alive(1, 1));
@@ -151,7 +151,7 @@ fn a_member_may_have_moved_meanwhile() {
 
 /// Whatever peer answers first: a join of seeds that skips old events also skips those missed.
 #[test]
-fn what_was_missed_is_told_unless_it_also_joins_and_wants_only_what_is_new() {
+fn missed_events_are_told_unless_a_join_skips_old_ones() {
     let missed = SeqBuf::of([PastEvent { name: "missed".into(), payload: b"" }]);
     let slots = SeqBuf::of([EventSlot { events: missed.as_seq(), ltime: 6 }]);
     let theirs = PushPull { event_ltime: 7, events: slots.as_seq(), ..PushPull::default() };

@@ -103,7 +103,7 @@ fn a_peer_that_closes_in_time_costs_nothing() {
 }
 
 #[test]
-fn a_stream_without_a_word_is_a_health_check_and_half_a_message_is_not() {
+fn an_empty_stream_is_a_health_check_and_half_a_message_is_not() {
     for (bytes, how, dropped) in [
         (&b""[..], StreamEnd::Eof, 0),
         (b"", StreamEnd::Closed, 0),
@@ -200,7 +200,7 @@ fn a_stream_that_brings_too_much_is_closed() {
 }
 
 #[test]
-fn what_announces_more_than_anybody_has_is_refused_at_once() {
+fn an_announced_size_over_the_limit_is_refused_at_once() {
     // Ten million members, and 30 MiB of user state.
     for announced in [
         &b"\x06\x83\xa4Join\xc3\xa5Nodes\xce\x00\x98\x96\x80\xacUserStateLen\x00"[..],

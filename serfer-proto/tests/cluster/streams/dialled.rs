@@ -61,7 +61,7 @@ fn each_step_of_a_join_has_its_time() {
 }
 
 #[test]
-fn what_is_no_answer_ends_a_join_with_a_reason() {
+fn an_answer_that_does_not_decode_ends_a_join_with_a_reason() {
     for (bytes, why) in [
         (&on_stream(&StreamMessage::Ack(Ack::default()))[..], "unusable answer: not a push/pull"),
         (&ping(0, 5), "unusable answer: not a push/pull"),
@@ -104,7 +104,7 @@ fn a_long_refusal_is_cut() {
 }
 
 #[test]
-fn what_inflates_to_little_enough_is_read() {
+fn a_message_that_inflates_to_less_than_the_limit_is_read() {
     let (mut solo, stream) = joining();
     let why = "x".repeat((20 << 20) + 1);
     let error = ErrorResponse { error: why.as_str().into() };
@@ -128,7 +128,7 @@ fn falling_back() -> (Solo, StreamId) {
 }
 
 #[test]
-fn what_is_no_ack_over_a_stream_saves_nobody() {
+fn a_message_other_than_an_ack_over_a_stream_saves_no_member() {
     let other = on_stream(&StreamMessage::User(b"x"));
     for (connects, answer, how) in [
         (true, &other[..], None),
