@@ -1,4 +1,4 @@
-//! A runtime of your own: what an adapter for a third one takes.
+//! A runtime of your own: what an adapter for a third runtime takes.
 //!
 //! ```text
 //! cargo run -p serfer-async --example third_runtime
@@ -8,16 +8,16 @@
 //! all. Here it is `Threads`, which gives every task a thread, with `async-io` for sockets and
 //! timers. What to watch for in a runtime of yours:
 //!
-//! - `spawn` must let a task run by itself: its handle, if there is one, is not to cancel it when it
-//!   is dropped (`detach` in smol's terms).
-//! - Dropping the future of `recv_from`, `accept` or `read` must lose nothing. Readiness-based
-//!   sockets are so by nature; completion-based ones (io_uring) need a task of their own that reads
-//!   and a channel.
-//! - `run_apart` makes a runtime that only the calling thread runs: a node calls it on a new thread,
-//!   and nothing that the application does there, or forgets to do, delays its acks.
-//! - `now` is the clock by which `sleep_until` sleeps. Leave it alone unless yours can be paused.
-//! - `unblock` is for files: it must go on when its future is dropped.
-//! - `finish` ends our direction of a stream and leaves the other one open.
+//! - `spawn` must let a task run by itself. If there is a handle of the task, dropping it must not cancel
+//!   the task (`detach` in smol's terms).
+//! - Dropping the future of `recv_from`, `accept` or `read` must lose nothing. With sockets that are based
+//!   on readiness, this is so by nature. Those that are based on completion (io_uring) need a task that
+//!   reads, and a channel.
+//! - `run_apart` makes a runtime that only the calling thread runs. A node calls it on a new thread, so
+//!   that nothing that the application does, or forgets to do, delays its acks.
+//! - `now` is the clock of `sleep_until`. Leave it alone unless your clock can be paused.
+//! - `unblock` is for files: the function must go on when the future is dropped.
+//! - `finish` ends our direction of a stream and leaves the other direction open.
 //!
 //! Then run the suite of real sockets on it: `tests/suite/main.rs` says how.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]

@@ -1,24 +1,29 @@
-//! All that can go wrong between a user and a node.
+//! Everything that can go wrong between a program and a node.
+//!
+//! Each module has an error of its own. Only the calls of a program, those of the builder and the handle,
+//! return the sum of them, [`enum@Error`].
 
 use std::io;
 use std::net::SocketAddr;
 
 use serfer_proto::{
-    ConfigError, EventError, ForceLeaveError, JoinError, JoinFailure, KeyError, QueryError,
-    RespondError, RotationStopped, SecretKeyError, ShutdownReason, TagsError,
+    ConfigError, EventError, ForceLeaveError, JoinError, KeyError, QueryError, RespondError,
+    RotationStopped, SecretKeyError, ShutdownReason, TagsError,
 };
 
-use crate::keyring_file::KeyringFileError;
+use crate::discovery::address::AddressError;
+use crate::discovery::failure::{SeedFailures, SeedJoinError};
+use crate::files::keyring::KeyringFileError;
+use crate::files::snapshot::SnapshotFileError;
+use crate::node::closed::Closed;
+use crate::node::thread::NoThread;
 use crate::router::RouteError;
-use crate::snapshot::SnapshotFileError;
 use crate::uri::UriError;
 
-pub use crate::shared::Closed;
-
-/// What a call was refused for. Unless it says otherwise, nothing has changed.
+/// Why a call was refused. Unless it says otherwise, nothing has changed.
 ///
-/// Its `Debug` is its `Display`, so that a `main` that returns it, like an `unwrap`, says in plain words what
-/// is wrong and what to do.
+/// Its `Debug` is the same as its `Display`. So a `main` that returns it, or an `unwrap`, says in plain words
+/// what is wrong and what to do.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -31,7 +36,7 @@ pub enum Error {
     /// Give `HOST`, `HOST:PORT`, an IPv4 or an IPv6 address.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// Somebody else has the address or port, or this machine does not have the address.
+    /// Another program has the address or port, or this machine does not have the address.
     #[error("cannot bind {addr}: {source}{}", advice(source))]
     Bind {
         /// What was to be bound.
@@ -39,13 +44,13 @@ pub enum Error {
         /// What the operating system says.
         source: io::Error,
     },
-    /// Bind to an address of this machine, or say which one to advertise.
+    /// Bind to an address of this machine, or say which address to advertise.
     #[error("bound to {bound}, but no interface has an address that others could reach")]
     NoAddressToAdvertise {
         /// What was bound.
         bound: SocketAddr,
     },
-    /// The operating system gave something up: randomness, its host name, its interfaces.
+    /// The operating system did not give something: randomness, its host name, its interfaces, a thread.
     #[error("{what}: {source}")]
     System {
         /// What was asked for.
@@ -90,7 +95,7 @@ pub enum Error {
     /// Members cannot be asked about keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// Some member holds a rotation of keys up.
+    /// A member holds up a rotation of keys.
     #[error(transparent)]
     Rotation(#[from] RotationStopped),
     /// The keyring file cannot be used.
@@ -99,7 +104,7 @@ pub enum Error {
     /// A route of the router cannot work: change it as it says.
     #[error(transparent)]
     Route(#[from] RouteError),
-    /// What an event URI says cannot be sent.
+    /// An event URI cannot be sent.
     #[error(transparent)]
     Uri(#[from] UriError),
     /// The node shut itself down: give it a name of its own.
@@ -110,13 +115,32 @@ pub enum Error {
     Closed(#[from] Closed),
 }
 
+impl From<SeedJoinError> for Error {
+    fn from(error: SeedJoinError) -> Self {
+        match error {
+            SeedJoinError::Closed => Self::Closed(Closed),
+            SeedJoinError::Refused(error) => Self::Join(error),
+            SeedJoinError::NobodyReached(failures) => Self::NobodyReached(failures),
+            SeedJoinError::TooFewReached { reached, required, failures } => {
+                Self::TooFewReached { reached, required, failures }
+            }
+        }
+    }
+}
+
+impl From<NoThread> for Error {
+    fn from(NoThread { what, source }: NoThread) -> Self {
+        Self::System { what, source }
+    }
+}
+
 impl std::fmt::Debug for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
     }
 }
 
-/// What to do if an address cannot be bound.
+/// What to do about an address that cannot be bound.
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
@@ -130,96 +154,15 @@ fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// What there is to say about seeds that failed, if any did.
+/// Why seeds failed, if any did.
 fn because(failures: &SeedFailures) -> String {
     if failures.0.is_empty() { String::new() } else { format!(": {failures}") }
-}
-
-/// An address that does not parse or resolve.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("address {address:?} {problem}")]
-pub struct AddressError {
-    /// The address as it was given.
-    pub address: String,
-    /// What is wrong with it.
-    pub problem: AddressProblem,
-}
-
-/// What is wrong with an address.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddressProblem {
-    /// There is no host before the port.
-    #[error("has no host")]
-    NoHost,
-    /// What stands before a slash is a node name, which must not be empty.
-    #[error("has an empty node name before the slash")]
-    NoName,
-    /// A port is a number up to 65535.
-    #[error("has port {0:?}, which is not a number from 0 to 65535")]
-    Port(String),
-    /// The brackets of an IPv6 address are not closed.
-    #[error("has an unclosed bracket")]
-    Bracket,
-    /// Nobody knows the host.
-    #[error("does not resolve: {0}")]
-    Unresolved(String),
-}
-
-/// Why each seed could not be joined.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeedFailures(pub Vec<SeedFailure>);
-
-impl std::fmt::Display for SeedFailures {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (n, failure) in self.0.iter().enumerate() {
-            let separator = if n == 0 { "" } else { "; " };
-            write!(f, "{separator}{failure}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Why a seed, or one of the addresses it has, could not be joined.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SeedFailure {
-    /// It does not parse or resolve.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// DNS has nothing usable about the service.
-    #[error("{seed}: {reason}")]
-    Service {
-        /// The seed as it was given.
-        seed: String,
-        /// What is wrong, in words.
-        reason: String,
-    },
-    /// A file of seeds cannot be read, or a line of it leads nowhere.
-    #[error("{}{}: {reason}", path.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
-    File {
-        /// The file.
-        path: std::path::PathBuf,
-        /// The line, counted from 1, unless it is about all of the file.
-        line: Option<usize>,
-        /// What is wrong, in words.
-        reason: String,
-    },
-    /// It could not be joined at one of its addresses.
-    #[error("{seed} ({addr}): {failure}")]
-    Join {
-        /// The seed as it was given.
-        seed: String,
-        /// The address tried.
-        addr: SocketAddr,
-        /// Why not.
-        failure: JoinFailure,
-    },
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discovery::address::AddressProblem;
 
     #[test]
     fn an_error_says_in_plain_words_what_to_do_however_it_is_shown() {
@@ -231,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_join_that_reached_too_few_says_why_the_others_failed_if_any_did() {
+    fn a_join_that_reached_too_few_says_why_the_others_failed() {
         let too_few = |failures| Error::TooFewReached { reached: 1, required: 2, failures };
         let text = too_few(SeedFailures(Vec::new())).to_string();
         assert_eq!(text, "joined at 1 addresses, but 2 are required");

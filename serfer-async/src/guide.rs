@@ -1,6 +1,6 @@
 //! A guide to the life of a node, from its start to its end.
 //!
-//! It is for both runtimes: `builder` is `serfer_tokio::builder` or `serfer_smol::builder`, and everything
+//! It is for all runtimes: `builder` is `serfer_tokio::builder` or `serfer_smol::builder`, and everything
 //! else comes from the same crate.
 //!
 //! # Starting
@@ -39,12 +39,12 @@
 //!   with each seed; then nothing is left running. A node without seeds is the first of its cluster.
 //!
 //! A program that needs no handle, because its [`Router`](crate::Router) does everything, calls
-//! [`run_until`](Builder::run_until) instead: that starts the node, waits for Ctrl-C or whatever else it is
-//! given, and leaves in good order.
+//! [`run_until`](Builder::run_until) instead. That starts the node, waits for Ctrl-C or for any other future,
+//! and leaves in good order.
 //!
-//! Which preset? The three are those of Go's memberlist. Nodes with different ones understand each other,
-//! but all members of a cluster should have the same, because how fast a failure is noticed depends on
-//! everybody's.
+//! Which preset? The three presets are those of Go's memberlist. Nodes with different presets understand each
+//! other. But all members of a cluster should have the same preset, because how fast a failure is noticed
+//! depends on all of them.
 //!
 //! | | [`Config::lan`] | [`Config::wan`] | [`Config::local`] |
 //! |---|---|---|---|
@@ -74,12 +74,12 @@
 //!
 //! Pass it to [`Builder::router`]. A handler that fails or panics hurts no other. Handlers of members and
 //! user events run one after another, in order, so a slow one makes the next ones wait; queries are handled
-//! side by side. A handler that blocks its thread should be wrapped in [`blocking`](crate::blocking), or
-//! others may have to wait.
+//! side by side. A handler that blocks its thread should be wrapped in [`blocking`](crate::blocking).
+//! Otherwise other handlers may have to wait.
 //!
 //! Handlers run on the runtime of your program. The node itself has a thread of its own, and nothing that
-//! your program does delays it. So others see a node as alive for as long as its process is; to find out
-//! whether the program still does its work, ask it with a query.
+//! your program does delays it. So others see a node as alive for as long as its process runs. To find out
+//! whether the program still does its work, send it a query.
 //!
 //! Instead of a router, or besides one, a program can read:
 //!
@@ -113,10 +113,10 @@
 //! | who gets it | everybody | everybody, or those whose name or tags match |
 //! | what comes back | nothing | acks and replies, until all have replied or its time is up |
 //! | how large it may be | 512 encoded bytes, name included | 1,024 encoded bytes, and each reply likewise |
-//! | those who were away | never hear of it, unless they join with [`Replay::Deliver`](crate::Replay::Deliver) | never hear of it |
+//! | members that were away | never hear of it, unless they join with [`Replay::Deliver`](crate::Replay::Deliver) | never hear of it |
 //!
-//! Every live member hears of either once, mostly within a second, but not all at the same moment, and not
-//! across a partition. Serf gives no consensus: use it for what may come late.
+//! Every live member hears of a user event or a query once, mostly within a second. Not all hear of it at the
+//! same moment, and none does across a partition. Serf gives no consensus: use it for what may come late.
 //!
 //! [`Serfer::send`] takes an [`EventUri`](crate::EventUri), one line that says what is sent to whom.
 //!
@@ -124,7 +124,7 @@
 //!
 //! [`Serfer::members`] lists everybody, including those that failed or left, which are remembered for a day
 //! by default ([`Members`](crate::Members)). A member has a name, an address, a [`Status`](crate::Status)
-//! and [`Tags`](crate::Tags). Each node sets its own tags and may change them at any time; they may take up
+//! and [`Tags`](crate::Tags). Each node sets its own tags and may change them at any time. They may take up
 //! 512 encoded bytes.
 //!
 //! ```
@@ -143,17 +143,18 @@
 //! # }
 //! ```
 //!
-//! A member that stops answering is first suspected. It then has some seconds to object, fewer if others
+//! A member that stops answering is first suspected. It then has some seconds to refute that, fewer if others
 //! confirm the suspicion, before it counts as [`Failed`](crate::Status::Failed). It is tried again for as
-//! long as it is remembered, and addresses where somebody was lost for longer, so a partition of any length
-//! heals by itself. [`Serfer::force_leave`] tells everybody not to expect it any more.
+//! long as it is remembered. Addresses where a member was lost are tried even longer, so a partition of any
+//! length heals by itself. [`Serfer::force_leave`] tells all members not to expect it any more.
 //!
 //! # Going on after a restart
 //!
-//! [`Builder::snapshot`] keeps a file of who is there and what has been heard. A node that starts with it
-//! comes back without seeds, and does not deliver any event twice. [`Builder::keyring_file`] keeps the keys,
-//! including those that came while the node ran: from [`Serfer::rotate_key`], which gives the whole cluster
-//! a new key, or from a `serf` agent. If a file cannot be written, the node goes on and reports it as
+//! [`Builder::snapshot`] keeps a file of the members that are there and the events that were heard. A node
+//! that starts with it comes back without seeds, and does not deliver any event twice.
+//! [`Builder::keyring_file`] keeps the keys, including those that came while the node ran: from
+//! [`Serfer::rotate_key`], which gives the whole cluster a new key, or from a `serf` agent. If a file cannot
+//! be written, the node goes on and reports it as
 //! [`Event::StoreFailed`](crate::Event::StoreFailed).
 //!
 //! # Ending
@@ -176,11 +177,12 @@
 //! # When something is wrong
 //!
 //! - A call that cannot work returns an [`Error`](crate::Error) that names the value, the limit and what to
-//!   do, and changes nothing. No call panics, but one of a node by a function that it has just called itself:
-//!   [those of its `Config`](Config), or the subscriber to its traces.
+//!   do, and changes nothing. No call panics, with one exception: a function that a node calls must not call
+//!   that node. Such functions are [those of its `Config`](Config) and the subscriber to its traces.
 //! - **Two nodes do not see each other?** Mostly they have different keys or labels, or one of them
 //!   advertises a wrong address. A node warns of that with `tracing`: install a subscriber, and
-//!   `RUST_LOG=serfer=info` shows the reason. Most common of all: nobody was told to join anybody.
+//!   `RUST_LOG=serfer=info` shows the reason. The most common reason is that no node was told to join
+//!   another.
 //! - Everything from the network that is wrong is counted, by reason, in
 //!   [`Stats::dropped`](crate::Stats::dropped), and traced at debug level.
 //! - A node that is overloaded, or that others cannot reach, sees many suspicions, which

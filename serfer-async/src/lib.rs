@@ -1,66 +1,59 @@
 //! What serfer's async runtimes have in common.
 //!
-//! Programs use an adapter crate, such as `serfer-tokio`, which re-exports everything here. It implements
-//! one trait, [`Runtime`]; `examples/third_runtime.rs` shows what that takes for another runtime.
+//! Programs use an adapter crate, such as `serfer-tokio`, which re-exports everything here. An adapter
+//! implements one trait, [`Runtime`]; `examples/third_runtime.rs` shows how to do that for another runtime.
 //!
 //! [`Builder`] starts a node, [`Serfer`] is its handle, [`Router`] and [`Events`] tell what happens, and
-//! [`EventUri`] says in one line what is sent to whom. Underneath, one loop on a thread of its own moves
-//! what the [core](serfer_proto) says through the sockets of the runtime. The [`guide`] is for users of
-//! all adapters.
+//! [`EventUri`] says in one line what is sent to whom. Underneath, one loop on a thread of its own performs
+//! what the [core](serfer_proto) wants, with the sockets of the runtime. The [`guide`] is for users of all
+//! adapters.
+//!
+//! The rooms, from the bottom up: `node` (one node at work), `files`, `discovery` (seeds), `handle`,
+//! `router`, `uri`, `builder`. Each of them says at its top what it is for and in which order to read it.
 
-mod address;
 mod builder;
-mod dns;
-mod driver;
+mod discovery;
 mod error;
-mod events;
+mod files;
 pub mod guide;
-mod join;
-mod keyring_file;
-mod keys;
-mod member_filter;
-mod membership;
-#[cfg(feature = "metrics")]
-mod metrics;
+mod handle;
+mod node;
 mod options;
 mod pattern;
-mod query;
 mod router;
 mod runtime;
-mod seeds;
-mod serfer;
 #[cfg(feature = "serde")]
 mod settings;
-mod shared;
-mod snapshot;
-mod store;
-mod stream;
-mod tasks;
-#[cfg(test)]
-mod testing;
-mod thread;
 mod uri;
 
-pub use address::DEFAULT_PORT;
+/// Where `settings` looks for the policy.
+#[cfg(feature = "serde")]
+use discovery::join;
+
 pub use builder::Builder;
-pub use error::{AddressError, AddressProblem, Closed, Error, SeedFailure, SeedFailures};
-pub use events::{Events, Lagged};
-pub use join::{JoinPolicy, Joined};
-pub use keyring_file::{KeyringFileError, KeyringFileProblem};
-pub use member_filter::MemberFilter;
-pub use membership::{Membership, MembershipUpdate};
+pub use discovery::address::{AddressError, AddressProblem, DEFAULT_PORT};
+pub use discovery::failure::{SeedFailure, SeedFailures};
+pub use discovery::join::{JoinPolicy, Joined};
+pub use error::Error;
+pub use files::keyring::{KeyringFileError, KeyringFileProblem};
+pub use files::snapshot::{SnapshotFileError, SnapshotFileProblem};
+pub use handle::events::Events;
+pub use handle::member_filter::MemberFilter;
+pub use handle::membership::Membership;
+pub use handle::query::{Answers, Replies};
+pub use handle::serfer::Serfer;
+pub use node::closed::Closed;
+pub use node::state::events::Lagged;
+pub use node::state::members::MembershipUpdate;
 pub use options::Options;
 pub use pattern::{Pattern, PatternError, PatternProblem};
-pub use query::{Answers, Replies};
 pub use router::{
     Awaited, Blocking, Called, IntoAnswer, MaybeAnswer, Reaction, Request, Returned, Route,
     RouteError, Router, Work, blocking,
 };
 pub use runtime::Runtime;
-pub use serfer::Serfer;
 #[cfg(feature = "serde")]
 pub use settings::Settings;
-pub use snapshot::{SnapshotFileError, SnapshotFileProblem};
 pub use uri::{EventUri, Sent, TagValue, UriError, UriKind, UriProblem};
 
 pub use bytes::Bytes;

@@ -1,15 +1,14 @@
-//! What can be set about a node beyond its [`Config`](serfer_proto::Config): where it listens, whom it
-//! joins, where its files are.
+//! The settings of a node beyond its [`Config`](serfer_proto::Config): where it listens, through which seeds
+//! it joins, where its files are.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serfer_proto::{AfterLeave, Replay};
 
-use crate::join::JoinPolicy;
+use crate::discovery::join::JoinPolicy;
 
-/// The plain settings of a [`Builder`](crate::Builder), whose functions of the same names set one
-/// each.
+/// The plain settings of a [`Builder`](crate::Builder). It has a function with the same name for each.
 ///
 /// ```
 /// # use serfer_async::Options;

@@ -1,16 +1,16 @@
-//! Patterns of names: of events and queries in a router, of members in an event URI.
+//! Patterns of names: of events and queries in a router, of members in an event URI or a filter.
 //!
-//! Names come from the network, so matching takes time in proportion to a name's length, whatever
-//! the pattern: globs are compiled to automata by `globset`, and nothing backtracks.
+//! Names come from the network. So matching takes time in proportion to the length of the name, whatever the
+//! pattern: `globset` compiles globs to automata, and nothing backtracks.
 
 use std::str::FromStr;
 
 use globset::{GlobBuilder, GlobMatcher};
 
-/// The longest pattern in bytes. No name is as long.
+/// The longest pattern in bytes. No name is that long.
 const LEN_MAX: usize = 1024;
 
-/// What is not itself in a pattern, unless there is a `\` before it.
+/// The characters that do not stand for themselves in a pattern, unless there is a `\` before them.
 const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
 
 /// A name, or a glob that many names match.
@@ -22,7 +22,7 @@ const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
 /// | `**` | anything at all, as a part of its own: `**`, `a/**`, `**/b`, `a/**/b` |
 /// | `[a-z]`, `[!a-z]` | one character of ASCII among these, or not among these |
 /// | `{deploy,restart}` | any of these, which may be patterns themselves |
-/// | `\*` | a `*`, and likewise for all the others |
+/// | `\*` | a `*`, and the same for the other special characters |
 ///
 /// Everything else matches itself. A pattern matches a name as a whole.
 ///
@@ -50,7 +50,7 @@ enum Matcher {
     Glob(GlobMatcher),
 }
 
-/// How specific a pattern is: more of this is more specific.
+/// How specific a pattern is: the greater, the more specific.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Specificity {
     is_name: bool,
@@ -87,13 +87,13 @@ impl Pattern {
         Ok(Self { text: text.into(), matcher })
     }
 
-    /// The pattern that this name matches and no other does, whatever characters it has.
+    /// The pattern that matches exactly this name, whatever characters it has.
     pub fn exact(name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
         Self { text: escaped(name).into(), matcher: Matcher::Name(name.into()) }
     }
 
-    /// The pattern that every name matches: `**`.
+    /// The pattern that matches every name: `**`.
     pub(crate) fn any() -> Self {
         Self::new("**").expect("it is a glob")
     }
@@ -106,7 +106,7 @@ impl Pattern {
         }
     }
 
-    /// The one name that matches, if this is no glob.
+    /// The only name that matches; `None` if this is a glob.
     pub fn name(&self) -> Option<&str> {
         match &self.matcher {
             Matcher::Name(name) => Some(name),
@@ -157,7 +157,7 @@ impl std::fmt::Debug for Pattern {
     }
 }
 
-/// A pattern that is none.
+/// An invalid pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("pattern {pattern:?} {problem}")]
 pub struct PatternError {
@@ -171,21 +171,21 @@ pub struct PatternError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternProblem {
-    /// Shorten it: no name is as long.
+    /// Shorten it: no name is that long.
     #[error("of {len} bytes is longer than 1024 bytes")]
     TooLong {
         /// Its length.
         len: usize,
     },
-    /// Close what is open, or put a `\` before a character that is to match itself.
+    /// Close the bracket or brace, or put a `\` before a character that is to match itself.
     #[error("is not a glob: {0}; a character that is to match itself takes a \\ before it")]
     Syntax(String),
-    /// Only ASCII can be chosen from; name the others in braces: `{à,é}`.
+    /// Only ASCII can stand between brackets; put other characters in braces: `{à,é}`.
     #[error("has characters other than ASCII between [ and ]; use {{à,é}} instead of [àé]")]
     WideClass,
 }
 
-/// Whether a character stands for something else than itself in a pattern.
+/// Whether a character does not stand for itself in a pattern.
 pub(crate) fn is_special(c: char) -> bool {
     SPECIAL.contains(&c)
 }
@@ -228,7 +228,7 @@ fn bytes_before_glob(pattern: &str) -> usize {
     bytes
 }
 
-/// Whether a class has more than ASCII, which `globset` would take byte by byte.
+/// Whether there is anything but ASCII between brackets, which `globset` would take byte by byte.
 fn has_wide_class(pattern: &str) -> bool {
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_is_none_says_why() {
+    fn an_invalid_pattern_says_why() {
         let long = "a".repeat(1025);
         let table = [
             ("a[b", "is not a glob: unclosed character class"),
@@ -337,7 +337,7 @@ mod tests {
         }
 
         #[test]
-        fn no_pattern_is_trouble(text in r"[a/*?\[\]{},!\\é-]{0,20}", name in ".{0,20}") {
+        fn no_text_makes_a_pattern_panic(text in r"[a/*?\[\]{},!\\é-]{0,20}", name in ".{0,20}") {
             if let Ok(pattern) = Pattern::new(&text) {
                 pattern.matches(&name);
                 pattern.specificity();

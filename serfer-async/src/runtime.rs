@@ -1,4 +1,4 @@
-//! What an async runtime has to offer: sockets, a clock to sleep by, and somewhere to put tasks.
+//! What an async runtime has to offer: sockets, timers and tasks.
 //!
 //! An adapter crate implements this one trait and nothing else; each method is a few lines.
 //! `examples/third_runtime.rs` is a guide to a runtime of your own.
@@ -10,10 +10,10 @@ use std::time::Instant;
 
 /// An async runtime.
 ///
-/// A node has two: the one that it is given runs handlers, and one that is made of it by
-/// [`run_apart`](Self::run_apart) has a thread to itself and runs everything else. So nothing that an
-/// application does can hold up the node. Of the methods below only `spawn`, `sleep_until` and `unblock`
-/// are called where the runtime itself does not run.
+/// A node has two. The application's runtime, which it is given, runs handlers. Another one, which is made
+/// from it by [`run_apart`](Self::run_apart), has a thread to itself and runs everything else. So nothing
+/// that an application does can hold up the node. Of the methods below, only `spawn`, `sleep_until` and
+/// `unblock` are called from outside the runtime.
 ///
 /// Dropping the future of [`recv_from`](Self::recv_from), [`accept`](Self::accept) or
 /// [`read`](Self::read) before it is done must lose nothing.
@@ -25,32 +25,33 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// A stream. Dropping it closes it.
     type Stream: Send + 'static;
 
-    /// Makes a runtime of the same kind that nothing else uses, and runs on it, in this thread, what
-    /// `life` makes of it, to its end. Then everything that is left on it is dropped.
+    /// Makes a runtime of the same kind that nothing else uses. Calls `life` with it, and runs the future
+    /// that `life` returns on it, in this thread, to its end. Then everything that is left on the runtime is
+    /// dropped.
     ///
     /// # Errors
-    /// If the operating system does not have what it takes.
+    /// If the operating system refuses what a runtime needs.
     fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()>;
 
-    /// What time it is. A runtime whose clock can be paused or faked says so here.
+    /// What time it is. A runtime whose clock can be paused or faked returns its time here.
     fn now(&self) -> Instant {
         Instant::now()
     }
 
-    /// Waits.
+    /// Waits until then.
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send;
 
-    /// Lets a task run by itself.
+    /// Starts a task that runs by itself.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
 
-    /// Calls something that may block for long, on a thread where it holds nobody up. If the future is
-    /// dropped, it may be done all the same.
+    /// Calls a function that may block for long, on a thread where it holds up nothing else. If the future is
+    /// dropped, the function may run all the same.
     fn unblock<T: Send + 'static>(
         &self,
         f: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T> + Send;
 
-    /// Looks up the addresses of a host name; `port` goes with each.
+    /// Looks up the addresses of a host name; `port` becomes the port of each.
     fn resolve(
         &self,
         host: &str,
@@ -75,7 +76,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         buf: &mut [u8],
     ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send;
 
-    /// Opens a listener; says where, if the port was 0.
+    /// Opens a listener. Returns its address as well, for the case that the port was 0.
     fn listen(
         &self,
         addr: SocketAddr,
@@ -90,7 +91,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// Dials.
     fn connect(&self, addr: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// Reads some bytes; none is the end.
+    /// Reads some bytes, and returns how many; 0 is the end of the stream.
     fn read(
         &self,
         stream: &mut Self::Stream,
@@ -104,6 +105,6 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         data: &[u8],
     ) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Tells the other side that nothing more comes, once everything is sent.
+    /// Sends everything that is not sent yet, and then tells the other side that nothing more comes.
     fn finish(&self, stream: &mut Self::Stream) -> impl Future<Output = io::Result<()>> + Send;
 }

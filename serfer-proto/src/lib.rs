@@ -81,62 +81,47 @@
 //!
 //! Where it does something else than Go, a comment says `Unlike Go:` and why.
 
+mod api;
 mod config;
-mod context;
 mod endpoint;
-mod error;
-mod event;
 pub mod guide;
-mod ids;
-mod incarnation;
-mod keyring;
-mod keys;
-mod link;
-mod member;
+mod machinery;
 mod memberlist;
-mod output;
-mod params;
-mod rng;
 mod serf;
 #[cfg(feature = "serde")]
 #[doc(hidden)]
 pub mod settings;
 mod snapshot;
-mod stats;
-mod stored;
-mod table;
-mod tags;
 #[cfg(test)]
 mod testing;
-mod timers;
 pub mod wire;
 
+pub use api::error::{
+    ConfigError, ConfigFault, EventError, ExprProblem, ForceLeaveError, JoinError, LeaveError,
+    NameProblem, QueryError, RespondError, TagsError,
+};
+pub use api::event::{
+    Ack, Conflict, Delivery, Event, JoinDone, JoinFailure, LeaveReport, MemberChange, MemberDelta,
+    MemberEvent, Query, QueryClosed, QueryEnd, RejoinDone, Replay, Reply, ShutdownReason,
+    StoreFailure, UserEvent,
+};
+pub use api::ids::{JoinId, QueryId, StreamId};
+pub use api::keyring::{Fingerprint, Keyring, KeyringError, SecretKey, SecretKeyError};
+pub use api::keys::{
+    KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, Lag, Laggard, Retire, RotationParams,
+    RotationReport, RotationStage, RotationStopped,
+};
+pub use api::member::{Member, Status, Versions};
+pub use api::stored::{Durability, StoreWrite, StoredFile};
+pub use api::tags::{TAGS_LEN_MAX, Tags};
 pub use config::{
     Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Label, Leave,
     Limits, Members, NameConflicts, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
 pub use endpoint::Endpoint;
-pub use error::{
-    ConfigError, ConfigFault, EventError, ExprProblem, ForceLeaveError, JoinError, LeaveError,
-    NameProblem, QueryError, RespondError, TagsError,
-};
-pub use event::{
-    Ack, Conflict, Delivery, Event, JoinDone, JoinFailure, LeaveReport, MemberChange, MemberDelta,
-    MemberEvent, Query, QueryClosed, QueryEnd, RejoinDone, Replay, Reply, ShutdownReason,
-    StoreFailure, UserEvent,
-};
-pub use ids::{JoinId, QueryId, StreamId};
 pub use ipnet::IpNet;
-pub use keyring::{Fingerprint, Keyring, KeyringError, SecretKey, SecretKeyError};
-pub use keys::{
-    KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, Lag, Laggard, Retire, RotationParams,
-    RotationReport, RotationStage, RotationStopped,
-};
-pub use member::{Member, Status, Versions};
+pub use machinery::output::Output;
+pub use machinery::stats::{DropReason, Drops, Reading, ReadingKind, Stats};
 pub use memberlist::StreamEnd;
-pub use output::Output;
 pub use serf::{Coalesce, Coordinate, DIMENSIONS, Neighbor, Prune, QueryParams};
 pub use snapshot::{AfterLeave, LineFault, Recovered, SnapshotError, SnapshotProblem};
-pub use stats::{DropReason, Drops, Reading, ReadingKind, Stats};
-pub use stored::{Durability, StoreWrite, StoredFile};
-pub use tags::{TAGS_LEN_MAX, Tags};

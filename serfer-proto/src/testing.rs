@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::member::{Node, Versions};
+use crate::api::member::{Node, Versions};
 
 /// The time at which a test begins; it adds to it whatever passes.
 #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the clock")]

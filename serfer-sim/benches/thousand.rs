@@ -1,12 +1,12 @@
-//! A thousand nodes: how long they take to find each other, and what a minute of them costs.
+//! How long a thousand nodes take to find each other, and what a minute of them costs.
 //!
-//! All of them join one seed at once. It accepts 128 streams and refuses the rest, whose seed keepers
-//! try again. Then one minute of the cluster is simulated in which nothing happens. What is bounded is
-//! simulated time for the first and real time, on one core, for the second. Run it with
-//! `cargo bench -p serfer-sim`: it fails if a bound is broken.
+//! All nodes join one seed at once. It accepts 128 streams and refuses the rest, which retry the seed.
+//! Then one idle minute of the cluster is simulated. The first part has a bound in simulated time, the
+//! second in real time, on one core. Run it with `cargo bench -p serfer-sim`. It fails if a bound is
+//! broken.
 //!
-//! Only what is measured may look at the clock; what happens in the simulation may not.
-#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+//! Only the measurement reads the clock. The simulation never does.
+#![expect(clippy::print_stdout, reason = "the benchmark prints a table")]
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -17,24 +17,24 @@ use serfer_sim::{Config, Sim};
 const SEED: u64 = 1;
 const NODES: usize = 1000;
 
-/// In simulated time, until all but one in ten thousand of those that could know each other do.
+/// In simulated time, until all but one in ten thousand pairs of nodes know each other.
 ///
-/// The seed hands on what it knows at 3 packets a tick, and so do all that it has reached: a thousand
-/// new members, 16 times each, are 270 packets.
+/// The seed gossips 3 packets a tick, and so do all nodes that it has reached. A thousand new members,
+/// sent 16 times each, are 270 packets.
 const NEARLY_CONVERGED_WITHIN: Duration = Duration::from_secs(60);
 
-/// In simulated time, until all do. Gossip misses one in ten million, and push/pulls, one in three
-/// minutes in a cluster of this size, mend that.
+/// In simulated time, until all pairs do. Gossip misses one in ten million, and push/pulls repair
+/// this: there is one every three minutes in a cluster of this size.
 const CONVERGED_WITHIN: Duration = Duration::from_secs(6 * 60);
 
-/// What is simulated of the converged cluster.
+/// How long the converged cluster is simulated.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// In real time, how long that may take.
+/// In real time, how long this may take.
 const MINUTE_WITHIN: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
-    // `cargo test --benches` only wants to know that it builds.
+    // `cargo test --benches` only checks that it builds.
     if std::env::args().any(|argument| argument == "--bench") && !bench() {
         println!("a bound is broken");
         return ExitCode::FAILURE;
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Tells whether the bounds hold.
+/// Runs the benchmark. Returns whether the bounds hold.
 fn bench() -> bool {
     let ms = Duration::from_millis;
     let mut sim = Sim::new(SEED);
@@ -68,12 +68,13 @@ fn bench() -> bool {
     println!("\n{:22}{:>12}{:>14}", "", "real", "at most");
     let at_most = MINUTE_WITHIN.as_secs();
     println!("{:22}{:>10.1} s{at_most:>12} s", "a minute of it", took.as_secs_f64());
-    println!("\n{} joins were tried again;", sum(&sim, |stats| stats.rejoins_tried));
+    println!("\n{} joins were tried again;", sum(&sim, |stats| stats.seed_retries));
     println!("{sent} datagrams were sent in that minute.");
     nearly.is_some() && all.is_some() && sim.converged() && took <= MINUTE_WITHIN
 }
 
-/// Runs until so many members are known, everybody's counted; says when that was since the beginning.
+/// Runs until the nodes together list this many live members. Returns when that was, since the
+/// beginning.
 fn reach(sim: &mut Sim, known: u64, max: Duration) -> Option<Duration> {
     while sum(sim, |stats| stats.members_alive as u64) < known {
         if sim.elapsed() >= max {

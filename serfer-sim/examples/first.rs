@@ -1,13 +1,13 @@
-//! Three nodes find each other, and then one dies.
+//! Three nodes find each other, and then one crashes.
 //!
-//! Prints what they say to each other on the way. Run it with
-//! `cargo run -p serfer-sim --example first`; it says the same every time.
+//! Prints what they send to each other. Run it with `cargo run -p serfer-sim --example first`. It
+//! prints the same every time.
 
 use std::time::Duration;
 
 use serfer_sim::{Config, Kind, Line, Sim};
 
-#[expect(clippy::print_stdout, reason = "it is what the example is for")]
+#[expect(clippy::print_stdout, reason = "the example prints its trace")]
 fn main() {
     let mut sim = Sim::new(1);
     sim.start_trace();
@@ -21,7 +21,7 @@ fn main() {
     sim.crash(c);
     sim.run_until_quiet(Duration::from_secs(60)).expect("the others notice");
 
-    // Most of what is said are pings that are answered; of those, only cleo's are of interest.
+    // Most lines are probes. Only those with cleo are of interest.
     let cleo = Some(c);
     let of_note = |line: &Line| line.kinds != [Kind::Probe] || line.node == cleo || line.to == cleo;
     println!("{}", sim.trace().show(of_note));

@@ -1,10 +1,10 @@
 //! A simulated network in which real [`Endpoint`]s run: thousands of nodes, one thread, one seed, the
 //! same run every time.
 //!
-//! A minute of a thousand nodes takes a few seconds, and what went wrong once goes wrong again, at
-//! the same millisecond. It is what serfer's own tests run on, and made for yours: an application
-//! protocol on top of user events and queries can be tested here with loss, partitions and pauses,
-//! without a socket and without waiting.
+//! A simulated minute of a thousand nodes takes a few seconds. What went wrong once goes wrong again
+//! at the same millisecond. serfer's own tests run on it, and it is made for yours, too: you can test
+//! a protocol that uses user events and queries with loss, partitions and pauses, without sockets and
+//! without waiting.
 //!
 //! ```
 //! use std::time::Duration;
@@ -31,17 +31,17 @@
 //!
 //! What can be arranged:
 //!
-//! - conditions, for the whole network, per node and direction, per link: see [`Conditions`];
+//! - conditions for the whole network, for a node and direction, or for a link: see [`Conditions`];
 //! - cuts: [`Sim::partition`], [`Sim::cut`], [`Sim::block`], [`Sim::isolate`], [`Sim::heal`],
 //!   [`Sim::interface_down`];
-//! - what happens to machines: [`Sim::pause`], [`Sim::suspend`], [`Sim::crash`], [`Sim::restart`],
+//! - faults of machines: [`Sim::pause`], [`Sim::suspend`], [`Sim::crash`], [`Sim::restart`],
 //!   [`Sim::readdress`];
-//! - disks: [`Sim::file`], [`Sim::put_file`], [`Sim::unsynced`], [`Sim::disk_fails`], [`Sim::disk_works`].
+//! - faults of disks: [`Sim::file`], [`Sim::put_file`], [`Sim::unsynced`], [`Sim::disk_fails`], [`Sim::disk_works`].
 //!
 //! # Testing an application
 //!
-//! [`Sim::app`] gives a node what it does about events: the function that a runtime would call. Here one
-//! node asks until the other has answered, and a partition only makes it later:
+//! [`Sim::app`] gives a node the function that gets its events, as a runtime would call it. Here one
+//! node repeats a query until the other one has responded. A partition only delays that:
 //!
 //! ```
 //! use std::time::Duration;
@@ -73,41 +73,35 @@
 //! assert!(sim.events(a).iter().any(|it| from_b(&it.event)));
 //! ```
 //!
-//! Time passes only in [`Sim::run_for`] and its kin, and costs nothing. Run a test with many seeds to find
-//! what happens seldom; the seed of a run that fails is all it takes to see it again.
+//! Time passes only in [`Sim::run_for`], [`Sim::run_until`] and similar methods. Run a test with many
+//! seeds to find rare problems. The seed of a failed run is enough to see the failure again.
 //!
-//! # Looking at it
+//! # The trace
 //!
-//! [`Sim::start_trace`] records what is said, as readable lines. [`script`] runs texts of commands
-//! and expected lines.
+//! [`Sim::start_trace`] records everything that is sent as readable lines. [`script`] plays texts of
+//! commands and expected lines.
 //!
-//! # What it rests on
+//! # How it works
 //!
-//! Only the public face of `serfer-proto`: endpoints look the same from outside, wherever they run.
-//! Every chance is decided by a hash of the seed and of what it is about, never by a generator that
-//! all share, so a node or a fault that is added changes nothing elsewhere.
+//! It uses only the public interface of `serfer-proto`. Every random choice is a hash of the seed and
+//! of what the choice is about. There is no shared generator, so an added node or fault changes
+//! nothing elsewhere.
 
-mod arrivals;
-mod ask;
-mod conditions;
-mod describe;
-mod dice;
-mod disk;
+// The rooms, each of which uses only those to its left:
+//
+//     node_id ← network ← trace ← engine ← faults ← script
+//
+// Start with `engine`.
+
+mod engine;
 mod faults;
 mod network;
-mod node;
-mod outputs;
-mod passage;
-mod pipes;
-mod queue;
-mod run;
+mod node_id;
 pub mod script;
-mod sim;
 mod trace;
 
-pub use conditions::{Bandwidth, Conditions, Latency, Traffic, Tune};
-pub use disk::Unsynced;
-pub use node::{NodeId, Recorded};
+pub use engine::{Recorded, Sim, Unsynced};
+pub use network::{Bandwidth, Conditions, Latency, Traffic, Tune};
+pub use node_id::NodeId;
 pub use serfer_proto::{Config, Endpoint, Event, StoredFile};
-pub use sim::Sim;
 pub use trace::{Kind, Line, Trace};

@@ -1,6 +1,6 @@
-//! Plays all scripts and compares what they print with what they say they do.
+//! Plays all scripts and compares what they print with what they expect.
 //!
-//! `UPDATE=1 cargo test -p serfer-sim --test scripts` writes down what they print instead.
+//! `UPDATE=1 cargo test -p serfer-sim --test scripts` records what they print instead.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn play(path: &Path) -> Result<(), Failed> {
     Err(format!("{} printed something else:\n{differences}", path.display()).into())
 }
 
-/// The lines around what differs, `-` for expected and `+` for printed.
+/// The lines that differ, `-` for expected and `+` for printed, after three equal lines.
 fn differences(expected: &str, played: &str) -> String {
     let (expected, played): (Vec<_>, Vec<_>) =
         (expected.lines().collect(), played.lines().collect());

@@ -1,16 +1,16 @@
 //! What handlers may be and may return.
 //!
-//! A handler is a function of one event. It may be async, plain, or wrapped in [`blocking`]; what it
-//! returns is told apart by [`Reaction`], whose last parameter only keeps the three ways apart and
-//! is always inferred.
+//! A handler is a function of one event. It may be async, plain, or wrapped in [`blocking`]. [`Reaction`] is
+//! implemented for what each of these returns. Its last parameter only keeps the three implementations apart,
+//! and is always inferred.
 
 use std::fmt::Display;
 
 use bytes::Bytes;
 
-use crate::tasks::BoxFuture;
+use crate::node::tasks::BoxFuture;
 
-/// The answer of a query handler: `None` is none.
+/// The answer of a query handler. `None` means that there is no answer.
 pub type MaybeAnswer = Option<Bytes>;
 
 /// What a handler may return in the end: `A` is `()` for events, [`MaybeAnswer`] for queries.
@@ -32,7 +32,7 @@ pub trait IntoAnswer<A = MaybeAnswer> {
     /// The answer, or why there is none.
     ///
     /// # Errors
-    /// If the handler failed: what is to be traced.
+    /// If the handler failed: the text that is to be traced.
     fn into_answer(self) -> Result<A, String>;
 }
 
@@ -77,8 +77,8 @@ macro_rules! bytes_answer {
 }
 bytes_answer!(String, Vec<u8>, Bytes, &'static [u8]);
 
-/// What a handler returns at once: a future that ends in an answer, the answer itself, or something
-/// that is yet to be called.
+/// What a handler returns when it is called: a future of an answer, the answer itself, or a function that is
+/// still to be called.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
     label = "this handler",
@@ -88,15 +88,15 @@ bytes_answer!(String, Vec<u8>, Bytes, &'static [u8]);
             then its future has to be `Send + 'static`"
 )]
 pub trait Reaction<A, Way> {
-    /// What is to be done for the answer.
+    /// What is to be done to get the answer.
     fn into_work(self) -> Work<A>;
 }
 
-/// What is to be done for an answer.
-pub struct Work<A>(pub(super) Todo<A>);
+/// What is to be done to get an answer.
+pub struct Work<A>(pub(super) WorkKind<A>);
 
-pub(super) enum Todo<A> {
-    Nothing(Result<A, String>),
+pub(super) enum WorkKind<A> {
+    Done(Result<A, String>),
     Await(BoxFuture<Result<A, String>>),
     Call(Box<dyn FnOnce() -> Result<A, String> + Send>),
 }
@@ -104,22 +104,22 @@ pub(super) enum Todo<A> {
 impl<A> std::fmt::Debug for Work<A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0 {
-            Todo::Nothing(_) => "Work::Nothing",
-            Todo::Await(_) => "Work::Await",
-            Todo::Call(_) => "Work::Call",
+            WorkKind::Done(_) => "Work::Nothing",
+            WorkKind::Await(_) => "Work::Await",
+            WorkKind::Call(_) => "Work::Call",
         })
     }
 }
 
-/// The way of async handlers, see [`Reaction`].
+/// Marks async handlers, see [`Reaction`].
 #[derive(Debug)]
 pub enum Awaited {}
 
-/// The way of plain functions, see [`Reaction`].
+/// Marks plain functions, see [`Reaction`].
 #[derive(Debug)]
 pub enum Returned {}
 
-/// The way of [`blocking`] functions, see [`Reaction`].
+/// Marks [`blocking`] functions, see [`Reaction`].
 #[derive(Debug)]
 pub enum Called {}
 
@@ -128,19 +128,19 @@ where
     F: Future<Output: IntoAnswer<A>> + Send + 'static,
 {
     fn into_work(self) -> Work<A> {
-        Work(Todo::Await(Box::pin(async move { self.await.into_answer() })))
+        Work(WorkKind::Await(Box::pin(async move { self.await.into_answer() })))
     }
 }
 
 impl<A, T: IntoAnswer<A>> Reaction<A, Returned> for T {
     fn into_work(self) -> Work<A> {
-        Work(Todo::Nothing(self.into_answer()))
+        Work(WorkKind::Done(self.into_answer()))
     }
 }
 
 impl<A, T: IntoAnswer<A> + 'static> Reaction<A, Called> for Blocking<T> {
     fn into_work(self) -> Work<A> {
-        Work(Todo::Call(Box::new(move || (self.0)().into_answer())))
+        Work(WorkKind::Call(Box::new(move || (self.0)().into_answer())))
     }
 }
 
@@ -153,8 +153,8 @@ impl<T> std::fmt::Debug for Blocking<T> {
     }
 }
 
-/// A handler that blocks: reads files, computes for long, sleeps. It is called on a thread that the
-/// runtime keeps for such things, where it holds no other handler up.
+/// Makes a handler of a function that blocks: one that reads files, computes for long, or sleeps. It is
+/// called on a thread that the runtime keeps for such functions, where it holds up no other handler.
 ///
 /// ```
 /// use serfer_async::{Request, Router, blocking};
@@ -165,8 +165,8 @@ impl<T> std::fmt::Debug for Blocking<T> {
 /// ```
 ///
 /// Once called, it cannot be stopped: after its [timeout](crate::Route::timeout), or when the node is
-/// shut down, it goes on to its end, but what it returns is dropped. Until that end it counts against
-/// the [concurrency](crate::Route::concurrency) of its handler, so that what hangs cannot pile up.
+/// shut down, it goes on to its end, but what it returns is dropped. Until its end it counts towards the
+/// [concurrency](crate::Route::concurrency) of its handler, so that calls that hang cannot pile up.
 pub fn blocking<T, R>(
     handler: impl Fn(T) -> R + Send + Sync + 'static,
 ) -> impl Fn(T) -> Blocking<R> + Send + Sync + 'static

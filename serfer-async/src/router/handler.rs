@@ -1,53 +1,49 @@
-//! One handler, and all that keeps it from hurting others: its turn, its time, its panics.
+//! One handler, and what keeps it from hurting others: its concurrency limit, its timeout, and its panics
+//! being caught.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use async_lock::{Semaphore, SemaphoreGuardArc};
 use futures_lite::{FutureExt, future};
 
-use super::answer::{Reaction, Todo, Work};
+use super::answer::{Reaction, Work, WorkKind};
+use super::concurrency::{ConcurrencyLimit, NotAdmitted};
 use super::route::{CONCURRENCY, Route, WAITING};
-use crate::shared::Shared;
-use crate::tasks::Tasks;
+use crate::node::shared::Shared;
 
-/// A handler that has no timeout and takes longer than this may have got stuck.
-const LONG: Duration = Duration::from_secs(30);
+/// A handler that has no timeout and takes longer than this may be stuck.
+const STUCK: Duration = Duration::from_secs(30);
 
 /// A handler with what its route says.
 pub(super) struct Handler<T, A> {
     call: Box<dyn Fn(T) -> Work<A> + Send + Sync>,
     timeout: Option<Duration>,
-    gate: Gate,
+    limit: ConcurrencyLimit,
 }
 
-/// What a handler is run for, and within.
-pub(super) struct Call<'a> {
+/// What a handler is called for, and its limits.
+pub(super) struct HandlerCall<'a> {
     /// The name of the event.
     pub(super) name: &'a str,
-    /// Until when it makes sense to begin: a query is answered until its deadline or not at all.
+    /// Until when it makes sense to begin: after its deadline a query cannot be answered.
     pub(super) deadline: Option<Instant>,
-    /// How long handlers may take whose route does not say.
+    /// How long a handler may take if its route does not say.
     pub(super) timeout: Option<Duration>,
     pub(super) shared: &'a Shared,
 }
 
-/// Why a handler has done nothing, or has not come to its end.
+/// Why a handler was not called, or did not succeed.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum HandlerFailure {
     #[error("{0}")]
     Failed(String),
     #[error("panicked: {0}")]
     Panicked(String),
     #[error("took longer than {0:?} and was dropped")]
     TimedOut(Duration),
-    #[error("not called: {0} others are being handled or wait already")]
-    Full(usize),
-    #[error("not called: it was not its turn in time")]
-    Late,
+    #[error("not called: {0}")]
+    NotAdmitted(#[from] NotAdmitted),
     #[error("not called to the end: the runtime has ended")]
     Ended,
 }
@@ -64,23 +60,23 @@ impl<T, A: Send + 'static> Handler<T, A> {
         Self {
             call: Box::new(move |event| handler(event).into_work()),
             timeout: route.timeout,
-            gate: Gate::new(concurrency, route.waiting.unwrap_or(WAITING)),
+            limit: ConcurrencyLimit::new(concurrency, route.waiting.unwrap_or(WAITING)),
         }
     }
 
-    /// Handles one event. Whatever goes wrong is traced.
-    pub(super) async fn handle(&self, event: T, call: &Call<'_>) -> Option<A> {
+    /// Handles one event. What goes wrong is traced.
+    pub(super) async fn handle(&self, event: T, call: &HandlerCall<'_>) -> Option<A> {
         let failure = match self.attempt(event, call).await {
             Ok(answer) => return Some(answer),
             Err(failure) => failure,
         };
         let name = call.name;
         match failure {
-            Failure::Panicked(_) => {
+            HandlerFailure::Panicked(_) => {
                 tracing::error!(target: "serfer::router", event = name, %failure, "handler failed");
             }
-            // Whoever floods us with queries must not flood the log.
-            Failure::Full(_) | Failure::Late if self.gate.refused.swap(true, Ordering::Relaxed) => {
+            // A flood of queries must not flood the log.
+            HandlerFailure::NotAdmitted(_) if self.limit.note_refusal() => {
                 tracing::debug!(target: "serfer::router", event = name, %failure, "handler failed");
             }
             _ => tracing::warn!(target: "serfer::router", event = name, %failure, "handler failed"),
@@ -88,106 +84,59 @@ impl<T, A: Send + 'static> Handler<T, A> {
         None
     }
 
-    async fn attempt(&self, event: T, call: &Call<'_>) -> Result<A, Failure> {
+    async fn attempt(&self, event: T, call: &HandlerCall<'_>) -> Result<A, HandlerFailure> {
         let (shared, tasks) = (call.shared, &call.shared.tasks);
         let timeout = self.timeout.or(call.timeout);
         let turn_until = call.deadline.or_else(|| shared.now().checked_add(timeout?));
-        let permit = self.gate.enter(turn_until, tasks).await?;
+        let permit = self.limit.enter(turn_until, tasks).await?;
         let work = async {
             match (self.call)(event).0 {
-                Todo::Nothing(answer) => answer.map_err(Failure::Failed),
-                Todo::Await(future) => future.await.map_err(Failure::Failed),
-                Todo::Call(f) => {
+                WorkKind::Done(answer) => answer.map_err(HandlerFailure::Failed),
+                WorkKind::Await(future) => future.await.map_err(HandlerFailure::Failed),
+                WorkKind::Call(f) => {
                     let permit = permit.clone();
-                    let job = move || {
+                    let call = move || {
                         let outcome = catch_unwind(AssertUnwindSafe(f));
                         drop(permit);
                         outcome
                     };
-                    match tasks.unblock(job).await {
-                        Some(Ok(answer)) => answer.map_err(Failure::Failed),
+                    match tasks.unblock(call).await {
+                        Some(Ok(answer)) => answer.map_err(HandlerFailure::Failed),
                         Some(Err(panic)) => resume_unwind(panic),
-                        None => Err(Failure::Ended),
+                        None => Err(HandlerFailure::Ended),
                     }
                 }
             }
         };
-        // What is dropped when the time is up may panic, too, and is dropped in here.
+        // When the time is up, `work` is dropped in here, because that may panic, too.
         let limited = async {
             let until = timeout.and_then(|timeout| shared.now().checked_add(timeout));
             let (Some(timeout), Some(until)) = (timeout, until) else {
-                return future::or(work, watch(call)).await;
+                return future::or(work, warn_if_stuck(call)).await;
             };
-            tasks.until(Some(until), work).await.unwrap_or(Err(Failure::TimedOut(timeout)))
+            tasks
+                .timeout_at(Some(until), work)
+                .await
+                .unwrap_or(Err(HandlerFailure::TimedOut(timeout)))
         };
         match AssertUnwindSafe(limited).catch_unwind().await {
             Ok(outcome) => outcome,
-            Err(panic) => Err(Failure::Panicked(message(&*panic))),
+            Err(panic) => Err(HandlerFailure::Panicked(message(&*panic))),
         }
     }
 }
 
-/// Says so if a handler that may take as long as it likes takes very long; never ends.
-async fn watch<T>(call: &Call<'_>) -> T {
-    if let Some(until) = call.shared.now().checked_add(LONG) {
+/// Warns if a handler without a timeout takes very long. Never ends.
+async fn warn_if_stuck<T>(call: &HandlerCall<'_>) -> T {
+    if let Some(until) = call.shared.now().checked_add(STUCK) {
         call.shared.tasks.sleep_until(until).await;
-        tracing::warn!(target: "serfer::router", event = call.name, after = ?LONG, "a handler is still running; if it may hang, give its route a timeout");
+        tracing::warn!(target: "serfer::router", event = call.name, after = ?STUCK, "a handler is still running; if it may hang, give its route a timeout");
     }
     future::pending().await
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
-}
-
-/// Lets so many in at a time, and so many more wait.
-struct Gate {
-    turns: Arc<Semaphore>,
-    /// How many are in or wait.
-    there: Arc<AtomicUsize>,
-    most: usize,
-    /// Whether somebody was turned away since somebody was last let in at once.
-    refused: AtomicBool,
-}
-
-/// Held by whoever is in.
-struct Permit {
-    _turn: SemaphoreGuardArc,
-    _place: Place,
-}
-
-/// Held by whoever is in or waits.
-struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Gate {
-    fn new(concurrency: usize, waiting: usize) -> Self {
-        Self {
-            turns: Arc::new(Semaphore::new(concurrency)),
-            there: Arc::default(),
-            most: concurrency.saturating_add(waiting),
-            refused: AtomicBool::new(false),
-        }
-    }
-
-    async fn enter(&self, until: Option<Instant>, tasks: &Tasks) -> Result<Arc<Permit>, Failure> {
-        let there = self.there.fetch_add(1, Ordering::Relaxed);
-        let place = Place(self.there.clone());
-        if there >= self.most {
-            return Err(Failure::Full(self.most));
-        }
-        if let Some(turn) = self.turns.try_acquire_arc() {
-            self.refused.store(false, Ordering::Relaxed);
-            return Ok(Arc::new(Permit { _turn: turn, _place: place }));
-        }
-        let turn = tasks.until(until, self.turns.acquire_arc()).await.ok_or(Failure::Late)?;
-        Ok(Arc::new(Permit { _turn: turn, _place: place }))
-    }
 }

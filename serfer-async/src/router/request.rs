@@ -1,4 +1,4 @@
-//! A query, as its handlers see it.
+//! A query, as its handler sees it.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serfer_proto::Query;
 
 use crate::error::Error;
-use crate::shared::Shared;
+use crate::node::shared::Shared;
 
-/// A query for a handler: the query itself, and a way to answer it before the handler returns, or
-/// long after. Cheap to clone; keep a clone, return `()`, and answer when you can.
+/// A query for a handler: the query itself, and a way to answer it before the handler returns, or long after.
+/// To answer later, keep a clone, which is cheap, and return `()`.
 #[derive(Clone)]
 pub struct Request {
     query: Query,
@@ -24,9 +24,9 @@ impl Request {
     /// Answers the query, once, until its deadline.
     ///
     /// # Errors
-    /// If the answer is too large, too late or the second, or the node is shut down.
+    /// If the answer is too large, too late or the second one, or the node is shut down.
     pub fn respond(&self, answer: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.shared.respond(&self.query, answer.as_ref())
+        self.shared.call(|state, now| state.endpoint.respond(now, &self.query, answer.as_ref()))
     }
 }
 

@@ -1,11 +1,8 @@
-//! Which names a handler is for, and how it is run; and the table in which they are found.
+//! Which names a handler is for, and how it is run.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::handler::Handler;
-use crate::pattern::{Pattern, PatternError, Specificity};
+use crate::pattern::{Pattern, PatternError};
 
 /// How many queries one handler handles at a time, unless its route says otherwise.
 pub(super) const CONCURRENCY: usize = 64;
@@ -13,8 +10,8 @@ pub(super) const CONCURRENCY: usize = 64;
 /// How many more may wait for their turn.
 pub(super) const WAITING: usize = 256;
 
-/// Which names a handler is for, and how it is run. A string alone, which is read as a
-/// [`Pattern`], is enough where the defaults will do.
+/// Which names a handler is for, and how it is run. Where the defaults will do, a string is enough, which is
+/// read as a [`Pattern`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,17 +42,16 @@ impl Route {
         self
     }
 
-    /// How many more queries may wait for their turn, each until its deadline at most. Those that come
-    /// when there is no more room are not answered, which is traced. Default 256.
+    /// How many more queries may wait for their turn, each until its deadline at most. Queries that come when
+    /// there is no more room are not answered, which is traced. Default 256.
     #[must_use]
     pub fn waiting(mut self, queries: usize) -> Self {
         self.waiting = Some(queries);
         self
     }
 
-    /// How long the handler may take from when it is called, longer than zero. After that its future is
-    /// dropped, which is traced. Default: that of
-    /// [`Router::timeout`](crate::Router::timeout).
+    /// How long the handler may take from when it is called; must be longer than zero. After that its future
+    /// is dropped, which is traced. By default it is the [timeout of the router](crate::Router::timeout).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -109,7 +105,7 @@ pub enum RouteError {
 }
 
 impl Route {
-    /// The pattern, if the route can work.
+    /// The pattern, unless the route cannot work.
     pub(super) fn checked(&self) -> Result<Pattern, RouteError> {
         let pattern = self.pattern.clone()?;
         if self.concurrency == Some(0) {
@@ -121,78 +117,12 @@ impl Route {
         Ok(pattern)
     }
 
-    /// The same for what comes in order.
+    /// The same for events that are handled in order.
     pub(super) fn checked_in_order(&self) -> Result<Pattern, RouteError> {
         let pattern = self.checked()?;
         if self.concurrency.is_some() || self.waiting.is_some() {
             return Err(RouteError::InOrder { pattern: pattern.to_string() });
         }
         Ok(pattern)
-    }
-}
-
-/// The handlers of one kind of event.
-pub(super) struct Table<T, A> {
-    names: BTreeMap<Box<str>, Entry<T, A>>,
-    /// The most specific first.
-    globs: Vec<Entry<T, A>>,
-}
-
-/// The handlers of one pattern, in the order in which they were added.
-pub(super) struct Entry<T, A> {
-    pattern: Pattern,
-    pub(super) handlers: Vec<Arc<Handler<T, A>>>,
-}
-
-impl<T, A> Table<T, A> {
-    pub(super) fn add(&mut self, pattern: Pattern, handler: Handler<T, A>) {
-        let handler = Arc::new(handler);
-        let entry = |pattern| Entry { pattern, handlers: Vec::new() };
-        let entry = if let Some(name) = pattern.name() {
-            self.names.entry(name.into()).or_insert_with(|| entry(pattern))
-        } else if let Some(at) = self.globs.iter().position(|entry| entry.pattern == pattern) {
-            &mut self.globs[at]
-        } else {
-            let specificity = pattern.specificity();
-            let is_before = |entry: &Entry<T, A>| entry.specificity() >= specificity;
-            let at = self.globs.partition_point(is_before);
-            self.globs.insert(at, entry(pattern));
-            &mut self.globs[at]
-        };
-        entry.handlers.push(handler);
-    }
-
-    /// The most specific pattern that a name matches.
-    pub(super) fn find(&self, name: &str) -> Option<&Entry<T, A>> {
-        let glob = || self.globs.iter().find(|entry| entry.pattern.matches(name));
-        self.names.get(name).or_else(glob)
-    }
-
-    pub(super) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
-        self.names.values().chain(&self.globs).map(|entry| &entry.pattern)
-    }
-}
-
-impl<T, A> Clone for Table<T, A> {
-    fn clone(&self) -> Self {
-        Self { names: self.names.clone(), globs: self.globs.clone() }
-    }
-}
-
-impl<T, A> Default for Table<T, A> {
-    fn default() -> Self {
-        Self { names: BTreeMap::new(), globs: Vec::new() }
-    }
-}
-
-impl<T, A> Entry<T, A> {
-    pub(super) fn specificity(&self) -> Specificity {
-        self.pattern.specificity()
-    }
-}
-
-impl<T, A> Clone for Entry<T, A> {
-    fn clone(&self) -> Self {
-        Self { pattern: self.pattern.clone(), handlers: self.handlers.clone() }
     }
 }

@@ -1,54 +1,72 @@
-//! A router at work.
+//! How events come to the handlers of a router.
 //!
-//! It is the first reader of a node's events, and reads them at once. Queries are answered in a task
-//! each, side by side. Everything else goes through one more buffer to a second task, which calls
-//! handlers one after another, in the order of the events. However long a handler takes, the node
-//! goes on.
+//! A router is two readers of a node's events, each with a task of its own. One reads the queries, and
+//! answers each in one more task, side by side. The other reads everything else, and calls handlers one after
+//! another, in the order of the events. However long a handler takes, the node goes on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_lite::future;
 use serfer_proto::{Event, Query};
 
-use super::handler::{Call, Handler};
-use super::route::{Entry, Table};
-use super::{Request, Router};
-use crate::events::{Events, Subscribers};
-use crate::shared::Shared;
+use super::Router;
+use super::handler::{Handler, HandlerCall};
+use super::request::Request;
+use super::table::{RouteHandlers, RouteTable};
+use crate::node::shared::Shared;
+use crate::node::state::events::{EventFilter, EventReader, Lagged, OverflowWatcher};
 
 impl Router {
-    /// Handles events until the node is shut down; `buffer` of them may wait for those before.
-    pub(crate) fn start(self, events: Events, buffer: usize, shared: &Arc<Shared>) {
-        let router = Arc::new(self);
-        let (line, in_order) = Line::new(buffer);
-        shared.tasks.spawn_handler(router.clone().run_in_order(in_order, shared.clone()));
-        shared.tasks.spawn_handler(router.run(events, line, shared.clone()));
+    /// Handles all events from now on, until the node is shut down. `buffer` of each sort may wait.
+    pub(crate) fn start(self, buffer: usize, shared: &Arc<Shared>) {
+        let in_order: EventFilter =
+            if self.every.is_empty() { |event| !is_query(event) } else { |_| true };
+        let readers = shared.with(|state| {
+            [is_query, in_order].map(|filter| state.events.subscribe(buffer, filter))
+        });
+        // If the node is broken, nothing happens.
+        let Ok([queries, in_order]) = readers else { return };
+        let (router, tasks) = (Arc::new(self), &shared.tasks);
+        let overflow = in_order.watch_overflow();
+        let dispatching =
+            router.clone().dispatch_queries(queries, overflow, buffer, shared.clone());
+        tasks.spawn_handler(dispatching);
+        tasks.spawn_handler(router.handle_in_order(in_order, shared.clone()));
     }
 
-    async fn run(self: Arc<Self>, mut events: Events, mut line: Line, shared: Arc<Shared>) {
-        while let Some(event) = events.next().await {
-            let event = match event {
-                Ok(event) => event,
-                Err(lagged) => {
-                    tracing::warn!(target: "serfer::router", %lagged, "the router is too slow");
-                    continue;
+    /// Starts a task for each query. Also warns when the other reader loses events, because that one may be
+    /// stuck in a handler.
+    async fn dispatch_queries(
+        self: Arc<Self>,
+        queries: EventReader,
+        overflow: OverflowWatcher,
+        buffer: usize,
+        shared: Arc<Shared>,
+    ) {
+        loop {
+            let lost = async { Next::Lost(overflow.next().await) };
+            let read = async { Next::Read(queries.next().await) };
+            match future::or(lost, read).await {
+                Next::Read(Some(Ok(Event::Query(query)))) => {
+                    let answering = self.clone().answer(query, shared.clone());
+                    shared.tasks.spawn_handler(answering);
                 }
-            };
-            if let Event::Query(query) = &event {
-                let answering = self.clone().on_query(query.clone(), shared.clone());
-                shared.tasks.spawn_handler(answering);
-                if self.every.is_empty() {
-                    continue;
+                Next::Read(Some(Ok(_no_query))) => {}
+                Next::Read(Some(Err(lagged))) => {
+                    tracing::warn!(target: "serfer::router", %lagged, "the router is too slow");
+                }
+                Next::Read(None) => return,
+                Next::Lost(event) => {
+                    tracing::warn!(target: "serfer::router", event = &*name_of(&event), waiting = buffer, "a handler takes so long that the oldest of the events behind it are lost");
                 }
             }
-            line.push(&event);
         }
     }
 
-    async fn run_in_order(self: Arc<Self>, mut events: Events, shared: Arc<Shared>) {
+    async fn handle_in_order(self: Arc<Self>, events: EventReader, shared: Arc<Shared>) {
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => self.on_event(event, &shared).await,
+                Ok(event) => self.handle(event, &shared).await,
                 Err(lagged) => {
                     tracing::warn!(target: "serfer::router", %lagged, "handlers are too slow");
                 }
@@ -56,12 +74,12 @@ impl Router {
         }
     }
 
-    async fn on_event(&self, event: Event, shared: &Shared) {
+    async fn handle(&self, event: Event, shared: &Shared) {
         let name = name_of(&event);
-        let call = Call { name: &name, deadline: None, timeout: self.timeout, shared };
+        let call = HandlerCall { name: &name, deadline: None, timeout: self.timeout, shared };
         run_all(&self.every, &event, &call).await;
         match &event {
-            // It has a task of its own.
+            // It is answered in a task of its own.
             Event::Query(_) => {}
             Event::Member(own) => self.route(&self.members, own, &event, &call).await,
             Event::User(own) => self.route(&self.user_events, own, &event, &call).await,
@@ -69,23 +87,29 @@ impl Router {
         }
     }
 
-    async fn route<T: Clone>(&self, table: &Table<T, ()>, own: &T, event: &Event, call: &Call<'_>) {
+    async fn route<T: Clone>(
+        &self,
+        table: &RouteTable<T, ()>,
+        own: &T,
+        event: &Event,
+        call: &HandlerCall<'_>,
+    ) {
         match find(table, &self.named, call.name) {
-            Found::Own(entry) => run_all(&entry.handlers, own, call).await,
-            Found::Named(entry) => run_all(&entry.handlers, event, call).await,
-            Found::Nothing => run_all(&self.fallback, event, call).await,
+            Match::Own(entry) => run_all(&entry.handlers, own, call).await,
+            Match::Named(entry) => run_all(&entry.handlers, event, call).await,
+            Match::Nothing => run_all(&self.fallback, event, call).await,
         }
     }
 
-    async fn on_query(self: Arc<Self>, query: Query, shared: Arc<Shared>) {
+    async fn answer(self: Arc<Self>, query: Query, shared: Arc<Shared>) {
         let (name, deadline) = (query.name.clone(), Some(query.deadline));
-        let call = Call { name: &name, deadline, timeout: self.timeout, shared: &shared };
+        let call = HandlerCall { name: &name, deadline, timeout: self.timeout, shared: &shared };
         let entry = match find(&self.queries, &self.named, &name) {
-            Found::Own(entry) => entry,
-            Found::Named(entry) => {
+            Match::Own(entry) => entry,
+            Match::Named(entry) => {
                 return run_all(&entry.handlers, &Event::Query(query), &call).await;
             }
-            Found::Nothing => return run_all(&self.fallback, &Event::Query(query), &call).await,
+            Match::Nothing => return run_all(&self.fallback, &Event::Query(query), &call).await,
         };
         let request = Request::new(query, shared.clone());
         for handler in &entry.handlers {
@@ -99,33 +123,19 @@ impl Router {
     }
 }
 
-/// Where events wait that are handled in order.
-struct Line {
-    events: Subscribers,
-    buffer: usize,
-    lag: Arc<AtomicU64>,
-    was_behind: bool,
+/// What the reader of queries comes across.
+enum Next {
+    /// A query, or that some were lost, or the end.
+    Read(Option<Result<Event, Lagged>>),
+    /// The other reader loses events; this is the first that it had no room for.
+    Lost(Event),
 }
 
-impl Line {
-    fn new(buffer: usize) -> (Self, Events) {
-        let mut events = Subscribers::default();
-        let in_order = events.subscribe(buffer);
-        (Self { events, buffer, lag: in_order.lag(), was_behind: false }, in_order)
-    }
-
-    fn push(&mut self, event: &Event) {
-        self.events.publish(event);
-        // Whoever reads them may never come to read how many are lost.
-        let is_behind = self.lag.load(Ordering::Relaxed) > 0;
-        if is_behind && !self.was_behind {
-            tracing::warn!(target: "serfer::router", event = &*name_of(event), waiting = self.buffer, "a handler takes so long that the oldest of the events behind it are lost");
-        }
-        self.was_behind = is_behind;
-    }
+fn is_query(event: &Event) -> bool {
+    matches!(event, Event::Query(_))
 }
 
-/// By what an event is routed, and traced.
+/// The name by which an event is routed and traced.
 pub(super) fn name_of(event: &Event) -> Arc<str> {
     match event {
         Event::Member(event) => event.change.to_string().into(),
@@ -137,28 +147,28 @@ pub(super) fn name_of(event: &Event) -> Arc<str> {
     }
 }
 
-/// Whose event it is.
-enum Found<'a, T, A> {
-    Own(&'a Entry<T, A>),
-    Named(&'a Entry<Event, ()>),
+/// Which handlers an event is for.
+enum Match<'a, T, A> {
+    Own(&'a RouteHandlers<T, A>),
+    Named(&'a RouteHandlers<Event, ()>),
     Nothing,
 }
 
 fn find<'a, T, A>(
-    own: &'a Table<T, A>,
-    named: &'a Table<Event, ()>,
+    own: &'a RouteTable<T, A>,
+    named: &'a RouteTable<Event, ()>,
     name: &str,
-) -> Found<'a, T, A> {
+) -> Match<'a, T, A> {
     match (own.find(name), named.find(name)) {
-        (Some(own), Some(named)) if named.specificity() > own.specificity() => Found::Named(named),
-        (Some(own), _) => Found::Own(own),
-        (None, Some(named)) => Found::Named(named),
-        (None, None) => Found::Nothing,
+        (Some(own), Some(named)) if named.specificity() > own.specificity() => Match::Named(named),
+        (Some(own), _) => Match::Own(own),
+        (None, Some(named)) => Match::Named(named),
+        (None, None) => Match::Nothing,
     }
 }
 
 /// Runs handlers one after another.
-async fn run_all<T: Clone>(handlers: &[Arc<Handler<T, ()>>], event: &T, call: &Call<'_>) {
+async fn run_all<T: Clone>(handlers: &[Arc<Handler<T, ()>>], event: &T, call: &HandlerCall<'_>) {
     for handler in handlers {
         handler.handle(event.clone(), call).await;
     }

@@ -2,7 +2,7 @@
 
 use crate::pattern::PatternError;
 
-/// An event URI that is none, or cannot be sent.
+/// An event URI that is invalid, or cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("event URI {uri:?}: {problem}")]
 pub struct UriError {

@@ -14,12 +14,12 @@ impl FromStr for EventUri {
     type Err = UriError;
 
     fn from_str(text: &str) -> Result<Self, UriError> {
-        // What the builder refuses it tells of as far as it got; the whole is more use.
+        // An error of the builder shows the URI as far as it was built. All of it is more useful.
         parse(text).map_err(|problem| UriError { uri: abridged(text), problem })
     }
 }
 
-/// Enough of a text to know it by.
+/// Enough of a text to recognize it.
 fn abridged(text: &str) -> String {
     match text.char_indices().nth(256) {
         Some((at, _)) => format!("{}…", &text[..at]),
@@ -32,7 +32,7 @@ fn parse(text: &str) -> Result<EventUri, UriProblem> {
         return Err(UriProblem::TooLong { len: text.len() });
     }
     let (scheme, rest) = text.split_once("://").ok_or(UriProblem::Scheme)?;
-    // A host may have a `?`, so that a query can only begin after the slash.
+    // A host may have a `?`, so the pairs can only begin after the slash.
     let (hosts, rest) = rest.split_once('/').ok_or(UriProblem::Scheme)?;
     if !scheme.eq_ignore_ascii_case("serf") {
         return Err(UriProblem::Scheme);
@@ -71,13 +71,13 @@ fn parse(text: &str) -> Result<EventUri, UriProblem> {
     Ok(uri)
 }
 
-/// A host or a name, in which what is written with `%` is no glob.
+/// A host or a name. A character that is written with `%` is not a glob.
 fn pattern(part: &'static str, text: &str) -> Result<Pattern, UriProblem> {
     if let Some(character) = text.chars().find(|c| ['[', ']', '{', '}', '\\'].contains(c)) {
         return Err(UriProblem::Character { part, value: text.to_owned(), character });
     }
     check(part, text)?;
-    // Each piece begins with what was written with `%`, but for the first.
+    // Each piece but the first begins with the two digits after a `%`.
     let mut pattern = Vec::with_capacity(text.len());
     let mut pieces = text.split('%');
     pattern.extend(pieces.next().unwrap_or_default().bytes());
@@ -103,7 +103,7 @@ fn bytes(part: &'static str, text: &str) -> Result<Vec<u8>, UriProblem> {
     Ok(percent_decode_str(text).collect())
 }
 
-/// What no part may have.
+/// Refuses what no part may have.
 fn check(part: &'static str, text: &str) -> Result<(), UriProblem> {
     let is_wrong = |c: &char| *c == '#' || c.is_ascii_whitespace() || c.is_ascii_control();
     if let Some(character) = text.chars().find(is_wrong) {

@@ -1,4 +1,4 @@
-//! Sending what an event URI says.
+//! Sending an event URI.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use serfer_proto::{QueryParams, Status};
 
 use super::{EventUri, UriError, UriKind, UriProblem};
 use crate::error::Error;
-use crate::query::Replies;
-use crate::serfer::Serfer;
+use crate::handle::query::Replies;
+use crate::handle::serfer::Serfer;
 
 /// What became of an event URI.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub enum Sent {
 }
 
 impl Serfer {
-    /// Sends what an event URI says, to whom it says.
+    /// Sends the event or query of a URI to the members that it names.
     ///
     /// # Errors
     /// If its name is a glob, or no member that is alive matches its hosts; and as
@@ -28,8 +28,8 @@ impl Serfer {
         self.send_with(uri, QueryParams::new())
     }
 
-    /// As [`send`](Self::send), and says more about a query: how long to wait, say. Hosts and tags of
-    /// the URI are added to those of `params`. A user event has nothing of all this.
+    /// As [`send`](Self::send), with parameters for a query, for example how long to wait. Hosts and tags of
+    /// the URI are added to those of `params`. For a user event, `params` are ignored.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -52,8 +52,8 @@ impl Serfer {
 }
 
 impl EventUri {
-    /// Who is asked, of these members: everybody if there are none in what is returned. A host that is
-    /// no glob is asked for whether we know it or not.
+    /// Which of these members are asked. If the set is empty, everybody is. A host that is not a glob is
+    /// asked whether we know it or not.
     fn nodes<'a>(&'a self, alive: &'a [String]) -> Result<BTreeSet<&'a str>, UriError> {
         let mut nodes = BTreeSet::new();
         for host in &self.hosts {

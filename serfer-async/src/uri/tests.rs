@@ -1,18 +1,18 @@
-//! What event URIs say, which are none, and that text and value are the same.
+//! What event URIs mean, which are invalid, and that text and value are the same.
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::*;
+use crate::node::testing::{Notes, TestNode};
 use crate::router::Router;
-use crate::testing::{Alone, Notes};
 
 fn uri(text: &str) -> EventUri {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Everything that an URI says, in words.
-fn said(text: &str) -> String {
+/// Everything that a URI says, in words.
+fn described(text: &str) -> String {
     let uri = uri(text);
     let hosts: Vec<_> = uri.hosts().iter().map(Pattern::as_str).collect();
     let tags = uri.tags().map(|(tag, value)| format!("{tag}: {}", value.expression()));
@@ -52,13 +52,13 @@ fn each_part_says_what_the_docs_say() {
         ("serf:///query/event/query", "query event/query [] {} "),
     ];
     for (text, expected) in table {
-        assert_eq!(said(text), expected, "{text}");
+        assert_eq!(described(text), expected, "{text}");
         assert_eq!(uri(&uri(text).to_string()), uri(text), "{text}");
     }
 }
 
 #[test]
-fn what_is_no_event_uri_says_which_part_and_what_to_do() {
+fn an_invalid_event_uri_says_which_part_is_wrong_and_what_to_do() {
     let table = [
         ("", "does not begin with serf://"),
         ("http:///event/a", "does not begin with serf://"),
@@ -122,7 +122,7 @@ fn the_builder_refuses_what_the_parser_does() {
 }
 
 #[test]
-fn what_an_uri_says_is_sent() {
+fn what_a_uri_says_is_sent() {
     let notes = Notes::default();
     let noted = notes.clone();
     let router = Router::new()
@@ -131,7 +131,7 @@ fn what_an_uri_says_is_sent() {
         })
         .query(&uri("serf:///query/kubekit-*/stats"), |request| request.name.to_string())
         .queries(|request| request.payload.clone());
-    let node = Alone::with(router);
+    let node = TestNode::with(router);
     let send = |text: &str| node.serf.send(&uri(text)).map_err(|error| error.to_string());
     let reply = |text: &str| match send(text) {
         Ok(Sent::Query(mut replies)) => node.reply(&mut replies),
@@ -143,7 +143,7 @@ fn what_an_uri_says_is_sent() {
     assert_eq!(notes.take(), ["kubekit/deploy wave"]);
 
     let stats = reply("serf:///query/kubekit-1/stats");
-    assert_eq!(stats.as_deref(), Some("kubekit-1/stats"), "an URI is a route");
+    assert_eq!(stats.as_deref(), Some("kubekit-1/stats"), "a URI is a route");
     let asked = ["", "alone", "al*", "?????", "*", "other,alone"];
     for hosts in asked {
         let answer = reply(&format!("serf://{hosts}/query/q?payload=here"));
@@ -198,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_trouble(text in r"serf://[a*?,%]{0,5}/(event|query)/[a-z/*%?2A\[é]{0,8}[?&;=~%a#]{0,12}") {
+    fn no_text_makes_the_parser_panic(text in r"serf://[a*?,%]{0,5}/(event|query)/[a-z/*%?2A\[é]{0,8}[?&;=~%a#]{0,12}") {
         if let Ok(uri) = text.parse::<EventUri>() {
             prop_assert_eq!(uri.to_string().parse(), Ok(uri));
         }

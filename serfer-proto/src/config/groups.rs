@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::presets::secs;
+use crate::config::presets::secs;
 
 /// How a member is checked on, one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

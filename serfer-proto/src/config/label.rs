@@ -1,6 +1,6 @@
 //! What keeps clusters apart that share a network.
 
-use crate::error::ConfigFault;
+use crate::api::error::ConfigFault;
 
 /// Keeps clusters that share a network apart: 1 to 255 bytes, sent in the clear. `serf agent` has
 /// none, so a node with a label cannot join one.

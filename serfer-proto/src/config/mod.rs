@@ -12,10 +12,11 @@
 //! Parts that can be wrong by themselves are types that cannot be built wrong ([`Keyring`],
 //! [`Label`]); what can only be wrong together is found by `Endpoint::new`, all at once.
 
+mod callbacks;
 mod groups;
 mod label;
+pub(crate) mod params;
 mod presets;
-mod questions;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -26,18 +27,18 @@ pub use groups::{
 };
 pub use label::Label;
 
+pub(crate) use callbacks::Questions;
 pub(crate) use groups::ANSWER_LEN_MAX;
-pub(crate) use questions::Questions;
 
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::error::TagsError;
-use crate::keyring::Keyring;
-use crate::member::Member;
+use crate::api::error::TagsError;
+use crate::api::keyring::Keyring;
+use crate::api::member::Member;
+use crate::api::tags::Tags;
 use crate::snapshot::Recovered;
-use crate::tags::Tags;
 
 /// The settings of one node. Start from a preset and change what you must.
 ///

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{
+use crate::api::tags::Tags;
+use crate::config::{
     Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Leave, Limits, Members,
     NameConflicts, Probe, Queries, Questions, Reclaim, SeedKeeper, Suspicion,
 };
-use crate::tags::Tags;
 
 pub(super) const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)

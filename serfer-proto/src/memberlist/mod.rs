@@ -1,54 +1,44 @@
 //! SWIM with Lifeguard: who is here, found out by asking and by gossip.
 //!
-//! Counterpart of `github.com/hashicorp/memberlist`, file by file where it helps: [`state`] decides
-//! what a message about a member changes, [`probe`] asks whether members are there, [`gossip`] and
-//! [`broadcast`] spread the news, [`push_pull`] compares everything over the streams of [`exchange`].
+//! Counterpart of `github.com/hashicorp/memberlist`, room by room: [`members`] decides what a message
+//! about a member changes, [`probe`] asks whether members are there, [`gossip`] spreads the news,
+//! [`streams`] compares everything, [`join`] finds others.
 //!
 //! The layer above answers memberlist's questions and hears its news through a [`Delegate`], which
 //! is passed along as an argument. An up-call gets a [`Cx`] and nothing else, so it cannot call back
 //! down.
 
-mod awareness;
-pub(crate) mod broadcast;
-mod claim;
-mod distress;
-mod exchange;
-mod gossip;
+pub(crate) mod gossip;
 mod join;
-mod keeper;
 mod members;
-pub(crate) mod packing;
 mod probe;
-mod push_pull;
-mod rejoin;
-mod state;
-mod suspicion;
+mod streams;
 
-pub use exchange::StreamEnd;
+pub use streams::exchange::StreamEnd;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use awareness::Awareness;
-use broadcast::BroadcastQueue;
-use claim::Claims;
-use exchange::Exchanges;
-use join::Joins;
-use keeper::Keeper;
-use members::Members;
-use packing::Lane;
-use probe::Prober;
-use rejoin::Rejoin;
+use gossip::broadcast::{BroadcastQueue, Kind, transmit_limit};
+use gossip::packing::{self, Lane};
+use join::joins::Joins;
+use join::seed_retry::Keeper;
+use join::snapshot_rejoin::Rejoin;
+use members::address_claim::Claims;
+use members::list::Members;
+use probe::awareness::Awareness;
+use probe::prober::Prober;
+use streams::exchange::Exchanges;
 
+use crate::api::event::{JoinDone, RejoinDone, Replay};
+use crate::api::member::Node;
 use crate::config::Config;
-use crate::context::Cx;
-use crate::event::{JoinDone, RejoinDone, Replay};
-use crate::link::Checksum;
-use crate::member::Node;
-use crate::rng::Rng;
-use crate::stats::{DropReason, Stats};
-use crate::timers::Timer;
+use crate::machinery::context::Cx;
+use crate::machinery::link::Checksum;
+use crate::machinery::rng::Rng;
+use crate::machinery::stats::{DropReason, Stats};
+use crate::machinery::timers::Timer;
 use crate::wire::compound::Compound;
 use crate::wire::message::Message;
 use crate::wire::msgpack::DecodeError;
@@ -144,11 +134,11 @@ pub(crate) struct Memberlist {
     /// A message that is to go into a packet or a queue, or the payload of one.
     encoded: Vec<u8>,
     /// Members just picked.
-    picked: Vec<crate::table::Key>,
+    picked: Vec<crate::machinery::table::Key>,
     /// Members that are gone and do not know it.
-    contradicted: Vec<crate::table::Key>,
+    contradicted: Vec<crate::machinery::table::Key>,
     /// Members that have answered an accusation, and who does not know it.
-    answers: Vec<(crate::table::Key, SocketAddr)>,
+    answers: Vec<(crate::machinery::table::Key, SocketAddr)>,
 }
 
 impl Memberlist {
@@ -224,7 +214,7 @@ impl Memberlist {
 
     /// Adds what is queued to the packet being put together.
     fn fill_packet<D: Delegate>(&mut self, cx: &Cx<'_>, up: &mut D) {
-        let transmit_limit = broadcast::transmit_limit(&cx.params.gossip, self.members.len());
+        let transmit_limit = transmit_limit(&cx.params.gossip, self.members.len());
         let ours = Lane { queue: &mut self.queue, frame: &[], transmit_limit };
         let [intents, queries, events] = up.lanes(cx);
         let lanes = [ours, intents, queries, events];
@@ -249,7 +239,7 @@ impl Memberlist {
     }
 
     /// Queues one message about a member, in place of any other about it.
-    fn broadcast(&mut self, cx: &mut Cx<'_>, message: &Message<'_>, kind: broadcast::Kind) {
+    fn broadcast(&mut self, cx: &mut Cx<'_>, message: &Message<'_>, kind: Kind) {
         self.encoded.clear();
         message.encode(&mut self.encoded);
         if self.encoded.len() > cx.link.queued_len_max() {

@@ -1,77 +1,57 @@
 //! Events, queries and intents on top of memberlist.
 //!
-//! Counterpart of `github.com/hashicorp/serf`: [`members`] knows why a member is gone, [`user_event`],
-//! [`asked`] and [`query`] carry messages to everybody and answers back, [`distances`] says how far
-//! members are, and [`leave`] says goodbye. memberlist moves the bytes: what it asks and tells arrives
+//! Counterpart of `github.com/hashicorp/serf`: [`members`] knows why a member is gone, [`events`] and
+//! [`queries`] carry messages to everybody and answers back, [`keys`] changes keys at run time,
+//! [`coordinates`] says how far members are. memberlist moves the bytes: what it asks and tells arrives
 //! through [`Delegate`].
 
-#[cfg(test)]
-mod accuracy;
-mod asked;
-mod awaited;
 mod clock;
-mod coalesce;
-mod conflict;
-mod coordinate;
-mod distances;
-mod filter;
-mod go_regex;
-mod intents;
-mod internal;
-mod key_list;
+mod coordinates;
+mod events;
 mod keys;
-mod leave;
 mod members;
-mod query;
-mod query_params;
-mod relay;
-mod ring;
-mod rotation;
+mod queries;
 mod snapshotter;
-mod this_second;
-mod user_event;
-mod vivaldi;
-mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use asked::Asked;
 use clock::LamportClock;
-use coalesce::Held;
-use conflict::Contenders;
-use distances::Distances;
-use filter::Exprs;
-use intents::RecentIntents;
-use keys::Keys;
-use leave::{Goodbye, Phase};
-use members::{Departures, Entry};
-use query::PastQuery;
-use ring::Ring;
+use coordinates::estimates::Distances;
+use events::ring::Ring;
+use events::user_event::PastEvent;
+use keys::changes::{self, Keys};
+use members::changes::Watch;
+use members::coalesce::Held;
+use members::intents::RecentIntents;
+use members::leave::{Goodbye, Phase};
+use members::lifecycle::{Departures, Entry};
+use queries::filter::Exprs;
+use queries::incoming::PastQuery;
+use queries::name_conflict::Contenders;
+use queries::outgoing::Asked;
+use queries::rate_limit::ThisSecond;
 use snapshotter::Snapshotter;
-use this_second::ThisSecond;
-use user_event::PastEvent;
-use watch::Watch;
 
-pub use coordinate::{Coordinate, DIMENSIONS};
-pub use distances::Neighbor;
-pub use leave::Prune;
-pub use query_params::QueryParams;
-pub use user_event::Coalesce;
+pub use coordinates::coordinate::{Coordinate, DIMENSIONS};
+pub use coordinates::estimates::Neighbor;
+pub use events::user_event::Coalesce;
+pub use members::leave::Prune;
+pub use queries::params::QueryParams;
 
+use crate::api::event::{Conflict, Event, JoinDone, RejoinDone, Replay};
+use crate::api::member::{Member, Node, Status};
+use crate::api::tags::Tags;
 use crate::config::Config;
-use crate::context::Cx;
-use crate::event::{Conflict, Event, JoinDone, RejoinDone, Replay};
-use crate::member::{Member, Node, Status};
+use crate::machinery::context::Cx;
+use crate::machinery::rng::Rng;
+use crate::machinery::stats::{DropReason, Stats};
+use crate::machinery::table::Table;
 use crate::memberlist::Delegate;
-use crate::memberlist::broadcast::{BroadcastQueue, Kind, transmit_limit};
-use crate::memberlist::packing::Lane;
-use crate::rng::Rng;
+use crate::memberlist::gossip::broadcast::{BroadcastQueue, Kind, transmit_limit};
+use crate::memberlist::gossip::packing::Lane;
 use crate::snapshot::Recovered;
-use crate::stats::{DropReason, Stats};
-use crate::table::Table;
-use crate::tags::Tags;
 use crate::wire;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
@@ -400,7 +380,7 @@ impl Delegate for Serf {
             Ok(decoded) => decoded,
             Err(error) => return cx.dropped(error.into(), from, &error),
         };
-        tracing::trace!(target: "serfer::wire", %from, message = ?keys::redacted(decoded), "received");
+        tracing::trace!(target: "serfer::wire", %from, message = ?changes::redacted(decoded), "received");
         let (class, is_news) = match decoded {
             SerfMessage::Leave(leave) => (Class::Intent, self.on_leave_intent(cx, from, &leave)),
             SerfMessage::Join(join) => (Class::Intent, self.on_join_intent(cx, from, &join)),

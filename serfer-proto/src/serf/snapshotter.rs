@@ -10,18 +10,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Serf;
-use super::clock::LamportClock;
-use super::members::Entry;
+use crate::api::event::MemberChange;
+use crate::api::incarnation::END;
+use crate::api::member::{Node, Status};
+use crate::api::stored::{Durability, StoreWrite, StoredFile};
 use crate::config::Config;
-use crate::context::Cx;
-use crate::event::MemberChange;
-use crate::incarnation::END;
-use crate::member::{Node, Status};
+use crate::machinery::context::Cx;
+use crate::machinery::table::{Key, Table};
+use crate::machinery::timers::Timer;
+use crate::serf::Serf;
+use crate::serf::clock::LamportClock;
+use crate::serf::members::lifecycle::Entry;
 use crate::snapshot::{AfterLeave, End, Fate, Record, State};
-use crate::stored::{Durability, StoreWrite, StoredFile};
-use crate::table::{Key, Table};
-use crate::timers::Timer;
 
 /// How long lines may wait. Go's `flushInterval`.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(500);

@@ -9,16 +9,16 @@ use serde_core::de::{
 };
 use serde_core::ser::{SerializeMap, Serializer};
 
-use super::values::ValueSeed;
-use super::{All, Change, Group, Path, Setting, Text, Value, nearest, read_group};
+use crate::api::event::Replay;
+use crate::api::keyring::{Keyring, SecretKey};
+use crate::api::tags::Tags;
 use crate::config::{
     Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Label, Leave,
     Limits, Members, NameConflicts, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
 };
-use crate::event::Replay;
-use crate::keyring::{Keyring, SecretKey};
+use crate::settings::values::ValueSeed;
+use crate::settings::{All, Change, Group, Path, Setting, Text, Value, nearest, read_group};
 use crate::snapshot::AfterLeave;
-use crate::tags::Tags;
 
 settings! {
     Config after preset: Preset {

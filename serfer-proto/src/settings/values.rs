@@ -14,7 +14,7 @@ use serde_core::de::{
 };
 use serde_core::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::{Change, Path, Setting};
+use crate::settings::{Change, Path, Setting};
 
 /// A setting that is replaced as a whole.
 pub trait Value: Sized + 'static {

@@ -4,8 +4,8 @@
 //! 0c | crc32: u32 | message…
 //! ```
 
-use super::kind;
-use super::msgpack::DecodeError;
+use crate::wire::kind;
+use crate::wire::msgpack::DecodeError;
 
 /// How much longer a packet becomes.
 pub const OVERHEAD: usize = 5;

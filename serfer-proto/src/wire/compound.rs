@@ -4,17 +4,16 @@
 //! 07 | count: u8 | len[0]: u16 … len[count-1]: u16 | part[0] … part[count-1]
 //! ```
 //!
-//! The writer cannot put together what would hurt a deployed agent: serf up to 0.9.5 computes the
-//! size of the length table in eight bits, so more than 127 parts are garbage to it, and an empty
-//! part crashes it.
+//! The writer cannot build a compound that hurts a deployed agent. Serf up to 0.9.5 computes the size of
+//! the length table in eight bits, so it misreads more than 127 parts, and an empty part crashes it.
 
-use super::kind;
-use super::msgpack::{DecodeError, Reader};
+use crate::wire::kind;
+use crate::wire::msgpack::{DecodeError, Reader};
 
 /// The most parts that every version of serf reads.
 pub const PARTS_MAX: usize = 127;
 
-/// The length that each part costs besides its own bytes.
+/// How many bytes each part costs besides its own.
 pub const PART_OVERHEAD: usize = 2;
 
 /// The length of a compound before its parts and their lengths.
@@ -43,8 +42,8 @@ impl<'a> Parts<'a> {
 impl<'a> Iterator for Parts<'a> {
     type Item = Result<&'a [u8], DecodeError>;
 
-    /// The next part. A part that is cut short is the last: all behind it are lost too, but those
-    /// before it stand.
+    /// The next part. A part that is cut short is the last: those behind it are lost, those before it are
+    /// valid.
     fn next(&mut self) -> Option<Self::Item> {
         let length = self.lengths.next()?;
         let length = u16::from_be_bytes([length[0], length[1]]);
@@ -61,7 +60,7 @@ impl<'a> Iterator for Parts<'a> {
 pub struct Compound {
     lengths: Vec<u8>,
     bodies: Vec<u8>,
-    /// What parts and their lengths may still take up.
+    /// How many bytes parts and their lengths may still take up.
     room: usize,
 }
 
@@ -91,8 +90,7 @@ impl Compound {
         self.room.saturating_sub(PART_OVERHEAD)
     }
 
-    /// Adds the first message, whatever its size: it must go out, so it is only the others that
-    /// make way.
+    /// Adds the first message, whatever its size. It must go out; only the others have to fit.
     pub fn push_first(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         debug_assert!(self.is_empty(), "there is already a first message");
         write(&mut self.bodies);
@@ -128,7 +126,7 @@ impl Compound {
         let length = u16::try_from(len).unwrap_or(0);
         self.lengths.extend_from_slice(&length.to_be_bytes());
         self.room = match length {
-            // Only a first message can be like this, and it then goes alone.
+            // Only a first message can be empty or too long for a compound. It then goes alone.
             0 => 0,
             _ => self.room.saturating_sub(len + PART_OVERHEAD),
         };

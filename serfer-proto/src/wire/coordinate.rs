@@ -3,21 +3,21 @@
 //! Counterpart of the payload of Go's `pingDelegate`: a version byte and the coordinate, as a
 //! MessagePack map.
 
-use super::body::body;
-use super::msgpack::{DecodeError, Float, Reader, Value};
-use super::seq::Seq;
+use crate::wire::body::body;
+use crate::wire::msgpack::{DecodeError, Float, Reader, Value};
+use crate::wire::seq::Seq;
 
-/// The version of the payload that everybody sends: its first byte.
+/// The payload's version, its first byte. There is only one.
 pub const PING_VERSION: u8 = 1;
 
 body! {
     /// A coordinate. Everything but the error is in seconds.
     pub struct Coordinate<'a> {
-        /// What is added to every distance.
+        /// Added to every distance.
         adjustment: Float => "Adjustment",
-        /// How far the sender trusts all this.
+        /// The sender's estimate of its own error, 0 to 1.5.
         error: Float => "Error",
-        /// What is added to every distance for the way to the network.
+        /// Added to every distance: the time from the node to the network's core.
         height: Float => "Height",
         /// The position in space, of eight dimensions.
         vec: Seq<'a, Float> => "Vec",

@@ -4,11 +4,11 @@
 //! f4 | len: u8 (1..255) | label
 //! ```
 //!
-//! It is outermost, in the clear, on packets and at the start of a stream; encryption binds it as
-//! additional data. `serf agent` never sets one.
+//! It is the outermost layer of a packet and the start of a stream, in the clear. Encryption
+//! authenticates it as additional data. `serf agent` never sets one.
 
-use super::kind;
-use super::msgpack::DecodeError;
+use crate::wire::kind;
+use crate::wire::msgpack::DecodeError;
 
 /// How much longer a packet becomes.
 pub fn overhead(label: &[u8]) -> usize {

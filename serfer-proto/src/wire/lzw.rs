@@ -5,15 +5,15 @@
 //! ```
 //!
 //! Least significant bit first, eight-bit literals: Go's `compress/lzw`. For most small messages
-//! `weezl` writes the very bytes that Go does; where it forgets a code that Go would use (the 17th
-//! successor of another) or clears its table at another place, each still reads the other's.
+//! `weezl` writes the same bytes as Go. Where it drops a code that Go would use (the 17th successor of
+//! another) or clears its table at another place, both still read each other's output.
 
 use weezl::{BitOrder, LzwStatus, decode::Decoder, encode::Encoder};
 
-use super::body::body;
-use super::kind;
-use super::message::put;
-use super::msgpack::{DecodeError, Reader, Text, Value};
+use crate::wire::body::body;
+use crate::wire::kind;
+use crate::wire::message::put;
+use crate::wire::msgpack::{DecodeError, Reader, Text, Value};
 
 body! {
     struct Compressed<'a> {
@@ -24,8 +24,7 @@ body! {
 
 const LZW: u8 = 0;
 
-/// Compresses and inflates. The tables for either are made when first needed, and then kept from one
-/// message to the next.
+/// Compresses and inflates. The tables are made when first needed, and then kept.
 #[derive(Default)]
 pub struct Lzw {
     encoder: Option<Encoder>,
@@ -50,12 +49,12 @@ impl Lzw {
         put(out, kind::COMPRESS, &wrapper);
     }
 
-    /// Fills `out`, and nothing else, with the message inside a compression wrapper whose type byte
-    /// is already taken off.
+    /// Replaces the content of `out` by the message inside a compression wrapper, whose type byte is
+    /// already taken off.
     ///
     /// # Errors
     /// If the wrapper or what it holds is broken or empty, or inflates to more than `len_max`
-    /// bytes. `out` then holds what came before the fault, never more than `len_max` bytes.
+    /// bytes. `out` then holds the bytes before the fault, never more than `len_max`.
     pub fn inflate(
         &mut self,
         body: &[u8],
@@ -74,23 +73,11 @@ impl Lzw {
     }
 
     fn pack(&mut self, message: &[u8]) {
-        // Twelve bits for every byte is the worst that can come out, and a few codes besides.
-        self.packed.resize(message.len() * 3 / 2 + 16, 0);
+        self.packed.clear();
         let encoder = self.encoder.get_or_insert_with(|| Encoder::new(BitOrder::Lsb, 8));
         encoder.reset();
-        encoder.finish();
-        let (mut read, mut written) = (0, 0);
-        loop {
-            let step = encoder.encode_bytes(&message[read..], &mut self.packed[written..]);
-            read += step.consumed_in;
-            written += step.consumed_out;
-            match step.status.expect("every byte has an eight-bit code") {
-                LzwStatus::Done => break,
-                LzwStatus::Ok => {}
-                LzwStatus::NoProgress => unreachable!("the output was sized for the worst case"),
-            }
-        }
-        self.packed.truncate(written);
+        let packed = encoder.into_vec(&mut self.packed).encode_all(message);
+        packed.status.expect("every byte has an eight-bit code");
     }
 
     fn unpack(
@@ -121,7 +108,7 @@ impl Lzw {
     }
 }
 
-/// How much output to offer the decoder at least.
+/// The least room for output that the decoder is offered.
 const CHUNK: usize = 4096;
 
 #[cfg(test)]

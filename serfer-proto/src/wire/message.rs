@@ -5,14 +5,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::body::body;
-use super::kind;
-use super::msgpack::{DecodeError, Reader, Text, Value};
+use crate::wire::body::body;
+use crate::wire::kind;
+use crate::wire::msgpack::{DecodeError, Reader, Text, Value};
 
 body! {
     /// "Are you there?", answered with an [`Ack`] by the node it names.
     pub struct Ping<'a> {
-        /// Who is meant; a receiver of another name stays silent.
+        /// The name of the pinged node; a receiver of another name stays silent.
         node: Text<'a> => "Node",
         /// Comes back in the ack.
         seq: u32 => "SeqNo",
@@ -58,17 +58,17 @@ body! {
         seq: u32 => "SeqNo",
     }
 
-    /// An accusation: `from` could not reach `node`.
+    /// A suspicion: `from` could not reach `node`.
     pub struct Suspect<'a> {
         /// Who says so.
         from: Text<'a> => "From",
-        /// The incarnation of the accused that the accuser knew.
+        /// The incarnation of the suspect that the accuser knew.
         incarnation: u32 => "Incarnation",
-        /// The accused.
+        /// The suspect.
         node: Text<'a> => "Node",
     }
 
-    /// Who a node is, said by itself and passed on by everybody.
+    /// A node describes itself. Everybody passes it on.
     pub struct Alive<'a> {
         /// 4 or 16 address bytes. Peers compare them bytewise, so they are passed on verbatim.
         addr: &'a [u8] => "Addr",
@@ -84,7 +84,7 @@ body! {
         versions: &'a [u8] => "Vsn",
     }
 
-    /// A verdict, or, when `from` is the node itself, its farewell.
+    /// A member is dead, or, when `from` is the node itself, it leaves.
     pub struct Dead<'a> {
         /// Who says so.
         from: Text<'a> => "From",
@@ -113,7 +113,7 @@ body! {
     }
 
     /// The head of a push/pull.
-    pub(super) struct PushPullHeader {
+    pub(in crate::wire) struct PushPullHeader {
         /// Whether the initiator is joining.
         join: bool => "Join",
         nodes: i64 => "Nodes",
@@ -121,13 +121,13 @@ body! {
     }
 
     /// The head of a user message on a stream.
-    pub(super) struct UserMessageHeader {
+    pub(in crate::wire) struct UserMessageHeader {
         len: i64 => "UserMsgLen",
     }
 
-    /// What an accepting node answers to a stream it cannot read.
+    /// An accepting node's answer to a stream that it cannot read.
     pub struct ErrorResponse<'a> {
-        /// For people: the wording differs between versions.
+        /// A text for people. Its wording differs between versions.
         error: Text<'a> => "Error",
     }
 }
@@ -136,11 +136,11 @@ body! {
 pub mod state {
     /// Reachable, as far as the sender knows.
     pub const ALIVE: i64 = 0;
-    /// Accused, with time left to defend itself.
+    /// Suspected, with time left to refute.
     pub const SUSPECT: i64 = 1;
     /// Found dead.
     pub const DEAD: i64 = 2;
-    /// Said farewell. Since serf 0.9.0.
+    /// Left gracefully. Since serf 0.9.0.
     pub const LEFT: i64 = 3;
 }
 
@@ -205,7 +205,7 @@ impl<'a> Message<'a> {
 }
 
 /// Appends a type byte and a body.
-pub(super) fn put<'a>(out: &mut Vec<u8>, kind: u8, body: &impl Value<'a>) {
+pub(in crate::wire) fn put<'a>(out: &mut Vec<u8>, kind: u8, body: &impl Value<'a>) {
     out.push(kind);
     body.put(out);
 }

@@ -1,6 +1,6 @@
-//! Bytes ⇄ values: everything that ever stands on the wire, and nothing that happens because of it.
+//! Bytes ⇄ values: everything that is sent over the network, and nothing that happens because of it.
 //!
-//! There is no time, no peer and no state in here. Decoding borrows from its input and allocates
+//! There is no time, no peer and no state in here. Every other room may use this one; it uses none. Decoding borrows from its input and allocates
 //! nothing; encoding appends to a buffer. A packet is built from the inside out and taken apart from
 //! the outside in:
 //!
@@ -22,6 +22,7 @@
 pub mod checksum;
 pub mod compound;
 pub mod coordinate;
+pub mod error;
 pub mod label;
 pub mod lzw;
 pub mod message;
@@ -32,7 +33,6 @@ pub mod serf_message;
 pub mod stream;
 
 mod body;
-mod scan;
 
 /// The first byte of a memberlist message, as in Go's `messageType`.
 pub mod kind {

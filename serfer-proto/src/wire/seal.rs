@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The key's length chooses AES-128, -192 or -256. Version 0 pads the plaintext to sixteen bytes and
-//! is written by protocol 1 only; version 1 does not pad. What is authenticated besides the
-//! ciphertext, the label and on streams the frame's header, is the caller's business.
+//! is written by protocol 1 only; version 1 does not pad. The caller chooses the additional
+//! authenticated data: the label, and on streams the frame's header, too.
 
 use aes_gcm::aead::consts::U12;
 use aes_gcm::aead::{AeadInOut, KeyInit};
@@ -58,7 +58,7 @@ pub enum OpenError {
     /// It is shorter than header and tag.
     #[error("{0} bytes are too few to decrypt")]
     TooShort(usize),
-    /// It is laid out in a way nobody knows.
+    /// Its layout is unknown.
     #[error("encryption version {0} is not supported")]
     Version(u8),
     /// No key fits, or it was tampered with.

@@ -1,14 +1,14 @@
 //! Lists and maps inside a message, kept in their encoded form.
 //!
-//! A list in a decoded message is a borrowed stretch of the input whose elements have been checked
-//! once and are decoded again, one by one, when somebody asks. So decoding never allocates, however
-//! long the list claims to be. To send one, its elements are first encoded into a [`SeqBuf`].
+//! A list in a decoded message borrows its stretch of the input. Its elements are checked once, and
+//! decoded again one by one when they are iterated. So decoding never allocates, however long the list
+//! claims to be. To send one, its elements are first encoded into a [`SeqBuf`].
 
 use std::marker::PhantomData;
 
-use super::msgpack::{DecodeError, Reader, Value, put_array, put_map, put_nil};
+use crate::wire::msgpack::{DecodeError, Reader, Value, put_array, put_map, put_nil};
 
-/// What may stand in a [`Seq`]: a value, or a pair of values in a map.
+/// An element of a [`Seq`]: a value, or a pair of values in a map.
 pub trait Element<'a>: Sized {
     /// Whether the sequence is a map and this is a key with its value.
     const IN_MAP: bool;
@@ -52,7 +52,10 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     }
 
     /// The `len` elements at the front of `from`, without a head before them.
-    pub(super) fn headless(from: &mut Reader<'a>, len: usize) -> Result<Self, DecodeError> {
+    pub(in crate::wire) fn headless(
+        from: &mut Reader<'a>,
+        len: usize,
+    ) -> Result<Self, DecodeError> {
         let start = from.rest();
         for _ in 0..len {
             T::take_element(from)?;
@@ -64,7 +67,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
         })
     }
 
-    pub(super) fn put_headless(&self, out: &mut Vec<u8>) {
+    pub(in crate::wire) fn put_headless(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.elements);
     }
 }
@@ -139,7 +142,7 @@ impl<'a, T: Element<'a> + std::fmt::Debug> std::fmt::Debug for Seq<'a, T> {
     }
 }
 
-/// Where a [`Seq`] is put together before it is sent. Keeps its memory when cleared.
+/// Builds a [`Seq`] to be sent. Keeps its memory when cleared.
 #[derive(Clone, Debug, Default)]
 pub struct SeqBuf {
     len: usize,

@@ -4,10 +4,10 @@
 //! and push/pulls; a message is one type byte and a MessagePack map, except that a relay has a whole
 //! second message behind its map.
 
-use super::body::body;
-use super::message::put;
-use super::msgpack::{DecodeError, Reader, Text, Value, put_nil};
-use super::seq::Seq;
+use crate::wire::body::body;
+use crate::wire::message::put;
+use crate::wire::msgpack::{DecodeError, Reader, Text, Value, put_nil};
+use crate::wire::seq::Seq;
 
 /// The first byte of a serf message.
 pub mod kind {
@@ -30,7 +30,7 @@ pub const FLAG_ACK: u32 = 1;
 pub const FLAG_NO_BROADCAST: u32 = 2;
 
 body! {
-    /// A node means to be a member.
+    /// A join intent: a node wants to be a member.
     pub struct Join<'a> {
         /// When, by the member clock.
         ltime: u64 => "LTime",
@@ -38,7 +38,7 @@ body! {
         node: Text<'a> => "Node",
     }
 
-    /// A node means to leave, or somebody wants a failed node to count as left.
+    /// A leave intent: a node wants to leave, or somebody wants a failed node to count as left.
     pub struct Leave<'a> {
         /// When, by the member clock.
         ltime: u64 => "LTime",
@@ -61,7 +61,7 @@ body! {
         left_members: Seq<'a, Text<'a>> => "LeftMembers",
         /// The sender's query clock.
         query_ltime: u64 => "QueryLTime",
-        /// When each member last changed its mind, left ones included.
+        /// The time of each member's last intent, left members included.
         status_ltimes: Seq<'a, (Text<'a>, u64)> => "StatusLTimes",
     }
 
@@ -133,7 +133,7 @@ body! {
         payload: &'a [u8] => "Payload",
     }
 
-    /// What a member knows of another, asked for when two claim one name.
+    /// What a member knows of another. Asked for when two nodes claim one name.
     pub struct MemberRecord<'a> {
         /// 4 or 16 address bytes.
         addr: &'a [u8] => "Addr",
@@ -159,7 +159,7 @@ body! {
         tags: Seq<'a, (Text<'a>, Text<'a>)> => "Tags",
     }
 
-    /// Asks for a change of, or a look at, the keyring.
+    /// Asks a member to change or list its keyring.
     pub struct KeyRequest<'a> {
         /// The key's bytes; empty when the keys are to be listed.
         key: Text<'a> => "Key",
@@ -177,7 +177,7 @@ body! {
         result: bool => "Result",
     }
 
-    /// Where a [`SerfMessage::Relay`] is to be passed on to.
+    /// The receiver of a [`SerfMessage::Relay`].
     pub struct RelayHeader<'a> {
         /// The final receiver's address.
         dest_addr: UdpAddr<'a> => "DestAddr",

@@ -1,9 +1,8 @@
-//! What loss does to clusters of 32 and 128 nodes: a table.
+//! A table of what packet loss does to clusters of 32 and 128 nodes.
 //!
-//! For every share of packets that are lost: how often a living member is declared failed, and how
-//! long it takes until all know of one that died. Run it with
-//! `cargo run --release -p serfer-sim --example loss`; an argument changes the seed. The README has
-//! what it prints, and what to make of it.
+//! For several loss rates: how often a live member is declared failed, and how long it takes until all
+//! know of a crash. Run it with `cargo run --release -p serfer-sim --example loss`. An argument sets
+//! the seed. The README has what it prints, and explains it.
 
 mod measure;
 
@@ -14,7 +13,7 @@ use measure::{Measured, Setting, Streams, measure};
 const WATCHED: Duration = Duration::from_secs(5 * 60);
 const CRASHES: usize = 9;
 
-#[expect(clippy::print_stdout, reason = "it is what the example is for")]
+#[expect(clippy::print_stdout, reason = "the example prints a table")]
 fn main() {
     let seed = std::env::args().nth(1).map_or(1, |it| it.parse().expect("a seed is a number"));
     let minutes = WATCHED.as_secs() / 60;

@@ -1,4 +1,4 @@
-//! What loss does to a cluster: whom it takes for dead, and how soon it notices who is.
+//! Measures what packet loss does to a cluster: false failures, and how soon a crash is noticed.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ pub(crate) struct Setting {
     pub(crate) nodes: usize,
     pub(crate) loss: f64,
     pub(crate) streams: Streams,
-    /// How long to watch while nobody dies.
+    /// How long to watch while no node crashes.
     pub(crate) watched: Duration,
-    /// How many die after that, one after another.
+    /// How many nodes crash after that, one after another.
     pub(crate) crashes: usize,
 }
 
@@ -23,15 +23,16 @@ pub(crate) struct Setting {
 pub(crate) enum Streams {
     /// Segments are lost like datagrams, and sent again 0.2 s, 0.4 s, … later.
     Lossy,
-    /// Nothing happens to them.
+    /// Nothing is lost.
     Intact,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
-    /// How many members declared a living one failed, each time counted.
+    /// How often members declared a live one failed.
     pub(crate) false_failures: usize,
-    /// After how long all knew of a crash, shortest first. `None` is not within [`NOTICED_WITHIN`].
+    /// How long it took until all knew of a crash, shortest first. `None` if longer than
+    /// [`NOTICED_WITHIN`].
     pub(crate) noticed: Vec<Option<Duration>>,
 }
 
@@ -48,14 +49,14 @@ impl Measured {
     }
 }
 
-/// Lets a cluster find itself, loses what is to be lost, and looks.
+/// Lets a cluster converge, then loses packets, and measures.
 pub(crate) fn measure(setting: &Setting) -> Measured {
     let ms = Duration::from_millis;
     let mut sim = Sim::new(setting.seed);
     sim.network().latency(ms(1)..ms(5));
     let ids = sim.many(Config::lan, setting.nodes);
     ids[1..].iter().for_each(|&id| sim.join(id, &[ids[0]]));
-    sim.run_until_converged(ms(60_000)).expect("nothing is lost yet");
+    sim.run_until_converged(ms(60_000)).expect("the cluster converges without loss");
     sim.run_for(ms(10_000));
     ids.iter().for_each(|&id| drop(sim.take_events(id)));
 

@@ -1,7 +1,7 @@
-//! Messages written by hand, as if another node had sent them.
+//! Forged messages.
 //!
-//! `inject a->b suspect c inc=1 by=a` puts a packet in front of `b` that says so and comes from `a`,
-//! sealed as `b` expects it.
+//! `inject a->b suspect c inc=1 by=a` hands a packet with this message to `b`, as if it came from
+//! `a`. It is sealed as `b` expects it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,21 +21,21 @@ use serfer_proto::wire::{kind, label};
 use super::words::{Result, Words, parse};
 
 /// What the words of a message can refer to.
-pub(super) struct Context<'a> {
+pub(super) struct InjectContext<'a> {
     pub(super) addr_of: &'a dyn Fn(&str) -> Result<SocketAddr>,
-    /// The number on the wire for one that the trace shows.
-    pub(super) seq_on_the_wire: &'a dyn Fn(u32) -> u32,
-    /// The number of the query that a node asked at a Lamport time.
-    pub(super) query_number: &'a dyn Fn(&str, u64) -> Option<u32>,
+    /// The sequence number on the wire, from the one that the trace shows.
+    pub(super) wire_seq: &'a dyn Fn(u32) -> u32,
+    /// The id of the query that a node sent at a Lamport time.
+    pub(super) query_id: &'a dyn Fn(&str, u64) -> Option<u32>,
     pub(super) receiver: &'a str,
 }
 
-/// What a current `serf agent` announces.
+/// The versions that a current `serf agent` announces.
 const VERSIONS: [u8; 6] = [1, 5, 2, 2, 5, 5];
 
 /// The message that some words describe.
-pub(super) fn message(words: &mut Words, cx: &Context<'_>) -> Result<Vec<u8>> {
-    let kind = words.next("what to say")?;
+pub(super) fn message(words: &mut Words, cx: &InjectContext<'_>) -> Result<Vec<u8>> {
+    let kind = words.next("a message")?;
     let mut out = Vec::new();
     match kind.as_str() {
         "ping" | "indirect-ping" | "ack" | "nack" => probe(&kind, words, cx, &mut out)?,
@@ -48,9 +48,9 @@ pub(super) fn message(words: &mut Words, cx: &Context<'_>) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-fn probe(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
+fn probe(kind: &str, words: &mut Words, cx: &InjectContext<'_>, out: &mut Vec<u8>) -> Result<()> {
     let seq = words.parsed("seq")?.unwrap_or(1);
-    let answered = (cx.seq_on_the_wire)(seq);
+    let answered = (cx.wire_seq)(seq);
     match kind {
         "ping" => {
             let node = words.next_if_any().unwrap_or_else(|| cx.receiver.to_owned());
@@ -66,7 +66,7 @@ fn probe(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> 
             Message::Ping(ping).encode(out);
         }
         "indirect-ping" => {
-            let node = words.next("whom to ping")?;
+            let node = words.next("a node to ping")?;
             let addr = (cx.addr_of)(&node)?;
             let (node, target) = (Text::from(&*node), ip_bytes(addr.ip()));
             let port = addr.port();
@@ -83,7 +83,7 @@ fn probe(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> 
     Ok(())
 }
 
-/// What an ack brings: nothing, or where its sender says that it is.
+/// The payload of an ack: nothing, or the coordinate of its sender.
 fn coordinate(words: &mut Words) -> Result<Vec<u8>> {
     let Some(vec) = words.named("vec") else {
         return Ok(Vec::new());
@@ -104,8 +104,8 @@ fn coordinate(words: &mut Words) -> Result<Vec<u8>> {
     Ok(payload)
 }
 
-fn state(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
-    let node = words.next("about whom")?;
+fn state(kind: &str, words: &mut Words, cx: &InjectContext<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let node = words.next("a node")?;
     let incarnation = words.parsed("inc")?.unwrap_or(1);
     if kind == "alive" {
         let addr = match words.parsed::<SocketAddr>("addr")? {
@@ -123,7 +123,7 @@ fn state(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> 
         Message::Alive(alive).encode(out);
         return Ok(());
     }
-    let by = words.named("by").ok_or("by=… is missing: who says so")?;
+    let by = words.named("by").ok_or("by=… is missing: the node that sends it")?;
     let (node, from) = (Text::from(&*node), Text::from(&*by));
     match kind {
         "suspect" => Message::Suspect(Suspect { from, incarnation, node }).encode(out),
@@ -132,17 +132,17 @@ fn state(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> 
     Ok(())
 }
 
-fn serf(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
+fn serf(kind: &str, words: &mut Words, cx: &InjectContext<'_>, out: &mut Vec<u8>) -> Result<()> {
     match kind {
-        "join-intent" | "leave-intent" | "user-event" => news(kind, words, out),
+        "join-intent" | "leave-intent" | "user-event" => intent_or_event(kind, words, out),
         "query" => query(words, cx, out),
         "query-ack" | "query-reply" => response(kind, words, cx, out),
         "relay" => relay(words, cx, out),
-        other => Err(format!("nobody says `{other}`")),
+        other => Err(format!("there is no message `{other}`")),
     }
 }
 
-fn query(words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
+fn query(words: &mut Words, cx: &InjectContext<'_>, out: &mut Vec<u8>) -> Result<()> {
     let name = words.next("a name")?;
     let by = words.named("by").unwrap_or_default();
     let payload = words.named("payload").unwrap_or_default();
@@ -169,17 +169,22 @@ fn query(words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// An answer to what the receiver asked, unless it is said that somebody else did.
-fn response(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
-    let by = words.named("by").ok_or("by=… is missing: who says so")?;
+/// A response to a query of the receiver, or of the node `to=…`.
+fn response(
+    kind: &str,
+    words: &mut Words,
+    cx: &InjectContext<'_>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let by = words.named("by").ok_or("by=… is missing: the node that sends it")?;
     let asker = words.named("to").unwrap_or_else(|| cx.receiver.to_owned());
     let ltime = words.parsed("ltime")?.unwrap_or(1);
     let payload = words.named("payload").unwrap_or_default();
-    let id = (cx.query_number)(&asker, ltime);
+    let id = (cx.query_id)(&asker, ltime);
     let response = QueryResponse {
         flags: if kind == "query-ack" { FLAG_ACK } else { 0 },
         from: Text::from(&*by),
-        id: id.ok_or_else(|| format!("{asker} asked nothing at {ltime} that was seen"))?,
+        id: id.ok_or_else(|| format!("the trace has no query of {asker} at {ltime}"))?,
         ltime,
         payload: payload.as_bytes(),
     };
@@ -187,21 +192,21 @@ fn response(kind: &str, words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) 
     Ok(())
 }
 
-/// `relay a query-reply by=b to=a`: somebody, by name or address, is to get a message.
-fn relay(words: &mut Words, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<()> {
-    let whom = words.next("for whom")?;
-    let addr = whom.parse().map_or_else(|_| (cx.addr_of)(&whom), Ok)?;
+/// `relay a query-reply by=b to=a`: a message to be relayed to a node, by its name or address.
+fn relay(words: &mut Words, cx: &InjectContext<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let target = words.next("a node or an address")?;
+    let addr = target.parse().map_or_else(|_| (cx.addr_of)(&target), Ok)?;
     let ip = ip_bytes(addr.ip());
     let dest_addr = UdpAddr { ip: &ip, port: addr.port().into(), zone: Text::from("") };
-    let header = RelayHeader { dest_addr, dest_name: Text::from(&*whom) };
-    let kind = words.next("what to relay")?;
+    let header = RelayHeader { dest_addr, dest_name: Text::from(&*target) };
+    let kind = words.next("a message to relay")?;
     let mut message = Vec::new();
     serf(&kind, words, cx, &mut message)?;
     SerfMessage::Relay(header, &message).encode(out);
     Ok(())
 }
 
-fn news(kind: &str, words: &mut Words, out: &mut Vec<u8>) -> Result<()> {
+fn intent_or_event(kind: &str, words: &mut Words, out: &mut Vec<u8>) -> Result<()> {
     let name = words.next("a name")?;
     let ltime = words.parsed("ltime")?.unwrap_or(1);
     let payload = words.named("payload").unwrap_or_default();
@@ -220,12 +225,12 @@ fn news(kind: &str, words: &mut Words, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// `1,5,2`, or nothing at all.
+/// A list of numbers, as `1,5,2`. It may be empty.
 fn numbers(key: &str, list: &str) -> Result<Vec<u8>> {
     list.split(',').filter(|it| !it.is_empty()).map(|number| parse(key, number)).collect()
 }
 
-/// Tags as they travel.
+/// Encoded tags.
 fn tags(tags: Vec<(String, String)>) -> Vec<u8> {
     let mut meta = vec![0xff];
     put_map(&mut meta, tags.len());
@@ -236,8 +241,8 @@ fn tags(tags: Vec<(String, String)>) -> Vec<u8> {
     meta
 }
 
-/// The packet with a message, sealed with a key if there is one. The nonce is always the same:
-/// nothing here is secret.
+/// A packet with one message, sealed if there is a key. The nonce is always the same, since nothing
+/// here is secret.
 pub(super) fn seal(message: &[u8], key: Option<&Cipher>, label: &str) -> Vec<u8> {
     let mut packet = Vec::new();
     label::put(label.as_bytes(), &mut packet);

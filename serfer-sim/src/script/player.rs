@@ -1,23 +1,24 @@
-//! Does what the commands of a script say.
+//! Plays the commands of a script.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::line_filter::LineFilter;
 use super::settings::Settings;
-use super::show::Show;
 use super::views;
 use super::words::{Result, Words, latency, parse, time};
-use crate::node::{NodeId, Pace};
-use crate::sim::Sim;
+use crate::engine::Sim;
+use crate::node_id::NodeId;
 
-/// How long to wait for something, unless a script says otherwise.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long `run until=…` waits at most by default.
+const MAX_DEFAULT: Duration = Duration::from_secs(120);
 
+/// A simulation that a script controls.
 pub(super) struct Player {
     pub(super) sim: Sim,
     pub(super) settings: BTreeMap<NodeId, Settings>,
-    show: Show,
-    /// How many lines of the trace were looked at.
+    filter: LineFilter,
+    /// How many lines of the trace were printed or skipped.
     seen: usize,
     pub(super) printed: Vec<String>,
 }
@@ -26,21 +27,21 @@ impl Player {
     pub(super) fn new() -> Self {
         let mut sim = Sim::new(1);
         sim.start_trace();
-        let (settings, show) = (BTreeMap::new(), Show::all());
-        Self { sim, settings, show, seen: 0, printed: Vec::new() }
+        let (settings, filter) = (BTreeMap::new(), LineFilter::all());
+        Self { sim, settings, filter, seen: 0, printed: Vec::new() }
     }
 
-    /// What was printed since this was last asked.
-    pub(super) fn printed(&mut self) -> String {
+    /// Takes what was printed since this was last called.
+    pub(super) fn take_printed(&mut self) -> String {
         std::mem::take(&mut self.printed).join("\n")
     }
 
-    /// Does what a line says.
+    /// Plays one line.
     pub(super) fn command(&mut self, line: &str) -> Result<()> {
         let (name, mut words) = Words::split(line)?;
         let it = &mut words;
         match name.as_str() {
-            "seed" | "nodes" | "restart" | "show" => self.arrange(&name, it)?,
+            "seed" | "nodes" | "restart" | "show" => self.setup(&name, it)?,
             "network" | "outgoing" | "incoming" | "link" => self.conditions(&name, it)?,
             "cut" | "block" | "unblock" | "heal" => self.cuts(&name, it)?,
             "isolate" | "down" | "up" | "pause" | "suspend" | "resume" | "crash" | "move" => {
@@ -67,18 +68,18 @@ impl Player {
         let mut number = 0;
         let shown = trace.show(|line| {
             number += 1;
-            number > self.seen && self.show.includes(line)
+            number > self.seen && self.filter.includes(line)
         });
         self.seen = trace.lines().len();
         self.printed.extend(shown.lines().map(|line| line.trim_end().to_owned()));
     }
 
-    // ── what there is ────────────────────────────────────────────────────────────────────────────
+    // ── nodes ────────────────────────────────────────────────────────────────────────────────────
 
-    fn arrange(&mut self, name: &str, words: &mut Words) -> Result<()> {
+    fn setup(&mut self, name: &str, words: &mut Words) -> Result<()> {
         match name {
             "seed" if self.sim.ids().next().is_some() => {
-                return Err("a seed comes before all nodes".to_owned());
+                return Err("the seed must be set before all nodes".to_owned());
             }
             "seed" => {
                 self.sim = Sim::new(parse("seed", &words.next("a number")?)?);
@@ -88,7 +89,7 @@ impl Player {
             "restart" => self.restart(words)?,
             _ => {
                 let sim = &self.sim;
-                self.show = Show::parse(words, |name| node(sim, name))?;
+                self.filter = LineFilter::parse(words, |name| node(sim, name))?;
             }
         }
         Ok(())
@@ -111,7 +112,7 @@ impl Player {
     fn restart(&mut self, words: &mut Words) -> Result<()> {
         let name = words.next("a node")?;
         let id = node(&self.sim, &name)?;
-        let remembers = words.flag("remembering");
+        let remembers_incarnation = words.flag("remembering");
         let changes = words.rest_named();
         if !changes.is_empty() {
             let settings = self.settings.entry(id).or_default();
@@ -123,7 +124,7 @@ impl Player {
             self.printed.push(format!("error: {error}"));
             return Ok(());
         }
-        if remembers {
+        if remembers_incarnation {
             self.sim.restart_remembering(id);
         } else {
             self.sim.restart(id);
@@ -131,26 +132,26 @@ impl Player {
         Ok(())
     }
 
-    // ── time, and what is known at the end of it ─────────────────────────────────────────────────
+    // ── time and views ───────────────────────────────────────────────────────────────────────────
 
     fn run(&mut self, words: &mut Words) -> Result<()> {
-        let max = words.time("max")?.unwrap_or(PATIENCE);
+        let max = words.time("max")?.unwrap_or(MAX_DEFAULT);
         let Some(until) = words.named("until") else {
             self.sim.run_for(time(&words.next("a time")?)?);
             return Ok(());
         };
-        let became = match until.as_str() {
+        let took = match until.as_str() {
             "quiet" => self.sim.run_until_quiet(max),
             "converged" => self.sim.run_until_converged(max),
-            other => return Err(format!("`{other}` is nothing to wait for: quiet, converged")),
+            other => return Err(format!("`{other}` is not a condition: write quiet or converged")),
         };
-        became.map(drop).ok_or_else(|| format!("not {until} within {max:?}"))
+        took.map(drop).ok_or_else(|| format!("not {until} within {max:?}"))
     }
 
     fn view(&mut self, name: &str, words: &mut Words) -> Result<()> {
         let id = node(&self.sim, &words.next("a node")?)?;
         let Some(endpoint) = self.sim.endpoint(id) else {
-            return Err(format!("`{}` is not running: it knows nothing", self.sim.name(id)));
+            return Err(format!("`{}` is not running: it has no view", self.sim.name(id)));
         };
         let lines = match name {
             "members" => views::members(endpoint),
@@ -169,12 +170,11 @@ impl Player {
         Ok(())
     }
 
-    /// The next word, as a node that can be called.
+    /// The next word, as a node that is running.
     pub(super) fn running(&self, words: &mut Words) -> Result<NodeId> {
         let name = words.next("a node")?;
         let id = node(&self.sim, &name)?;
-        let it = &self.sim.nodes[id.index()];
-        if it.endpoint.is_some() && it.pace == Pace::Runs {
+        if self.sim.nodes[id.index()].is_running() {
             Ok(id)
         } else {
             Err(format!("`{name}` is not running: it cannot be called"))
@@ -186,13 +186,14 @@ pub(super) fn node(sim: &Sim, name: &str) -> Result<NodeId> {
     sim.id(name).ok_or_else(|| format!("there is no node `{name}`"))
 }
 
-/// `a,b`.
+/// Nodes, as `a,b`.
 pub(super) fn nodes(sim: &Sim, names: &str) -> Result<Vec<NodeId>> {
     names.split(',').map(|name| node(sim, name)).collect()
 }
 
-/// `a->b`.
+/// A direction, as `a->b`.
 pub(super) fn arrow(sim: &Sim, text: &str) -> Result<[NodeId; 2]> {
-    let (from, to) = text.split_once("->").ok_or_else(|| format!("`{text}` is not like a->b"))?;
+    let (from, to) =
+        text.split_once("->").ok_or_else(|| format!("`{text}` is not a direction: write a->b"))?;
     Ok([node(sim, from)?, node(sim, to)?])
 }

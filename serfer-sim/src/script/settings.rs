@@ -1,4 +1,4 @@
-//! Configurations, as scripts write them: `preset=local probe.interval=500ms tag.role=web`.
+//! Settings of nodes in scripts, for example `preset=local probe.interval=500ms tag.role=web`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use serfer_proto::{
     Suspicion,
 };
 
-use super::words::{Result, parse, switch, time};
-use crate::describe::key_named;
+use super::words::{Result, parse, switch, time, unknown};
+use crate::trace::key_named;
 
-/// What a script has set for one node. Later settings replace earlier ones.
+/// The settings of one node. Later settings replace earlier ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings(BTreeMap<String, String>);
 
@@ -26,18 +26,18 @@ impl Settings {
         self.0.get("label").map_or("", String::as_str)
     }
 
-    /// What a node that is to keep a snapshot starts with.
+    /// What a node starts with, if it keeps a snapshot.
     fn recovered(&self) -> Result<Option<Recovered>> {
         let after_leave = match self.0.get("after-leave").map_or("stay-away", String::as_str) {
             "stay-away" => AfterLeave::StayAway,
             "rejoin" => AfterLeave::Rejoin,
-            other => return Err(format!("`{other}` is neither stay-away nor rejoin")),
+            other => return Err(format!("`{other}` is not valid: write stay-away or rejoin")),
         };
         let keeps = self.0.get("snapshot").map_or(Ok(false), |value| switch("snapshot", value))?;
         Ok(keeps.then(|| Recovered::nothing(after_leave)))
     }
 
-    /// The configuration of a node of this name.
+    /// The configuration of a node with this name.
     pub(super) fn config(&self, name: &str) -> Result<Config> {
         let mut config = match self.0.get("preset").map_or("local", String::as_str) {
             "local" => Config::local(name),
@@ -45,21 +45,19 @@ impl Settings {
             "wan" => Config::wan(name),
             other => return Err(format!("there is no preset `{other}`")),
         };
-        let mut groups = Groups::default();
+        let mut groups = SettingGroups::default();
         let mut timeouts = Vec::new();
-        let mut understood = Ok(());
+        let mut applied = Ok(());
         for (key, value) in &self.0 {
             config = match key.split_once('.').unwrap_or((key, "")) {
                 ("preset", _) => config,
                 ("tag", tag) => config.tag(tag, value).map_err(|error| error.to_string())?,
-                ("probe", field) => {
-                    config.probe_with(|it| understood = probe(it, field, key, value))
-                }
+                ("probe", field) => config.probe_with(|it| applied = probe(it, field, key, value)),
                 ("suspicion", field) => {
-                    config.suspicion_with(|it| understood = suspicion(it, field, key, value))
+                    config.suspicion_with(|it| applied = suspicion(it, field, key, value))
                 }
                 ("gossip", field) => {
-                    config.gossip_with(|it| understood = gossip(it, field, key, value))
+                    config.gossip_with(|it| applied = gossip(it, field, key, value))
                 }
                 ("timeout-of", member) => {
                     let (name, timeout) = (member.to_owned(), time(value)?);
@@ -72,7 +70,7 @@ impl Settings {
                 }
                 _ => single(config, key, value)?,
             };
-            understood.clone()?;
+            applied.clone()?;
         }
         if !timeouts.is_empty() {
             config = config.reconnect_timeout_of(move |member, timeout| {
@@ -92,7 +90,7 @@ impl Settings {
     }
 }
 
-/// Settings that stand alone.
+/// Settings without a group.
 fn single(config: Config, key: &str, value: &str) -> Result<Config> {
     Ok(match key {
         "addr" => config.advertise(parse(key, value)?),
@@ -102,13 +100,17 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
             "off" => Compression::Off,
             "streams" => Compression::Streams,
             "all" => Compression::StreamsAndPackets,
-            other => return Err(format!("`{other}` is no compression: off, streams or all")),
+            other => {
+                return Err(format!("`{other}` is not a compression: write off, streams or all"));
+            }
         }),
         "encryption" => config.encryption(match value {
             "prepare" => Encryption::Prepare,
             "prefer" => Encryption::Prefer,
             "require" => Encryption::Require,
-            other => return Err(format!("`{other}` is not prepare, prefer or require")),
+            other => {
+                return Err(format!("`{other}` is not valid: write prepare, prefer or require"));
+            }
         }),
         "coordinates" => config.coordinates(match switch(key, value)? {
             true => Coordinates::On,
@@ -118,17 +120,15 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
         "inbound-label" => config.inbound_label(match value {
             "check" => InboundLabel::Check,
             "stripped" => InboundLabel::Stripped,
-            other => return Err(format!("`{other}` is neither check nor stripped")),
+            other => return Err(format!("`{other}` is not valid: write check or stripped")),
         }),
         "incarnation" => config.incarnation(parse(key, value)?),
-        "keeper" if !switch(key, value)? => config.seed_keeper(None),
-        "keeper" => config,
         "key" => config.keyring(keyring(value)?),
         "label" => config.label(Label::new(value).map_err(|error| error.to_string())?),
         "name-conflicts" => config.name_conflicts(match value {
             "vote" => NameConflicts::Vote,
             "report" => NameConflicts::Report,
-            other => return Err(format!("`{other}` is neither vote nor report")),
+            other => return Err(format!("`{other}` is not valid: write vote or report")),
         }),
         "memberlist" => config.memberlist_protocol(parse(key, value)?),
         "networks" => {
@@ -136,11 +136,13 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
             config.allowed_networks(networks.collect::<Result<Vec<_>>>()?)
         }
         "names" if value == "strict" => config.strict_names(),
-        "names" => return Err(format!("`{value}` is not strict")),
+        "names" => return Err(format!("`{value}` is not valid: write strict")),
         "protocol" => config.serf_protocol(parse(key, value)?),
-        // These belong together, see `recovered`.
+        // `recovered` handles both together.
         "after-leave" | "snapshot" => config,
-        "push-pull" => config.push_pull_interval(time_or_never(value)?),
+        "seed-retry" if !switch(key, value)? => config.seed_keeper(None),
+        "seed-retry" => config,
+        "push-pull" => config.push_pull_interval(time_or_off(value)?),
         "stream.timeout" => config.stream_timeout(time(value)?),
         _ => return Err(unknown(key)),
     })
@@ -179,9 +181,9 @@ fn gossip(it: &mut Gossip, field: &str, key: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
-/// Settings that are the same in all presets.
+/// Groups of settings that are the same in all presets.
 #[derive(Default)]
-struct Groups {
+struct SettingGroups {
     members: Members,
     leave: Leave,
     queries: Queries,
@@ -189,7 +191,7 @@ struct Groups {
     limits: Limits,
 }
 
-impl Groups {
+impl SettingGroups {
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
         match key {
             "members.reap" => self.members.reap_interval = time(value)?,
@@ -203,7 +205,7 @@ impl Groups {
             "query.mult" => self.queries.timeout_mult = parse(key, value)?,
             "query.len" => self.queries.len_max = parse(key, value)?,
             "query.response-len" => self.queries.response_len_max = parse(key, value)?,
-            "reclaim.after" => self.reclaim.dead_after = time_or_never(value)?,
+            "reclaim.after" => self.reclaim.dead_after = time_or_off(value)?,
             "reclaim.ask" => self.reclaim.ask_holder = switch(key, value)?,
             "limit.streams" => self.limits.inbound_streams = parse(key, value)?,
             "limit.members" => self.limits.members = parse(key, value)?,
@@ -220,22 +222,20 @@ impl Groups {
     }
 }
 
-fn unknown(key: &str) -> String {
-    format!("nobody knows `{key}`")
-}
-
-fn time_or_never(value: &str) -> Result<Option<Duration>> {
+/// A time, or `None` for `off`.
+fn time_or_off(value: &str) -> Result<Option<Duration>> {
     if value == "off" { Ok(None) } else { time(value).map(Some) }
 }
 
-/// The period and the quiescent time: `3s,1s`.
+/// The period and the quiescent time, as `3s,1s`.
 fn coalescing(times: &str) -> Result<Coalescing> {
-    let (period, quiescent) =
-        times.split_once(',').ok_or_else(|| format!("`{times}` is not like 3s,1s"))?;
+    let (period, quiescent) = times.split_once(',').ok_or_else(|| {
+        format!("`{times}` is not valid: write a period and a quiescent time, 3s,1s")
+    })?;
     Ok(Coalescing { period: time(period)?, quiescent: time(quiescent)? })
 }
 
-/// Keys by name: `key=red` or, the primary first, `key=red,blue`.
+/// Keys by name, the primary first: `red` or `red,blue`.
 fn keyring(names: &str) -> Result<Keyring> {
     let mut keys = names.split(',').map(key_named);
     let primary = keys.next().ok_or("a key is missing")?;

@@ -1,4 +1,4 @@
-//! What a node knows, as a script prints it.
+//! A node's view of members, counters and coordinates, as a script prints it.
 
 use serfer_proto::{DropReason, Endpoint, Neighbor};
 
@@ -14,7 +14,7 @@ pub(super) fn members(endpoint: &Endpoint) -> Vec<String> {
     members.into_iter().map(line).collect()
 }
 
-/// Counters and gauges that are not 0, without those that only grow with time.
+/// Counters and gauges that are not 0, without those that grow all the time.
 pub(super) fn stats(endpoint: &Endpoint) -> Vec<String> {
     let stats = endpoint.stats();
     let mut all = vec![
@@ -39,7 +39,7 @@ pub(super) fn stats(endpoint: &Endpoint) -> Vec<String> {
     some.map(|(name, count)| format!("{name} {count}")).collect()
 }
 
-/// Where a member is, in milliseconds, and how sure that is.
+/// A member's coordinate, in milliseconds, and its error.
 pub(super) fn coordinate(endpoint: &Endpoint, whose: &str) -> Vec<String> {
     let Some(it) = endpoint.coordinate_of(whose) else {
         return vec!["unknown".to_owned()];
@@ -50,13 +50,13 @@ pub(super) fn coordinate(endpoint: &Endpoint, whose: &str) -> Vec<String> {
     vec![format!("at{vec} height {height} adjustment {adjustment} error {error}")]
 }
 
-/// How far two members are from each other, in milliseconds.
+/// The estimated round trip time between two members, in milliseconds.
 pub(super) fn distance(endpoint: &Endpoint, a: &str, b: &str) -> Vec<String> {
     let distance = endpoint.distance(a, b);
     vec![distance.map_or_else(|| "unknown".to_owned(), |it| milliseconds(it.as_secs_f64()))]
 }
 
-/// Members, and how far they are, in milliseconds.
+/// Members and their estimated round trip times, in milliseconds.
 pub(super) fn nearest(neighbors: &[Neighbor]) -> Vec<String> {
     if neighbors.is_empty() {
         return vec!["nobody".to_owned()];
@@ -70,12 +70,12 @@ fn milliseconds(seconds: f64) -> String {
     format!("{}ms", rounded(seconds * 1e3))
 }
 
-/// To a hundredth, and never a negative zero.
+/// Rounded to a hundredth, without a negative zero.
 fn rounded(number: f64) -> String {
     format!("{:.2}", (number * 100.0).round() / 100.0 + 0.0)
 }
 
-/// `RefusedPlaintext` is written `refused-plaintext`.
+/// `RefusedPlaintext` is printed as `refused-plaintext`.
 fn kebab(reason: DropReason) -> String {
     let mut text = String::new();
     for c in format!("{reason:?}").chars() {

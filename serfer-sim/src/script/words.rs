@@ -1,25 +1,26 @@
-//! The words of a command: what stands by itself, and what has a name.
+//! The words of a command: plain words, and pairs `name=value`.
 //!
-//! Whatever nobody takes was not understood: [`Words::end`] complains about it, so that no misspelt
-//! setting goes unnoticed.
+//! A command takes the words that it knows. [`Words::end`] fails if any are left, so a misspelt
+//! setting is an error.
 
 use std::collections::VecDeque;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::conditions::{Latency, Traffic};
+use crate::network::{Latency, Traffic};
 
+/// The words of a command that were not taken yet.
 #[derive(Debug)]
 pub(super) struct Words {
     plain: VecDeque<String>,
     named: Vec<(String, String)>,
 }
 
-/// The error is what to tell whoever wrote the script.
+/// The error is a message for the author of the script.
 pub(super) type Result<T> = std::result::Result<T, String>;
 
 impl Words {
-    /// Splits a line at spaces that are not between quotes; returns its first word, and the others.
+    /// Splits a line at spaces outside of quotes. Returns the first word and the others.
     pub(super) fn split(line: &str) -> Result<(String, Self)> {
         let mut words = vec![String::new()];
         let mut is_quoted = false;
@@ -35,33 +36,33 @@ impl Words {
         }
         let mut words = words.into_iter().filter(|word| !word.is_empty());
         let name = words.next().unwrap_or_default();
-        let mut these = Self { plain: VecDeque::new(), named: Vec::new() };
+        let mut rest = Self { plain: VecDeque::new(), named: Vec::new() };
         for word in words {
             match word.split_once('=') {
-                Some((key, value)) => these.named.push((key.to_owned(), value.to_owned())),
-                None => these.plain.push_back(word),
+                Some((key, value)) => rest.named.push((key.to_owned(), value.to_owned())),
+                None => rest.plain.push_back(word),
             }
         }
-        Ok((name, these))
+        Ok((name, rest))
     }
 
-    /// The next word that stands by itself.
+    /// The next plain word. `what` says in the error what is missing.
     pub(super) fn next(&mut self, what: &str) -> Result<String> {
         self.next_if_any().ok_or_else(|| format!("{what} is missing"))
     }
 
-    /// The next word that stands by itself, unless there is no more.
+    /// The next plain word, if there is one.
     pub(super) fn next_if_any(&mut self) -> Option<String> {
         self.plain.pop_front()
     }
 
-    /// Takes a word that may or may not be there.
+    /// Takes this plain word. Returns whether it was there.
     pub(super) fn flag(&mut self, word: &str) -> bool {
         let at = self.plain.iter().position(|it| it == word);
         at.and_then(|at| self.plain.remove(at)).is_some()
     }
 
-    /// All that stand by themselves and are left.
+    /// All plain words that are left.
     pub(super) fn rest(&mut self) -> Vec<String> {
         self.plain.drain(..).collect()
     }
@@ -72,12 +73,12 @@ impl Words {
         Some(self.named.remove(at).1)
     }
 
-    /// All that have a name and are left.
+    /// All pairs that are left.
     pub(super) fn rest_named(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.named)
     }
 
-    /// The value of a name, as whatever can be read from it.
+    /// The value of a name, parsed.
     pub(super) fn parsed<T: FromStr>(&mut self, key: &str) -> Result<Option<T>> {
         self.named(key).map(|value| parse(key, &value)).transpose()
     }
@@ -87,24 +88,30 @@ impl Words {
         self.named(key).map(|value| time(&value)).transpose()
     }
 
-    /// Which traffic is meant: `traffic=udp`, `traffic=tcp`, or all.
+    /// The kind of traffic: `traffic=udp`, `traffic=tcp`, or both.
     pub(super) fn traffic(&mut self) -> Result<Traffic> {
         match self.named("traffic").as_deref() {
             None | Some("all") => Ok(Traffic::All),
             Some("udp") => Ok(Traffic::Datagrams),
             Some("tcp") => Ok(Traffic::Streams),
-            Some(other) => Err(format!("`{other}` is no traffic: write udp, tcp or all")),
+            Some(other) => {
+                Err(format!("`{other}` is not a kind of traffic: write udp, tcp or all"))
+            }
         }
     }
 
-    /// Complains about what was not taken.
+    /// Fails if any words are left.
     pub(super) fn end(self) -> Result<()> {
         let named = self.named.into_iter().map(|(key, _)| key);
         match self.plain.into_iter().chain(named).next() {
             None => Ok(()),
-            Some(word) => Err(format!("nobody knows `{word}`")),
+            Some(word) => Err(unknown(&word)),
         }
     }
+}
+
+pub(super) fn unknown(word: &str) -> String {
+    format!("unknown word `{word}`")
 }
 
 pub(super) fn parse<T: FromStr>(key: &str, value: &str) -> Result<T> {
@@ -120,7 +127,7 @@ pub(super) fn switch(key: &str, value: &str) -> Result<bool> {
 }
 
 pub(super) fn time(text: &str) -> Result<Duration> {
-    let complaint = || format!("`{text}` is no time: write 100ms, 5s or 2m");
+    let error = || format!("`{text}` is not a time: write 100ms, 5s or 2m");
     let digits = text.trim_end_matches(char::is_alphabetic);
     let seconds = match &text[digits.len()..] {
         "us" => 1e-6,
@@ -128,20 +135,16 @@ pub(super) fn time(text: &str) -> Result<Duration> {
         "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
-        _ => return Err(complaint()),
+        _ => return Err(error()),
     };
-    let number: f64 = digits.parse().map_err(|_| complaint())?;
-    // To the nanosecond that is meant, whatever the fraction.
+    let number: f64 = digits.parse().map_err(|_| error())?;
+    // Rounded, since a fraction of a second may not be exact.
     let nanos = (number * seconds * 1e9).round();
-    if (0.0..1e18).contains(&nanos) {
-        Ok(Duration::from_nanos(nanos as u64))
-    } else {
-        Err(complaint())
-    }
+    if (0.0..1e18).contains(&nanos) { Ok(Duration::from_nanos(nanos as u64)) } else { Err(error()) }
 }
 
-/// `10ms` is always that; `5ms..50ms` is anything in between; `5ms+20ms` is at least the one, and on
-/// top an exponential tail with the other as mean.
+/// `10ms` is a fixed time. `5ms..50ms` is a uniform distribution. `5ms+20ms` is a minimum plus an
+/// exponential distribution with the second time as its mean.
 pub(super) fn latency(text: &str) -> Result<Latency> {
     if let Some((min, max)) = text.split_once("..") {
         return Ok(Latency::Uniform { min: time(min)?, max: time(max)? });

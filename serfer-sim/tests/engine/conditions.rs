@@ -1,4 +1,4 @@
-//! What the network does to what passes.
+//! The conditions of the network, and cuts.
 
 use serfer_proto::Label;
 use serfer_proto::wire::message::{Message, Ping};
@@ -7,8 +7,8 @@ use serfer_sim::{Bandwidth, Conditions, Config, NodeId, Sim, Traffic};
 
 use crate::{cluster, lines, ms, received, secs};
 
-/// How many of 2,000 datagrams, one sent by `a` in each millisecond, reach `b`. They are acks of pings
-/// that seem to come from `b`, which has another label and does not understand a word.
+/// How many of 2,000 datagrams from `a` reach `b`, one sent in each millisecond. They are acks for
+/// pings that are forged as if `b` had sent them. `b` has another label, so it drops the acks.
 fn arrived(arrange: impl FnOnce(&mut Sim, NodeId, NodeId)) -> u64 {
     let mut sim = Sim::new(3);
     sim.network().latency(ms(10));
@@ -26,7 +26,7 @@ fn arrived(arrange: impl FnOnce(&mut Sim, NodeId, NodeId)) -> u64 {
 }
 
 #[test]
-fn loss_loses_as_much_as_it_says() {
+fn datagrams_are_lost_with_the_given_probability() {
     assert_eq!(arrived(|_, _, _| {}), 2000);
     let network = arrived(|sim, _, _| {
         sim.network().loss(0.2);
@@ -58,7 +58,7 @@ fn loss_loses_as_much_as_it_says() {
 }
 
 #[test]
-fn duplicates_arrive_twice() {
+fn duplicated_datagrams_arrive_twice() {
     let arrived = arrived(|sim, _, _| {
         sim.network().duplicate(0.3);
     });
@@ -82,7 +82,7 @@ fn datagrams_longer_than_the_mtu_are_lost() {
 }
 
 #[test]
-fn what_exceeds_the_bandwidth_waits_and_then_is_lost() {
+fn datagrams_beyond_the_bandwidth_wait_and_then_are_lost() {
     // An ack has 149 bytes, so this is about half of what is sent.
     let half = Bandwidth { bytes_per_sec: 74_500, queue_bytes: 9_100 };
     let arrived = arrived(|sim, _, _| {
@@ -92,7 +92,7 @@ fn what_exceeds_the_bandwidth_waits_and_then_is_lost() {
 }
 
 #[test]
-fn a_corrupted_datagram_arrives_and_is_not_understood() {
+fn a_corrupted_datagram_arrives_and_is_dropped() {
     let (mut sim, [a, b, _]) = cluster(1);
     sim.link(a, b).datagrams().corrupt(1.0);
     sim.run_for(secs(10));
@@ -111,7 +111,7 @@ fn conditions_can_be_set_all_at_once() {
 }
 
 #[test]
-fn a_latency_that_varies_lets_datagrams_overtake_each_other_but_not_bytes_of_a_stream() {
+fn datagrams_may_overtake_each_other_but_bytes_of_a_stream_may_not() {
     let mut sim = Sim::new(5);
     sim.network().latency(ms(1)..ms(100)).reorder(0.2);
     let nodes = sim.many(Config::lan, 40);
@@ -145,7 +145,7 @@ fn with_only_datagrams_cut_streams_still_pass() {
     sim.cut(&[a, b, c], &[a, b, c], Traffic::Datagrams);
     sim.run_for(secs(30));
     assert!(!lines(&sim, start, "tcp ack").is_empty());
-    assert!(sim.converged(), "the stream fallback keeps everybody alive");
+    assert!(sim.converged(), "the stream fallback keeps all members alive");
     assert!(lines(&sim, start, "member-failed").is_empty());
 }
 
@@ -162,7 +162,7 @@ fn a_partition_separates_until_it_is_healed() {
 }
 
 #[test]
-fn an_interface_that_is_down_refuses_what_is_sent() {
+fn an_interface_that_is_down_refuses_to_send() {
     let (mut sim, [a, ..]) = cluster(1);
     sim.interface_down(a);
     sim.run_for(secs(5));

@@ -1,18 +1,18 @@
-//! The same seed is the same run, and what is added changes nothing elsewhere.
+//! The same seed gives the same run, and an added node or fault changes nothing elsewhere.
 
 use serfer_sim::{Config, NodeId, Sim};
 
 use crate::{ms, secs};
 
-/// A run in which everything happens: two pairs of nodes that never hear of each other.
-fn eventful(seed: u64, also: impl FnOnce(&mut Sim, [NodeId; 4])) -> (Sim, [NodeId; 4]) {
+/// A run with many faults: two pairs of nodes that never hear of each other.
+fn eventful(seed: u64, arrange: impl FnOnce(&mut Sim, [NodeId; 4])) -> (Sim, [NodeId; 4]) {
     let mut sim = Sim::new(seed);
     sim.start_trace();
     sim.network().latency(ms(1)..ms(80)).loss(0.1).duplicate(0.05).reorder(0.05).corrupt(0.02);
     sim.network().streams().reset(0.05).refuse(0.1);
     let nodes = sim.nodes(Config::local, ["a", "b", "x", "y"]);
     let [a, b, x, y] = nodes;
-    also(&mut sim, nodes);
+    arrange(&mut sim, nodes);
     for _ in 0..5 {
         sim.join(b, &[a]);
         sim.join(y, &[x]);
@@ -26,7 +26,7 @@ fn eventful(seed: u64, also: impl FnOnce(&mut Sim, [NodeId; 4])) -> (Sim, [NodeI
     (sim, nodes)
 }
 
-/// All that a trace says about some nodes, whatever the layout.
+/// The lines of the trace about some nodes, independent of the width of its columns.
 fn about(sim: &Sim, nodes: &[NodeId]) -> Vec<String> {
     let lines = sim.trace().lines().iter();
     let lines = lines.filter(|line| line.node.is_some_and(|node| nodes.contains(&node)));
@@ -34,16 +34,16 @@ fn about(sim: &Sim, nodes: &[NodeId]) -> Vec<String> {
 }
 
 #[test]
-fn one_seed_is_one_run_byte_for_byte() {
+fn the_same_seed_gives_the_same_trace_byte_for_byte() {
     let run = |seed| eventful(seed, |_, _| {}).0.trace().to_string();
     let first = run(7);
-    assert!(first.lines().count() > 500, "there is something to compare");
+    assert!(first.lines().count() > 500, "the trace is long enough to compare");
     assert_eq!(first, run(7));
     assert_ne!(first, run(8));
 }
 
 #[test]
-fn a_node_that_is_added_changes_nothing_for_others() {
+fn an_added_node_changes_nothing_for_others() {
     let (plain, nodes) = eventful(7, |_, _| {});
     let (with_more, _) = eventful(7, |sim, _| {
         let [m, n] = sim.nodes(Config::local, ["m", "n"]);
@@ -65,7 +65,7 @@ fn a_fault_on_one_link_changes_nothing_elsewhere() {
 }
 
 #[test]
-fn a_node_lives_as_its_name_and_seed_say_wherever_it_stands() {
+fn a_nodes_run_depends_on_its_name_and_the_seed_but_not_on_its_position() {
     let trace = |names: [&str; 3]| {
         let mut sim = Sim::new(7);
         sim.start_trace();

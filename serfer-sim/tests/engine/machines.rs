@@ -1,4 +1,4 @@
-//! What happens to machines.
+//! Faults of machines, and events.
 
 use serfer_proto::{NameConflicts, Status};
 use serfer_sim::{Config, Event};
@@ -6,14 +6,14 @@ use serfer_sim::{Config, Event};
 use crate::{cluster, is_event, lines, ms, received, secs};
 
 #[test]
-fn a_paused_node_finds_its_socket_full_and_its_clock_advanced() {
+fn a_paused_node_reads_its_socket_when_it_resumes_and_its_clock_has_advanced() {
     let (mut sim, [a, b, c]) = cluster(1);
     let (start, before, clock) = (sim.elapsed(), received(&sim, c), sim.now());
     sim.pause(c);
     sim.run_for(secs(1));
     assert_eq!(received(&sim, c), before, "it does not read");
     sim.resume(c);
-    assert!(received(&sim, c) > before, "it was waiting in the socket");
+    assert!(received(&sim, c) > before, "datagrams were waiting in the socket");
     sim.at(c, |_, now| assert_eq!(now, clock + secs(1)));
     sim.run_for(secs(10));
     assert!(lines(&sim, start, "member-failed").is_empty());
@@ -21,7 +21,7 @@ fn a_paused_node_finds_its_socket_full_and_its_clock_advanced() {
 }
 
 #[test]
-fn a_socket_holds_only_so_much() {
+fn a_socket_buffer_has_a_limit() {
     let (mut sim, [a, _, c]) = cluster(1);
     sim.pause(c);
     let start = sim.elapsed();
@@ -32,7 +32,7 @@ fn a_socket_holds_only_so_much() {
 }
 
 #[test]
-fn a_suspended_machine_loses_what_is_sent_and_its_clock_stands_still() {
+fn a_suspended_machine_loses_datagrams_and_its_clock_stands_still() {
     let (mut sim, [_, _, c]) = cluster(1);
     let (before, clock) = (received(&sim, c), sim.now());
     sim.suspend(c);
@@ -45,7 +45,7 @@ fn a_suspended_machine_loses_what_is_sent_and_its_clock_stands_still() {
 }
 
 #[test]
-fn a_crash_is_noticed_and_a_restart_too() {
+fn a_crash_and_a_restart_are_noticed() {
     let (mut sim, [a, _, c]) = cluster(1);
     sim.crash(c);
     assert!(sim.endpoint(c).is_none());
@@ -64,11 +64,14 @@ fn a_node_that_remembers_starts_above_its_last_incarnation() {
     assert!(sim.endpoint(c).unwrap().incarnation() > before);
     sim.restart(c);
     sim.restart(c);
-    assert!(sim.endpoint(c).unwrap().incarnation() > before, "what was remembered stays so");
+    assert!(
+        sim.endpoint(c).unwrap().incarnation() > before,
+        "the incarnation stays in the configuration"
+    );
 }
 
 #[test]
-fn another_life_has_other_luck() {
+fn each_restart_is_in_the_trace() {
     let (mut sim, [_, _, c]) = cluster(1);
     let start = sim.elapsed();
     sim.restart(c);
@@ -81,7 +84,7 @@ fn another_life_has_other_luck() {
 fn a_node_that_moves_is_reached_at_its_new_address() {
     let (mut sim, [a, _, c]) = cluster(1);
     let addr = "10.9.9.9:7946".parse().unwrap();
-    // Otherwise the others would vote for its old address, and it would shut down.
+    // With the default, the others would vote for its old address, and it would shut down.
     sim.configure(c, Config::local("c").name_conflicts(NameConflicts::Report));
     sim.readdress(c, addr);
     sim.restart_remembering(c);
@@ -91,7 +94,7 @@ fn a_node_that_moves_is_reached_at_its_new_address() {
 }
 
 #[test]
-fn an_application_hears_events_as_they_come_and_may_answer() {
+fn an_application_gets_events_as_they_happen_and_may_respond() {
     let (mut sim, [a, b, c]) = cluster(1);
     for node in [b, c] {
         sim.app(node, |endpoint, now, event| {

@@ -1,4 +1,4 @@
-//! The simulation itself: that it is the same every time, and that each fault is what it says.
+//! Tests of the simulation itself: a run is the same every time, and each fault does what it says.
 
 #![expect(clippy::unwrap_used, reason = "every helper here is part of a test")]
 
@@ -19,7 +19,7 @@ const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// Three nodes that know each other, with everything quiet and a trace.
+/// Three nodes that know each other and are quiet, with a trace.
 fn cluster(seed: u64) -> (Sim, [NodeId; 3]) {
     let mut sim = Sim::new(seed);
     sim.start_trace();
@@ -32,13 +32,13 @@ fn cluster(seed: u64) -> (Sim, [NodeId; 3]) {
     (sim, nodes)
 }
 
-/// The lines of the trace since a time that say something like this.
+/// The lines of the trace since a time that contain a text.
 fn lines<'a>(sim: &'a Sim, since: Duration, text: &str) -> Vec<&'a Line> {
     let lines = sim.trace().lines().iter();
     lines.filter(|line| line.at >= since && line.text.contains(text)).collect()
 }
 
-/// How many datagrams a node was handed.
+/// How many datagrams a node has received.
 fn received(sim: &Sim, node: NodeId) -> u64 {
     sim.endpoint(node).unwrap().stats().datagrams_received
 }

@@ -1,11 +1,11 @@
-//! Pipes: that streams are refused, break and stall as they should.
+//! Streams: how they are refused, break and stall.
 
 use serfer_proto::JoinFailure;
 use serfer_sim::{Config, Event, NodeId, Sim, Traffic};
 
 use crate::{cluster, lines, ms, secs};
 
-/// How `b`'s join with `a` went.
+/// The result of `b`'s join with `a`.
 fn join(arrange: impl FnOnce(&mut Sim, NodeId, NodeId)) -> Result<(), JoinFailure> {
     let mut sim = Sim::new(1);
     sim.network().latency(ms(10));
@@ -17,14 +17,14 @@ fn join(arrange: impl FnOnce(&mut Sim, NodeId, NodeId)) -> Result<(), JoinFailur
         Event::JoinDone(done) => Some(done.clone()),
         _ => None,
     });
-    match done.expect("every join comes to an end").failed.first() {
+    match done.expect("every join ends").failed.first() {
         Some((_, why)) => Err(why.clone()),
         None => Ok(()),
     }
 }
 
 #[test]
-fn a_stream_is_refused_where_nobody_listens() {
+fn a_stream_is_refused_where_no_process_listens() {
     assert_eq!(join(|_, _, _| {}), Ok(()));
     assert_eq!(join(|sim, a, _| sim.crash(a)), Err(JoinFailure::Unreachable));
     let refused = join(|sim, a, _| {
@@ -35,7 +35,7 @@ fn a_stream_is_refused_where_nobody_listens() {
 }
 
 #[test]
-fn a_stream_that_breaks_is_gone_for_both() {
+fn a_stream_that_breaks_is_closed_for_both_nodes() {
     let broken = join(|sim, _, _| {
         sim.network().streams().reset(1.0);
     });
@@ -52,12 +52,12 @@ fn a_stream_stalls_where_the_path_is_cut() {
 }
 
 #[test]
-fn a_paused_node_is_dialled_in_vain() {
+fn dialling_a_paused_node_times_out() {
     assert_eq!(join(|sim, a, _| sim.pause(a)), Err(JoinFailure::TimedOut));
 }
 
 #[test]
-fn an_address_without_a_machine_does_not_answer() {
+fn dialling_an_address_without_a_machine_times_out() {
     let mut sim = Sim::new(1);
     let b = sim.node(Config::local("b"));
     let nowhere = ["10.7.7.7:7946".parse().unwrap()];
@@ -68,7 +68,7 @@ fn an_address_without_a_machine_does_not_answer() {
 }
 
 #[test]
-fn a_stalled_stream_goes_on_when_the_path_is_healed() {
+fn a_stalled_stream_continues_after_heal() {
     let mut sim = Sim::new(1);
     sim.start_trace();
     sim.network().latency(ms(10));
@@ -85,7 +85,7 @@ fn a_stalled_stream_goes_on_when_the_path_is_healed() {
 }
 
 #[test]
-fn an_endpoint_that_is_full_drops_streams() {
+fn a_full_endpoint_drops_streams() {
     let mut sim = Sim::new(1);
     sim.network().latency(ms(10));
     let limits = serfer_proto::Limits { inbound_streams: 1, ..Default::default() };
@@ -103,7 +103,7 @@ fn an_endpoint_that_is_full_drops_streams() {
 }
 
 #[test]
-fn many_streams_leave_nothing_behind() {
+fn many_streams_leave_no_stream_open() {
     let (mut sim, [a, b, c]) = cluster(1);
     sim.network().latency(ms(1)..ms(50)).loss(0.2);
     sim.network().streams().reset(0.1).refuse(0.1);

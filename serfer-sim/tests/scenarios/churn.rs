@@ -1,4 +1,4 @@
-//! Half an hour of comings and goings, and what is promised to those who stay.
+//! Half an hour of churn, and what nodes that stay can rely on.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,37 +10,37 @@ use crate::support::{lan, mins, ms, secs};
 
 const NODES: usize = 200;
 
-/// How many of them are there from the first minute to the last. The others come and go.
+/// How many of them stay from the first minute to the last. The others come and go.
 const STAYING: usize = 120;
 
-/// How many of the others have yet to come when it begins.
+/// How many of the others are not there at the beginning.
 const LATECOMERS: usize = 20;
 
 const CHURN_LASTS: Duration = mins(30);
 
-/// One of those that come and go does something else this often.
+/// In seconds, how often one of those that come and go starts, leaves or crashes.
 const CHURN_EVERY: u64 = 2;
 
-/// How long somebody who leaves takes, at most, until its process ends.
+/// How long after it leaves a node's process ends.
 const LEAVING_TAKES: Duration = secs(12);
 
-/// A member that stays sends a user event this often.
+/// In seconds, how often a member that stays sends a user event.
 const EVENT_EVERY: u64 = 1;
 
-/// A member that stays asks those with a tag this often.
+/// In seconds, how often a member that stays sends a query to those with a tag.
 const QUERY_EVERY: u64 = 20;
 
-/// What is on its way when the churn is over arrives, and who has just died is noticed.
+/// After the churn: events under way arrive, and the last failures are noticed.
 const SETTLES: Duration = secs(30);
 
-/// Until all agree after that. Both seeds agree at once; if gossip missed anything, the next push/pull
-/// brings it, of which there is one every two minutes in a cluster of this size.
+/// Until all agree after that. With both seeds they agree at once. If gossip missed anything, the next
+/// push/pull brings it: there is one every two minutes in a cluster of this size.
 const AGREED_WITHIN: Duration = mins(2);
 
-/// Numbers by chance, the same with every run.
-struct Chance(u64);
+/// A random generator with a seed.
+struct Random(u64);
 
-impl Chance {
+impl Random {
     fn below(&mut self, end: usize) -> usize {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -52,27 +52,26 @@ impl Chance {
     }
 }
 
-/// What one of those who come and go is up to.
+/// The state of a node that comes and goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
-    /// Not started yet.
-    Unborn,
-    Up,
-    Killed,
+    NotStarted,
+    Running,
+    Crashed,
     Left,
 }
 
 struct Churn {
     sim: Sim,
-    chance: Chance,
+    random: Random,
     staying: Vec<NodeId>,
     others: Vec<(NodeId, Life)>,
-    /// Those that are leaving, and when their process ends.
+    /// The nodes that are leaving, and when their processes end.
     leaving: Vec<(Duration, NodeId)>,
-    /// How often each event was told to each of those who stay.
-    told: BTreeMap<String, BTreeMap<NodeId, u32>>,
+    /// How often each event was delivered to each node that stays.
+    delivered: BTreeMap<String, BTreeMap<NodeId, u32>>,
     sent: usize,
-    asked: BTreeMap<QueryId, &'static str>,
+    queries: BTreeMap<QueryId, &'static str>,
     replies: usize,
     ltimes: BTreeMap<NodeId, [u64; 3]>,
 }
@@ -97,7 +96,7 @@ impl Churn {
         for &id in &ids {
             sim.app(id, |endpoint, now, event| {
                 if let Event::Query(query) = event {
-                    // Who came a moment ago may not know yet where to answer.
+                    // A node that has just joined may not know the address of the sender yet.
                     let _ = endpoint.respond(now, query, b"here");
                 }
             });
@@ -110,29 +109,29 @@ impl Churn {
         }
         sim.run_for(mins(3));
         ids.iter().for_each(|&id| drop(sim.take_events(id)));
-        let lives = early.iter().map(|&id| (id, Life::Up));
-        let others = lives.chain(late.iter().map(|&id| (id, Life::Unborn))).collect();
+        let lives = early.iter().map(|&id| (id, Life::Running));
+        let others = lives.chain(late.iter().map(|&id| (id, Life::NotStarted))).collect();
         Self {
             sim,
-            chance: Chance(seed),
+            random: Random(seed),
             staying: staying.to_vec(),
             others,
             leaving: Vec::new(),
-            told: BTreeMap::new(),
+            delivered: BTreeMap::new(),
             sent: 0,
-            asked: BTreeMap::new(),
+            queries: BTreeMap::new(),
             replies: 0,
             ltimes: BTreeMap::new(),
         }
     }
 
-    /// One of those that come and go comes or goes.
+    /// One of the nodes that come and go starts, leaves or crashes.
     fn churn(&mut self) {
-        let which = self.chance.below(self.others.len());
+        let which = self.random.below(self.others.len());
         let (id, life) = self.others[which];
         self.leaving.retain(|&(_, leaving)| leaving != id);
         self.others[which].1 = match life {
-            Life::Up => match self.chance.below(4) {
+            Life::Running => match self.random.below(4) {
                 0 => {
                     self.sim.leave(id);
                     self.leaving.push((self.sim.elapsed() + LEAVING_TAKES, id));
@@ -140,29 +139,29 @@ impl Churn {
                 }
                 1 => {
                     self.sim.restart(id);
-                    Life::Up
+                    Life::Running
                 }
                 _ => {
                     self.sim.crash(id);
-                    Life::Killed
+                    Life::Crashed
                 }
             },
-            // Its snapshot tells it whom to rejoin.
-            Life::Killed => {
+            // It rejoins from its snapshot.
+            Life::Crashed => {
                 self.sim.restart(id);
-                Life::Up
+                Life::Running
             }
-            Life::Unborn | Life::Left => {
+            Life::NotStarted | Life::Left => {
                 self.sim.restart(id);
-                let seed = self.chance.pick(&self.staying);
+                let seed = self.random.pick(&self.staying);
                 self.sim.join(id, &[seed]);
-                Life::Up
+                Life::Running
             }
         };
     }
 
-    /// Ends the processes of those that have left.
-    fn end_those_that_left(&mut self) {
+    /// Ends the processes of nodes that have left.
+    fn end_left_nodes(&mut self) {
         let now = self.sim.elapsed();
         for (_, id) in self.leaving.extract_if(.., |(end, _)| *end <= now) {
             self.sim.crash(id);
@@ -171,32 +170,32 @@ impl Churn {
 
     fn send(&mut self) {
         let name = format!("event-{}", self.sent);
-        let sender = self.chance.pick(&self.staying);
+        let sender = self.random.pick(&self.staying);
         self.sim.user_event(sender, &name, b"");
-        self.told.insert(name, BTreeMap::new());
+        self.delivered.insert(name, BTreeMap::new());
         self.sent += 1;
     }
 
-    fn ask(&mut self) {
-        let asking = self.chance.pick(&self.staying);
-        let role = self.chance.pick(&["web", "db"]);
+    fn query(&mut self) {
+        let sender = self.random.pick(&self.staying);
+        let role = self.random.pick(&["web", "db"]);
         let params = QueryParams::new().tag("role", format!("^{role}$"));
-        let query = self.sim.at(asking, |it, now| it.query(now, "there", b"", &params));
-        self.asked.insert(query.expect("it is short"), role);
+        let query = self.sim.at(sender, |it, now| it.query(now, "there", b"", &params));
+        self.queries.insert(query.expect("it is short"), role);
     }
 
-    /// Looks at what those who stay were told, and at their clocks.
-    fn listen(&mut self) {
+    /// Checks the events and the clocks of the nodes that stay.
+    fn check_events(&mut self) {
         for &id in &self.staying {
             for recorded in self.sim.take_events(id) {
                 match recorded.event {
                     Event::User(event) => {
-                        let told = self.told.get_mut(&*event.name).expect("it was sent");
-                        *told.entry(id).or_default() += 1;
+                        let delivered = self.delivered.get_mut(&*event.name).expect("it was sent");
+                        *delivered.entry(id).or_default() += 1;
                     }
                     Event::Reply(reply) => {
-                        let asked = self.asked[&reply.query];
-                        assert_eq!(role(&reply.from), asked, "{} was not asked", reply.from);
+                        let queried = self.queries[&reply.query];
+                        assert_eq!(role(&reply.from), queried, "{} was not asked", reply.from);
                         self.replies += 1;
                     }
                     _ => {}
@@ -222,31 +221,32 @@ impl Churn {
                 self.send();
             }
             if second.is_multiple_of(QUERY_EVERY) {
-                self.ask();
+                self.query();
             }
             self.sim.run_for(secs(1));
-            self.end_those_that_left();
-            self.listen();
+            self.end_left_nodes();
+            self.check_events();
         }
         self.sim.run_for(SETTLES);
-        self.end_those_that_left();
-        self.listen();
+        self.end_left_nodes();
+        self.check_events();
     }
 
-    /// Every event has reached everybody who stayed, once.
-    fn assert_all_told_once(&self) {
-        for (event, told) in &self.told {
+    /// Every event was delivered once to every node that stayed.
+    fn assert_all_delivered_once(&self) {
+        for (event, delivered) in &self.delivered {
             for &id in &self.staying {
-                let times = told.get(&id).copied().unwrap_or_default();
-                assert_eq!(times, 1, "{} was told of {event} {times} times", self.sim.name(id));
+                let times = delivered.get(&id).copied().unwrap_or_default();
+                assert_eq!(times, 1, "{} got {event} {times} times", self.sim.name(id));
             }
         }
     }
 }
 
 impl Churn {
-    /// What is wrong with what they list. Everybody lists all that run as alive, and nobody else; those
-    /// who stay list those who are gone alike, too. Who comes is not told of those who went before.
+    /// A difference between the nodes' lists of members. All nodes must list all running nodes as alive,
+    /// and no others. Nodes that stay must also agree on those that are gone. A node that joins does
+    /// not learn of those that were gone before.
     fn disagreement(&self) -> Option<String> {
         let sim = &self.sim;
         let running: Vec<NodeId> = sim.running().collect();
@@ -273,7 +273,7 @@ impl Churn {
         None
     }
 
-    /// Waits until nothing is wrong.
+    /// Waits until there is no disagreement.
     fn agree(&mut self) -> Result<(), String> {
         let begin = self.sim.elapsed();
         while let Some(disagreement) = self.disagreement() {
@@ -289,21 +289,21 @@ impl Churn {
 fn half_an_hour(seed: u64) {
     let mut churn = Churn::new(seed);
     churn.run();
-    churn.assert_all_told_once();
-    // Of those asked, two thirds are always there.
-    let least = churn.asked.len() * STAYING / 3;
+    churn.assert_all_delivered_once();
+    // One node in three is a `web`, so each query is for at least a third of the nodes that stay.
+    let least = churn.queries.len() * STAYING / 3;
     assert!(churn.replies >= least, "{} replies are less than {least}", churn.replies);
     if let Err(disagreement) = churn.agree() {
-        panic!("they do not agree after {AGREED_WITHIN:?}: {disagreement}");
+        panic!("the nodes do not agree after {AGREED_WITHIN:?}: {disagreement}");
     }
 }
 
 #[test]
-fn who_stays_misses_nothing_in_half_an_hour_of_churn_and_loss_seed_1() {
+fn nodes_that_stay_miss_nothing_in_half_an_hour_of_churn_and_loss_seed_1() {
     half_an_hour(1);
 }
 
 #[test]
-fn who_stays_misses_nothing_in_half_an_hour_of_churn_and_loss_seed_2() {
+fn nodes_that_stay_miss_nothing_in_half_an_hour_of_churn_and_loss_seed_2() {
     half_an_hour(2);
 }

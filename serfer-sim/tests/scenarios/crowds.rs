@@ -1,4 +1,4 @@
-//! Many who join one at once.
+//! Many nodes that join one seed at once.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use crate::support::{assert_none_failed, lan, ms, secs, sum, unacquainted, with_
 /// More than the 128 streams that a node accepts at once.
 const NODES: usize = 200;
 
-/// Until each knows nearly all: the refused try again after a second, and then news of 200 members
-/// spreads at 60 messages a tick.
+/// Until each node knows nearly all others: refused nodes try again after a second, and then the
+/// news of 200 members spreads at 60 messages a tick.
 const NEARLY_ALL_WITHIN: Duration = secs(10);
 
-/// Each node sends news 12 times, so it misses a given one with a chance of e⁻¹²: of the 40,000 pairs
-/// there are here, now and then one.
+/// Each node sends news 12 times, so a given node misses it with a probability of e⁻¹². Of the 40,000
+/// pairs here, this happens to one now and then.
 const MISSED_MAX: usize = 4;
 
-/// The next push/pull mends that: in a cluster of this size there is one every two minutes, and the
-/// first after four at most.
+/// The next push/pull repairs this: in a cluster of this size there is one every two minutes, and the
+/// first one after four at most.
 const ALL_WITHIN: Duration = secs(250);
 
-/// hs#605: all machines of a data centre come up at once and know one address. That one
-/// refuses most of them, and those that do not try again stay alone.
+/// hs#605: all machines of a data centre start at once and know one address. This node refuses most
+/// of them, and those that do not try again stay alone.
 #[test]
-fn two_hundred_that_join_one_at_once_all_find_each_other() {
+fn two_hundred_nodes_that_join_one_seed_at_once_all_find_each_other() {
     with_seeds(|seed| {
         let mut sim = Sim::new(seed);
         sim.network().latency(ms(1)..ms(5));
@@ -36,11 +36,11 @@ fn two_hundred_that_join_one_at_once_all_find_each_other() {
         sim.run_for(NEARLY_ALL_WITHIN);
         let missed = unacquainted(&sim);
         assert!(missed <= MISSED_MAX, "gossip missed {missed}");
-        assert!(sum(&sim, &ids, |stats| stats.rejoins_tried) > 0, "nobody was refused");
+        assert!(sum(&sim, &ids, |stats| stats.seed_retries) > 0, "no node was refused");
 
         let rest = ALL_WITHIN - NEARLY_ALL_WITHIN;
         let took = sim.run_until_converged(rest);
-        assert!(took.is_some(), "not all know all after {ALL_WITHIN:?}");
+        assert!(took.is_some(), "not all nodes know all others after {ALL_WITHIN:?}");
         assert_none_failed(&sim, &ids);
     });
 }

@@ -1,4 +1,4 @@
-//! A flood of one kind of news does not hold up the others.
+//! A flood of one kind of broadcast does not hold up the others.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,30 +13,30 @@ use crate::support::{cluster, lan, ms, sum, with_seeds};
 
 const NODES: usize = 1000;
 
-/// Those that crash and start again, one every half second, and down for two seconds.
+/// How many nodes crash and restart: one every half second, each down for two seconds.
 const UNSTEADY: usize = 20;
 
 /// How often the first node sends an event, and how many in all.
 const EVERY: Duration = ms(100);
 const EVENTS: usize = 30;
 
-/// How many members change their tags meanwhile. There is room for twelve messages in each of the 15
-/// packets that a node gossips in a second, and each is sent twelve times, so that no more than 15
-/// changes in a second could be passed on at once: this is four times as much, beside the news of all
-/// members that waits from the start.
+/// How many members change their tags in each tick. A packet has room for twelve messages, a node
+/// gossips 15 packets in a second, and each message is sent twelve times. So a node can pass on at most
+/// 15 changes in a second. This is four times as many, besides the news of all members that is queued
+/// at the start.
 const CHANGES: usize = 6;
 
-/// From being sent to being delivered, in half of all cases: 0.8 s. That is four ticks, in which one
-/// node can reach 4⁴ others: no event waits.
+/// The time from sending to delivery, in half of all cases: it is 0.8 s. These are four ticks, in which
+/// one node can reach 4⁴ others, so no event waits.
 const MOSTLY_WITHIN: Duration = ms(1000);
 
-/// In all cases: 1.6 s.
+/// The same in all cases: it is 1.6 s.
 const WITHIN: Duration = ms(2500);
 
-/// Of 29,400 deliveries, those that gossip may miss and the next push/pull brings. Here it misses none.
+/// How many of 29,400 deliveries gossip may miss until the next push/pull. Here it misses none.
 const MISSED_MAX: usize = 3;
 
-/// Everybody has just heard of everybody, and means to pass it on.
+/// All nodes have just heard of all others, and have this queued for gossip.
 fn acquainted(seed: u64) -> (Sim, Vec<NodeId>) {
     let mut sim = Sim::new(seed);
     sim.discard_events();
@@ -67,14 +67,14 @@ fn acquainted(seed: u64) -> (Sim, Vec<NodeId>) {
     (sim, ids)
 }
 
-/// When each event, by the number that is its name, was delivered.
+/// When each event was delivered. Its name is its index.
 type Deliveries = Rc<RefCell<Vec<Vec<Instant>>>>;
 
 fn record(sim: &mut Sim, id: NodeId, deliveries: &Deliveries) {
     let deliveries = deliveries.clone();
     sim.app(id, move |_, now, event| {
         if let Event::User(event) = event {
-            let number: usize = event.name.parse().expect("events have numbers");
+            let number: usize = event.name.parse().expect("the name is a number");
             deliveries.borrow_mut()[number].push(now);
         }
     });
@@ -96,9 +96,9 @@ fn churn(sim: &mut Sim, ids: &[NodeId], tick: usize) {
     }
 }
 
-/// hm#299, hc#9927: in a cluster of a thousand in which members change all the time, user events come
-/// minutes late or not at all, for they get what room the news about members leaves. Without shares,
-/// that is none: not one of these events gets to anybody in all that time.
+/// hm#299, hc#9927: in a cluster of a thousand members that change all the time, user events come
+/// minutes late or not at all, since they get only the room that the news about members leaves. Without
+/// shares this is none: no node gets any of these events in that time.
 #[test]
 fn events_get_through_a_flood_of_news_about_members() {
     let (mut sim, ids) = acquainted(1);
@@ -127,14 +127,14 @@ fn events_get_through_a_flood_of_news_about_members() {
     assert!(worst.is_some_and(|&it| it <= WITHIN), "worst {worst:?}");
 }
 
-/// How many events each of them sends in each tick, and how many do.
+/// How many events each node sends in each tick, and how many nodes there are.
 const FLOOD: usize = 2;
 const FLOODERS: usize = 50;
 
-/// Five ticks; without a flood it takes four.
-const TOLD_WITHIN: Duration = ms(1000);
+/// Five ticks. Without a flood it takes four.
+const SPREADS_WITHIN: Duration = ms(1000);
 
-/// The reverse: everybody talks as much as it can, and a change of tags gets around all the same.
+/// The reverse: all nodes send as many events as they can, and a change of tags spreads all the same.
 #[test]
 fn news_about_members_gets_through_a_flood_of_events() {
     with_seeds(|seed| {
@@ -150,7 +150,7 @@ fn news_about_members_gets_through_a_flood_of_events() {
         (0..20).for_each(|tick| flood(&mut sim, tick));
         let tags = [("role", "web")].into_iter().collect();
         sim.at(ids[7], |endpoint, now| endpoint.set_tags(now, tags)).expect("it is short");
-        (20..20 + ticks(TOLD_WITHIN)).for_each(|tick| flood(&mut sim, tick));
+        (20..20 + ticks(SPREADS_WITHIN)).for_each(|tick| flood(&mut sim, tick));
         let knows = |&&id: &&NodeId| {
             let member = sim.endpoint(id).and_then(|it| it.member("n8"));
             member.is_some_and(|it| it.tags().get("role") == Some("web"))

@@ -1,4 +1,4 @@
-//! A new key for a whole cluster, on a bad day.
+//! A new key for a whole cluster, while packets are lost.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::support::{cluster, lan, mins, ms, secs, sum, with_seeds};
 
 const NODES: usize = 16;
 
-/// Four questions and three changes, each of which may have to be tried again.
+/// Four queries and three changes, each of which may have to be tried again.
 const ROTATED_WITHIN: Duration = mins(2);
 
 fn key(byte: u8) -> SecretKey {
@@ -29,17 +29,17 @@ fn is_rotated(sim: &Sim, by: NodeId) -> bool {
     })
 }
 
-/// hs#579, hc#719: keys changed by hand, step by step, leave nodes behind that nobody can talk to any
-/// more.
+/// hs#579, hc#719: when operators change keys step by step, some nodes are left behind, and the others
+/// no longer understand them.
 #[test]
-fn a_key_is_rotated_while_packets_get_lost_and_no_message_does() {
+fn a_key_is_rotated_while_packets_are_lost_and_no_event_is_lost() {
     with_seeds(|seed| {
         let (mut sim, ids) = cluster(seed, keyed, NODES);
         sim.network().loss(0.1);
         let ask = KeyParams { relay_factor: 3, ..KeyParams::default() };
         let params = RotationParams { attempts: 10, ask, ..RotationParams::default() };
         let begun = sim.at(ids[0], |it, now| it.rotate_key(now, key(2), params));
-        begun.expect("nothing else is going on");
+        begun.expect("no other key operation is running");
 
         let begin = sim.elapsed();
         let mut sent = 0;
@@ -47,22 +47,22 @@ fn a_key_is_rotated_while_packets_get_lost_and_no_message_does() {
             sim.user_event(ids[sent % NODES], &format!("{sent}"), b"");
             sent += 1;
             sim.run_for(ms(100));
-            assert!(sim.elapsed() < begin + ROTATED_WITHIN, "it takes too long");
+            assert!(sim.elapsed() < begin + ROTATED_WITHIN, "the rotation takes too long");
         }
-        // What gossip misses, the push/pulls bring.
+        // The push/pulls bring what gossip misses.
         sim.run_for(secs(75));
 
         for &id in &ids {
             let ring = sim.endpoint(id).and_then(|it| it.keyring()).expect("it has keys");
             assert_eq!(ring.keys().collect::<Vec<_>>(), [&key(2)]);
-            let mut heard = BTreeMap::<&str, usize>::new();
+            let mut received = BTreeMap::<&str, usize>::new();
             for recorded in sim.events(id) {
                 if let Event::User(event) = &recorded.event {
-                    *heard.entry(&event.name).or_default() += 1;
+                    *received.entry(&event.name).or_default() += 1;
                 }
             }
-            assert!(heard.values().all(|&times| times == 1), "{heard:?}");
-            assert_eq!(heard.len(), sent, "{} hears all", sim.name(id));
+            assert!(received.values().all(|&times| times == 1), "{received:?}");
+            assert_eq!(received.len(), sent, "{} receives all", sim.name(id));
         }
         let unread = sum(&sim, &ids, |stats| stats.dropped[DropReason::Undecryptable]);
         assert_eq!(unread, 0);

@@ -1,4 +1,4 @@
-//! Links that work for some traffic, or in one direction only.
+//! Links that work for some traffic or in one direction only.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::support::{
 
 const NODES: usize = 8;
 
-/// How long nobody may be declared failed.
+/// How long no member may be declared failed.
 const WATCHED: Duration = mins(30);
 
-/// How soon somebody who cannot be reached at all is declared failed: its turn to be probed comes
-/// after 2 × 7 s at most, the longest suspicion takes 24 s, and the news spreads.
+/// How soon a member that cannot be reached at all is declared failed: it is probed after 2 × 7 s at
+/// most, the longest suspicion takes 24 s, and the news spreads.
 const FAILED_WITHIN: Duration = secs(60);
 
-/// Runs a cluster under some condition; nobody may be declared failed.
+/// Runs a cluster under some condition. No member may be declared failed.
 fn none_fails(config: fn(String) -> Config, count: usize, arrange: fn(&mut Sim, &[NodeId])) {
     with_seeds(|seed| {
         let (mut sim, ids) = cluster(seed, config, count);
@@ -30,15 +30,15 @@ fn none_fails(config: fn(String) -> Config, count: usize, arrange: fn(&mut Sim, 
     });
 }
 
-/// hc#894: a virtual machine reaches its host, which cannot reach it, or the other way round. The
-/// two accuse each other, deny it, and accuse each other again, for days.
+/// hc#894: a virtual machine reaches its host, but the host cannot reach it, or the other way round.
+/// The two accuse each other, refute, and accuse each other again, for days.
 #[test]
-fn a_link_that_works_in_one_direction_only_has_nobody_declared_failed() {
+fn on_a_link_that_works_in_one_direction_only_no_member_is_declared_failed() {
     none_fails(Config::lan, NODES, |sim, ids| sim.block(&ids[..1], &ids[1..2], Traffic::All));
 }
 
-/// A firewall that lets a node send datagrams but not receive any: answers and gossip are lost, and
-/// only streams tell that it is there.
+/// A firewall lets a node send datagrams but not receive any: acks and gossip are lost, and only
+/// stream pings show that it is alive.
 #[test]
 fn a_node_that_receives_no_datagrams_is_not_declared_failed() {
     none_fails(Config::lan, NODES, |sim, ids| {
@@ -54,29 +54,29 @@ fn a_node_that_sends_no_datagrams_is_not_declared_failed() {
     });
 }
 
-/// An overloaded uplink: half of what one node sends is lost.
+/// An overloaded uplink: half of the datagrams that one node sends are lost.
 #[test]
-fn a_node_that_loses_half_of_what_it_sends_is_not_declared_failed() {
+fn a_node_with_half_of_its_sent_datagrams_lost_is_not_declared_failed() {
     none_fails(Config::lan, NODES, |sim, ids| {
         sim.outgoing(ids[3]).datagrams().loss(0.5);
     });
 }
 
-/// The same for what it receives.
+/// The same for the datagrams that it receives.
 #[test]
-fn a_node_that_loses_half_of_what_it_receives_is_not_declared_failed() {
+fn a_node_with_half_of_its_received_datagrams_lost_is_not_declared_failed() {
     none_fails(Config::lan, NODES, |sim, ids| {
         sim.incoming(ids[3]).datagrams().loss(0.5);
     });
 }
 
-/// Somebody forgot to open the UDP port between two machines: all is well as long as TCP is open.
+/// The UDP port between two machines is closed by mistake: all is well as long as TCP is open.
 #[test]
 fn two_nodes_with_only_streams_between_them_do_not_fail() {
     none_fails(Config::lan, 2, |sim, ids| sim.cut(&ids[..1], &ids[1..], Traffic::Datagrams));
 }
 
-/// Somebody forgot to open the UDP port of one machine.
+/// The UDP port of one machine is closed by mistake.
 #[test]
 fn a_node_that_is_reached_by_streams_only_does_not_fail() {
     none_fails(Config::lan, NODES, |sim, ids| {
@@ -84,7 +84,7 @@ fn a_node_that_is_reached_by_streams_only_does_not_fail() {
     });
 }
 
-/// What streams stand in for: without them, both of the above fail.
+/// Without the stream fallback, both of the above fail.
 #[test]
 fn without_the_fallback_a_node_that_is_reached_by_streams_only_fails() {
     with_seeds(|seed| {
@@ -99,9 +99,9 @@ fn without_the_fallback_a_node_that_is_reached_by_streams_only_fails() {
     });
 }
 
-/// hm#350: with three members, the only one who can help was left out of 2.6 % of the rounds, since
-/// it was looked for at random and not always found. Here one direction of one link is dead, so every
-/// round without help fails: an hour has 1,800 of them.
+/// hm#350: with three members, the only helper was left out of 2.6 % of the rounds, since it was picked
+/// at random and not always found. Here one direction of one link is dead, so every round without a
+/// helper fails: an hour has 1,800 rounds.
 #[test]
 fn in_a_cluster_of_three_the_only_helper_is_asked_in_every_round() {
     const HOUR: Duration = mins(60);
@@ -115,9 +115,9 @@ fn in_a_cluster_of_three_the_only_helper_is_asked_in_every_round() {
     });
 }
 
-/// hm#350, as it was seen: a bad link between two of three.
+/// hm#350 as users saw it: a bad link between two of three nodes.
 #[test]
-fn a_link_of_three_that_loses_a_third_has_nobody_suspected_for_hours() {
+fn in_a_cluster_of_three_with_a_link_that_loses_a_third_no_member_is_suspected_for_hours() {
     const HOURS: Duration = mins(6 * 60);
     with_seeds(|seed| {
         let (mut sim, ids) = cluster(seed, lan_without_fallback, 3);
@@ -131,13 +131,13 @@ fn a_link_of_three_that_loses_a_third_has_nobody_suspected_for_hours() {
 }
 
 /// hs#627, hm#242: the interface of a node goes down, its own machine refuses to send, and the node
-/// goes on saying that all others are alive. It must notice, and must get over it.
+/// still lists all others as alive. It must notice that they are lost, and must recover.
 #[test]
 fn a_node_whose_interface_is_down_sees_the_others_fail_and_recovers() {
-    /// Whoever hears nobody probes one member in 8 s, accuses it when it fails for the second time,
-    /// and waits 24 s: 7 members, twice, and the wait for the last of them.
+    /// An isolated node probes one member in 8 s, accuses it at its second failure, and waits 24 s:
+    /// 7 members, twice, and the wait for the last of them.
     const LOST_WITHIN: Duration = secs(8 * 2 * 7 + 24 + 14);
-    /// The seed keeper's longest wait, and the exchange.
+    /// The longest pause of the seed retry, and the exchange.
     const BACK_WITHIN: Duration = secs(75);
     with_seeds(|seed| {
         let (mut sim, ids) = cluster(seed, Config::lan, NODES);
@@ -149,13 +149,13 @@ fn a_node_whose_interface_is_down_sees_the_others_fail_and_recovers() {
             others.iter().all(|&it| is_failed(*down, sim.name(it)) && is_failed(it, &name))
         };
         let took = sim.run_until(LOST_WITHIN, lost);
-        assert!(took.is_some(), "after {LOST_WITHIN:?} they still believe in each other");
+        assert!(took.is_some(), "after {LOST_WITHIN:?} they still list each other as alive");
         assert_none_failed(&sim, others);
         assert_status(&sim, others, others, Status::Alive);
 
         sim.run_for(mins(5));
         sim.interface_up(*down);
         let took = sim.run_until_converged(BACK_WITHIN);
-        assert!(took.is_some(), "it is not back after {BACK_WITHIN:?}");
+        assert!(took.is_some(), "the node is not back after {BACK_WITHIN:?}");
     });
 }

@@ -11,14 +11,14 @@ use crate::support::{mins, secs, with_seeds};
 
 const NODES: usize = 32;
 
-/// One of 31 probes it within a second or two, others confirm within another two what they find, and
-/// then it is a suspect for 6 s.
+/// One of 31 members probes it within a second or two, others confirm the suspicion within another
+/// two, and then the suspicion lasts for 6 s.
 const MOSTLY_NOTICED_WITHIN: Duration = secs(12);
 
-/// Without others who confirm, a suspicion lasts up to 36 s; but they have long found it by then.
+/// Without confirmations, a suspicion lasts up to 36 s. But others confirm it long before.
 const NOTICED_WITHIN: Duration = secs(20);
 
-/// Hardly anybody is declared failed who is alive, and all who died are noticed in time.
+/// Nearly no live member is declared failed, and all crashes are noticed in time.
 fn withstands(loss: f64, streams: Streams, false_failures_max: usize) {
     with_seeds(|seed| {
         let watched = mins(5);
@@ -30,20 +30,21 @@ fn withstands(loss: f64, streams: Streams, false_failures_max: usize) {
     });
 }
 
-/// hs#269: where now and then a packet is lost, members flap, once an hour or all the time.
+/// hs#269: on a network that loses some packets, members flap, once an hour or all the time.
 #[test]
-fn a_tenth_of_all_packets_lost_has_nobody_declared_failed() {
+fn with_a_tenth_of_all_packets_lost_no_live_member_is_declared_failed() {
     withstands(0.1, Streams::Lossy, 0);
 }
 
-/// Twice as bad, a member may miss all denials of another and give it up, alone and for a moment.
+/// With twice the loss, a node may miss all refutations of a member and declare it failed, alone and
+/// for a moment.
 #[test]
-fn a_fifth_of_all_packets_lost_has_hardly_anybody_declared_failed() {
+fn with_a_fifth_of_all_packets_lost_nearly_no_live_member_is_declared_failed() {
     withstands(0.2, Streams::Lossy, 2);
 }
 
-/// Where a firewall or a small buffer drops datagrams, streams tell that a member is there.
+/// If a firewall or a small buffer drops datagrams, stream pings show that a member is alive.
 #[test]
-fn half_of_all_datagrams_lost_has_nobody_declared_failed() {
+fn with_half_of_all_datagrams_lost_no_live_member_is_declared_failed() {
     withstands(0.5, Streams::Intact, 0);
 }

@@ -1,8 +1,8 @@
-//! What has gone wrong in clusters of real users, played again.
+//! Problems that real users had with their clusters, as tests.
 //!
-//! Every test names a behaviour, says what was seen where it was missing, and states how long it may
-//! take as a constant, in simulated time. All of them use the default LAN configuration unless it is
-//! what they are about, and run with several seeds; a failure names the seed it failed with.
+//! Every test names a behaviour, says what users saw without it, and has a constant for how long it
+//! may take, in simulated time. All tests use the default LAN configuration unless they are about
+//! another one. They run with several seeds, and a failure names its seed.
 //!
 //! References: hm is github.com/hashicorp/memberlist, hs is hashicorp/serf, hc is hashicorp/consul.
 

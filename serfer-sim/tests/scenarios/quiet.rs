@@ -1,4 +1,4 @@
-//! What goes on when nothing happens: probes and push/pulls, and nothing else.
+//! An idle cluster has probes and push/pulls, and nothing else.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::support::{
     change_tags, cluster, conflicts, lan, mins, ms, secs, settle, sum, with_seeds,
 };
 
-/// How long after the trouble nothing may be going on any more.
+/// How long after the trouble the cluster must be quiet.
 const QUIET_AFTER: Duration = mins(2);
 
 const WATCHED: Duration = mins(10);
 
-/// Lets time pass, and then counts: a ping and an ack for every node and second, a push/pull for
-/// every node and half a minute, and no new word of anybody about itself.
+/// Lets time pass, and then counts: a ping and an ack for each node and second, a push/pull for each
+/// node and half a minute, and no new incarnations.
 #[track_caller]
 fn assert_quiet(sim: &mut Sim) {
     let ids: Vec<NodeId> = sim.running().collect();
@@ -30,36 +30,36 @@ fn assert_quiet(sim: &mut Sim) {
     let before = (sent(sim), dialled(sim), incarnations(sim));
     sim.run_for(WATCHED);
 
-    // For each node one more, which the time began or ended in the middle of.
+    // One more for each node, which began before this time or ended after it.
     let datagrams = (2 * WATCHED.as_secs() + 1) * count;
     assert!(sent(sim) - before.0 <= datagrams, "{} of {datagrams} datagrams", sent(sim) - before.0);
     let streams = (WATCHED.as_secs() / 30 + 1) * count;
     assert!(dialled(sim) - before.1 <= streams, "{} of {streams} streams", dialled(sim) - before.1);
-    assert_eq!(incarnations(sim), before.2, "somebody still denies something");
+    assert_eq!(incarnations(sim), before.2, "a node still refutes");
 }
 
-/// foca#25: each of two nodes holds the other for dead, tells it so, and is told the same, for ever
-/// and as fast as the network allows.
+/// foca#25: each of two nodes believes that the other is dead, tells it so, and is told the same, for
+/// ever and as fast as the network allows.
 #[test]
-fn two_nodes_that_hold_each_other_for_dead_stop_talking_about_it() {
+fn two_nodes_that_declared_each_other_dead_become_quiet() {
     with_seeds(|seed| {
         let (mut sim, ids) = cluster(seed, lan, 2);
         sim.partition(&ids[..1], &ids[1..]);
         let both_dead = |sim: &Sim| {
-            let held_for_dead = |at: usize, name| sim.status(ids[at], name) == Some(Status::Failed);
-            held_for_dead(0, "n2") && held_for_dead(1, "n1")
+            let is_failed = |at: usize, name| sim.status(ids[at], name) == Some(Status::Failed);
+            is_failed(0, "n2") && is_failed(1, "n1")
         };
         // They have not forgotten each other yet.
-        sim.run_until(mins(2), both_dead).expect("they notice");
+        sim.run_until(mins(2), both_dead).expect("both notice");
         sim.heal();
         assert_quiet(&mut sim);
         assert!(sim.converged());
     });
 }
 
-/// foca#25 with more of them, who all contradict all of the other half.
+/// foca#25 with more nodes: all accuse all nodes of the other half.
 #[test]
-fn two_halves_that_hold_each_other_for_dead_stop_talking_about_it() {
+fn two_halves_that_declared_each_other_dead_become_quiet() {
     with_seeds(|seed| {
         let (mut sim, ids) = cluster(seed, lan, 12);
         sim.partition(&ids[..6], &ids[6..]);
@@ -70,9 +70,10 @@ fn two_halves_that_hold_each_other_for_dead_stop_talking_about_it() {
     });
 }
 
-/// A node starts behind what is known of its last life: it is told so, denies it, and that is all.
+/// A node restarts with a lower incarnation than others know: it is told so, refutes once, and that is
+/// all.
 #[test]
-fn a_node_that_restarts_behind_itself_is_not_argued_with_for_ever() {
+fn a_node_that_restarts_with_a_lower_incarnation_becomes_quiet() {
     with_seeds(|seed| {
         for down in [secs(1), secs(60)] {
             let (mut sim, ids) = cluster(seed, lan, 2);
@@ -88,10 +89,10 @@ fn a_node_that_restarts_behind_itself_is_not_argued_with_for_ever() {
     });
 }
 
-/// Two nodes have one name and both stay: the third goes by the first of them, and tells its
-/// application of the other whenever that compares everything, not more often.
+/// Two nodes have one name and both stay: the third node keeps the first of them, and reports a
+/// conflict for each push/pull with the other, but not more often.
 #[test]
-fn two_nodes_of_one_name_do_not_quarrel_without_end() {
+fn two_nodes_with_one_name_become_quiet() {
     with_seeds(|seed| {
         let mut sim = Sim::new(seed);
         sim.network().latency(ms(1)..ms(5));
@@ -104,8 +105,8 @@ fn two_nodes_of_one_name_do_not_quarrel_without_end() {
 
         let b_of_a = sim.endpoint(a).and_then(|it| it.member("b")).map(|it| it.addr());
         assert_eq!(b_of_a, Some(sim.addr(b)));
-        let comparisons = (QUIET_AFTER + WATCHED).as_secs() as usize / 30 + 2;
+        let push_pulls = (QUIET_AFTER + WATCHED).as_secs() as usize / 30 + 2;
         let conflicts = conflicts(&sim, &[a]);
-        assert!((1..=2 * comparisons).contains(&conflicts), "{conflicts} conflicts");
+        assert!((1..=2 * push_pulls).contains(&conflicts), "{conflicts} conflicts");
     });
 }

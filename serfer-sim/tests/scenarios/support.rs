@@ -1,4 +1,4 @@
-//! What all scenarios start from, and what they ask about.
+//! What scenarios have in common: clusters to start with, and checks.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -51,7 +51,8 @@ pub(crate) fn with_seeds(scenario: impl Fn(u64)) {
     }
 }
 
-/// A cluster that has found itself and come to rest: 1 to 5 ms each way, all joined by the first.
+/// A cluster that has converged and is quiet. The latency is 1 to 5 ms each way. All nodes joined the
+/// first one.
 pub(crate) fn cluster(
     seed: u64,
     config: impl Fn(String) -> Config,
@@ -67,34 +68,34 @@ pub(crate) fn cluster(
     (sim, ids)
 }
 
-/// Lets a cluster find itself and come to rest, and forgets the events of that.
+/// Lets a cluster converge and become quiet, and forgets the events.
 pub(crate) fn settle(sim: &mut Sim) {
-    sim.run_until_converged(mins(2)).expect("they find each other");
+    sim.run_until_converged(mins(2)).expect("the cluster converges");
     sim.run_for(secs(30));
     for id in sim.ids() {
         sim.take_events(id);
     }
 }
 
-/// The default.
+/// The default LAN configuration.
 pub(crate) fn lan(name: String) -> Config {
     Config::lan(name)
 }
 
-/// A LAN configuration in which streams do not stand in for datagrams.
+/// A LAN configuration without stream pings.
 pub(crate) fn lan_without_fallback(name: String) -> Config {
     Config::lan(name).probe_with(|probe| probe.stream_fallback = false)
 }
 
-/// As if failed members were never tried again at random, which only sometimes helps.
+/// Practically turns off serf's reconnects, which help only sometimes.
 pub(crate) fn without_reconnects(config: Config) -> Config {
     config.members(Members { reconnect_interval: mins(60 * 24), ..Members::default() })
 }
 
-/// Whom nodes declared failed, how often, by name of who said it and of whom.
-pub(crate) fn failures(sim: &Sim, said_by: &[NodeId]) -> BTreeMap<(String, String), usize> {
+/// How often nodes declared members failed, by the names of the node and of the member.
+pub(crate) fn failures(sim: &Sim, nodes: &[NodeId]) -> BTreeMap<(String, String), usize> {
     let mut failures = BTreeMap::new();
-    for &id in said_by {
+    for &id in nodes {
         for recorded in sim.events(id) {
             let Event::Member(event) = &recorded.event else {
                 continue;
@@ -111,34 +112,34 @@ pub(crate) fn failures(sim: &Sim, said_by: &[NodeId]) -> BTreeMap<(String, Strin
     failures
 }
 
-/// Fails if anybody of these declared another of these failed.
+/// Fails if any of these nodes declared another of them failed.
 #[track_caller]
 pub(crate) fn assert_none_failed(sim: &Sim, among: &[NodeId]) {
     assert_failed_at_most(sim, among, 0);
 }
 
-/// Fails if these declared others of these failed, more often than that in all.
+/// Fails if these nodes declared each other failed more than `max` times in all.
 #[track_caller]
 pub(crate) fn assert_failed_at_most(sim: &Sim, among: &[NodeId], max: usize) {
     let names: Vec<&str> = among.iter().map(|&id| sim.name(id)).collect();
     let mut failures = failures(sim, among);
     failures.retain(|(_, about), _| names.contains(&about.as_str()));
     let count: usize = failures.values().sum();
-    assert!(count <= max, "declared failed, by whom and how often: {failures:?}");
+    assert!(count <= max, "(node, declared failed) and how often: {failures:?}");
 }
 
-/// Fails unless each of these believes this of each of those.
+/// Fails unless each of these nodes lists each of those with this status.
 #[track_caller]
 pub(crate) fn assert_status(sim: &Sim, these: &[NodeId], those: &[NodeId], status: Status) {
     for &id in these {
         for &other in those {
-            let believed = sim.status(id, sim.name(other));
-            assert_eq!(believed, Some(status), "{} of {}", sim.name(id), sim.name(other));
+            let listed = sim.status(id, sim.name(other));
+            assert_eq!(listed, Some(status), "{} of {}", sim.name(id), sim.name(other));
         }
     }
 }
 
-/// How many nodes that run do not know where another one is, or hold it for gone; both ways count.
+/// For how many pairs of running nodes the first does not list the second as alive at its address.
 pub(crate) fn unacquainted(sim: &Sim) -> usize {
     let ids: Vec<NodeId> = sim.running().collect();
     let unknown = |id: NodeId| {
@@ -152,14 +153,14 @@ pub(crate) fn unacquainted(sim: &Sim) -> usize {
     ids.iter().map(|&id| unknown(id)).sum()
 }
 
-/// How often nodes were told that somebody else claims a member's name.
+/// How many events about name conflicts these nodes had.
 pub(crate) fn conflicts(sim: &Sim, nodes: &[NodeId]) -> usize {
     let is_conflict = |event: &Event| matches!(event, Event::Conflict(_));
     let at = |&id: &NodeId| sim.events(id).iter().filter(|it| is_conflict(&it.event)).count();
     nodes.iter().map(at).sum()
 }
 
-/// Changes the tags of a node many times, so that its incarnation is far from where it started.
+/// Changes the tags of a node many times, which raises its incarnation.
 pub(crate) fn change_tags(sim: &mut Sim, node: NodeId, times: u32) {
     for time in 0..times {
         let tags = [("time", time.to_string())].into_iter().collect();
@@ -167,7 +168,7 @@ pub(crate) fn change_tags(sim: &mut Sim, node: NodeId, times: u32) {
     }
 }
 
-/// The sum of a counter over some nodes that run.
+/// The sum of a counter over those of some nodes that run.
 pub(crate) fn sum(sim: &Sim, nodes: &[NodeId], counter: impl Fn(&Stats) -> u64) -> u64 {
     nodes.iter().filter_map(|&id| sim.endpoint(id)).map(|it| counter(&it.stats())).sum()
 }

@@ -53,7 +53,7 @@ fn only_some_try_at_a_time() {
     cluster.kill(19);
     cluster.run(secs(60));
     let tried = |cluster: &Cluster| -> u64 {
-        (0..19).map(|at| cluster.node(at).stats().rejoins_tried).sum()
+        (0..19).map(|at| cluster.node(at).stats().seed_retries).sum()
     };
     let before = tried(&cluster);
     assert!((4..=40).contains(&before), "seven rounds in a minute: {before}");
@@ -68,7 +68,7 @@ fn a_seed_is_tried_as_often_in_a_large_cluster() {
     let mut cluster = Cluster::joined(3, 20, lan);
     cluster.join(0, &[20]);
     cluster.run(secs(300));
-    let tried = cluster.node(0).stats().rejoins_tried;
+    let tried = cluster.node(0).stats().seed_retries;
     assert!((8..=12).contains(&tried), "less and less often, then each minute: {tried}");
 }
 
@@ -116,7 +116,7 @@ fn a_member_that_is_back_is_no_longer_tried() {
     solo.hear(1, &alive(1, 2));
     // Members always do one push/pull a minute at most.
     assert!(dialled(&mut solo, secs(600)).len() <= 20);
-    assert_eq!(solo.node.stats().rejoins_tried, 0);
+    assert_eq!(solo.node.stats().seed_retries, 0);
 }
 
 #[test]

@@ -1,0 +1,215 @@
+//! Addresses as people write them, and the address to advertise.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::node::tasks::BoxFuture;
+
+/// The port of a node unless it says otherwise.
+pub const DEFAULT_PORT: u16 = 7946;
+
+/// Looks up a host name. The port becomes that of each address.
+pub(crate) type HostResolver =
+    Box<dyn Fn(String, u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> + Send + Sync>;
+
+/// An address that does not parse or resolve.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("address {address:?} {problem}")]
+pub struct AddressError {
+    /// The address as it was given.
+    pub address: String,
+    /// What is wrong with it.
+    pub problem: AddressProblem,
+}
+
+/// What is wrong with an address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressProblem {
+    /// There is no host before the port.
+    #[error("has no host")]
+    NoHost,
+    /// What stands before a slash is a node name, which must not be empty.
+    #[error("has an empty node name before the slash")]
+    NoName,
+    /// A port is a number up to 65535.
+    #[error("has port {0:?}, which is not a number from 0 to 65535")]
+    Port(String),
+    /// The brackets of an IPv6 address are not closed.
+    #[error("has an unclosed bracket")]
+    Bracket,
+    /// The host cannot be looked up.
+    #[error("does not resolve: {0}")]
+    Unresolved(String),
+}
+
+/// `HOST`, `HOST:PORT`, `[V6]:PORT` or a bare IPv6 address, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// As it was given.
+    text: String,
+    host: String,
+    pub(crate) port: Option<u16>,
+}
+
+impl Address {
+    /// Takes an address apart. A node name before a slash is skipped, because Go's serf allows one there.
+    pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
+        let fail = |problem| Err(AddressError { address: text.to_owned(), problem });
+        let rest = match text.split_once('/') {
+            Some(("", _)) => return fail(AddressProblem::NoName),
+            Some((_name, rest)) => rest,
+            None => text,
+        };
+        let (host, port) = if let Some(bracketed) = rest.strip_prefix('[') {
+            let Some((host, port)) = bracketed.split_once(']') else {
+                return fail(AddressProblem::Bracket);
+            };
+            (host, port.strip_prefix(':').unwrap_or(port))
+        } else if rest.matches(':').count() == 1 {
+            rest.split_once(':').unwrap_or((rest, ""))
+        } else {
+            (rest, "")
+        };
+        if host.is_empty() {
+            return fail(AddressProblem::NoHost);
+        }
+        let port = match port {
+            "" => None,
+            digits => match digits.parse() {
+                Ok(port) => Some(port),
+                Err(_) => return fail(AddressProblem::Port(digits.to_owned())),
+            },
+        };
+        Ok(Self { text: text.to_owned(), host: host.to_owned(), port })
+    }
+
+    /// Looks up all its IP addresses. `default_port` is used if it has no port.
+    pub(crate) async fn resolve(
+        &self,
+        resolver: &HostResolver,
+        default_port: u16,
+    ) -> Result<Vec<SocketAddr>, AddressError> {
+        let port = self.port.unwrap_or(default_port);
+        if let Ok(ip) = self.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, port)]);
+        }
+        let problem = match resolver(self.host.clone(), port).await {
+            Ok(addrs) if !addrs.is_empty() => return Ok(addrs),
+            Ok(_) => AddressProblem::Unresolved("no address".to_owned()),
+            Err(error) => AddressProblem::Unresolved(error.to_string()),
+        };
+        Err(AddressError { address: self.text.clone(), problem })
+    }
+}
+
+/// The address at which others reach us, when we listen on all addresses of this machine.
+///
+/// Private IPv4 is best, then any other IPv4, then local IPv6, then any other IPv6. An address that is only
+/// valid on this machine or this link is never chosen, and no IPv6 address is if we listen on IPv4.
+pub(crate) fn to_advertise(bound: IpAddr, interfaces: &[IpAddr]) -> Option<IpAddr> {
+    let rank = |ip: &IpAddr| match ip {
+        IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() => None,
+        IpAddr::V4(v4) if v4.is_private() => Some(0),
+        IpAddr::V4(_) => Some(1),
+        IpAddr::V6(_) if bound.is_ipv4() => None,
+        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unspecified() => None,
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => None,
+        IpAddr::V6(v6) if v6.is_unique_local() => Some(2),
+        IpAddr::V6(_) => Some(3),
+    };
+    let ranked = interfaces.iter().filter_map(|ip| Some((rank(ip)?, *ip)));
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, ip)| ip)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use futures_lite::future;
+
+    use super::*;
+
+    fn parsed(text: &str) -> Result<(String, Option<u16>), String> {
+        let address = Address::parse(text).map_err(|error| error.to_string())?;
+        Ok((address.host, address.port))
+    }
+
+    #[test]
+    fn addresses_are_read_as_go_s_serf_reads_them() {
+        let ok = |host: &str, port| Ok((host.to_owned(), port));
+        assert_eq!(parsed("10.0.0.1"), ok("10.0.0.1", None));
+        assert_eq!(parsed("10.0.0.1:80"), ok("10.0.0.1", Some(80)));
+        assert_eq!(parsed("seed.example:7946"), ok("seed.example", Some(7946)));
+        assert_eq!(parsed("::1"), ok("::1", None));
+        assert_eq!(parsed("[::1]"), ok("::1", None));
+        assert_eq!(parsed("[::1]:80"), ok("::1", Some(80)));
+        assert_eq!(parsed("web-1/10.0.0.1:80"), ok("10.0.0.1", Some(80)));
+        assert_eq!(parsed("host:"), ok("host", None));
+    }
+
+    /// The IP addresses of an address, where `localhost` is the only name that resolves.
+    fn resolved(text: &str) -> Result<String, String> {
+        let resolver: HostResolver = Box::new(|host, port| {
+            Box::pin(async move {
+                let addrs = [([127, 0, 0, 1], port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+                if host == "localhost" { Ok(addrs.to_vec()) } else { Ok(Vec::new()) }
+            })
+        });
+        let address = Address::parse(text).map_err(|error| error.to_string())?;
+        let found = future::block_on(address.resolve(&resolver, DEFAULT_PORT));
+        let addrs = found.map_err(|error| error.to_string())?;
+        Ok(addrs.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn a_node_name_before_the_address_changes_nothing() {
+        for (text, addrs) in [
+            ("localhost", Some("127.0.0.1:7946 [::1]:7946")),
+            ("localhost:80", Some("127.0.0.1:80 [::1]:80")),
+            ("127.0.0.1", Some("127.0.0.1:7946")),
+            ("127.0.0.1:80", Some("127.0.0.1:80")),
+            ("::1", Some("[::1]:7946")),
+            ("[::1]", Some("[::1]:7946")),
+            ("[::1]:80", Some("[::1]:80")),
+            ("2001:db8:a0b:12f0::1", Some("[2001:db8:a0b:12f0::1]:7946")),
+            (":80", None),
+            ("localhost:80000", None),
+            ("host.invalid", None),
+            ("[localhost]:80", Some("127.0.0.1:80 [::1]:80")),
+        ] {
+            assert_eq!(resolved(text).ok().as_deref(), addrs, "{text}");
+            assert_eq!(resolved(&format!("foo.bar/{text}")).ok().as_deref(), addrs, "{text}");
+            assert!(resolved(&format!("/{text}")).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_makes_no_sense_is_named_with_what_is_wrong() {
+        let error = |text| parsed(text).unwrap_err();
+        assert_eq!(error(""), "address \"\" has no host");
+        assert_eq!(error(":80"), "address \":80\" has no host");
+        assert_eq!(error("/a"), "address \"/a\" has an empty node name before the slash");
+        assert_eq!(error("[::1"), "address \"[::1\" has an unclosed bracket");
+        assert_eq!(
+            error("a:80000"),
+            "address \"a:80000\" has port \"80000\", which is not a number from 0 to 65535"
+        );
+    }
+
+    #[test]
+    fn the_address_to_advertise_is_one_that_others_can_reach() {
+        let ips =
+            |text: &str| -> Vec<IpAddr> { text.split(' ').map(|ip| ip.parse().unwrap()).collect() };
+        let chosen = |bound: &str, interfaces: &str| {
+            let chosen = to_advertise(bound.parse().unwrap(), &ips(interfaces));
+            chosen.map(|ip| ip.to_string())
+        };
+        let all = "127.0.0.1 169.254.1.1 fe80::1 2001:db8::1 fd00::1 203.0.113.9 10.0.0.5 10.0.0.6";
+        assert_eq!(chosen("0.0.0.0", all).as_deref(), Some("10.0.0.5"));
+        assert_eq!(chosen("::", all).as_deref(), Some("10.0.0.5"));
+        assert_eq!(chosen("::", "::1 fe80::1 2001:db8::1 fd00::1").as_deref(), Some("fd00::1"));
+        assert_eq!(chosen("0.0.0.0", "127.0.0.1 203.0.113.9").as_deref(), Some("203.0.113.9"));
+        assert_eq!(chosen("0.0.0.0", "127.0.0.1 fd00::1"), None);
+    }
+}

@@ -1,0 +1,84 @@
+//! Why seeds cannot be joined.
+
+use std::net::SocketAddr;
+
+use serfer_proto::{JoinError, JoinFailure};
+
+use super::address::AddressError;
+use crate::node::closed::Closed;
+
+/// Why each seed could not be joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeedFailures(pub Vec<SeedFailure>);
+
+impl std::fmt::Display for SeedFailures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (n, failure) in self.0.iter().enumerate() {
+            let separator = if n == 0 { "" } else { "; " };
+            write!(f, "{separator}{failure}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a seed, or one of the addresses it has, could not be joined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SeedFailure {
+    /// It does not parse or resolve.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// DNS has nothing usable about the service.
+    #[error("{seed}: {reason}")]
+    Service {
+        /// The seed as it was given.
+        seed: String,
+        /// What is wrong, in words.
+        reason: String,
+    },
+    /// A file of seeds cannot be read, or a line of it leads nowhere.
+    #[error("{}{}: {reason}", path.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The line, counted from 1, unless it is about all of the file.
+        line: Option<usize>,
+        /// What is wrong, in words.
+        reason: String,
+    },
+    /// One of its addresses could not be joined.
+    #[error("{seed} ({addr}): {failure}")]
+    Join {
+        /// The seed as it was given.
+        seed: String,
+        /// The address tried.
+        addr: SocketAddr,
+        /// Why not.
+        failure: JoinFailure,
+    },
+}
+
+/// Why a join as a whole failed.
+#[derive(Debug)]
+pub(crate) enum SeedJoinError {
+    /// The node is shut down.
+    Closed,
+    /// The endpoint refuses to join.
+    Refused(JoinError),
+    /// None of the seeds could be joined.
+    NobodyReached(SeedFailures),
+    /// Fewer addresses were reached than the policy requires.
+    TooFewReached { reached: usize, required: usize, failures: SeedFailures },
+}
+
+impl From<Closed> for SeedJoinError {
+    fn from(Closed: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<JoinError> for SeedJoinError {
+    fn from(error: JoinError) -> Self {
+        Self::Refused(error)
+    }
+}

@@ -1,0 +1,38 @@
+//! Round trip times between members, from the handle of any of them.
+
+use std::time::Duration;
+
+use serfer_proto::{Coordinate, Neighbor};
+
+use super::serfer::Serfer;
+
+impl Serfer {
+    /// Our own coordinate in the space of round trip times, by the pings so far. `None` if coordinates are
+    /// [turned off](serfer_proto::Config::coordinates) or the node is broken by a bug.
+    pub fn coordinate(&self) -> Option<Coordinate> {
+        self.shared().with(|state| state.endpoint.coordinate().copied()).ok().flatten()
+    }
+
+    /// The coordinate of the member of a name, as it said itself; another member says so in its acks. `None`
+    /// if it has not said so yet.
+    pub fn coordinate_of(&self, name: &str) -> Option<Coordinate> {
+        self.shared().with(|state| state.endpoint.coordinate_of(name).copied()).ok().flatten()
+    }
+
+    /// The estimated round trip time between the members of two names; neither has to be us. `None` unless
+    /// the coordinates of both are known.
+    pub fn distance(&self, a: &str, b: &str) -> Option<Duration> {
+        self.shared().with(|state| state.endpoint.distance(a, b)).ok().flatten()
+    }
+
+    /// The other members that are alive and nearest to us, at most `count`, the nearest first.
+    pub fn nearest(&self, count: usize) -> Vec<Neighbor> {
+        self.shared().with(|state| state.endpoint.nearest(count)).unwrap_or_default()
+    }
+
+    /// The other members that are alive and to which a round trip takes no longer than `rtt`, as far
+    /// as we know, the nearest first.
+    pub fn within(&self, rtt: Duration) -> Vec<Neighbor> {
+        self.shared().with(|state| state.endpoint.within(rtt)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,21 @@
+//! One node at work: its thread, its tasks, and what they share.
+//!
+//! The other rooms push inputs through [`shared`] and start tasks through [`tasks`]. Only the builder starts
+//! a node. Read in this order: [`state`] (what is under the lock), [`shared`] (who may do what), [`driver`]
+//! (the loop), [`streams`], [`tasks`], [`thread`], and `metrics`. The rest is small: [`closed`], [`latch`],
+//! [`mapped`], [`reentrancy`].
+
+pub(crate) mod closed;
+pub(crate) mod driver;
+pub(crate) mod latch;
+mod mapped;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
+mod reentrancy;
+pub(crate) mod shared;
+pub(crate) mod state;
+mod streams;
+pub(crate) mod tasks;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod thread;

@@ -1,0 +1,165 @@
+//! A runtime without sockets, and with a clock that only tests move.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures_lite::future;
+use smol::Executor;
+
+use super::HERE;
+use crate::runtime::Runtime;
+
+/// A runtime whose tasks run when a test says so, at a time that a test says.
+#[derive(Clone)]
+pub(crate) struct ManualRuntime {
+    executor: Arc<Executor<'static>>,
+    pub(super) clock: Arc<Mutex<ManualClock>>,
+    /// Calls that may block; they are made when a test says so.
+    pub(super) calls: Arc<Mutex<Vec<TestCall>>>,
+    incoming: Arc<Mutex<Incoming>>,
+    /// Whether no other one can be made from this.
+    pub(crate) is_last: bool,
+}
+
+pub(super) type TestCall = Box<dyn FnOnce() + Send>;
+
+pub(super) struct ManualClock {
+    pub(super) now: Instant,
+    pub(super) sleepers: Vec<(Instant, Waker)>,
+}
+
+/// What comes from the network, all of it at once.
+#[derive(Default)]
+pub(crate) struct Incoming {
+    /// One entry for each stream that another node opens: whether it can be accepted.
+    pub(crate) streams: VecDeque<bool>,
+    pub(crate) datagrams: usize,
+    /// How much can be read from streams, at 1,000 bytes a time; then they end.
+    pub(crate) reads: usize,
+}
+
+impl ManualRuntime {
+    pub(crate) fn new() -> Self {
+        let clock = ManualClock { now: Instant::now(), sleepers: Vec::new() };
+        Self {
+            executor: Arc::default(),
+            clock: Arc::new(Mutex::new(clock)),
+            calls: Arc::default(),
+            incoming: Arc::default(),
+            is_last: false,
+        }
+    }
+
+    pub(crate) fn incoming(&self) -> MutexGuard<'_, Incoming> {
+        self.incoming.lock().unwrap()
+    }
+
+    /// Lets one task go on. Returns whether one could.
+    pub(crate) fn step(&self) -> bool {
+        self.executor.try_tick()
+    }
+
+    /// How long it is until the first of the sleeping tasks wakes up.
+    pub(crate) fn next_pause(&self) -> Option<Duration> {
+        let clock = self.clock.lock().unwrap();
+        clock.sleepers.iter().map(|(at, _)| *at - clock.now).min()
+    }
+}
+
+impl Runtime for ManualRuntime {
+    type Udp = ();
+    type Listener = ();
+    type Stream = ();
+
+    fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()> {
+        if self.is_last {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        future::block_on(life(self.clone()));
+        Ok(())
+    }
+
+    fn now(&self) -> Instant {
+        self.clock.lock().unwrap().now
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        future::poll_fn(|cx| {
+            let mut clock = self.clock.lock().unwrap();
+            if clock.now >= at {
+                return Poll::Ready(());
+            }
+            clock.sleepers.push((at, cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.executor.spawn(task).detach();
+    }
+
+    async fn unblock<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> T {
+        let (sender, result) = async_channel::bounded(1);
+        self.calls.lock().unwrap().push(Box::new(move || drop(sender.try_send(f()))));
+        result.recv().await.expect("calls are made before the node is dropped")
+    }
+
+    async fn resolve(&self, _host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(Vec::new())
+    }
+
+    async fn bind_udp(&self, _addr: SocketAddr) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn send_to(&self, (): &(), _data: &[u8], _to: SocketAddr) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn recv_from(&self, (): &(), buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let Some(left) = self.incoming().datagrams.checked_sub(1) else {
+            return future::pending().await;
+        };
+        self.incoming().datagrams = left;
+        buf[0] = 99;
+        Ok((1, HERE))
+    }
+
+    async fn listen(&self, addr: SocketAddr) -> io::Result<((), SocketAddr)> {
+        Ok(((), addr))
+    }
+
+    async fn accept(&self, (): &()) -> io::Result<((), SocketAddr)> {
+        let next = self.incoming().streams.pop_front();
+        match next {
+            Some(true) => Ok(((), HERE)),
+            Some(false) => Err(io::ErrorKind::Other.into()),
+            None => future::pending().await,
+        }
+    }
+
+    async fn connect(&self, _addr: SocketAddr) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn read(&self, (): &mut (), buf: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.incoming().reads.checked_sub(1) else {
+            return Ok(0);
+        };
+        self.incoming().reads = left;
+        Ok(buf.len().min(1000))
+    }
+
+    async fn write_all(&self, (): &mut (), _data: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn finish(&self, (): &mut ()) -> io::Result<()> {
+        Ok(())
+    }
+}

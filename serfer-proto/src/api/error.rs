@@ -1,0 +1,298 @@
+//! One small error for each call that can be refused.
+//!
+//! Input from the network never becomes an error: it is counted and traced. An error here means that
+//! nothing has changed.
+
+use crate::api::tags::{TAGS_LEN_MAX, Tags};
+
+/// A configuration that cannot work: every fault that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// What is wrong; at least one thing.
+    pub faults: Vec<ConfigFault>,
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (n, fault) in self.faults.iter().enumerate() {
+            let separator = if n == 0 { "" } else { "; " };
+            write!(f, "{separator}{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// One thing that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigFault {
+    /// Choose another name: `Config::lan(name)`.
+    #[error("name {name:?} {problem}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        problem: NameProblem,
+    },
+    /// Call `Config::advertise`. A runtime that binds sockets does so itself.
+    #[error("no address to advertise")]
+    NoAdvertise,
+    /// Others cannot reach us there; advertise an address of this machine.
+    #[error("{addr} is not an address that others can reach")]
+    Advertise {
+        /// The address.
+        addr: std::net::SocketAddr,
+    },
+    /// Shorten or remove some tags.
+    #[error(transparent)]
+    Tags(#[from] TagsError),
+    /// Shorten the label, or set none.
+    #[error("label of {len} bytes is not 1 to 255 bytes long")]
+    LabelLen {
+        /// Its length.
+        len: usize,
+    },
+    /// A number is outside its range.
+    #[error("{setting} of {value} is not within {min} to {max}")]
+    Range {
+        /// What was set.
+        setting: &'static str,
+        /// To what.
+        value: u64,
+        /// The least it can be.
+        min: u64,
+        /// The most it can be.
+        max: u64,
+    },
+    /// A time that has to pass must not be zero.
+    #[error("{setting} must be longer than zero")]
+    Zero {
+        /// What was set.
+        setting: &'static str,
+    },
+    /// Lengthen the probe interval or shorten the probe timeout.
+    #[error("probe timeout {timeout:?} is not shorter than probe interval {interval:?}")]
+    ProbeTimeout {
+        /// The timeout.
+        timeout: std::time::Duration,
+        /// The interval.
+        interval: std::time::Duration,
+    },
+}
+
+/// What is wrong with a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameProblem {
+    /// There is none.
+    #[error("is empty")]
+    Empty,
+    /// The most is 128 bytes.
+    #[error("of {len} bytes is longer than 128 bytes")]
+    TooLong {
+        /// Its length.
+        len: usize,
+    },
+    /// With control characters it could forge a line of a log or a snapshot.
+    #[error("contains a control character")]
+    ControlCharacter,
+    /// `serf join` takes the part before a `/` for a name.
+    #[error("contains a slash")]
+    Slash,
+    /// See [`Config::strict_names`](crate::Config::strict_names).
+    #[error("contains {found:?}, which is none of A-Z, a-z, 0-9, - and .")]
+    Strict {
+        /// The first such character.
+        found: char,
+    },
+}
+
+/// Tags that cannot be set.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TagsError {
+    /// Shorten or remove some: they travel with every message about the node.
+    #[error("tags of {len} encoded bytes exceed {max} bytes")]
+    TooLarge {
+        /// How many bytes they take up.
+        len: usize,
+        /// How many they may.
+        max: usize,
+    },
+    /// No member would hear of them.
+    #[error("this node has left or is leaving")]
+    Left,
+}
+
+impl TagsError {
+    pub(crate) fn check(tags: &Tags) -> Result<(), Self> {
+        match tags.encoded_len() {
+            0..=TAGS_LEN_MAX => Ok(()),
+            len => Err(Self::TooLarge { len, max: TAGS_LEN_MAX }),
+        }
+    }
+}
+
+/// A join that cannot be tried.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// Give at least one address.
+    #[error("no address to join")]
+    NoPeers,
+    /// A node that left does not come back; start a new one.
+    #[error("this node has left or is leaving")]
+    Left,
+}
+
+/// A second leave.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaveError {
+    /// Wait for [`Event::Left`](crate::Event::Left).
+    #[error("this node is leaving already")]
+    Leaving,
+}
+
+/// A user event that cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// Send less, or a reference to where the rest is.
+    #[error("user event of {len} encoded bytes exceeds {max} bytes")]
+    TooLarge {
+        /// How long it is.
+        len: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// A node that left sends nothing more.
+    #[error("this node has left or is leaving")]
+    Left,
+}
+
+/// A query that cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// Send less, or use fewer filters.
+    #[error("query of {len} encoded bytes exceeds {max} bytes")]
+    TooLarge {
+        /// How long it is.
+        len: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// Such names are reserved for serf itself.
+    #[error("query name {name:?} starts with the reserved prefix {prefix:?}")]
+    ReservedName {
+        /// The name.
+        name: String,
+        /// What it must not start with.
+        prefix: &'static str,
+    },
+    /// Write it as a regular expression of Go, or shorter. No member would match.
+    #[error("expression {expr:?} for tag {tag:?} {problem}")]
+    Filter {
+        /// The tag it is for.
+        tag: String,
+        /// The expression.
+        expr: String,
+        /// What is wrong with it.
+        problem: ExprProblem,
+    },
+    /// Filter by fewer tags, or by expressions that repeat less. No member would answer. See
+    /// [`Limits::filter_steps`](crate::Limits::filter_steps).
+    #[error("filters that take {steps} steps to compile exceed {max} steps")]
+    FilterSteps {
+        /// How many they take.
+        steps: usize,
+        /// How many they may.
+        max: usize,
+    },
+    /// Wait until some have closed.
+    #[error("{open} queries are open, the most there may be")]
+    TooMany {
+        /// How many are open.
+        open: usize,
+    },
+    /// Queries came with serf protocol 4.
+    #[error("serf protocol {protocol} has no queries, set 4 or 5")]
+    Protocol {
+        /// The protocol set.
+        protocol: u8,
+    },
+    /// A node that left asks nothing more.
+    #[error("this node has left")]
+    Left,
+}
+
+/// What is wrong with a regular expression, as [Go reads them](https://golang.org/s/re2syntax).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExprProblem {
+    /// It is longer than 2,048 bytes, nests deeper than 100 levels, or has or repeats large classes too
+    /// often: they have more than 16,384 ranges, or it would compile to more than 512 KiB.
+    #[error("is too large")]
+    TooLarge,
+    /// Close every parenthesis, or write `\(` and `\)` for literal ones.
+    #[error("has a parenthesis without its partner")]
+    Parenthesis,
+    /// Go has no lookarounds and only the flags `imsU`; a group's name is a word.
+    #[error("has a group of a kind that Go does not have, or with a bad name")]
+    Group,
+    /// Classes are `[a-z]`, `[[:alpha:]]`, `\pL`, `\p{Greek}` and the like, with exact names.
+    #[error("has a class that is not closed, of an unknown name, or with a reversed range")]
+    Class,
+    /// A letter or digit may only be escaped where that means something.
+    #[error("has an escape that Go does not have")]
+    Escape,
+    /// A repetition needs something to repeat, which must not be a repetition itself.
+    #[error("repeats nothing, or a repetition")]
+    Repeat,
+    /// The counts of nested repetitions are multiplied.
+    #[error("repeats something more than 1000 times, or has its counts reversed")]
+    RepeatCount,
+}
+
+/// An answer to a query that cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RespondError {
+    /// Send less: an answer is one datagram.
+    #[error("answer of {len} encoded bytes exceeds {max} bytes")]
+    TooLarge {
+        /// How long it is.
+        len: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// The asking node has stopped listening.
+    #[error("the query's deadline has passed")]
+    Late,
+    /// A node answers a query once.
+    #[error("the query was answered already")]
+    Answered,
+    /// The query asked for its answer at an address that no member has.
+    #[error("no member has the address the answer should go to")]
+    StrangeAddress,
+}
+
+/// A member that cannot be made to leave.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForceLeaveError {
+    /// No member has such a name.
+    #[error("name {name:?} {problem}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        problem: NameProblem,
+    },
+    /// A node that left says nothing more.
+    #[error("this node has left")]
+    Left,
+}

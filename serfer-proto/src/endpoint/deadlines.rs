@@ -1,0 +1,43 @@
+//! Time passed: every timer that is due is handed to its layer.
+
+use std::time::Instant;
+
+use super::Endpoint;
+use crate::machinery::timers::Timer;
+
+impl Endpoint {
+    /// It is `now`: does whatever is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.core.latest(now);
+        while let Some((due, timer)) = self.core.timers.pop_due(now) {
+            self.on_timer(now, due, timer);
+        }
+    }
+
+    fn on_timer(&mut self, now: Instant, due: Instant, timer: Timer) {
+        let cx = &mut self.core.cx(now);
+        let (memberlist, serf) = (&mut self.memberlist, &mut self.serf);
+        match timer {
+            Timer::Stream(stream) => memberlist.on_stream_timeout(cx, serf, stream),
+            Timer::Relay(seq) => memberlist.on_relay_timeout(cx, serf, seq),
+            Timer::ProbeEnd => memberlist.on_probe_end(cx, serf),
+            Timer::ProbeIndirect => memberlist.on_probe_indirect(cx, serf),
+            Timer::Claim(key) => memberlist.on_claim_timeout(cx, serf, key),
+            Timer::Suspicion(key) => memberlist.on_suspicion_timeout(cx, serf, key),
+            Timer::Probe => memberlist.on_probe_tick(cx, serf, due),
+            Timer::Gossip => memberlist.on_gossip_tick(cx, serf),
+            Timer::PushPull => memberlist.on_push_pull_tick(cx, due),
+            Timer::Forget => memberlist.on_forget(cx),
+            Timer::Leave => serf.on_leave_timer(cx, memberlist),
+            Timer::Query(query) => serf.on_query_timeout(cx, query),
+            Timer::QuerySettle(query) => serf.on_query_settled(cx, query),
+            Timer::Rotation => serf.on_rotation_timer(cx),
+            Timer::Reap => serf.on_reap_tick(cx),
+            Timer::Reconnect => serf.on_reconnect_tick(cx, memberlist),
+            Timer::Keeper => memberlist.on_keeper_tick(cx, serf),
+            Timer::CoalesceMembers => serf.flush_members(cx),
+            Timer::CoalesceEvents => serf.flush_user_events(cx),
+            Timer::Snapshot => serf.on_snapshot_tick(cx, memberlist.incarnation()),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What a handler may touch besides its own state.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::api::event::Event;
+use crate::config::Config;
+use crate::config::params::Params;
+use crate::machinery::link::{Checksum, Link};
+use crate::machinery::output::{Outbox, Output};
+use crate::machinery::rng::Rng;
+use crate::machinery::stats::{DropReason, Stats, is_notable};
+use crate::machinery::timers::{Timer, Timers};
+
+/// What both layers share. Owned by the endpoint and lent out as a [`Cx`].
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) params: Params,
+    pub(crate) rng: Rng,
+    pub(crate) timers: Timers,
+    pub(crate) link: Link,
+    pub(crate) out: Outbox,
+    pub(crate) stats: Stats,
+    /// When the endpoint was made: gossip ticks are counted from here.
+    epoch: Instant,
+    /// The latest time that was passed in.
+    last_now: Instant,
+}
+
+impl Core {
+    pub(crate) fn new(params: Params, config: &Config, rng: Rng, now: Instant) -> Self {
+        Self {
+            params,
+            rng,
+            timers: Timers::default(),
+            link: Link::new(config),
+            out: Outbox::default(),
+            stats: Stats::default(),
+            epoch: now,
+            last_now: now,
+        }
+    }
+
+    /// The latest time so far, `now` included: time never goes back in here.
+    pub(crate) fn latest(&mut self, now: Instant) -> Instant {
+        self.last_now = now.max(self.last_now);
+        self.last_now
+    }
+
+    pub(crate) fn cx(&mut self, now: Instant) -> Cx<'_> {
+        Cx {
+            now: self.latest(now),
+            params: &self.params,
+            rng: &mut self.rng,
+            timers: &mut self.timers,
+            link: &mut self.link,
+            out: &mut self.out,
+            stats: &mut self.stats,
+            epoch: self.epoch,
+        }
+    }
+}
+
+/// The time, and everything shared that a handler may use or change.
+pub(crate) struct Cx<'a> {
+    pub(crate) now: Instant,
+    pub(crate) params: &'a Params,
+    pub(crate) rng: &'a mut Rng,
+    pub(crate) timers: &'a mut Timers,
+    pub(crate) link: &'a mut Link,
+    pub(crate) out: &'a mut Outbox,
+    pub(crate) stats: &'a mut Stats,
+    epoch: Instant,
+}
+
+impl Cx<'_> {
+    /// How many seconds the endpoint has existed.
+    pub(crate) fn uptime(&self) -> u32 {
+        u32::try_from((self.now - self.epoch).as_secs()).unwrap_or(u32::MAX)
+    }
+
+    /// Queues one datagram with the messages that `write` appends.
+    pub(crate) fn send(
+        &mut self,
+        to: SocketAddr,
+        checksum: Checksum,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let (link, rng) = (&mut *self.link, &mut *self.rng);
+        self.out.datagram(to, |out| link.seal_packet(rng, checksum, write, out));
+        self.stats.datagrams_sent += 1;
+    }
+
+    /// Tells the application.
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.out.push(Output::Event(event));
+    }
+
+    /// Sets the timer for the next gossip tick, because something was queued. Ticks come at fixed times,
+    /// so broadcasts queued together go out together.
+    pub(crate) fn gossip_soon(&mut self) {
+        if self.timers.is_set(Timer::Gossip) {
+            return;
+        }
+        let interval = self.params.gossip.interval.as_nanos();
+        let since_tick = (self.now - self.epoch).as_nanos() % interval;
+        let to_tick = u64::try_from(interval - since_tick).unwrap_or(u64::MAX);
+        let tick = self.now + std::time::Duration::from_nanos(to_tick);
+        self.timers.set(Timer::Gossip, tick);
+    }
+
+    /// Sets the timer for the snapshot, because there is something to record.
+    pub(crate) fn snapshot_soon(&mut self) {
+        if self.params.keeps_snapshot {
+            self.timers.set_if_unset(Timer::Snapshot, self.now);
+        }
+    }
+
+    /// Counts and traces something that was received and is not used. If a setting can be the reason, the
+    /// first, tenth, hundredth time is a warning.
+    pub(crate) fn dropped(
+        &mut self,
+        reason: DropReason,
+        from: SocketAddr,
+        why: &dyn std::fmt::Display,
+    ) {
+        let count = self.stats.dropped.count(reason);
+        match reason.advice() {
+            Some(advice) if is_notable(count) => {
+                tracing::warn!(target: "serfer::wire", ?reason, %from, %why, count, "dropped: {advice}");
+            }
+            _ => tracing::debug!(target: "serfer::wire", ?reason, %from, %why, "dropped"),
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! Members by name, by address, and by a key that never dangles.
+//!
+//! Both layers keep their members in one of these. Rows live in a slab and are found through two
+//! hash tables that hold nothing but row numbers. Iteration goes over the slab, never over a hash table, so
+//! its order does not depend on hashes. Hashes are keyed from the seed: runs repeat, and nobody can
+//! choose names that collide.
+
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
+use std::ops::{Index, IndexMut};
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use siphasher::sip::SipHasher13;
+
+use crate::api::member::Node;
+use crate::machinery::rng::Rng;
+
+/// Names one row for ever. The key of a removed row finds nothing, even when another row takes its
+/// slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    index: u32,
+    generation: u32,
+}
+
+impl Key {
+    /// The number of the row, valid as long as the row is there.
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
+}
+
+/// A row about one node.
+pub(crate) trait Row {
+    fn node(&self) -> &Arc<Node>;
+    fn node_mut(&mut self) -> &mut Arc<Node>;
+}
+
+#[derive(Debug)]
+pub(crate) struct Table<T> {
+    slots: Vec<Slot<T>>,
+    free: Vec<u32>,
+    by_name: HashTable<u32>,
+    /// One row of each address.
+    by_addr: HashTable<u32>,
+    /// The other rows of an address that several members share. An honest cluster has hardly any. In the
+    /// hash table, many members at one address would form one long chain.
+    twins: BTreeSet<(SocketAddr, u32)>,
+    hash_keys: (u64, u64),
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    generation: u32,
+    row: Option<T>,
+}
+
+impl<T: Row> Table<T> {
+    pub(crate) fn new(rng: &mut Rng) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_name: HashTable::new(),
+            by_addr: HashTable::new(),
+            twins: BTreeSet::new(),
+            hash_keys: (rng.u64(), rng.u64()),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Adds a row whose name is not in the table yet.
+    pub(crate) fn insert(&mut self, row: T) -> Key {
+        debug_assert!(self.find(&row.node().name).is_none(), "names are unique");
+        let index = self.free.pop().unwrap_or_else(|| {
+            push_tight(&mut self.slots, Slot { generation: 0, row: None });
+            (self.slots.len() - 1) as u32
+        });
+        let slot = &mut self.slots[index as usize];
+        slot.row = Some(row);
+        let key = Key { index, generation: slot.generation };
+        let (slots, keys) = (&self.slots, self.hash_keys);
+        let name_hash = |&index: &u32| hash(keys, &*node_at(slots, index).name);
+        self.by_name.insert_unique(name_hash(&index), index, name_hash);
+        self.index_addr(index);
+        key
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+        self.get(key)?;
+        self.unindex_addr(key.index);
+        let name_hash = hash(self.hash_keys, &*self[key].node().name);
+        let entry = self.by_name.find_entry(name_hash, |&index| index == key.index);
+        entry.expect("every row is indexed by its name").remove();
+        let slot = &mut self.slots[key.index as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(key.index);
+        slot.row.take()
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Key> {
+        let is_it = |&index: &u32| *node_at(&self.slots, index).name == *name;
+        let found = self.by_name.find(hash(self.hash_keys, name), is_it);
+        found.map(|&index| self.key_at(index))
+    }
+
+    /// Some row of this address: names may share one.
+    pub(crate) fn find_addr(&self, addr: SocketAddr) -> Option<Key> {
+        let is_it = |&index: &u32| node_at(&self.slots, index).addr() == addr;
+        let found = self.by_addr.find(hash(self.hash_keys, &addr), is_it);
+        found.map(|&index| self.key_at(index))
+    }
+
+    /// Whether any row of this address satisfies the condition.
+    pub(crate) fn any_at(&self, addr: SocketAddr, is_such: impl Fn(&T) -> bool) -> bool {
+        let first = self.find_addr(addr).map(|key| key.index);
+        let twins = self.twins.range((addr, 0)..=(addr, u32::MAX)).map(|&(_, index)| index);
+        let mut rows = first.into_iter().chain(twins).map(|index| &self.slots[index as usize].row);
+        rows.any(|row| row.as_ref().is_some_and(&is_such))
+    }
+
+    /// How many places there are for rows, taken or not.
+    pub(crate) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The row at a place, if it is taken.
+    pub(crate) fn at(&self, place: usize) -> Option<&T> {
+        self.slots.get(place)?.row.as_ref()
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+        let slot = self.slots.get(key.index as usize)?;
+        slot.row.as_ref().filter(|_| slot.generation == key.generation)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        let slot = self.slots.get_mut(key.index as usize)?;
+        slot.row.as_mut().filter(|_| slot.generation == key.generation)
+    }
+
+    /// Replaces the node of a row; its name stays.
+    pub(crate) fn set_node(&mut self, key: Key, node: Arc<Node>) {
+        debug_assert_eq!(self[key].node().name, node.name, "a row keeps its name");
+        let moved = self[key].node().addr() != node.addr();
+        if moved {
+            self.unindex_addr(key.index);
+        }
+        *self[key].node_mut() = node;
+        if moved {
+            self.index_addr(key.index);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        let rows = self.slots.iter().enumerate();
+        rows.filter_map(|(index, slot)| Some((self.key_at(index as u32), slot.row.as_ref()?)))
+    }
+
+    /// The key of the row that has this number now.
+    pub(crate) fn key_at(&self, index: u32) -> Key {
+        Key { index, generation: self.slots[index as usize].generation }
+    }
+
+    fn index_addr(&mut self, index: u32) {
+        let (slots, keys) = (&self.slots, self.hash_keys);
+        let addr = node_at(slots, index).addr();
+        let is_it = |&other: &u32| node_at(slots, other).addr() == addr;
+        let addr_hash = |&index: &u32| hash(keys, &node_at(slots, index).addr());
+        match self.by_addr.entry(hash(keys, &addr), is_it, addr_hash) {
+            Entry::Vacant(entry) => {
+                entry.insert(index);
+            }
+            Entry::Occupied(_) => {
+                self.twins.insert((addr, index));
+            }
+        }
+    }
+
+    fn unindex_addr(&mut self, index: u32) {
+        let addr = node_at(&self.slots, index).addr();
+        if self.twins.remove(&(addr, index)) {
+            return;
+        }
+        let entry = self.by_addr.find_entry(hash(self.hash_keys, &addr), |&other| other == index);
+        let mut entry = entry.expect("a row that is no twin is indexed by its address");
+        match self.twins.range((addr, 0)..=(addr, u32::MAX)).next().copied() {
+            Some(twin) => {
+                self.twins.remove(&twin);
+                *entry.get_mut() = twin.1;
+            }
+            None => {
+                entry.remove();
+            }
+        }
+    }
+}
+
+impl<T: Row> Index<Key> for Table<T> {
+    type Output = T;
+
+    fn index(&self, key: Key) -> &T {
+        self.get(key).expect("the row of this key is still there")
+    }
+}
+
+impl<T: Row> IndexMut<Key> for Table<T> {
+    fn index_mut(&mut self, key: Key) -> &mut T {
+        self.get_mut(key).expect("the row of this key is still there")
+    }
+}
+
+/// Pushes onto a vector with an element for each member. It grows by an eighth: doubling would leave
+/// up to half of it unused.
+pub(crate) fn push_tight<T>(vec: &mut Vec<T>, value: T) {
+    if vec.len() == vec.capacity() {
+        vec.reserve_exact((vec.len() / 8).max(8));
+    }
+    vec.push(value);
+}
+
+fn node_at<T: Row>(slots: &[Slot<T>], index: u32) -> &Node {
+    let row = slots[index as usize].row.as_ref();
+    row.expect("an indexed row is there").node()
+}
+
+fn hash(keys: (u64, u64), value: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(keys.0, keys.1);
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::node;
+
+    impl Row for Arc<Node> {
+        fn node(&self) -> &Arc<Node> {
+            self
+        }
+        fn node_mut(&mut self) -> &mut Arc<Node> {
+            self
+        }
+    }
+
+    fn table() -> Table<Arc<Node>> {
+        Table::new(&mut Rng::new([0; 32]))
+    }
+
+    #[test]
+    fn rows_are_found_by_name_by_address_and_by_key() {
+        let mut table = table();
+        let a = table.insert(node("a", "10.0.0.1:7946"));
+        let b = table.insert(node("b", "10.0.0.1:7946"));
+        assert_eq!(table.find("a"), Some(a));
+        assert_eq!(table.find("c"), None);
+        assert!(table.find_addr("10.0.0.1:7946".parse().unwrap()).is_some());
+        table.remove(a);
+        assert_eq!(table.find_addr("10.0.0.1:7946".parse().unwrap()), Some(b));
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn the_key_of_a_removed_row_never_finds_another() {
+        let mut table = table();
+        let a = table.insert(node("a", "10.0.0.1:7946"));
+        table.remove(a);
+        let b = table.insert(node("b", "10.0.0.2:7946"));
+        assert!(table.get(a).is_none());
+        assert!(table.remove(a).is_none());
+        assert_eq!(&*table[b].name, "b");
+    }
+
+    #[test]
+    fn a_member_that_moves_is_found_where_it_is_now() {
+        let mut table = table();
+        let a = table.insert(node("a", "10.0.0.1:7946"));
+        table.set_node(a, node("a", "10.0.0.2:7946"));
+        assert_eq!(table.find_addr("10.0.0.1:7946".parse().unwrap()), None);
+        assert_eq!(table.find_addr("10.0.0.2:7946".parse().unwrap()), Some(a));
+    }
+
+    #[test]
+    fn an_address_is_found_as_long_as_anybody_has_it() {
+        let addr: SocketAddr = "10.0.0.1:7946".parse().unwrap();
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0]] {
+            let mut table = table();
+            let keys = ["a", "b", "c"].map(|name| table.insert(node(name, "10.0.0.1:7946")));
+            table.insert(node("d", "10.0.0.2:7946"));
+            assert_eq!((table.by_addr.len(), table.twins.len()), (2, 2), "no chain of three");
+            assert!(["a", "b", "c"].iter().all(|a| table.any_at(addr, |node| *node.name == **a)));
+            assert!(!table.any_at(addr, |node| *node.name == *"d"));
+            for gone in order {
+                let found = table.find_addr(addr).unwrap();
+                assert!(table.get(found).is_some_and(|node| node.addr() == addr));
+                table.remove(keys[gone]);
+            }
+            assert_eq!(table.find_addr(addr), None);
+            assert!(table.twins.is_empty());
+        }
+    }
+
+    #[test]
+    fn rows_come_in_the_order_of_their_places() {
+        let mut table = table();
+        let keys: Vec<Key> =
+            (0..4).map(|i| table.insert(node(&format!("n{i}"), "10.0.0.1:7946"))).collect();
+        table.remove(keys[1]);
+        table.insert(node("n9", "10.0.0.1:7946"));
+        let names: Vec<&str> = table.iter().map(|(_, row)| &*row.name).collect();
+        assert_eq!(names, ["n0", "n9", "n2", "n3"]);
+    }
+}

@@ -1,0 +1,331 @@
+//! The snapshot: what a restarted node knows of its earlier life.
+//!
+//! The file has a record in each line, in the format of Go's `snapshot.go`, so each can go on from the
+//! other's file. Records that Go does not have are comments, which Go skips: failed members that may come
+//! back (hs#333), and our incarnation. A snapshot is replayed before a node is made. Lines that cannot be
+//! read are skipped and reported; only a file that is no snapshot at all is refused. Read `record.rs` for
+//! the lines; the core writes them in `serf/snapshotter.rs`.
+
+mod record;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub use record::LineFault;
+pub(crate) use record::Record;
+
+/// Whether a node that left rejoins by itself when it is restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum AfterLeave {
+    /// It starts as if it had never been a member.
+    #[default]
+    StayAway,
+    /// It comes back as after a crash. Go: `RejoinAfterLeave`.
+    Rejoin,
+}
+
+/// An earlier life of a node, as its snapshot tells it. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Recovered {
+    pub(crate) after_leave: AfterLeave,
+    pub(crate) state: Arc<State>,
+    /// How long the snapshot is.
+    pub(crate) len: usize,
+    /// Whether it can be appended to.
+    pub(crate) end: End,
+    problems: Vec<SnapshotProblem>,
+}
+
+/// What all lines of a snapshot add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) clock: u64,
+    pub(crate) event_clock: u64,
+    pub(crate) query_clock: u64,
+    pub(crate) incarnation: u32,
+    pub(crate) peers: BTreeMap<Box<str>, Peer>,
+}
+
+/// A member in a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) addr: SocketAddr,
+    pub(crate) fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Alive,
+    Failed,
+}
+
+/// How the last line of a snapshot ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Complete,
+    /// It is cut short. The next record would be appended to it.
+    Torn,
+}
+
+/// A line that was skipped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} {fault}")]
+pub struct SnapshotProblem {
+    /// Which line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub fault: LineFault,
+}
+
+/// The file is not a snapshot, or a badly damaged one: most of its lines are wrong. Move it away, or name
+/// another file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a snapshot: {first}")]
+pub struct SnapshotError {
+    /// The first wrong line.
+    pub first: SnapshotProblem,
+}
+
+/// How many problems are remembered.
+const PROBLEMS_MAX: usize = 16;
+
+/// Shows only counts: a snapshot may hold many members.
+impl fmt::Debug for Recovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recovered")
+            .field("len", &self.len)
+            .field("peers", &self.state.peers.len())
+            .field("problems", &self.problems.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Recovered {
+    /// For a node that keeps a snapshot and has none yet.
+    pub fn nothing(after_leave: AfterLeave) -> Self {
+        let (state, problems) = (Arc::default(), Vec::new());
+        Self { after_leave, state, len: 0, end: End::Complete, problems }
+    }
+
+    /// Reads a snapshot, ours or Go's. Lines that cannot be read are skipped, see
+    /// [`problems`](Self::problems); so is a last line that was not written to its end.
+    ///
+    /// # Errors
+    /// If more lines are wrong than right: then the file is not a snapshot.
+    pub fn replay(snapshot: &[u8], after_leave: AfterLeave) -> Result<Self, SnapshotError> {
+        let mut recovered = Self { len: snapshot.len(), ..Self::nothing(after_leave) };
+        let mut state = State::default();
+        let (mut right, mut wrong) = (0_usize, 0_usize);
+        let mut note = |line, fault| {
+            wrong += 1;
+            if wrong <= PROBLEMS_MAX {
+                recovered.problems.push(SnapshotProblem { line, fault });
+            }
+        };
+        for (number, line) in snapshot.split_inclusive(|&byte| byte == b'\n').enumerate() {
+            let Some(line) = line.strip_suffix(b"\n") else {
+                recovered.end = End::Torn;
+                if right == 0 && !Record::could_be(line) {
+                    note(number + 1, LineFault::Unknown);
+                }
+                break;
+            };
+            match Record::parse(line) {
+                Ok(Record::Comment) => {}
+                Ok(record) => {
+                    right += 1;
+                    state.apply(&record, after_leave);
+                }
+                Err(fault) => note(number + 1, fault),
+            }
+        }
+        if wrong > right {
+            let first = recovered.problems.swap_remove(0);
+            return Err(SnapshotError { first });
+        }
+        recovered.state = Arc::new(state);
+        Ok(recovered)
+    }
+
+    /// The members that were alive, by name, this node included.
+    pub fn alive(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
+        self.peers(Fate::Alive)
+    }
+
+    /// The members that had failed, by name.
+    pub fn failed(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
+        self.peers(Fate::Failed)
+    }
+
+    fn peers(&self, fate: Fate) -> impl Iterator<Item = (&str, SocketAddr)> {
+        let peers = self.state.peers.iter().filter(move |(_, peer)| peer.fate == fate);
+        peers.map(|(name, peer)| (&**name, peer.addr))
+    }
+
+    /// The last time of the member clock.
+    pub fn clock(&self) -> u64 {
+        self.state.clock
+    }
+
+    /// The Lamport time of the last user event.
+    pub fn event_clock(&self) -> u64 {
+        self.state.event_clock
+    }
+
+    /// The Lamport time of the last query.
+    pub fn query_clock(&self) -> u64 {
+        self.state.query_clock
+    }
+
+    /// The incarnation of this node; 0 in a snapshot that Go wrote.
+    pub fn incarnation(&self) -> u32 {
+        self.state.incarnation
+    }
+
+    /// Whether the node comes back by itself if it left.
+    pub fn after_leave(&self) -> AfterLeave {
+        self.after_leave
+    }
+
+    /// The first lines that were skipped, at most 16.
+    pub fn problems(&self) -> &[SnapshotProblem] {
+        &self.problems
+    }
+}
+
+impl State {
+    fn apply(&mut self, record: &Record<'_>, after_leave: AfterLeave) {
+        let mut peer = |name: &str, addr, fate| {
+            self.peers.insert(name.into(), Peer { addr, fate });
+        };
+        match *record {
+            Record::Alive(name, addr) => peer(name, addr, Fate::Alive),
+            Record::Failed(name, addr) => peer(name, addr, Fate::Failed),
+            Record::NotAlive(name) | Record::Reaped(name) => drop(self.peers.remove(name)),
+            Record::Clock(time) => self.clock = time,
+            Record::EventClock(time) => self.event_clock = time,
+            Record::QueryClock(time) => self.query_clock = time,
+            Record::Incarnation(number) => self.incarnation = number,
+            // The incarnation of the next life still has to be higher.
+            Record::Leave if after_leave == AfterLeave::StayAway => {
+                *self = Self { incarnation: self.incarnation, ..Self::default() };
+            }
+            Record::Leave | Record::Coordinate | Record::Comment => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replay(snapshot: &str) -> Recovered {
+        Recovered::replay(snapshot.as_bytes(), AfterLeave::StayAway).unwrap()
+    }
+
+    fn addr(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn whatever_is_in_a_snapshot_it_is_shown_in_one_line() {
+        let alive = |n: u16| format!("alive: member-{n} 10.0.0.1:{n}\n");
+        let recovered = replay(&(1..=1000).map(alive).collect::<String>());
+        let shown = format!("{recovered:?}");
+        assert_eq!(shown, "Recovered { len: 30786, peers: 1000, problems: 0, .. }");
+    }
+
+    fn refusal(snapshot: &[u8]) -> String {
+        Recovered::replay(snapshot, AfterLeave::StayAway).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn later_lines_win() {
+        let it = replay(
+            "alive: a 10.0.0.1:7946\nalive: b 10.0.0.2:7946\nclock: 9\nclock: 4\n\
+             not-alive: b\nalive: c [::1]:7946\nalive: a 10.0.0.9:7946\nevent-clock: 3\n",
+        );
+        assert!(it.alive().eq([("a", addr("10.0.0.9:7946")), ("c", addr("[::1]:7946"))]), "{it:?}");
+        assert_eq!((it.clock(), it.event_clock(), it.query_clock()), (4, 3, 0));
+        assert_eq!(it.problems(), []);
+    }
+
+    #[test]
+    fn a_failed_member_is_remembered_until_it_is_back_left_or_reaped() {
+        let failed = "alive: b 10.0.0.2:7946\nnot-alive: b\n# failed: b 10.0.0.2:7946\n";
+        let after = |then: &str| replay(&format!("{failed}{then}"));
+        assert!(after("").failed().eq([("b", addr("10.0.0.2:7946"))]));
+        assert_eq!(after("").alive().count(), 0);
+        let back = after("alive: b 10.0.0.2:7946\n");
+        assert_eq!((back.alive().count(), back.failed().count()), (1, 0));
+        assert_eq!(after("not-alive: b\n").failed().count(), 0);
+        assert_eq!(after("# reaped: b\n").failed().count(), 0);
+    }
+
+    #[test]
+    fn after_leaving_only_the_incarnation_counts_unless_the_node_is_to_come_back() {
+        let text = b"alive: a 10.0.0.1:7946\n# incarnation: 5\nclock: 7\nevent-clock: 8\nleave\n";
+        let left = Recovered::replay(text, AfterLeave::StayAway).unwrap();
+        assert_eq!((left.alive().count(), left.clock(), left.event_clock()), (0, 0, 0));
+        assert_eq!(left.incarnation(), 5);
+        let back = Recovered::replay(text, AfterLeave::Rejoin).unwrap();
+        assert_eq!((back.alive().count(), back.clock(), back.event_clock()), (1, 7, 8));
+    }
+
+    #[test]
+    fn odd_lines_are_skipped_and_named() {
+        let it = replay(
+            "alive: a 10.0.0.1:7946\nalive: b nowhere\nclock: many\nclock: 18446744073709551615\n\
+             clock: 3\nquery-clock: 5\nevent-clock: 1\nhello\nalive:  10.0.0.1:1\ncoordinate: {}\n\
+             not-alive: b\n# incarnation: 4294967295\n# by hand\n",
+        );
+        let problems: Vec<_> = it.problems().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            problems,
+            [
+                "line 2 has no address at its end",
+                "line 3 has no number that can be used",
+                "line 4 has no number that can be used",
+                "line 8 is not a line of a snapshot",
+                "line 9 has no name that a member can have",
+                "line 12 has no number that can be used",
+            ]
+        );
+        assert_eq!((it.clock(), it.incarnation()), (3, 0));
+    }
+
+    #[test]
+    fn a_torn_last_line_is_skipped() {
+        let whole = "alive: a 10.0.0.1:7946\nclock: 12\n";
+        for torn in ["c", "clock: 1", "alive: b 10.0.0.2:794", "leave", "\0\0\0"] {
+            let it = replay(&format!("{whole}{torn}"));
+            assert_eq!((it.clock(), it.alive().count()), (12, 1), "{torn:?}");
+            assert_eq!((it.end, it.problems()), (End::Torn, &[][..]), "{torn:?}");
+        }
+        assert_eq!(replay("ali").end, End::Torn);
+        assert_eq!(replay(whole).end, End::Complete);
+    }
+
+    #[test]
+    fn what_is_no_snapshot_is_refused_with_its_first_wrong_line() {
+        assert_eq!(refusal(b"\x7fELF\x02\n"), "not a snapshot: line 1 is not a line of a snapshot");
+        assert_eq!(refusal(b"\xff\xfe\n"), "not a snapshot: line 1 is not text");
+        assert_eq!(refusal(b"[\"key\"]"), "not a snapshot: line 1 is not a line of a snapshot");
+        assert_eq!(
+            refusal(b"# settings\nbind: 10.0.0.1\nport: 1\n"),
+            "not a snapshot: line 2 is not a line of a snapshot"
+        );
+        assert_eq!(
+            refusal(b"clock: 1\nalive: a 10.0.0.1\nalive: b\n"),
+            "not a snapshot: line 2 has no address at its end"
+        );
+    }
+
+    #[test]
+    fn an_empty_file_is_a_snapshot_of_nothing() {
+        let nothing = Recovered::nothing(AfterLeave::StayAway);
+        assert_eq!(replay(""), nothing);
+    }
+}

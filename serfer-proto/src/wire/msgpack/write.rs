@@ -1,0 +1,72 @@
+//! Writing values as go-msgpack writes them.
+
+use rmp::encode;
+
+const INFALLIBLE: &str = "a Vec takes whatever is written to it";
+
+/// Appends a map's head.
+pub fn put_map(out: &mut Vec<u8>, entries: usize) {
+    encode::write_map_len(out, length(entries)).expect(INFALLIBLE);
+}
+
+/// How long a string or bytes are once [appended](put_raw).
+pub fn raw_len(len: usize) -> usize {
+    let head = match len {
+        0..=31 => 1,
+        32..=0xffff => 3,
+        0x1_0000.. => 5,
+    };
+    head + len
+}
+
+/// Appends a list's head.
+pub fn put_array(out: &mut Vec<u8>, elements: usize) {
+    encode::write_array_len(out, length(elements)).expect(INFALLIBLE);
+}
+
+/// Appends `nil`.
+pub fn put_nil(out: &mut Vec<u8>) {
+    encode::write_nil(out).expect(INFALLIBLE);
+}
+
+/// Appends a string or bytes in the old raw family, which every version of serf reads.
+pub fn put_raw(out: &mut Vec<u8>, bytes: &[u8]) {
+    let len = length(bytes.len());
+    match (u8::try_from(len), u16::try_from(len)) {
+        (Ok(len @ 0..=31), _) => out.push(0xa0 | len),
+        (_, Ok(len)) => {
+            out.push(0xda);
+            out.extend_from_slice(&len.to_be_bytes());
+        }
+        (_, Err(_)) => {
+            out.push(0xdb);
+            out.extend_from_slice(&len.to_be_bytes());
+        }
+    }
+    out.extend_from_slice(bytes);
+}
+
+/// Appends an integer in the shortest unsigned form.
+pub fn put_uint(out: &mut Vec<u8>, value: u64) {
+    encode::write_uint(out, value).expect(INFALLIBLE);
+}
+
+/// Appends an integer. Go's signed fields go out in unsigned forms where they are positive, as
+/// go-msgpack before v2 wrote them; both generations read both.
+pub(super) fn put_int(out: &mut Vec<u8>, value: i64) {
+    encode::write_sint(out, value).expect(INFALLIBLE);
+}
+
+pub(super) fn put_f64(out: &mut Vec<u8>, value: f64) {
+    encode::write_f64(out, value).expect(INFALLIBLE);
+}
+
+pub(super) fn put_bool(out: &mut Vec<u8>, value: bool) {
+    encode::write_bool(out, value).expect(INFALLIBLE);
+}
+
+/// Lengths come from limits far below 4 GiB; one that does not fit is cut to a value that no
+/// receiver accepts, instead of wrapping to one that it would.
+fn length(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
