@@ -6,7 +6,8 @@
 //! readers to judge. A test that was renamed or deleted is found here.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+
+use crate::files::{found_in, project};
 
 /// How many percent of the rows that apply must be covered.
 const COVERED_MIN: usize = 95;
@@ -95,10 +96,6 @@ fn has_function(text: &str, name: &str) -> bool {
     after.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
-fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 #[test]
 fn nearly_every_test_of_memberlist_and_serf_has_its_match_here() {
     let read = |path: &str| std::fs::read_to_string(project().join(path)).ok();
@@ -123,7 +120,10 @@ fn check_part(name: &str, part: &str, read: &impl Fn(&str) -> Option<String>) {
                 applying += usize::from(verdict != Verdict::DoesNotApply);
                 covered += usize::from(verdict == Verdict::Covered);
             }
-            Err(fault) => faults.push(format!("{} {}: {fault}", row.file, row.test)),
+            Err(fault) => {
+                let hints = hints(row, read);
+                faults.push(format!("{} {}: {fault}{hints}", row.file, row.test));
+            }
         }
     }
     assert!(faults.is_empty(), "docs/CONFORMANCE.md, {name}:\n{}", faults.join("\n"));
@@ -131,6 +131,14 @@ fn check_part(name: &str, part: &str, read: &impl Fn(&str) -> Option<String>) {
     assert!(enough, "only {covered} of {applying} of {name} are covered");
     let claim = format!("{} rows, {applying} apply, {covered} are covered", rows.len());
     assert!(part.contains(&claim), "its part about {name} should say: {claim}");
+}
+
+/// Where the tests of a row are that are not where it says.
+fn hints(row: &Row<'_>, read: &impl Fn(&str) -> Option<String>) -> String {
+    let references = row.ours.split('`').skip(1).step_by(2);
+    let wrong = references.filter(|reference| check(reference, read).is_err());
+    let tests = wrong.filter_map(|reference| reference.split_once("::"));
+    tests.map(|(_, test)| format!("; {}", found_in(test))).collect()
 }
 
 #[test]

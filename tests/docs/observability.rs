@@ -2,19 +2,11 @@
 //! one of those targets.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serfer_proto::{DropReason, ReadingKind, Stats};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    let path = root().join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+use crate::files::{read, rust_files};
 
 /// The rows of the table whose first column has this heading, without backticks.
 fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
@@ -30,21 +22,9 @@ fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
 
 /// Each source file of a crate, without its tests.
 fn sources(crate_name: &str) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    let mut folders = vec![root().join(crate_name).join("src")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder of the crate can be listed") {
-            let path = entry.expect("its entries too").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ext| ext == "rs") {
-                let text = fs::read_to_string(&path).expect("sources are text");
-                let code = text.split("#[cfg(test)]\nmod").next().unwrap_or_default().to_owned();
-                found.push((path, code));
-            }
-        }
-    }
-    found
+    let files = rust_files(&format!("{crate_name}/src")).into_iter();
+    let code = |text: String| text.split("#[cfg(test)]\nmod").next().unwrap_or_default().to_owned();
+    files.map(|(path, text)| (path, code(text))).collect()
 }
 
 #[test]

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::files::{found_in, project, read};
 
 const FROM_GO: &str = "docs/from-go.md";
 
@@ -23,15 +24,6 @@ const EXPORTED: &str = "
     Keyring GetKeys InstallKey UseKey RemoveKey ListKeys
     BindTags SetTag Tags Tag
 ";
-
-fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn read(path: &str) -> String {
-    let read = fs::read_to_string(project().join(path));
-    read.unwrap_or_else(|error| panic!("{path}: {error}"))
-}
 
 /// The cells of each row of each table.
 fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
@@ -64,9 +56,11 @@ fn every_defect_of_the_go_module_has_a_test() {
         assert!(!tests.is_empty(), "{} has no test", row[0]);
         for test in tests {
             let (path, name) = test.split_once("::").expect("path::name");
-            let is_there = read(path).contains(&format!("#[test]\nfn {name}("))
-                || read(path).contains(&format!("#[test]\n    fn {name}("));
-            assert!(is_there, "{}: there is no test {name} in {path}", row[0]);
+            let text = fs::read_to_string(project().join(path)).unwrap_or_default();
+            let is_there = text.contains(&format!("#[test]\nfn {name}("))
+                || text.contains(&format!("#[test]\n    fn {name}("));
+            let hint = || found_in(name);
+            assert!(is_there, "{}: there is no test {name} in {path}: {}", row[0], hint());
         }
     }
 }
