@@ -1,6 +1,7 @@
-//! Tests that cannot be played everywhere, for targets without a harness.
+//! Tests that cannot run everywhere, for targets without a harness.
 //!
-//! Those that cannot be played here are ignored, and why is said. With `CI=true` that is a failure.
+//! Tests that cannot run here are ignored, and the reason is printed. With `CI=true` that is a
+//! failure.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -11,17 +12,17 @@ use libtest_mimic::{Arguments, Trial};
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) play: Box<dyn FnOnce() + Send>,
-    /// Why it cannot be played here, if so.
+    /// Why it cannot run here, if so.
     pub(crate) obstacle: Option<&'static str>,
 }
 
-/// Does with these tests what the arguments say.
+/// Runs, filters or lists the tests, as the arguments say.
 pub(crate) fn run(args: &Arguments, cases: Vec<Case>) -> ExitCode {
     if !args.list && !all_can_be_played(&cases) {
         return ExitCode::FAILURE;
     }
     let trials = cases.into_iter().map(|Case { name, play, obstacle }| {
-        // Ignored tests can be asked for.
+        // Ignored tests can be run on request.
         let play = move || match obstacle {
             Some(obstacle) => Err(obstacle.into()),
             None => {
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &Arguments, cases: Vec<Case>) -> ExitCode {
     libtest_mimic::run(args, trials.collect()).exit_code()
 }
 
-/// Says what has to be ignored and why, and whether that is in order.
+/// Prints how many tests are ignored and why. Returns whether that is allowed.
 fn all_can_be_played(cases: &[Case]) -> bool {
     let mut ignored = BTreeMap::<&str, usize>::new();
     for obstacle in cases.iter().filter_map(|case| case.obstacle) {

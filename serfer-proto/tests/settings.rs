@@ -1,6 +1,5 @@
 //! Settings from files: all settings, their values where the file has none, and the errors.
 
-#![cfg(feature = "serde")]
 #![expect(clippy::disallowed_methods, reason = "nodes are started, but never run")]
 
 use std::net::SocketAddr;

@@ -10,8 +10,8 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream, UdpSocket};
 use smol::{Executor, Timer};
 
-/// Where a node's handlers run: smol's global executor, or one of the application's own. The node itself
-/// has an executor, and a thread, of its own.
+/// The executor of a node's handlers: smol's global one, or one of the application's own. The node
+/// itself has an executor, and a thread, of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Smol {
     executor: Option<Weak<Executor<'static>>>,
@@ -24,8 +24,8 @@ impl Smol {
         Self::default()
     }
 
-    /// An executor that the application runs, for as long as the node is to live: dropping it shuts
-    /// the node down.
+    /// An executor that the application runs for as long as the node lives. Dropping it shuts the
+    /// node down.
     pub fn on(executor: Arc<Executor<'static>>) -> Self {
         Self { executor: Some(Arc::downgrade(&executor)) }
     }
@@ -51,7 +51,7 @@ impl Runtime for Smol {
             None => smol::spawn(task).detach(),
             Some(executor) => match executor.upgrade() {
                 Some(executor) => executor.spawn(task).detach(),
-                // The task ends as all others have.
+                // The task ends, as all others have.
                 None => drop(task),
             },
         }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::{Builder, Handle};
 
-/// The tokio runtime that a node's handlers run on. The node itself has a small one of its own.
+/// The tokio runtime of a node's handlers. The node itself has a small runtime of its own.
 #[derive(Clone, Debug)]
 pub struct Tokio {
     handle: Handle,
@@ -33,7 +33,7 @@ impl Runtime for Tokio {
     fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         runtime.block_on(life(Self { handle: runtime.handle().clone() }));
-        // A name server that does not answer holds nobody up.
+        // A name server that does not answer delays nothing else.
         runtime.shutdown_background();
         Ok(())
     }
@@ -55,7 +55,7 @@ impl Runtime for Tokio {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is shutting down, and with it whoever waits for this.
+                // The runtime is shutting down, and so is the task that waits for this.
                 Err(_cancelled) => std::future::pending().await,
             },
         }

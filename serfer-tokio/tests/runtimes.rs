@@ -1,4 +1,4 @@
-//! A node does not depend on what the runtime of its handlers can do, nor on its clock.
+//! A node needs neither sockets nor timers of the runtime of its handlers, nor its clock.
 
 use std::net::UdpSocket;
 use std::sync::mpsc;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_lite::future;
 use serfer_tokio::{Config, Error, Request, Route, Router, Runtime, Tokio, blocking};
 
-/// Two nodes on this runtime; what one answers when the other asks.
+/// Two nodes on this runtime: the reply of one to a query of the other.
 async fn ask(router: Router) -> Result<Vec<u8>, Error> {
     let a = serfer_tokio::builder(Config::local("a")).bind("127.0.0.1:0").router(router);
     let a = a.start().await?;

@@ -1,14 +1,14 @@
-//! What fuzzing has found interesting so far, without a fuzzer.
+//! Plays the inputs that fuzzing has found, without a fuzzer.
 //!
-//! The seeds of each target of `fuzz/` are played, those included that once broke something. A name
-//! that starts with `regression-` says what.
+//! All seeds of each target of `fuzz/` are played, including those that once broke something. Their
+//! names start with `regression-` and say what broke.
 
 use std::fs;
 use std::path::PathBuf;
 
 use serfer_tests::fuzz::TARGETS;
 
-/// No input is long, so none needs much memory.
+/// Inputs are short, so none needs much memory.
 const MEMORY_MAX: u64 = 32 << 20;
 
 #[test]
@@ -18,7 +18,7 @@ fn every_seed_does_no_harm() {
         assert!(seeds.len() > 10, "{name} has {} seeds", seeds.len());
         for seed in seeds {
             let input = fs::read(&seed).unwrap();
-            // Seen only if it fails, and then the last one is to blame.
+            // Printed only if the test fails. Then the last one is to blame.
             eprintln!("{}", seed.display());
             let memory = allocation_counter::measure(|| target(&input)).bytes_max;
             assert!(memory < MEMORY_MAX, "it took {memory} bytes");

@@ -1,8 +1,7 @@
-//! Nodes whose network interface goes away under them, on each runtime.
+//! Nodes whose network interface goes away while they run, on each runtime.
 //!
-//! Interfaces are made and removed here, so this program starts itself again in a network that
-//! nobody else is in. Where there can be none its tests are ignored, and with `CI=true` that is a
-//! failure.
+//! Interfaces are made and removed here, so this program starts itself again in a network namespace
+//! of its own. Where that is impossible its tests are ignored, which with `CI=true` is a failure.
 
 #[path = "../obstacles.rs"]
 mod obstacles;
@@ -21,12 +20,12 @@ use smol::{Executor, future};
 
 use crate::obstacles::Case;
 
-/// Says that this process is alone in its network.
+/// Set if this process is already alone in its network.
 const ALONE: &str = "SERFER_ALONE_IN_A_NETWORK";
 
 const OBSTACLE: &str = "no network can be made here, which takes root, `unshare` and `ip`";
 
-/// For whatever must not hang.
+/// A limit for what must not hang.
 const SOON: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -69,8 +68,8 @@ fn on_smol() {
     smol::block_on(executor.run(lose(Interface(2), Smol::on(executor.clone()))));
 }
 
-/// An interface, by number, with an address for each of two nodes. It is a bridge, which stands for
-/// whatever it is that packets are sent through.
+/// An interface, by number, with an address for each of two nodes. It is a bridge, in place of a
+/// network card.
 struct Interface(u8);
 
 impl Interface {

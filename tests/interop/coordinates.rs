@@ -1,18 +1,18 @@
-//! How far nodes are, as an agent and we see it.
+//! Network coordinates, as an agent and a node of ours see them.
 
 use std::rc::Rc;
 
 use serfer_tokio::Coordinates;
 
-use crate::agent::Agent;
-use crate::node::Node;
-use crate::peer::agree;
-use crate::scene::Scene;
-use crate::setting::{AES_128, Setting};
-use crate::wait::{PATIENCE, until};
+use crate::harness::agent::Agent;
+use crate::harness::node::Node;
+use crate::harness::peer::agree;
+use crate::harness::scene::Scene;
+use crate::harness::setting::{AES_128, Setting};
+use crate::harness::wait::{PATIENCE, until};
 use crate::{Case, case};
 
-/// Who joins whom.
+/// Which of the two joins the other.
 #[derive(Clone, Copy)]
 enum Joiner {
     Node,
@@ -52,11 +52,11 @@ fn pair(scene: &Scene, joiner: Joiner, coordinates: Coordinates) -> (Rc<Agent>, 
     pair
 }
 
-/// What one says of itself arrives at the other as it is, to the bit.
+/// The coordinate of one arrives at the other unchanged, to the bit.
 fn each_tells_the_other(scene: &Scene, joiner: Joiner) {
     let (agent, node) = pair(scene, joiner, Coordinates::On);
     let mut rpc = agent.rpc();
-    // Both move with every ping of theirs, and tell it with the next that they are sent.
+    // Both move with every ack that they receive, and send their new coordinate with the next ack.
     until("the agent knows where we are", PATIENCE, || {
         let (told, ours) = (rpc.coordinate("node"), node.coordinate_of("node"));
         (told.is_some() && told == ours).then_some(()).ok_or_else(|| format!("{told:?}\n{ours:?}"))
@@ -69,7 +69,7 @@ fn each_tells_the_other(scene: &Scene, joiner: Joiner) {
     assert_eq!(node.nearest(), ["agent"]);
 }
 
-/// The coordinates that the agent has of itself and of us may change while it is asked, but not often.
+/// The agent's coordinates may change while it is asked for them, but not often.
 fn distance_is_what_it_prints(scene: &Scene, joiner: Joiner) {
     let (agent, _node) = pair(scene, joiner, Coordinates::On);
     let mut rpc = agent.rpc();

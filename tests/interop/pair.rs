@@ -1,16 +1,17 @@
-//! One agent and one node of ours: every behaviour, in every setting, whoever joins the other.
+//! One agent and one node of ours: every behaviour, in every setting, whichever of them joins the
+//! other.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use serfer_tokio::Coalesce;
 
-use crate::agent::Agent;
-use crate::node::Node;
-use crate::peer::{Answers, Heard, Peer, Question, agree};
-use crate::scene::Scene;
-use crate::setting::{SETTINGS, Setting};
-use crate::wait::SOON;
+use crate::harness::agent::Agent;
+use crate::harness::node::Node;
+use crate::harness::peer::{Answers, Heard, Peer, Question, agree};
+use crate::harness::scene::Scene;
+use crate::harness::setting::{SETTINGS, Setting};
+use crate::harness::wait::SOON;
 use crate::{Case, case};
 
 /// What holds between an agent and a node of ours.
@@ -31,10 +32,10 @@ const BEHAVIOURS: [(&str, Behaviour); 12] = [
 
 type Behaviour = fn(&Pair<'_>);
 
-/// Within this time a death must be noticed if nobody left before.
+/// Within this time a death must be noticed, unless a member left before.
 const NOTICED: Duration = Duration::from_secs(8);
 
-/// Who joins whom.
+/// Which of the two joins the other.
 #[derive(Clone, Copy)]
 pub(crate) enum Joiner {
     Node,
@@ -64,7 +65,7 @@ pub(crate) struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    /// Starts the two and waits until they know each other.
+    /// Starts both and waits until they know each other.
     #[track_caller]
     pub(crate) fn start(scene: &'a Scene, setting: Setting, joiner: Joiner) -> Self {
         let (agent, node) = match joiner {
@@ -94,7 +95,7 @@ impl<'a> Pair<'a> {
         check(&*self.node, &*self.agent);
     }
 
-    /// Who joined leaves, and joins again at the same address and under the same name.
+    /// The peer that joined leaves, and joins again at the same address with the same name.
     pub(crate) fn come_back(&self) {
         let back: (Rc<Agent>, Rc<Node>) = match self.joiner {
             Joiner::Node => {
@@ -121,14 +122,14 @@ fn join_with_agent(scene: &Scene, setting: &Setting) -> Rc<Agent> {
     scene.agent(setting, "agent", &[&format!("-join={}", scene.ip("node"))])
 }
 
-/// A user event reaches the other's handler with its name, payload and Lamport time; repetitive, so
-/// that whoever compresses packets compresses this one.
+/// A user event reaches the other's handler with its name, payload and Lamport time. The payload is
+/// repetitive, so that a peer that compresses packets compresses this one.
 pub(crate) fn user_event_arrives(from: &dyn Peer, to: &dyn Peer) {
     let payload = format!("from {} {}", from.name(), "v2 ".repeat(60));
     event_arrives(from, to, payload.trim_end(), Coalesce::No);
 }
 
-/// As a plain `serf event` sends it. An agent keeps it for a while, in case there comes another.
+/// As a plain `serf event` sends it. An agent holds it back for a while, in case there is another.
 fn coalesced_event_arrives(from: &dyn Peer, to: &dyn Peer) {
     event_arrives(from, to, &format!("one of many from {}", from.name()), Coalesce::Yes);
 }
@@ -141,7 +142,7 @@ fn event_arrives(from: &dyn Peer, to: &dyn Peer, payload: &str, coalesce: Coales
     assert!(heard.ltime > 0);
 }
 
-/// A query reaches the other's handler, which acks and replies; so does the one's who asks.
+/// A query reaches the handlers of both peers, which ack and reply.
 pub(crate) fn query_is_answered(from: &dyn Peer, to: &dyn Peer) {
     let payload = format!("{} asks", from.name());
     let answers = from.ask(&Question::status(&payload));
@@ -154,7 +155,7 @@ pub(crate) fn query_is_answered(from: &dyn Peer, to: &dyn Peer) {
     assert_eq!(answers, Answers { replies: Vec::new(), ..Answers::of(&[from, to], "") });
 }
 
-/// A query for one node is acked, answered and heard by nobody else.
+/// A query for one node is acked, answered and heard by that node only.
 fn query_by_node(from: &dyn Peer, to: &dyn Peer) {
     for (asked, spared) in [(from, to), (to, from)] {
         let (name, payload) = (asked.name(), format!("{} asks {}", from.name(), asked.name()));
@@ -165,7 +166,7 @@ fn query_by_node(from: &dyn Peer, to: &dyn Peer) {
     }
 }
 
-/// The expression need not match the whole tag; a tag that is not there is empty.
+/// The expression need not match the whole tag. A missing tag counts as empty.
 fn query_by_tag(from: &dyn Peer, to: &dyn Peer) {
     let role = &to.entry().tags["role"];
     let expr = format!("^{}", &role[..3]);

@@ -1,5 +1,5 @@
-//! Nodes that are shut down leave nothing behind. A program of its own, since files, threads and
-//! allocations are counted, and others would make some, too.
+//! Nodes that are shut down leave nothing behind. This is a program of its own, since it counts
+//! files, threads and allocations, and other tests would add some.
 
 use std::alloc::System;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// How many times two nodes start, talk and shut down.
 const TIMES: usize = 100;
 
-/// What all of these may keep: less than something each. On tokio it is nothing, on smol a thread more
-/// or less, which has 9 allocations.
+/// What all of these may keep: less than one allocation each. On tokio it is nothing. On smol a
+/// thread more or less makes 9 allocations.
 const ALLOCATIONS_MAX: isize = TIMES as isize / 4;
 const BYTES_MAX: isize = 16 * 1024;
 
-/// How long a thread may take to be gone that a runtime keeps for a while, and what is its own.
+/// How long it may take until a thread is gone that a runtime keeps for a while.
 const SOON: Duration = Duration::from_secs(30);
 
 fn entries(dir: &str) -> usize {
@@ -40,7 +40,7 @@ async fn start<R: Runtime>(builder: Builder<R>) -> Serfer {
     key.start().await.expect("the ports are free again")
 }
 
-/// Two nodes live at the same addresses each time; `tasks` counts those that there are.
+/// Starts two nodes at the same addresses each time. `tasks` counts the tasks that are alive.
 async fn live<R: Runtime>(runtime: R, times: usize, tasks: impl Fn() -> usize) {
     let mut files = None;
     for _ in 0..times {
@@ -55,13 +55,13 @@ async fn live<R: Runtime>(runtime: R, times: usize, tasks: impl Fn() -> usize) {
         a.shutdown().await;
         b.shutdown().await;
         assert_eq!(tasks(), 0, "tasks have ended by now");
-        // The runtime has opened its own by now.
+        // The runtime has opened its own files by now.
         let open = entries("/proc/self/fd");
         assert_eq!(*files.get_or_insert(open), open, "sockets are closed by now");
     }
 }
 
-/// What this process has.
+/// What this process holds.
 #[derive(Debug)]
 struct Held {
     threads: usize,
@@ -80,7 +80,7 @@ impl Held {
 }
 
 fn leak_nothing(name: &str, mut live: impl FnMut(usize)) {
-    // What is kept by whoever comes first.
+    // The first nodes of a process allocate what is kept for later ones.
     live(TIMES / 4);
     let before = Held::now();
     live(TIMES);
@@ -98,7 +98,7 @@ fn leak_nothing(name: &str, mut live: impl FnMut(usize)) {
     }
 }
 
-/// One test, so that nothing else happens meanwhile.
+/// One test, so that nothing else runs at the same time.
 #[test]
 fn a_hundred_starts_and_shutdowns_leak_no_task_thread_socket_or_memory() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

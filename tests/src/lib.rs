@@ -1,14 +1,14 @@
-//! What test targets of this package share with others: the bodies of the fuzz targets. And texts whose
-//! code has to compile.
+//! What the test targets of this package share: the functions of the fuzz targets. And documents
+//! whose code has to compile.
 
 pub mod fuzz;
 
-/// Has the code in this text compiled.
+/// Makes the code in this document a doctest.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/from-go.md")]
 pub struct FromGo;
 
-/// Likewise.
+/// The same.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;

@@ -1,8 +1,8 @@
-//! Nodes on real sockets of this machine, through the adapters as their users have them.
+//! Nodes on real sockets of this machine, through the adapters that users have.
 //!
-//! There is one suite, `all`, and [`suite!`] makes it the tests of each runtime: so a test sees the
-//! adapter and the node's clock through `super`, and never the name of a runtime. To add a runtime,
-//! say in `runtimes.rs` how tests run on it, and name it below.
+//! There is one suite, `all`. [`suite!`] compiles it once for each runtime, so a test finds the
+//! adapter and the runtime through `super` and never names a runtime. To add a runtime, say in
+//! `runtimes.rs` how tests run on it, and name it below.
 
 #![expect(clippy::duplicate_mod, reason = "each file of tests is compiled once for each runtime")]
 
@@ -16,12 +16,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// begin with `on_tokio::all`.
 macro_rules! suite {
     ($($runtime:ident),+) => {$(
-        // The folder of this file, not one of the module's name.
+        // The path of submodules starts at the folder of this file.
         #[path = "."]
         mod $runtime {
             use crate::runtimes::$runtime::{Adapter, adapter, idle, outlive, run, runtime};
 
-            #[path = "all.rs"]
+            #[path = "all/mod.rs"]
             mod all;
         }
     )+};
@@ -29,13 +29,12 @@ macro_rules! suite {
 
 suite! { on_tokio, on_smol }
 
-// Never compiled, but it is how rustfmt finds the files of the suite: it does not look into macros.
+// Never compiled. It makes rustfmt find the files of the suite, since it does not look into macros.
 #[cfg(rustfmt)]
-#[path = "all.rs"]
 mod all;
 
-/// An address of this machine that no other test uses, nor another process that runs this suite, so
-/// that a port is free if it was freed.
+/// An address of this machine that no other test and no other process of this suite uses. So a port
+/// that a test has closed is free.
 fn own_ip() -> IpAddr {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

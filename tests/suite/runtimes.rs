@@ -1,4 +1,4 @@
-//! What the suite takes of each runtime: the adapter as its users have it, and how tests run on it.
+//! What the suite needs of each runtime: the adapter as users have it, and how to run a test.
 
 pub(crate) mod on_tokio {
     pub(crate) use serfer_tokio as adapter;
@@ -13,12 +13,12 @@ pub(crate) mod on_tokio {
         outlive(async |_| test.await);
     }
 
-    /// What something comes to on a runtime that is then shut down.
+    /// Runs something on a runtime that is shut down afterwards.
     pub(crate) fn outlive<T>(life: impl AsyncFnOnce(Adapter) -> T) -> T {
         new().block_on(async { life(Adapter::current()).await })
     }
 
-    /// A runtime that nobody runs, and what keeps it.
+    /// A runtime that does not run, and a guard that keeps it.
     pub(crate) fn idle() -> (Adapter, impl Sized) {
         let runtime = new();
         let adapter = runtime.block_on(async { Adapter::current() });
@@ -31,7 +31,7 @@ pub(crate) mod on_tokio {
     }
 }
 
-/// Its global executor runs all nodes of all tests in one thread.
+/// All nodes of all tests run on smol's global executor, in one thread.
 pub(crate) mod on_smol {
     use std::sync::Arc;
 
@@ -47,13 +47,13 @@ pub(crate) mod on_smol {
         smol::block_on(test);
     }
 
-    /// What something comes to on an executor that is then dropped.
+    /// Runs something on an executor that is dropped afterwards.
     pub(crate) fn outlive<T>(life: impl AsyncFnOnce(Adapter) -> T) -> T {
         let executor = Arc::new(smol::Executor::new());
         smol::block_on(executor.run(life(Adapter::on(executor.clone()))))
     }
 
-    /// An executor that nobody runs, and what keeps it.
+    /// An executor that does not run, and a guard that keeps it.
     pub(crate) fn idle() -> (Adapter, impl Sized) {
         let executor = Arc::new(smol::Executor::new());
         (Adapter::on(executor.clone()), executor)

@@ -1,10 +1,11 @@
 //! The steady state allocates nothing.
 //!
-//! A node that knows its cluster is sent what it knows already, wakes for what is regularly due, and
-//! answers; members are suspected and object, and news is passed on. Every round of that, down to the
-//! last `poll_output`, has to do without the allocator, in the clear as well as sealed.
+//! A node that knows its cluster is sent what it knows already, wakes for its regular timers, and
+//! answers. Members are suspected and refute, and gossip is passed on. No such round may allocate,
+//! down to the last `poll_output`, neither in the clear nor sealed.
 #![expect(clippy::unwrap_used, reason = "every helper here is part of a test")]
 
+mod memory;
 mod steady;
 
 use std::time::Duration;
@@ -19,7 +20,7 @@ use steady::{Bytes, PEERS, Steady, addr, alive};
 
 const ROUNDS: usize = 100;
 
-/// What everybody knows: who is there, and who was accused before it said something newer.
+/// What all nodes know: the members, and suspicions that were refuted since.
 fn known_facts() -> Vec<Vec<u8>> {
     let mut facts: Vec<Vec<u8>> = (1..=PEERS).map(alive).collect();
     let (from, node) = ("n1".into(), "n2".into());
@@ -28,7 +29,7 @@ fn known_facts() -> Vec<Vec<u8>> {
     facts
 }
 
-/// A user event, a query, and what two members mean to do, one of whom nobody knows.
+/// A user event, a query, and the intents of two members, one of them unknown.
 fn known_messages() -> Vec<Vec<u8>> {
     let query = serf_message::Query {
         addr: &[10, 0, 0, 1],
@@ -65,7 +66,7 @@ fn ping() -> Vec<u8> {
     .bytes()
 }
 
-/// Runs `round` until all memory there will ever be is taken, and then counts.
+/// Runs `round` until all buffers have grown, and then counts the allocations of more rounds.
 #[track_caller]
 fn allocates_nothing(sealed: bool, mut round: impl FnMut(&mut Steady)) {
     let mut steady = Steady::new(sealed);
@@ -77,7 +78,7 @@ fn allocates_nothing(sealed: bool, mut round: impl FnMut(&mut Steady)) {
     assert_eq!(steady.node.stats().dropped.total(), 0);
 }
 
-/// A packet that comes again and again: each time, so many datagrams go out.
+/// The same packet arrives again and again. Each time, this many datagrams are sent.
 #[track_caller]
 fn comes_for_nothing(messages: &[Vec<u8>], answers: usize) {
     for sealed in [false, true] {
@@ -146,7 +147,7 @@ fn an_idle_node_probes_and_is_answered() {
     }
 }
 
-/// Queues an event, and waits until the tick that gossips it comes next.
+/// Queues an event, and waits until the next deadline is the gossip tick.
 fn something_to_say(steady: &mut Steady) {
     steady.rest();
     let now = steady.now;
@@ -203,7 +204,7 @@ fn a_wake_up_with_nothing_due_costs_nothing_either() {
     }
 }
 
-/// The numbers of further rounds, which are all encoded in as many bytes.
+/// The numbers of more rounds, all of which are encoded in the same number of bytes.
 fn numbers() -> impl Iterator<Item = u32> {
     1000..
 }
@@ -240,7 +241,7 @@ fn we_are_suspected_and_object() {
     }
 }
 
-/// Somebody asks us to ping another for it; tells our number for that.
+/// A peer asks us to ping another peer. Returns the number of our ping.
 fn ask_for_a_ping(steady: &mut Steady) -> u32 {
     steady.wait_for("probe");
     steady.say(
@@ -284,7 +285,7 @@ fn a_helper_says_that_there_is_no_ack() {
     }
 }
 
-/// Begins a probe that is not answered, so that others are asked; tells whose and its number.
+/// Starts a probe that gets no ack, so indirect pings are sent. Returns the target and the number.
 fn ask_for_help(steady: &mut Steady) -> (u8, u32) {
     steady.wait_for("probe");
     steady.pass();
@@ -328,7 +329,7 @@ fn a_probe_fails_and_the_member_objects() {
     }
 }
 
-/// Queues events until one has to go for another.
+/// Queues events until the queue is full and one replaces another.
 fn fill_the_queue(steady: &mut Steady) {
     opt_out(|| {
         let dropped = steady.node.stats().broadcasts_dropped;

@@ -1,6 +1,6 @@
 //! A node among peers, at rest.
 //!
-//! Only what the node does is counted: what its peers need to answer is not.
+//! Only what the node does is counted, not what the test needs to play its peers.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -34,14 +34,14 @@ pub(crate) struct Steady {
     pub(crate) until: Option<Instant>,
     cipher: Option<Cipher>,
     output: Vec<u8>,
-    /// What came out since it was last cleared.
+    /// What the node sent since this was last cleared.
     pub(crate) datagrams: usize,
     /// The last datagram's receiver and bytes.
     pub(crate) last: (SocketAddr, Vec<u8>),
     arriving: Vec<u8>,
-    /// What comes with the acks of its peers: a coordinate.
+    /// The payload of the acks of its peers: a coordinate.
     payload: Vec<u8>,
-    /// What the node dialled: nobody answers.
+    /// The streams that the node dialled. No peer answers them.
     refused: Vec<StreamId>,
 }
 
@@ -54,7 +54,7 @@ impl Steady {
     pub(crate) fn new(sealed: bool) -> Self {
         let now = epoch();
         let mut config = Config::lan("me").advertise(addr(100)).push_pull_interval(None);
-        // So that it is not long until its messages have been sent as often as they ever are.
+        // A small cluster sends each message only a few times, so it comes to rest soon.
         config = config.limits(Limits { queue: 512, ..Limits::default() });
         if sealed {
             config = config.keyring(Keyring::new(SecretKey::new(&KEY).unwrap()));
@@ -87,7 +87,7 @@ impl Steady {
         }
     }
 
-    /// Waits until the next deadline, and does what is then due. Pings are answered.
+    /// Waits for the next deadline and handles it. Pings are answered.
     pub(crate) fn wake(&mut self) {
         self.pass();
         if self.datagrams == 1 {
@@ -95,7 +95,7 @@ impl Steady {
         }
     }
 
-    /// Waits until the next deadline, and does what is then due.
+    /// Waits for the next deadline and handles it.
     pub(crate) fn pass(&mut self) {
         self.now = self.until.unwrap();
         self.datagrams = 0;
@@ -103,14 +103,14 @@ impl Steady {
         self.drain();
     }
 
-    /// Waits for something, while pings are answered.
+    /// Waits until a condition holds. Pings are answered meanwhile.
     pub(crate) fn wait_for(&mut self, what: &str) {
         while self.node.stats().next_wake != Some(what) {
             self.wake();
         }
     }
 
-    /// Whoever got the last datagram answers it, if that was a ping.
+    /// The receiver of the last datagram answers it, if it was a ping.
     pub(crate) fn answer(&mut self) {
         if let Some((from, seq)) = self.pinged() {
             let payload = std::mem::take(&mut self.payload);
@@ -119,7 +119,7 @@ impl Steady {
         }
     }
 
-    /// Who got the last datagram and is to answer with which number, if that was a ping.
+    /// The receiver of the last datagram and the number to ack, if it was a ping.
     pub(crate) fn pinged(&mut self) -> Option<(u8, u32)> {
         let (to, bytes) = &mut self.last;
         let packet = match &self.cipher {
@@ -136,7 +136,7 @@ impl Steady {
         }
     }
 
-    /// A peer says something newer of itself, to deny what is said of it.
+    /// A peer refutes with a higher incarnation.
     pub(crate) fn objects(&mut self, peer: u8, incarnation: u32) {
         let mut packet = Vec::new();
         opt_out(|| packet = self.packet(&[newer(peer, incarnation)]));
@@ -144,7 +144,7 @@ impl Steady {
         opt_out(|| drop(packet));
     }
 
-    /// A peer says something, in a packet of its own.
+    /// A peer sends a message in a packet of its own.
     pub(crate) fn say(&mut self, from: u8, message: &Message<'_>) {
         let mut packet = Vec::new();
         opt_out(|| packet = self.packet(&[message.bytes()]));
@@ -182,7 +182,7 @@ impl Steady {
         }
     }
 
-    /// A packet with these messages and a checksum, sealed if this is a cluster with a key.
+    /// A packet with these messages and a checksum, sealed if the cluster has a key.
     pub(crate) fn packet(&self, messages: &[Vec<u8>]) -> Vec<u8> {
         let mut plain = Vec::new();
         let start = checksum::begin(&mut plain);
@@ -228,7 +228,7 @@ impl Bytes for SerfMessage<'_> {
     }
 }
 
-/// What a peer that was just started says with an ack.
+/// The ack payload of a peer that was just started.
 fn coordinate() -> Vec<u8> {
     let vec = SeqBuf::of([Float(0.0); 8]);
     let (error, height, vec) = (Float(1.5), Float(1e-5), vec.as_seq());
@@ -242,7 +242,7 @@ pub(crate) fn alive(peer: u8) -> Vec<u8> {
     newer(peer, 2)
 }
 
-/// What a peer says of itself.
+/// The alive message of a peer.
 pub(crate) fn newer(peer: u8, incarnation: u32) -> Vec<u8> {
     let name = name(peer);
     let alive = Alive {

@@ -1,4 +1,4 @@
-//! How far members are: learnt from pings, told with acks, and believed within reason.
+//! Network coordinates: learnt from pings, sent with acks, and refused if they are implausible.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use serfer_proto::wire::msgpack::Float;
 use serfer_proto::wire::seq::SeqBuf;
 use serfer_proto::{Coordinate, Coordinates, DropReason, Neighbor, Prune};
 
-use crate::craft::{dead, encoded, ping};
-use crate::harness::Cluster;
-use crate::network::{LATENCY, addr};
-use crate::solo::Solo;
-use crate::support::{lan, local, ms, name, secs};
+use crate::harness::cluster::Cluster;
+use crate::harness::craft::{dead, encoded, ping};
+use crate::harness::network::{LATENCY, addr};
+use crate::harness::solo::Solo;
+use crate::harness::support::{lan, local, ms, name, secs};
 
 /// The payload of an ack.
 fn payload(vec: &[f64], error: f64, adjustment: f64, height: f64) -> Vec<u8> {
@@ -27,7 +27,7 @@ fn payload(vec: &[f64], error: f64, adjustment: f64, height: f64) -> Vec<u8> {
 
 const NEAR: [f64; 8] = [0.0, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0, 0.0];
 
-/// Lets time pass until the node pings somebody, and no longer.
+/// Lets time pass until the node pings a member. Returns the member and the number of the ping.
 fn pinged(solo: &mut Solo) -> (usize, u32) {
     solo.acks = false;
     solo.sent.clear();
@@ -42,7 +42,8 @@ fn pinged(solo: &mut Solo) -> (usize, u32) {
     }
 }
 
-/// The member that is due acks after so long, with this.
+/// Acks the next ping after this round trip time, with this payload. Returns the name of the
+/// member.
 fn acks(solo: &mut Solo, rtt: Duration, payload: &[u8]) -> String {
     let (from, seq) = pinged(solo);
     solo.pass(rtt);
@@ -82,7 +83,7 @@ fn members_learn_how_far_they_are_from_each_other() {
 fn the_nearest_come_first_and_only_those_alive() {
     let mut solo = Solo::among(lan(0), 4);
     let far = |seconds: f64| payload(&[seconds, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 1.5, 0.0, 1e-5);
-    // Whoever has a lower number is farther, and the last has said nothing.
+    // A member with a lower number is farther away. Node 4 sends no coordinate.
     for _ in 0..8 {
         let (from, seq) = pinged(&mut solo);
         let payload = if from == 4 { Vec::new() } else { far(0.04 - 0.01 * from as f64) };
@@ -115,7 +116,7 @@ fn a_member_that_is_forgotten_has_no_coordinate_any_more() {
 }
 
 #[test]
-fn who_has_no_coordinates_says_nothing_and_learns_nothing() {
+fn a_node_without_coordinates_sends_none_and_learns_none() {
     let mut cluster = Cluster::joined(1, 3, |node| {
         lan(node).coordinates(if node == 0 { Coordinates::Off } else { Coordinates::On })
     });
@@ -143,7 +144,7 @@ fn a_ping_is_acked_with_our_coordinate() {
     assert!(solo.said().contains(&(addr(1), ack)));
 }
 
-/// As an implementation in Go would, to the bit.
+/// The coordinate equals that of the Go implementation, to the bit.
 #[test]
 fn an_ack_moves_us_by_the_time_since_its_ping() {
     let mut solo = Solo::among(lan(0), 1);
@@ -155,7 +156,7 @@ fn an_ack_moves_us_by_the_time_since_its_ping() {
 }
 
 #[test]
-fn an_ack_that_may_be_a_helper_s_moves_nobody() {
+fn an_ack_that_may_come_from_a_helper_moves_nobody() {
     let mut solo = Solo::among(lan(0), 3);
     let from = acks(&mut solo, ms(501), &payload(&NEAR, 1.5, 0.0, 1e-5));
     assert_eq!(solo.node.stats().probes_acked, 1);
@@ -164,7 +165,7 @@ fn an_ack_that_may_be_a_helper_s_moves_nobody() {
 }
 
 #[test]
-fn an_ack_that_is_passed_on_leaves_the_coordinate_behind() {
+fn an_ack_that_a_helper_forwards_has_no_coordinate() {
     let mut solo = Solo::among(lan(0), 2);
     solo.acks = false;
     let (node, target) = (name(2), [10, 0, 0, 3]);
@@ -184,12 +185,12 @@ fn an_ack_that_is_passed_on_leaves_the_coordinate_behind() {
     assert_eq!(solo.node.coordinate_of("n2"), None, "how long it took is not known to us");
 }
 
-/// Something is wrong with what a member says, but nothing with the member.
+/// A bad payload moves nobody, but the member that sent it stays alive.
 #[track_caller]
 fn moves_nobody(payload: &[u8]) {
     let mut solo = Solo::among(lan(0), 1);
     for round in 0..3 {
-        // It said something sensible before, or not yet.
+        // Round 0: the member has sent no valid coordinate yet. Later rounds: it has.
         if round == 1 {
             acks(&mut solo, ms(2), &self::payload(&NEAR, 1.5, 0.0, 1e-5));
         }
@@ -214,7 +215,7 @@ fn an_unknown_version_of_the_payload_moves_nobody() {
 }
 
 #[test]
-fn what_is_no_coordinate_moves_nobody() {
+fn a_payload_that_does_not_decode_moves_nobody() {
     let whole = payload(&NEAR, 1.5, 0.0, 1e-5);
     for len in [1, 2, 50, whole.len() - 1] {
         moves_nobody(&whole[..len]);
@@ -231,7 +232,7 @@ fn a_coordinate_of_other_dimensions_moves_nobody() {
 }
 
 #[test]
-fn a_coordinate_that_no_member_can_have_moves_nobody() {
+fn an_implausible_coordinate_moves_nobody() {
     for error in [-1.5, -1e-300, 1.6, 1e300, f64::NAN, f64::INFINITY] {
         moves_nobody(&payload(&NEAR, error, 0.0, 1e-5));
     }

@@ -1,4 +1,4 @@
-//! User events: to everybody, once each.
+//! User events: each node is told of each event once.
 
 use allocation_counter::measure;
 use bytes::Bytes;
@@ -11,11 +11,11 @@ use serfer_proto::{
     SecretKey, UserEvent,
 };
 
-use crate::craft::{VERSIONS, push_pull, user, user_event};
-use crate::harness::Cluster;
-use crate::network::{ALL, addr};
-use crate::solo::Solo;
-use crate::support::{lan, ms, secs};
+use crate::harness::cluster::Cluster;
+use crate::harness::craft::{VERSIONS, push_pull, user, user_event};
+use crate::harness::network::{ALL, addr};
+use crate::harness::solo::Solo;
+use crate::harness::support::{lan, ms, secs};
 
 /// The user events that a node told its application about.
 fn told(cluster: &Cluster, at: usize) -> Vec<UserEvent> {
@@ -39,7 +39,7 @@ fn send(cluster: &mut Cluster, from: usize, name: &str) {
 }
 
 #[test]
-fn everybody_in_a_cluster_of_twenty_is_told_exactly_once() {
+fn each_node_of_a_cluster_of_twenty_is_told_exactly_once() {
     for seed in 0..3 {
         let mut cluster = Cluster::joined(seed, 20, lan);
         for (from, name) in [(0, "a"), (7, "b"), (7, "c"), (19, "d")] {
@@ -97,7 +97,7 @@ fn an_event_is_told_once_however_often_it_comes() {
 #[test]
 fn events_of_one_time_are_told_apart_by_name_and_payload() {
     let mut solo = Solo::among(lan(0), 1);
-    // Neither whether it may be coalesced nor how an empty payload is written makes a difference.
+    // The coalesce flag and the encoding of an empty payload make no difference.
     let event = |coalesce: u8, name: u8, payload: &[u8]| {
         let head = [8, 3, 0x84, 0xa2, b'C', b'C', coalesce, 0xa5];
         let name = [0xa4, b'N', b'a', b'm', b'e', 0xa1, name, 0xa7];
@@ -149,7 +149,7 @@ fn only_so_many_events_of_one_time_are_told_apart() {
 }
 
 #[test]
-fn who_joins_is_told_of_old_events_only_if_it_wants_them() {
+fn a_node_that_joins_is_told_of_old_events_only_if_it_asks() {
     for (replay, expected) in [(Replay::Skip, &["new"][..]), (Replay::Deliver, &["old", "new"])] {
         let mut cluster = Cluster::joined(1, 3, lan);
         send(&mut cluster, 1, "old");
@@ -165,7 +165,7 @@ fn who_joins_is_told_of_old_events_only_if_it_wants_them() {
 }
 
 #[test]
-fn old_events_that_are_not_wanted_are_not_passed_on_either() {
+fn old_events_that_are_skipped_are_not_gossiped_either() {
     let mut solo = Solo::new(lan(0));
     solo.act(|node, now| node.join(now, &[addr(1)], Replay::Skip)).unwrap();
     let stream = solo.dialled[0].0;
@@ -182,7 +182,7 @@ fn old_events_that_are_not_wanted_are_not_passed_on_either() {
     assert_eq!((solo.node.stats().queued, users(&solo.events).len()), (1, 1));
 }
 
-/// A join through node 1, whose event clock stands there, and which remembers these.
+/// Joins through node 1, whose event clock is `event_ltime`, and which remembers the `past` events.
 fn join_among(solo: &mut Solo, replay: Replay, event_ltime: u64, past: &[(u64, &str)]) {
     solo.dialled.clear();
     solo.act(|node, now| node.join(now, &[addr(1)], replay)).unwrap();
@@ -199,11 +199,12 @@ fn join_among(solo: &mut Solo, replay: Replay, event_ltime: u64, past: &[(u64, &
 }
 
 #[test]
-fn once_old_events_are_not_wanted_they_never_are_again() {
+fn once_old_events_are_skipped_they_stay_skipped() {
     let mut solo = Solo::new(lan(0));
     join_among(&mut solo, Replay::Skip, 50, &[(49, "old")]);
     solo.hear(1, &user_event("a", 49));
-    // A cluster that has seen less does not lower it, nor does a join that wants old events.
+    // A cluster with a lower event clock does not lower ours, nor does a join that replays old
+    // events.
     join_among(&mut solo, Replay::Skip, 5, &[(4, "older")]);
     join_among(&mut solo, Replay::Deliver, 5, &[(4, "older"), (49, "old")]);
     solo.hear(1, &user_event("b", 49));
@@ -274,7 +275,7 @@ fn the_largest_event_there_can_be_arrives() {
 }
 
 #[test]
-fn an_event_that_came_in_a_larger_packet_than_ours_is_told_and_not_passed_on() {
+fn an_event_that_came_in_a_larger_packet_than_ours_is_told_and_not_gossiped() {
     let mut solo = Solo::among(lan(0), 1);
     solo.pass(secs(10));
     let (name, payload) = ("large".into(), &[b'x'; 2000][..]);
@@ -285,7 +286,7 @@ fn an_event_that_came_in_a_larger_packet_than_ours_is_told_and_not_passed_on() {
 }
 
 #[test]
-fn what_shrinks_is_compressed_if_that_is_wanted() {
+fn messages_that_shrink_are_compressed_if_the_configuration_says_so() {
     let mut solo = Solo::among(lan(0).compression(Compression::StreamsAndPackets), 3);
     solo.pass(secs(10));
     for _ in 0..3 {
@@ -308,7 +309,7 @@ fn an_event_that_is_too_large_changes_nothing() {
     assert_eq!(error, Err(EventError::TooLarge { len: 536, max: 512 }));
     assert_eq!(error.unwrap_err().to_string(), "user event of 536 encoded bytes exceeds 512 bytes");
     assert_eq!((solo.node.stats().queued, users(&solo.events).len()), (queued, 0));
-    // The name counts as well, and nothing is copied to find out.
+    // The name counts as well. Nothing is copied to find out.
     let name = "x".repeat(600);
     let error = solo.act(|node, now| node.user_event(now, &name, b"", Coalesce::No));
     assert_eq!(error, Err(EventError::TooLarge { len: 630, max: 512 }));
@@ -317,7 +318,7 @@ fn an_event_that_is_too_large_changes_nothing() {
         solo.act(|node, now| node.user_event(now, "deploy", &huge, Coalesce::No)).is_err()
     };
     assert!(measure(|| assert!(send(&mut solo))).bytes_max < 4096);
-    // What just fits is sent.
+    // An event of exactly the maximum size is sent.
     let payload = &payload[..512 - 36];
     solo.act(|node, now| node.user_event(now, "deploy", payload, Coalesce::No)).unwrap();
     assert_eq!(users(&solo.events)[0].ltime, 1);
@@ -335,7 +336,7 @@ fn the_name_of_an_event_is_text() {
 }
 
 #[test]
-fn no_time_from_the_network_poisons_the_clock() {
+fn no_lamport_time_from_the_network_poisons_the_clock() {
     const TOO_FAR: u64 = (1 << 32) + 2;
     let mut solo = Solo::among(lan(0), 1);
     for ltime in [u64::MAX, u64::MAX - 1, TOO_FAR] {
@@ -343,7 +344,7 @@ fn no_time_from_the_network_poisons_the_clock() {
         solo.hear(1, &user_event("a", ltime));
         assert_eq!(solo.dropped(DropReason::OutOfReach), before + 1);
     }
-    // Nor any in a push/pull: neither the clock of its sender nor those of its events.
+    // The same for a push/pull: neither the clock of its sender nor those of its events move ours.
     let past = SeqBuf::of([PastEvent { name: "b".into(), payload: b"" }]);
     let slots = [u64::MAX, 3].map(|ltime| EventSlot { events: past.as_seq(), ltime });
     let slots = SeqBuf::of(slots);

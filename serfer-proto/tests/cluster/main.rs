@@ -1,59 +1,27 @@
-//! Whole nodes: alone, in clusters in virtual time, and against peers that do not mean well.
+//! Whole nodes: alone, in clusters in virtual time, and against hostile peers.
 //!
-//! Nothing but the public API is used, and no real time passes. [`harness`] runs clusters, and
-//! [`solo`] one node among peers that a test makes up.
+//! Only the public API is used, and no real time passes. [`harness`] runs whole clusters, or one
+//! node among peers that a test makes up.
 #![expect(clippy::unwrap_used, reason = "every helper here is part of a test")]
 
-mod craft;
 #[path = "../data/go_regex.rs"]
 mod go_regex;
 mod harness;
-mod network;
-mod solo;
-mod support;
-mod wrap;
 
-mod acks;
-mod answering;
-mod claiming;
-mod coalescing;
 mod coordinates;
-mod deltas;
-mod dialling;
-mod ending;
+mod detection;
 mod events;
-mod exchanged;
-mod filters;
 mod hostile;
-mod idle;
-mod intents;
-mod joining;
-mod keeping;
 mod keys;
-mod leaving;
-mod limits;
-mod malformed;
-mod migrating;
-mod mutated;
-mod news;
-mod probing;
+mod lifecycle;
+mod members;
 mod queries;
-mod questions;
-mod recovering;
-mod refusals;
-mod relaying;
-mod returning;
-mod rotation;
+mod refused_calls;
 mod snapshots;
-mod storms;
 mod streams;
-mod surfaces;
-mod suspicion;
-mod transitions;
-mod voting;
 
-use harness::Cluster;
-use support::{local, ms, secs};
+use harness::cluster::Cluster;
+use harness::support::{local, ms, secs};
 
 #[test]
 fn the_same_seed_gives_the_same_run() {

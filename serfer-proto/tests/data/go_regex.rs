@@ -1,16 +1,16 @@
 //! The rows of `go_regex.txt`.
 
-/// What Go makes of an expression.
+/// How Go treats an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Found,
     NotFound,
     Refused,
-    /// Found since Go 1.22, and refused before.
+    /// Accepted since Go 1.22, and refused before.
     FoundSince122,
 }
 
-/// An expression, a value to find it in, unless there is none, and whether it is found.
+/// An expression, a value to search, if there is one, and whether it matches.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) expr: &'static str,

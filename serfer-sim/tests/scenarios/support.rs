@@ -1,6 +1,7 @@
 //! What scenarios have in common: clusters to start with, and checks.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::time::Duration;
 
 use serfer_proto::{MemberChange, Members, Stats, Status};
@@ -18,7 +19,19 @@ pub(crate) const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+/// How many seeds a scenario is run with, unless the variable says something else.
 const SEEDS: u64 = 5;
+const SEEDS_VARIABLE: &str = "SERFER_SEEDS";
+
+fn seeds() -> u64 {
+    let Ok(seeds) = env::var(SEEDS_VARIABLE) else {
+        return SEEDS;
+    };
+    match seeds.parse() {
+        Ok(seeds @ 1..) => seeds,
+        _ => panic!("{SEEDS_VARIABLE} is no number of seeds: {seeds:?}"),
+    }
+}
 
 /// Runs a scenario with several seeds, and says with which one it failed.
 pub(crate) fn with_seeds(scenario: impl Fn(u64)) {
@@ -32,7 +45,7 @@ pub(crate) fn with_seeds(scenario: impl Fn(u64)) {
         }
     }
 
-    for seed in 1..=SEEDS {
+    for seed in 1..=seeds() {
         let _current = Current(seed);
         scenario(seed);
     }

@@ -13,7 +13,7 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// base64 of `SuperSecureToken`
 const KEY: &str = "U3VwZXJTZWN1cmVUb2tlbg==";
 
-/// Plays it all, on any runtime.
+/// Plays the whole story, on any runtime.
 pub(crate) async fn play<R: Runtime>(runtime: R) -> Result<()> {
     println!("A leader, two nodes and a guardian, encrypted, on free ports of this machine");
     let leader = start(&runtime, "leader", None).await?;
@@ -90,7 +90,7 @@ async fn start<R: Runtime>(runtime: &R, name: &str, seed: Option<&str>) -> Resul
     Ok(serf)
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 async fn until<R: Runtime>(runtime: &R, what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
     for _ in 0..100 {
         if holds() {

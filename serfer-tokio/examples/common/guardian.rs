@@ -1,4 +1,4 @@
-//! What `guardian` makes of the answers to its queries.
+//! How `guardian` prints the replies to its queries.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use serfer_async::Replies;

@@ -1,5 +1,5 @@
-//! What `node` and `guardian` have in common, on whatever runtime: their flags, how they are started,
-//! and what they print about members.
+//! What `node` and `guardian` share, on every runtime: their flags, how they start, and what they
+//! print about members.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::error::Error;
@@ -15,7 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 /// base64 of `SuperSecureToken`
 const DEFAULT_KEY: &str = "U3VwZXJTZWN1cmVUb2tlbg==";
 
-/// What `--help` says in the end.
+/// The end of the output of `--help`.
 const HELP: &str = "Ctrl-C leaves the cluster. Warnings are on standard error; RUST_LOG=serfer=info also tells who \
 comes and goes, RUST_LOG=serfer=debug what is dropped and why.";
 
@@ -54,13 +54,13 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Flags {
-    /// What the command line says; `about` is what the program is for.
+    /// The flags of the command line. `about` says what the program is for.
     pub(crate) fn parse_for(about: &'static str) -> Self {
         let matches = Self::command().about(about).get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
-    /// A node that is as the flags say, on the runtime that `builder` is for.
+    /// A node as the flags say, on the runtime of `builder`.
     pub(crate) fn apply<R: Runtime>(
         self,
         builder: impl FnOnce(Config) -> Builder<R>,
@@ -88,7 +88,7 @@ impl Flags {
     }
 }
 
-/// Tells who comes, goes or changes.
+/// Prints which members join, leave, fail or change.
 pub(crate) fn members(event: MemberEvent) {
     println!("{}: {}", event.change, describe(&event.members));
 }
@@ -102,8 +102,8 @@ fn describe(members: &[Member]) -> String {
     members.iter().map(describe).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs a program, with what the library traces on standard error, warnings unless `RUST_LOG` says
-/// otherwise, and says in plain words what went wrong.
+/// Runs a program, and prints what went wrong in plain words. The library's traces go to standard
+/// error: warnings, unless `RUST_LOG` says otherwise.
 pub(crate) async fn run(program: impl Future<Output = Result<(), Box<dyn Error>>>) -> ExitCode {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
     let filter = filter.from_env_lossy();

@@ -1,4 +1,4 @@
-//! What `node` does about what it is told and asked.
+//! How `node` handles its event and its query.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use serfer_async::{Request, UserEvent};

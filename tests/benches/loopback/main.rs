@@ -5,9 +5,10 @@
 //! cargo bench -p serfer-tests
 //! ```
 //!
-//! Both answer the same client, in turns, on a thread of their own, with as many bytes and as many
-//! system calls. The node does all it always does: driver, lock, endpoint, counters. The client has a
-//! processor and the servers have another, if there are two, so that the scheduler has no say.
+//! Both answer the same client, in turns, on a thread of their own, with the same number of bytes
+//! and of system calls. The node runs as usual: driver, lock, endpoint, counters. If there are two
+//! processors, the client has one and the servers have the other, so that the scheduler has no
+//! influence.
 #![expect(clippy::print_stdout, reason = "it says what it measures")]
 
 mod servers;
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Serves for ever, after it has said where.
+/// Serves for ever. Sends its address first.
 type Serve = fn(name: &str, ack_len: usize, ready: &dyn Fn(SocketAddr));
 
 /// Prints the medians of both and of their ratio, and returns that.
@@ -65,7 +66,7 @@ fn compare(runtime: &str, node: Serve, bare: Serve, turns: usize) -> f64 {
     ratio
 }
 
-/// Whoever pings one server.
+/// The client of one server.
 struct Client {
     socket: UdpSocket,
     ping: Vec<u8>,
@@ -98,7 +99,7 @@ impl Client {
         self.socket.recv(&mut ack).expect("it answers")
     }
 
-    /// How many microseconds one takes, by the mean of many.
+    /// The mean time of one round trip in microseconds.
     fn round_trip(&self) -> f64 {
         let begin = Instant::now();
         for _ in 0..ROUND_TRIPS {
@@ -108,7 +109,7 @@ impl Client {
     }
 }
 
-/// Keeps this thread on one processor, if it may be.
+/// Pins this thread to one processor, if that is possible.
 fn stay_on_processor(number: usize) {
     let mut set = CpuSet::new();
     set.set(number);

@@ -1,4 +1,4 @@
-//! What is compared: nodes, and sockets that do nothing but echo, each on both runtimes.
+//! The servers that are compared: a node, and a socket that only echoes, each on both runtimes.
 
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};

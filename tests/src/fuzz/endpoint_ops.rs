@@ -1,9 +1,9 @@
-//! A node's life: whatever comes, in any order, at any time.
+//! The life of a node: anything may arrive, in any order, at any time.
 //!
-//! An input is a list of steps. Most of what the others say is put together in [`words`](super::words),
-//! so that it is understood and does something. What is about keys and places is in
-//! [`keys_and_places`], and comes in only if the first byte says so: what
-//! was found before there was such a thing still means what it did.
+//! An input is a list of steps. Most messages of other nodes are made by [`words`](super::words),
+//! so that they decode and have an effect. Steps about keys and coordinates are in
+//! [`keys_and_places`], and only an input whose first byte says so has them: this way older inputs
+//! keep their meaning.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ use super::layers::Layers;
 use super::watched::{Stage, Watched, addr, name};
 use super::words::{NAMES, Saying, Word};
 
-/// How many steps are taken at most.
+/// The most steps of an input.
 const STEPS_MAX: usize = 100;
 
 /// How much of what the node said is remembered.
 const MEMORY: usize = 64;
 
-/// Whatever happens to it, the node keeps its promises, and goes on.
+/// Whatever happens, the node keeps its promises and goes on.
 pub fn endpoint_ops(input: &[u8]) {
     let mut bytes = Unstructured::new(input);
     let Ok(kind) = bytes.arbitrary::<u8>() else {
@@ -47,13 +47,13 @@ pub fn endpoint_ops(input: &[u8]) {
 
 #[derive(Arbitrary, Debug)]
 enum Step {
-    /// Time passes, and the node is woken when it wants to be.
+    /// Time passes, and the node is woken at its deadlines.
     Pass(u8),
-    /// The machine sleeps, and the node is woken long after it wanted to be.
+    /// The machine was suspended, and the node is woken long after its deadline.
     Oversleep(u16),
-    /// Time goes back.
+    /// The clock goes back.
     Back(u8),
-    /// Somebody answers its last ping.
+    /// A peer acks its last ping.
     Answer,
     Hear(u8, Word),
     HearRaw(u8, Vec<u8>),
@@ -83,12 +83,12 @@ struct Life {
     others: Others,
 }
 
-/// The bit of the first byte that brings keys and places in.
+/// The bit of the first byte that adds keys and coordinates.
 const KEYS_AND_PLACES: u8 = 32;
 
 impl Life {
-    /// The lowest three bits are those of [`Layers`], whose packets are always as they should be;
-    /// then the preset, and whether there is room for many or for few.
+    /// The lowest three bits are those of [`Layers`], whose packets are always well-formed. Then
+    /// come the preset, and whether the limits are large or small.
     fn new(kind: u8) -> Self {
         let layers = Layers::from_bits(kind).right();
         let preset = if kind & 8 > 0 { Config::lan("n0") } else { Config::local("n0") };
@@ -191,7 +191,7 @@ impl Life {
     }
 }
 
-/// So small that everything fills up.
+/// Limits so small that everything fills up.
 fn few() -> Limits {
     Limits {
         stream_len: 4096,

@@ -1,6 +1,6 @@
-//! A regular expression, in a query for those in whose tag it is found.
+//! A regular expression, in a query that is filtered by a tag.
 //!
-//! The expression goes up to the first zero byte. The rest is the tag's value.
+//! The expression ends at the first zero byte. The rest is the value of the tag.
 
 use serfer_proto::wire::kind;
 use serfer_proto::wire::seq::SeqBuf;
@@ -10,10 +10,11 @@ use serfer_proto::{Config, Limits, Queries, QueryError, QueryParams};
 use super::layers::Layers;
 use super::watched::{Watched, addr, alive};
 
-/// Tags take up 512 bytes at most, and what is not UTF-8 becomes up to three times as long.
+/// Tags take 512 bytes at most, and bytes that are not UTF-8 become up to three times as long.
 const VALUE_MAX: usize = 160;
 
-/// Whatever the expression is, it means the same to who asks and who is asked, and the node goes on.
+/// Whatever the expression is, it means the same to the sender of a query and to its receiver, and
+/// the node goes on.
 pub fn filter(input: &[u8]) {
     let mut parts = input.splitn(2, |byte| *byte == 0);
     let expr = parts.next().unwrap_or_default();
@@ -26,7 +27,7 @@ pub fn filter(input: &[u8]) {
     };
     let asked = asks(expr, &value);
     assert!(asked.is_none() || asked == Some(found));
-    // An alternative that is found anywhere makes no difference to whether it is understood.
+    // An alternative that matches everything does not change whether the expression is valid.
     let alternative = format!("|{expr}");
     let understood = is_heard(alternative.as_bytes(), &value);
     assert_eq!(asks(&alternative, &value), understood.then_some(true));
@@ -36,12 +37,12 @@ pub fn filter(input: &[u8]) {
 fn node(value: &str) -> Watched {
     let queries = Queries { len_max: 4096, ..Queries::default() };
     let config = Config::lan("n0").tag("t", value).expect("it fits").queries(queries);
-    // However long it takes.
+    // Without a limit on the time it takes.
     let limits = Limits { filter_steps: usize::MAX, ..Limits::default() };
     Watched::new(config, limits, Layers::from_bits(0))
 }
 
-/// Whether a member that asks is understood and heard.
+/// Whether a node accepts and answers the query of a member with this filter.
 fn is_heard(expr: &[u8], value: &str) -> bool {
     let mut node = node(value);
     node.hear_right(addr(1), &alive(1, 1, b"\xff\x80"));
@@ -63,7 +64,7 @@ fn is_heard(expr: &[u8], value: &str) -> bool {
     !node.queries.is_empty()
 }
 
-/// Whether a node that asks is among those who are asked, unless it cannot ask so.
+/// Whether a node answers its own query with this filter, unless it refuses to send it.
 fn asks(expr: &str, value: &str) -> Option<bool> {
     let mut node = node(value);
     let params = QueryParams::new().tag("t", expr);

@@ -1,6 +1,6 @@
-//! What may happen in a node's life that is about keys, or about where members are.
+//! Steps in a node's life that are about keys or coordinates.
 //!
-//! The others have keyrings of their own. They do what they are asked to, unless they lie.
+//! The other members have keyrings of their own. They do what they are asked to, unless they lie.
 
 use std::time::Duration;
 
@@ -35,14 +35,14 @@ pub(super) enum Step {
         attempts: u8,
         timeout: Option<u16>,
     },
-    /// All others do with their keys what the node asked last, and say so.
+    /// All others change their keys as the node has asked last, and answer.
     Obey,
-    /// One says something else.
+    /// One gives another answer.
     Lie {
         who: u8,
         lie: Lie,
     },
-    /// Somebody asks the node to do something with its keys.
+    /// A member sends the node a key request.
     Ask {
         from: u8,
         op: Op,
@@ -50,16 +50,16 @@ pub(super) enum Step {
         ltime: u8,
         id: u32,
     },
-    /// News that are sealed with whatever key.
+    /// A message that is sealed with any key.
     HearSealed {
         from: u8,
         key: u8,
         incarnation: u8,
     },
     KeysNotStored,
-    /// Somebody answers the last ping of the node, and says where it is.
+    /// A peer acks the last ping of the node, with a coordinate.
     Answer(Place),
-    /// The application looks at who is where.
+    /// The application reads the coordinates.
     Look {
         a: u8,
         b: u8,
@@ -82,37 +82,37 @@ pub(super) enum Lie {
     Raw(Vec<u8>),
 }
 
-/// What an ack may say about where its sender is.
+/// The coordinate in an ack.
 #[derive(Arbitrary, Debug)]
 pub(super) enum Place {
-    /// Somewhere in a cluster, in milliseconds.
+    /// A plausible place in a cluster, in milliseconds.
     Near {
         vec: [i8; DIMENSIONS],
         error: u8,
         adjustment: i8,
         height: u8,
     },
-    /// Anywhere, also where no number leads.
+    /// Any floats, NaN and infinities included.
     Anywhere {
         vec: [f64; DIMENSIONS],
         error: f64,
         adjustment: f64,
         height: f64,
     },
-    /// In another space.
+    /// Another number of dimensions.
     Elsewhere(Vec<i8>),
     Raw(Vec<u8>),
     Nowhere,
 }
 
-/// The others, and what the node must yet tell about what it asked them.
+/// The other members, and the outcomes that the node still has to report.
 pub(super) struct Others {
     rings: Vec<Keyring>,
-    /// How many questions about keys, and how many rotations, began.
+    /// How many key requests, and how many rotations, began.
     begun: [usize; 2],
 }
 
-/// What the node asked about keys.
+/// A key request of the node.
 struct Question {
     id: u32,
     ltime: u64,
@@ -215,7 +215,7 @@ impl Others {
         }
     }
 
-    /// Whatever began comes to an end, once enough time has passed.
+    /// All key requests and rotations end, once enough time has passed.
     pub(super) fn assert_ended(&self, node: &mut Watched) {
         for _ in 0..1000 {
             if node.ended == self.begun {
@@ -254,7 +254,7 @@ fn key_response(done: bool, message: &str, keys: &[String], primary: Option<&Str
     out
 }
 
-/// What the node asked about keys last.
+/// The last key request of the node.
 fn last_question(node: &Watched) -> Option<Question> {
     let found = node.last_said(|message| {
         let Ok(Message::User(message)) = Message::decode(message) else {
@@ -335,7 +335,7 @@ impl Place {
     }
 }
 
-/// Somebody answers the last ping of the node.
+/// A peer acks the last ping of the node.
 pub(super) fn answer_ping(node: &mut Watched, payload: &[u8]) {
     let ping = node.last_said(|message| match Message::decode(message) {
         Ok(Message::Ping(ping)) => Some(ping.seq),
@@ -346,7 +346,7 @@ pub(super) fn answer_ping(node: &mut Watched, payload: &[u8]) {
     }
 }
 
-/// What is said about who is where fits together.
+/// All that the node says about coordinates is consistent.
 fn look(node: &Endpoint, who: [u8; 2], count: usize, rtt: Duration) {
     let (all, nearest) = (node.nearest(usize::MAX), node.nearest(count));
     assert!(all.is_sorted_by_key(|neighbor| neighbor.rtt));

@@ -1,7 +1,7 @@
-//! What stands around a message: key and label of the node that is fuzzed, and how to put them on.
+//! The layers around a message: key and label of the node that is fuzzed, and how to add them.
 //!
-//! No fuzzer guesses a tag of AES-GCM. So an input may ask that its bytes be sealed as they should
-//! be, and what lies behind the seal is reached.
+//! No fuzzer guesses an authentication tag of AES-GCM. So an input may ask for its bytes to be
+//! sealed correctly, which makes the code behind the seal reachable.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serfer_proto::wire::seal::{self, Cipher, Nonce, Sealing, Version};
@@ -12,13 +12,13 @@ use serfer_proto::{Config, Keyring, Label, SecretKey};
 const NONCE: Nonce = [3; 12];
 const LABEL: &[u8] = b"blue";
 
-/// What a node requires, and whether an input is what it is or still to be wrapped.
+/// What a node requires, and whether an input is complete or still has to be wrapped.
 #[derive(Clone, Debug)]
 pub(super) struct Layers {
     pub(super) keyed: bool,
     labelled: bool,
     wrapped: bool,
-    /// Whether what is sealed claims to end with padding, as by protocol 1. That claim is not
+    /// Whether a sealed message claims to end with padding, as in protocol 1. That claim is not
     /// authenticated.
     padded: bool,
     key: SecretKey,
@@ -27,7 +27,7 @@ pub(super) struct Layers {
 /// How many keys there are.
 const KEYS: u8 = 4;
 
-/// One of a few keys, of each length; the first is what nodes start with.
+/// One of a few keys, of each length. Nodes start with the first.
 pub(super) fn key(which: u8) -> SecretKey {
     let which = which % KEYS;
     let len = 16 + 8 * usize::from(which % 3);
@@ -47,7 +47,7 @@ impl Layers {
         Self { keyed, labelled, wrapped, padded: is_set(128), key: key(0) }
     }
 
-    /// As the node sends.
+    /// Wrapped as the node's own packets are.
     pub(super) fn right(&self) -> Self {
         Self { wrapped: true, padded: false, ..self.clone() }
     }
@@ -83,7 +83,8 @@ impl Layers {
         out
     }
 
-    /// What goes over a stream that the sender accepted; one that dialled puts its label before it.
+    /// The bytes on a stream that the sender accepted. A sender that dialled puts its label before
+    /// them.
     pub(super) fn frame(&self, message: &[u8]) -> Vec<u8> {
         if !(self.wrapped && self.keyed) {
             return message.to_vec();
@@ -118,7 +119,7 @@ impl Layers {
         Cipher::new(&key_bytes(&self.key)).expect("keys have the length of one")
     }
 
-    /// What is in a packet that the node sends.
+    /// The messages in a packet that the node sent.
     pub(super) fn open(&self, packet: &[u8]) -> Option<Vec<u8>> {
         let mut packet = packet.to_vec();
         let (label, sealed) = label::split(&mut packet).ok()?;

@@ -1,7 +1,7 @@
 //! Every decoder, on the same bytes.
 //!
-//! What decodes is encoded again, and that decodes to the same. What holds a list holds as many
-//! elements as it says.
+//! What decodes is encoded again, and that decodes to the same value. A list has as many elements
+//! as it says.
 
 use serfer_proto::wire::compound::{Compound, PARTS_MAX, Parts};
 use serfer_proto::wire::coordinate::Coordinate;
@@ -14,10 +14,10 @@ use serfer_proto::wire::serf_message::{Filter, SerfMessage};
 use serfer_proto::wire::stream::StreamMessage;
 use serfer_proto::wire::{checksum, label};
 
-/// What a message may inflate to.
+/// The most that a message may inflate to.
 const INFLATED_MAX: usize = 1 << 20;
 
-/// Whatever the bytes are, they decode to nothing or to what encodes to the same again.
+/// Bytes either do not decode, or decode to a value that survives another encoding.
 pub fn messages(input: &[u8]) {
     message(input);
     stream_message(input);
@@ -57,7 +57,7 @@ fn stream_message(bytes: &[u8]) {
     }
 }
 
-/// A relay holds another message, which may be a relay: they are taken one after another.
+/// A relay holds another message, which may be a relay as well: they are decoded in a loop.
 fn serf_message(mut bytes: &[u8]) {
     while let Ok(message) = SerfMessage::decode(bytes) {
         let again = encoded(|out| message.encode(out));
@@ -106,14 +106,14 @@ fn coordinate(bytes: &[u8]) {
     elements(coordinate.vec);
 }
 
-/// A list's elements, as many as it says.
+/// Reads all elements of a list: as many as it says.
 fn elements<'a, T: Element<'a>>(seq: Seq<'a, T>) -> Vec<T> {
     let elements: Vec<T> = seq.iter().collect();
     assert_eq!(elements.len(), seq.len());
     elements
 }
 
-/// A value is stepped over, whatever it is, and its parts can be read in no other place.
+/// Any value can be skipped, and its fields can be read in no other place.
 fn value(bytes: &[u8]) {
     let mut reader = Reader::new(bytes);
     while !reader.rest().is_empty() && reader.skip().is_ok() {}

@@ -1,7 +1,7 @@
 //! What each fuzz target does with its input.
 //!
-//! A target is a function of bytes that panics if a promise is broken. It knows no fuzzer, so that
-//! everything a fuzzer ever found interesting is also run by `cargo test`. The same bytes do the
+//! A target is a function of bytes that panics if a promise is broken. It does not depend on a
+//! fuzzer, so `cargo test` also runs everything that a fuzzer ever found. The same bytes do the
 //! same in every run: a target uses no clock and no randomness, and keeps nothing between two runs.
 
 mod endpoint_ops;
@@ -22,7 +22,7 @@ pub use packet::packet;
 pub use snapshot_replay::snapshot_replay;
 pub use stream::stream;
 
-/// A target: what it is called, as a file of `fuzz/fuzz_targets`, and what it does.
+/// A target: its name, which is also a file of `fuzz/fuzz_targets`, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.

@@ -1,7 +1,7 @@
 //! One datagram, to nodes of several kinds.
 //!
-//! The first byte says which node: its three lowest bits and its highest are those of [`Layers`], the
-//! fourth says whether it knows others. The rest is the datagram.
+//! The first byte chooses the node: its three lowest bits and its highest are those of [`Layers`],
+//! and the fourth says whether it knows other members. The rest is the datagram.
 
 use serfer_proto::{Config, Limits};
 

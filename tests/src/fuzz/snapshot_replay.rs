@@ -8,8 +8,7 @@ use serfer_proto::{AfterLeave, Config, Endpoint, Output, Recovered, StoreWrite, 
 
 use super::watched::{EPOCH, addr};
 
-/// Whatever is in the file, it is refused, or a node goes on from it and leaves a file that says the
-/// same.
+/// A file is refused, or a node starts from it and leaves a file that says the same.
 pub fn snapshot_replay(input: &[u8]) {
     let Some((&kind, file)) = input.split_first() else {
         return;
@@ -24,7 +23,7 @@ pub fn snapshot_replay(input: &[u8]) {
     assert_eq!(again.query_clock(), found.query_clock());
     assert!(again.clock() >= found.clock());
     assert!(again.incarnation() >= found.incarnation());
-    // Nobody came, and nobody was given up.
+    // No member was added or removed.
     let others = |it: &Recovered| -> (Vec<_>, Vec<_>) {
         let owned = |(name, addr): (&str, _)| (name.to_owned(), addr);
         let is_other = |(name, _): &(String, _)| name != "n0";
@@ -37,7 +36,7 @@ pub fn snapshot_replay(input: &[u8]) {
     assert!(again.alive().any(|(name, at)| (name, at) == ("n0", addr(0))));
 }
 
-/// What a short life of a node makes of its snapshot.
+/// The snapshot after a short life of a node.
 fn live(found: Recovered, file: &[u8]) -> Vec<u8> {
     let start = *EPOCH;
     let config = Config::lan("n0").advertise(addr(0)).recovered(found);

@@ -1,8 +1,9 @@
-//! What a stream brings, at once and in chunks.
+//! The bytes of a stream, at once and in chunks.
 //!
-//! The first byte says who listens: its three lowest bits and its highest are those of [`Layers`], the
-//! fourth and fifth say whether the stream was accepted, dialled for a join or dialled for a ping.
-//! Three more bytes are the sizes of the chunks, over and over. The rest is what comes.
+//! The first byte chooses the node: its three lowest bits and its highest are those of [`Layers`],
+//! and the fourth and fifth say whether the stream was accepted, dialled for a join or dialled for
+//! a ping. Three more bytes are the sizes of the chunks, used again and again. The rest is what the
+//! stream brings.
 
 use std::iter;
 
@@ -14,10 +15,10 @@ use serfer_proto::{Config, Limits, Output, Replay, StreamEnd, StreamId};
 use super::layers::Layers;
 use super::watched::{Stage, Watched, addr, alive};
 
-/// More than any input, and less than what would take long.
+/// Longer than any input, but not so long that it takes much time.
 const LEN_MAX: usize = 1 << 20;
 
-/// However the bytes are cut, the same comes of them, and the node goes on.
+/// The chunks make no difference, and the node goes on.
 pub fn stream(input: &[u8]) {
     let [kind, a, b, c, bytes @ ..] = input else {
         return;
@@ -54,7 +55,7 @@ fn chunks(mut bytes: &[u8], sizes: [usize; 3]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The label and the frame that come of the chunks, if a frame does.
+/// The label and the frame in these chunks, if there is a complete frame.
 type Framed = Result<Option<(Vec<u8>, Vec<u8>)>, DecodeError>;
 
 fn frame<'a>(side: Side, chunks: impl IntoIterator<Item = &'a [u8]>) -> Framed {
@@ -69,8 +70,8 @@ fn frame<'a>(side: Side, chunks: impl IntoIterator<Item = &'a [u8]>) -> Framed {
     Ok(reader.frame().map(|frame| (frame.label.to_vec(), frame.bytes.to_vec())))
 }
 
-/// The end of a frame is found by walking over its values, and then they are decoded: both agree on
-/// where it is.
+/// A frame's end is found by skipping its values, and then they are decoded: both must find the
+/// same end.
 fn is_complete_when_it_can_be_decoded(bytes: &[u8]) {
     let message = StreamMessage::decode(bytes);
     match frame(Side::Dialled, [bytes]) {
@@ -84,7 +85,7 @@ fn is_complete_when_it_can_be_decoded(bytes: &[u8]) {
     }
 }
 
-/// All that a node says while and after the chunks come.
+/// All that a node does while the chunks arrive, and afterwards.
 fn outcome<'a>(
     how: Opened,
     layers: &Layers,
@@ -113,7 +114,7 @@ fn open(node: &mut Watched, how: Opened) -> StreamId {
             let join = node.act(|node, now| node.join(now, &[addr(1)], Replay::Deliver));
             join.expect("it may join");
         }
-        // It pings, hears nothing, and dials.
+        // It pings, gets no ack, and dials.
         Opened::ToPing => node.hear_right(addr(1), &alive(1, 1, b"\xff\x80")),
     }
     let dialled =

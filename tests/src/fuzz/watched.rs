@@ -1,8 +1,9 @@
-//! An endpoint that is watched: whatever is done to it, it keeps its promises to a runtime.
+//! An endpoint whose promises to a runtime are checked all the time.
 //!
-//! After each call it is drained, and then: outputs came to an end, streams were used in order, no
-//! counter went back, every table and queue is within its bound, it is a member of its own cluster,
-//! it is somewhere, its keys are stored, and after a timeout it wants to be woken later than it is.
+//! After each call all outputs are handled, and then: the outputs end, streams are used in order,
+//! no counter went back, every table and queue is within its bound, the node is a member of its own
+//! cluster, its coordinate is valid, its keys are stored, and after a timeout its next deadline is
+//! later.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,14 +20,14 @@ use serfer_proto::{
 
 use super::layers::Layers;
 
-/// More than any one call may make an endpoint say.
+/// More outputs than any one call may cause.
 const OUTPUTS_MAX: usize = 1 << 14;
 
-/// When every run begins, with room for time that goes back.
+/// The time at which every run begins. It leaves room for clocks that go back.
 pub(super) static EPOCH: LazyLock<Instant> =
     LazyLock::new(|| Instant::now() + Duration::from_secs(1 << 20));
 
-/// What a current `serf agent` announces.
+/// The protocol versions that a current `serf agent` announces.
 pub(super) const VERSIONS: [u8; 6] = [1, 5, 2, 2, 5, 5];
 
 /// Node 0 of a cluster in which node `n` is called `n<n>` and lives at [`addr`].
@@ -40,19 +41,19 @@ pub(super) struct Watched {
     /// Its keys, as they are stored.
     keys: Option<String>,
     streams: BTreeMap<StreamId, Stage>,
-    /// Those of them that others opened.
+    /// The streams that others opened.
     accepted: BTreeSet<StreamId>,
     newest: Option<StreamId>,
-    /// How many members there were at most.
+    /// The most members that it had at a time.
     members_max: usize,
     pub(super) queries: Vec<Query>,
-    /// How many questions about keys, and how many rotations, came to an end.
+    /// How many key requests, and how many rotations, ended.
     pub(super) ended: [usize; 2],
-    /// All that it said, with the bytes that belong to it.
+    /// All outputs, with their bytes.
     pub(super) said: Vec<(Output, Vec<u8>)>,
 }
 
-/// What the runtime was asked to do with a stream last.
+/// The last thing that the runtime was asked to do with a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Dialled,
@@ -75,7 +76,7 @@ pub(super) fn encoded(message: &Message<'_>) -> Vec<u8> {
     out
 }
 
-/// News of a node that fits.
+/// An alive message that fits this node.
 pub(super) fn alive(node: u8, incarnation: u32, meta: &[u8]) -> Vec<u8> {
     encoded(&Message::Alive(Alive {
         addr: &ip_bytes(addr(node).ip()),
@@ -114,37 +115,38 @@ impl Watched {
         watched
     }
 
-    /// Does something to the endpoint.
+    /// Calls the endpoint.
     pub(super) fn act<T>(&mut self, act: impl FnOnce(&mut Endpoint, Instant) -> T) -> T {
         let result = act(&mut self.endpoint, self.now);
         self.drain();
         result
     }
 
-    /// A datagram, wrapped if that is asked for.
+    /// A datagram, wrapped if the input asks for it.
     pub(super) fn hear(&mut self, from: SocketAddr, message: &[u8]) {
         let mut packet = self.layers.packet(message);
         self.act(|node, now| node.handle_datagram(now, from, &mut packet));
     }
 
-    /// A datagram that is wrapped as it should be.
+    /// A datagram that is wrapped correctly.
     pub(super) fn hear_right(&mut self, from: SocketAddr, message: &[u8]) {
         let mut packet = self.layers.right().packet(message);
         self.act(|node, now| node.handle_datagram(now, from, &mut packet));
     }
 
-    /// A datagram that is sealed with a key, whether the node has it or not.
+    /// A datagram that is sealed with a key, which the node may lack.
     pub(super) fn hear_sealed(&mut self, from: SocketAddr, key: &SecretKey, message: &[u8]) {
         let mut packet = self.layers.with_key(key).packet(message);
         self.act(|node, now| node.handle_datagram(now, from, &mut packet));
     }
 
-    /// How messages to it are wrapped; they are sealed with its primary key.
+    /// How messages to it are wrapped. They are sealed with its primary key.
     pub(super) fn layers(&self) -> &Layers {
         &self.layers
     }
 
-    /// What `find` finds in the last packet in which it finds anything, and who got that.
+    /// What `find` finds in the last packet in which it finds anything, and the receiver of that
+    /// packet.
     pub(super) fn last_said<T>(
         &self,
         find: impl Fn(&[u8]) -> Option<T>,
@@ -162,7 +164,7 @@ impl Watched {
         })
     }
 
-    /// Somebody dials; `None` if there is no place for another stream.
+    /// A peer dials. `None` if the node has no room for another stream.
     pub(super) fn accept(&mut self, from: SocketAddr) -> Option<StreamId> {
         let endpoint = &mut self.endpoint;
         let stream = endpoint.handle_accepted(self.now, from);
@@ -174,7 +176,7 @@ impl Watched {
         stream
     }
 
-    /// A stream that was dialled is open.
+    /// A stream that the node dialled is open.
     pub(super) fn connect(&mut self, stream: StreamId) {
         if let Some(stage @ Stage::Dialled) = self.streams.get_mut(&stream) {
             *stage = Stage::Open;
@@ -193,24 +195,24 @@ impl Watched {
         self.act(|node, now| node.handle_stream_end(now, stream, end));
     }
 
-    /// The streams there are, and how far each is.
+    /// All streams, with how far each is.
     pub(super) fn streams(&self) -> impl DoubleEndedIterator<Item = (StreamId, Stage)> {
         self.streams.iter().map(|(&stream, &stage)| (stream, stage))
     }
 
-    /// Whether others opened it.
+    /// Whether another node opened it.
     pub(super) fn has_accepted(&self, stream: StreamId) -> bool {
         self.accepted.contains(&stream)
     }
 
-    /// It is as late as it wanted to be woken, or later.
+    /// Time passes until the next deadline, or beyond it.
     pub(super) fn wake(&mut self) {
         self.act(Endpoint::handle_timeout);
         let later = self.until.is_none_or(|until| until > self.now);
         assert!(later, "it would be woken for {:?} for ever", self.endpoint.stats().next_wake);
     }
 
-    /// Time passes, and it is woken whenever it wants to be, unless that is too often.
+    /// Time passes, and the node is woken at its deadlines, unless there are too many.
     pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         for _ in 0..1000 {
@@ -223,7 +225,7 @@ impl Watched {
         self.now = end;
     }
 
-    /// Wakes it for its next few deadlines.
+    /// Wakes the node at its next few deadlines.
     pub(super) fn wake_often(&mut self, times: usize) {
         for _ in 0..times {
             let Some(until) = self.until else {
@@ -234,7 +236,7 @@ impl Watched {
         }
     }
 
-    /// It goes on: whoever pings it is answered.
+    /// The node goes on: it acks a ping.
     pub(super) fn assert_well(&mut self) {
         self.said.clear();
         let ping = Ping { node: "n0".into(), seq: 77, ..Ping::default() };
@@ -270,7 +272,7 @@ impl Watched {
         panic!("there is no end to its outputs");
     }
 
-    /// Does what a runtime would, which must be possible.
+    /// Handles an output as a runtime would, which must be possible.
     fn follow(&mut self, output: &Output) {
         match output {
             Output::Datagram { len, .. } => assert!(*len <= 65_507, "no datagram is so long"),
@@ -294,7 +296,7 @@ impl Watched {
         }
     }
 
-    /// `stored` are the keys that it had stored just now.
+    /// `stored` is the keyring that it stored last.
     fn check_keys(&mut self, stored: Option<&[u8]>) {
         let keys = self.endpoint.keyring().map(Keyring::to_json);
         let is_stored =
@@ -316,7 +318,7 @@ impl Watched {
         assert_eq!(self.endpoint.members().filter(|member| member.name() == "n0").count(), 1);
         assert_eq!(self.endpoint.members().count(), stats.members);
         assert!(stats.members <= limits.members && stats.members_alive <= stats.members);
-        // A queue that grew with the cluster shrinks when something more is put into it.
+        // A queue that grew with the cluster shrinks when something is added to it.
         self.members_max = self.members_max.max(stats.members);
         let queue_max = limits.queue.max(2 * self.members_max);
         assert!(stats.queued <= 4 * queue_max, "{} messages are queued", stats.queued);

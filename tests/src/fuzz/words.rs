@@ -1,4 +1,4 @@
-//! What the others say to a node that is fuzzed: well-formed, about few, true or not.
+//! Messages of the other nodes in a fuzzed life: well-formed, about few names, true or not.
 
 use arbitrary::Arbitrary;
 use serfer_proto::wire::message::{
@@ -11,10 +11,10 @@ use serfer_proto::wire::stream::{PushPull, StreamMessage};
 
 use super::watched::{VERSIONS, addr, alive, encoded, name};
 
-/// How many names there are, so that what is said is about somebody known.
+/// How many names there are. They are few, so that most messages are about a known member.
 pub(super) const NAMES: u8 = 8;
 
-/// What may stand in a datagram.
+/// The messages of a datagram.
 #[derive(Arbitrary, Debug)]
 pub(super) enum Word {
     Alive { node: u8, incarnation: u32, meta: Vec<u8>, at: u8, versions: [u8; 6] },
@@ -45,7 +45,7 @@ pub(super) struct Question {
     timeout: i64,
 }
 
-/// What may be the message of a stream.
+/// The messages of a stream.
 #[derive(Arbitrary, Debug)]
 pub(super) enum Saying {
     PushPull { join: bool, nodes: Vec<(u8, u8, i8)>, serf: Option<State> },
@@ -121,7 +121,7 @@ impl Word {
         }
     }
 
-    /// What stands in a user message; empty if this does not.
+    /// The body of a user message, or nothing if this message has none.
     fn of_serf(&self) -> Vec<u8> {
         let mut out = Vec::new();
         match self {

@@ -1,0 +1,8 @@
+//! Bad input of every kind: the node goes on, and its memory is bounded.
+
+mod attacks;
+mod chaos;
+mod garbage;
+mod limits;
+mod malformed;
+mod mutation;

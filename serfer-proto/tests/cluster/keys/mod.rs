@@ -1,0 +1,5 @@
+//! Keys and other wire settings that change while nodes run.
+
+mod changes;
+mod migration;
+mod rotation;

@@ -1,0 +1,11 @@
+//! The list of members: what changes it, which members are refused, and what is reported.
+
+mod address_claim;
+mod admission;
+mod coalescing;
+mod deltas;
+mod intents;
+mod name_conflict;
+mod push_pull;
+mod transitions;
+mod updates;

@@ -1,0 +1,7 @@
+//! Queries: sending, answering, filtering and relaying them.
+
+mod early_end;
+mod filters;
+mod incoming;
+mod outgoing;
+mod relay;

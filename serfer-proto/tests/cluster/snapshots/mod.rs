@@ -1,0 +1,4 @@
+//! The snapshot, and starting again from it.
+
+mod recording;
+mod rejoin;

@@ -1,0 +1,4 @@
+//! Streams, accepted and dialled.
+
+mod accepted;
+mod dialled;

@@ -1,0 +1,4 @@
+//! User events.
+
+pub(crate) mod many;
+pub(crate) mod replay;

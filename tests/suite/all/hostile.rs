@@ -1,0 +1,92 @@
+//! Hostile input from the network does no harm.
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::time::Duration;
+
+use super::adapter::{Config, DropReason, Serfer};
+use super::{KEY, addr, configured, plain_builder, run, start, start_joined, until};
+
+fn dropped(serf: &Serfer, reason: DropReason) -> u64 {
+    serf.stats().dropped[reason]
+}
+
+/// Whether the node still works.
+async fn still_works(serf: &Serfer) {
+    let other = start_joined("other", serf).await;
+    until("both know each other", || serf.members().len() == 2).await;
+    other.leave().await.expect("the other is still running");
+}
+
+#[test]
+fn datagrams_that_are_no_messages_are_counted() {
+    run(async {
+        let serf = start("a").await;
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sent: [&[u8]; 5] = [b"", b"\x01", b"\x08hello", b"\xf4\x04blue", &[1; 9000]];
+        for datagram in sent {
+            udp.send_to(datagram, addr(&serf)).unwrap();
+        }
+        until("all are counted", || serf.stats().dropped.total() == 5).await;
+        assert_eq!(dropped(&serf, DropReason::RefusedPlaintext), 1);
+        assert_eq!(dropped(&serf, DropReason::Label), 1);
+        assert_eq!(dropped(&serf, DropReason::Undecryptable), 3);
+        still_works(&serf).await;
+    });
+}
+
+#[test]
+fn streams_that_say_nothing_or_nonsense_are_closed() {
+    run(async {
+        let serf = start("a").await;
+        let mut nonsense = TcpStream::connect(addr(&serf)).unwrap();
+        nonsense.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        nonsense.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut silent = silent_connection(&serf);
+        let answer = smol::unblock(move || {
+            let mut answer = Vec::new();
+            let _ = nonsense.read_to_end(&mut answer);
+            let _ = silent.read_to_end(&mut answer);
+            answer
+        });
+        assert_eq!(answer.await, Vec::<u8>::new());
+        // One is no message at all, the other never became complete.
+        assert_eq!(dropped(&serf, DropReason::UnknownType), 1);
+        assert_eq!(dropped(&serf, DropReason::Incomplete), 1);
+        still_works(&serf).await;
+    });
+}
+
+fn silent_connection(serf: &Serfer) -> TcpStream {
+    let stream = TcpStream::connect(addr(serf)).expect("the kernel accepts");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("ten seconds are not zero");
+    stream
+}
+
+#[test]
+fn a_flood_of_silent_streams_takes_a_bounded_number_of_slots_for_a_bounded_time() {
+    run(async {
+        let patient = Config::local("a").stream_timeout(Duration::from_secs(5));
+        let patient = configured(patient).key(KEY).unwrap();
+        let serf = patient.start().await.unwrap();
+        let target = serf.clone();
+        let flood = move || (0..200).map(|_| silent_connection(&target)).collect::<Vec<_>>();
+        let flood = smol::unblock(flood).await;
+        until("those too many are refused", || dropped(&serf, DropReason::Full) == 72).await;
+        assert_eq!(serf.stats().streams_accepted, 128);
+        until("the others are given up", || dropped(&serf, DropReason::Incomplete) == 128).await;
+        still_works(&serf).await;
+        drop(flood);
+    });
+}
+
+#[test]
+fn a_plain_node_among_plain_nodes_counts_what_is_sealed() {
+    run(async {
+        let plain = plain_builder("plain").start().await.unwrap();
+        let sealed = start("sealed").await;
+        sealed.join([addr(&plain)]).await.unwrap_err();
+        assert_eq!(dropped(&plain, DropReason::RefusedSealed), 1);
+        assert_eq!(dropped(&sealed, DropReason::RefusedPlaintext), 1);
+    });
+}
