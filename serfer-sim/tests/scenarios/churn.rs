@@ -304,6 +304,7 @@ fn nodes_that_stay_miss_nothing_in_half_an_hour_of_churn_and_loss_seed_1() {
 }
 
 #[test]
+#[ignore = "it takes a minute; `./check --full` runs it"]
 fn nodes_that_stay_miss_nothing_in_half_an_hour_of_churn_and_loss_seed_2() {
     half_an_hour(2);
 }
