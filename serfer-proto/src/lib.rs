@@ -52,8 +52,8 @@
 //!   traced; there is nothing for a runtime to handle.
 //! - A stream carries at most one message each way, of known size: bytes to write may simply be
 //!   queued. Deadlines are the endpoint's: it says [`Output::Abort`] when it has waited enough.
-//! - Only a node with a snapshot, or with keys that are kept in a file, stores anything; nothing waits
-//!   for it, so a slow disk holds nobody up.
+//! - Only a node with a snapshot, or with keys in a file, stores anything. Nothing waits for it, so a slow
+//!   disk delays nothing else.
 //! - Nothing is allocated in the steady state, and nothing but joining, listing and the periodic
 //!   push/pull costs more the more members there are.
 //!
@@ -66,20 +66,20 @@
 //! comes up through one trait. A datagram's way through the code:
 //!
 //! ```text
-//! handle_datagram(now, from, data)                                       endpoint.rs
-//!  ├ link.open_packet(data)     label → decrypt in place → checksum      link.rs → wire/
-//!  └ unpacker.unpack(packet)    compound and compression, however nested link.rs → wire/
-//!     └ memberlist.on_packet_message(cx, serf, from, message)            memberlist/mod.rs
-//!        ├ Ping  → send(Ack) with news that fits                         probe.rs, broadcast.rs
-//!        ├ Alive → what it changes                                       state.rs → members.rs
-//!        │          └ serf.on_join(cx, node) → Event::Member             lifecycle.rs
+//! handle_datagram(now, from, data)                                       endpoint/network.rs
+//!  ├ link.open_packet(data)     label → decrypt in place → checksum      machinery/link.rs
+//!  └ unpacker.unpack(packet)    compound and compression, however nested machinery/unpacker.rs
+//!     └ memberlist.on_packet_message(cx, serf, message)                  memberlist/mod.rs
+//!        ├ Ping  → send(Ack) with broadcasts that fit                    memberlist/probe/ping.rs
+//!        ├ Alive → what it changes                                       memberlist/members/alive.rs
+//!        │          └ serf.on_join(cx, node) → Event::Member             serf/members/lifecycle.rs
 //!        └ User  → serf.on_message(cx, bytes)                            serf/delegate.rs
 //!                   └ user_event.rs, incoming.rs, intents.rs → Event::…
-//! cx.send → link.seal_packet into the outbox                             context.rs, output.rs
-//! … later: poll_output copies the bytes to the runtime's buffer          endpoint.rs
+//! cx.send → link.seal_packet into the outbox                             machinery/context.rs
+//! … later: poll_output copies the bytes to the runtime's buffer          endpoint/mod.rs
 //! ```
 //!
-//! Where it does something else than Go, a comment says `Unlike Go:` and why.
+//! Where it differs from Go, a comment says `Unlike Go` and why.
 
 mod api;
 mod config;
