@@ -18,7 +18,7 @@ mod coordinates;
 mod death;
 mod events;
 mod filter;
-#[path = "../../serfer-proto/tests/data/go_regex.rs"]
+#[path = "../../serfer-go-regex/tests/data/go_regex.rs"]
 mod go_regex;
 mod keys;
 mod large;

@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "every helper here is part of a test")]
 
 mod craft;
-#[path = "../data/go_regex.rs"]
+#[path = "../../../serfer-go-regex/tests/data/go_regex.rs"]
 mod go_regex;
 mod harness;
 mod network;

@@ -8,23 +8,21 @@
 //!
 //! Unlike Go: an expression is refused if it is long, nests deeply, has large classes, or compiles to
 //! much. The time to match is in proportion to the compiled size and to the length of the value. All of
-//! this work is measured in [steps](crate::Limits::filter_steps).
+//! this work is measured in steps.
 //!
-//! Read [`parse`], the grammar, then [`class`], the classes of characters.
-
-mod class;
-mod parse;
+//! Read `parse`, the grammar, then `class`, the classes of characters.
 
 use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::nfa::thompson::{Compiler, Config, WhichCaptures};
 
 use regex_syntax::hir::Hir;
 
-use crate::api::ExprProblem;
-use class::ClassBuilder;
+use crate::class::ClassBuilder;
+use crate::parse::parse;
+use crate::problem::ExprProblem;
 
 /// The length limit of an expression, in bytes.
-pub(crate) const LEN_MAX: usize = 2048;
+pub const LEN_MAX: usize = 2048;
 
 /// The memory limit of a compiled expression, in bytes. `.{0,1000}` fits.
 const COMPILED_MAX: usize = 1 << 19;
@@ -35,7 +33,7 @@ const STEPS_TO_READ: usize = 32;
 
 /// A compiled expression.
 #[derive(Debug)]
-pub(crate) struct GoRegex {
+pub struct GoRegex {
     vm: PikeVM,
     /// The memory that a match needs.
     scratch: pikevm::Cache,
@@ -43,12 +41,12 @@ pub(crate) struct GoRegex {
 
 impl GoRegex {
     /// Compiles an expression. Also returns how many steps this took, even if it failed.
-    pub(crate) fn new(expr: &str) -> (Result<Self, ExprProblem>, usize) {
+    pub fn new(expr: &str) -> (Result<Self, ExprProblem>, usize) {
         if expr.len() > LEN_MAX {
             return (Err(ExprProblem::TooLarge), 0);
         }
         let mut classes = ClassBuilder::default();
-        let hir = parse::parse(expr, &mut classes);
+        let hir = parse(expr, &mut classes);
         let steps = (expr.len() + classes.ranges) * STEPS_TO_READ;
         match hir {
             Ok(hir) => {
@@ -71,17 +69,17 @@ impl GoRegex {
     }
 
     /// How many steps it takes at most to match a value.
-    pub(crate) fn steps(&self, value: &str) -> usize {
+    pub fn steps(&self, value: &str) -> usize {
         self.vm.get_nfa().states().len() * (value.len() + 1)
     }
 
     /// Whether the expression matches anywhere in a value.
-    pub(crate) fn is_match(&mut self, value: &str) -> bool {
+    pub fn is_match(&mut self, value: &str) -> bool {
         self.vm.is_match(&mut self.scratch, value)
     }
 
     /// How many bytes of memory it takes up.
-    pub(crate) fn memory(&self) -> usize {
+    pub fn memory(&self) -> usize {
         self.vm.get_nfa().memory_usage() + self.scratch.memory_usage()
     }
 }

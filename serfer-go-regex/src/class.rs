@@ -4,17 +4,17 @@
 
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
 
-use crate::api::ExprProblem;
+use crate::problem::ExprProblem;
 
 /// Makes the classes of one expression, and counts the work.
 #[derive(Default)]
-pub(super) struct ClassBuilder {
+pub(crate) struct ClassBuilder {
     /// Whether `(?i)` is set: each class also gets the other cases of its characters.
-    pub(super) folds_case: bool,
+    pub(crate) folds_case: bool,
     /// All characters that have another case.
     cased: Option<ClassUnicode>,
     /// How many ranges all classes have together. Folding counts as some more.
-    pub(super) ranges: usize,
+    pub(crate) ranges: usize,
 }
 
 /// How many ranges the classes of an expression may have. `\pL`, the largest class in use, has 660;
@@ -29,7 +29,7 @@ const FOLDED_PER_RANGE: usize = 4;
 
 impl ClassBuilder {
     /// All characters from `first` to `last`, without surrogates.
-    pub(super) fn range(&mut self, first: u32, last: u32) -> Result<ClassUnicode, ExprProblem> {
+    pub(crate) fn range(&mut self, first: u32, last: u32) -> Result<ClassUnicode, ExprProblem> {
         self.finish(range(first, last), false)
     }
 
@@ -82,7 +82,7 @@ fn range(first: u32, last: u32) -> ClassUnicode {
 }
 
 /// Reads what follows `[`.
-pub(super) fn bracketed(
+pub(crate) fn bracketed(
     rest: &mut &str,
     builder: &mut ClassBuilder,
 ) -> Result<ClassUnicode, ExprProblem> {
@@ -132,14 +132,14 @@ fn element(rest: &mut &str, builder: &mut ClassBuilder) -> Result<ClassUnicode, 
 }
 
 /// What `\` and the characters after it stand for.
-pub(super) enum Escaped {
+pub(crate) enum Escaped {
     Class(ClassUnicode),
     /// It may be a surrogate.
     Char(u32),
 }
 
 /// Reads what follows `\`.
-pub(super) fn escaped(rest: &mut &str, builder: &mut ClassBuilder) -> Result<Escaped, ExprProblem> {
+pub(crate) fn escaped(rest: &mut &str, builder: &mut ClassBuilder) -> Result<Escaped, ExprProblem> {
     let Some(letter) = rest.chars().next().filter(|c| "dDsSwWpP".contains(*c)) else {
         return escaped_char(rest).map(Escaped::Char);
     };
@@ -247,21 +247,21 @@ fn hex(rest: &mut &str) -> Result<u32, ExprProblem> {
 }
 
 /// Reads one character.
-pub(super) fn next(rest: &mut &str) -> Option<char> {
+pub(crate) fn next(rest: &mut &str) -> Option<char> {
     let c = rest.chars().next()?;
     *rest = &rest[c.len_utf8()..];
     Some(c)
 }
 
 /// Reads `what`, if it comes next.
-pub(super) fn eat(rest: &mut &str, what: &str) -> bool {
+pub(crate) fn eat(rest: &mut &str, what: &str) -> bool {
     let behind = rest.strip_prefix(what);
     *rest = behind.unwrap_or(rest);
     behind.is_some()
 }
 
 /// Reads up to `end` and over it, if it comes.
-pub(super) fn until<'e>(rest: &mut &'e str, end: &str) -> Option<&'e str> {
+pub(crate) fn until<'e>(rest: &mut &'e str, end: &str) -> Option<&'e str> {
     let (inside, behind) = rest.split_once(end)?;
     *rest = behind;
     Some(inside)
