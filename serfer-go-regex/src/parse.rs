@@ -2,7 +2,8 @@
 
 use regex_syntax::hir::{Class, ClassUnicode, Dot, Hir, Look, Repetition};
 
-use crate::class::{ClassBuilder, Escaped, bracketed, eat, escaped, next, until};
+use crate::class::{ClassBuilder, Escaped, bracketed, escaped};
+use crate::cursor::{eat, next, until};
 use crate::problem::ExprProblem;
 
 /// How often a part may be repeated, if all repetitions around it are multiplied.

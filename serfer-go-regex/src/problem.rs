@@ -1,6 +1,8 @@
-//! The errors.
+//! The error: why an expression is refused.
 
 /// What is wrong with a regular expression, as [Go reads them](https://golang.org/s/re2syntax).
+///
+/// The text goes on after the expression: `expression "we(b" has a parenthesis without its partner`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExprProblem {

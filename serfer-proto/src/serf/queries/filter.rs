@@ -127,7 +127,7 @@ impl FilterEvaluator {
         let (found, steps) = match self.cached.iter().position(|cached| *cached.expr == *expr) {
             Some(at) => (self.cached.remove(at), 0),
             None => {
-                let (compiled, steps) = GoRegex::new(expr);
+                let (compiled, steps) = GoRegex::new_counted(expr);
                 (CachedExpr { expr: expr.into(), compiled, steps }, steps)
             }
         };
