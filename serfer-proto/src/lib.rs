@@ -107,4 +107,5 @@ pub use machinery::output::Output;
 pub use machinery::stats::{DropReason, Drops, Reading, ReadingKind, Stats};
 pub use memberlist::StreamEnd;
 pub use serf::{Coalesce, Coordinate, DIMENSIONS, Neighbor, Prune, QueryParams};
+pub use serfer_go_regex::ExprProblem;
 pub use snapshot::{AfterLeave, LineFault, Recovered, SnapshotError, SnapshotProblem};

@@ -4,6 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+/// The crates of the workspace, without tests and checks.
+pub(crate) const CRATES: [&str; 6] = [
+    "serfer-go-regex",
+    "serfer-proto",
+    "serfer-async",
+    "serfer-sim",
+    "serfer-tokio",
+    "serfer-smol",
+];
+
 /// Texts by their path below a folder, with `/` between the parts.
 pub(crate) struct Sources(BTreeMap<String, String>);
 

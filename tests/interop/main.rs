@@ -12,7 +12,7 @@
 
 mod coordinates;
 mod events;
-#[path = "../../serfer-proto/tests/data/go_regex.rs"]
+#[path = "../../serfer-go-regex/tests/data/go_regex.rs"]
 mod go_regex;
 mod harness;
 mod keys;

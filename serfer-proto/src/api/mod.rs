@@ -14,8 +14,8 @@ pub(crate) mod stored;
 pub(crate) mod tags;
 
 pub use error::{
-    ConfigError, ConfigFault, EventError, ExprProblem, ForceLeaveError, JoinError, LeaveError,
-    NameProblem, QueryError, RespondError, TagsError,
+    ConfigError, ConfigFault, EventError, ForceLeaveError, JoinError, LeaveError, NameProblem,
+    QueryError, RespondError, TagsError,
 };
 pub use event::{
     Ack, Conflict, Delivery, Event, JoinDone, JoinFailure, LeaveReport, MemberChange, MemberDelta,

@@ -4,7 +4,7 @@
 //! node among peers that a test makes up.
 #![expect(clippy::unwrap_used, reason = "every helper here is part of a test")]
 
-#[path = "../data/go_regex.rs"]
+#[path = "../../../serfer-go-regex/tests/data/go_regex.rs"]
 mod go_regex;
 mod harness;
 

@@ -22,6 +22,11 @@ use crate::checked::Checked;
 use crate::uses::tree;
 
 #[test]
+fn serfer_go_regex_has_no_circles() -> Checked {
+    check("serfer-go-regex")
+}
+
+#[test]
 fn serfer_proto_has_no_circles() -> Checked {
     check("serfer-proto")
 }

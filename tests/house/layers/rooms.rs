@@ -5,11 +5,24 @@ pub(super) type Room = (&'static str, &'static [&'static str]);
 
 /// The rooms of each crate, from the bottom up. A room is a folder or a file. A file that is in several
 /// belongs to the one with the longest path. `lib.rs` and `guide.rs` belong to none.
-pub(super) const CRATES: [(&str, &[Room]); 3] =
-    [("serfer-proto", &PROTO), ("serfer-async", &ASYNC), ("serfer-sim", &SIM)];
+pub(super) const CRATES: [(&str, &[Room]); 4] = [
+    ("serfer-go-regex", &GO_REGEX),
+    ("serfer-proto", &PROTO),
+    ("serfer-async", &ASYNC),
+    ("serfer-sim", &SIM),
+];
 
 /// Sum types over all rooms: their fields may have types from above.
 pub(super) const SUMS: [&str; 1] = ["error"];
+
+const GO_REGEX: [Room; 6] = [
+    ("problem", &[]),
+    ("cursor", &[]),
+    ("property", &["problem"]),
+    ("class", &["problem", "cursor", "property"]),
+    ("parse", &["problem", "cursor", "class"]),
+    ("regex", &["problem", "class", "parse"]),
+];
 
 const PROTO: [Room; 10] = [
     ("wire", &[]),

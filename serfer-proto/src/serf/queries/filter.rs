@@ -6,8 +6,9 @@
 //! send it, and a packet has room for thousands. So the steps for the filters of other nodes' queries
 //! are counted and limited per second, see [`Limits::filter_steps`](crate::Limits::filter_steps).
 
-use crate::api::{ExprProblem, QueryError, Tags};
-use crate::serf::queries::go_regex::{GoRegex, LEN_MAX};
+use serfer_go_regex::{ExprProblem, GoRegex, LEN_MAX};
+
+use crate::api::{QueryError, Tags};
 use crate::wire::msgpack::Text;
 use crate::wire::seq::{Seq, SeqBuf};
 use crate::wire::serf_message::{Filter, TagFilter};
@@ -126,7 +127,7 @@ impl FilterEvaluator {
         let (found, steps) = match self.cached.iter().position(|cached| *cached.expr == *expr) {
             Some(at) => (self.cached.remove(at), 0),
             None => {
-                let (compiled, steps) = GoRegex::new(expr);
+                let (compiled, steps) = GoRegex::new_counted(expr);
                 (CachedExpr { expr: expr.into(), compiled, steps }, steps)
             }
         };

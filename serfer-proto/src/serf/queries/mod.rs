@@ -6,11 +6,10 @@
 //!
 //! Read a query of this node first: [`params`], [`outgoing`], [`open_queries`] with
 //! [`pending_responders`], [`response_dispatch`], which is how a reply reaches whoever asked. Then a query
-//! of another node: [`incoming`], [`filter`] with [`go_regex`] and [`rate_limit`], [`relay`]. Last the
+//! of another node: [`incoming`], [`filter`] with [`rate_limit`], [`relay`]. Last the
 //! queries that nodes send by themselves: [`internal_names`], [`internal`], [`name_conflict`].
 
 pub(crate) mod filter;
-pub(crate) mod go_regex;
 pub(crate) mod incoming;
 pub(crate) mod internal;
 pub(crate) mod internal_names;

@@ -1,30 +1,16 @@
-//! Regular expressions with Go's syntax and meaning.
-//!
-//! Each member evaluates a query's filters for itself, so all members must agree on what an expression
-//! means. Rust's engines read several things differently from Go: `[a&&b]`, `\<`, `\s`, `(?x)`, `a**`.
-//! So this module parses an expression as Go does, and hands only the meaning to an engine. Captures and
-//! greed are left out, since they make no difference to whether there is a match. Counterpart of
-//! `regexp.MatchString`, and of `Parse` with the flags `Perl` in Go's `regexp/syntax`.
-//!
-//! Unlike Go: an expression is refused if it is long, nests deeply, has large classes, or compiles to
-//! much. The time to match is in proportion to the compiled size and to the length of the value. All of
-//! this work is measured in [steps](crate::Limits::filter_steps).
-//!
-//! Read [`parse`], the grammar, then [`class`], the classes of characters.
-
-mod class;
-mod parse;
+//! A compiled expression, its limits, and the steps that it takes.
 
 use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::nfa::thompson::{Compiler, Config, WhichCaptures};
 
 use regex_syntax::hir::Hir;
 
-use crate::api::ExprProblem;
-use class::ClassBuilder;
+use crate::class::ClassBuilder;
+use crate::parse::parse;
+use crate::problem::ExprProblem;
 
 /// The length limit of an expression, in bytes.
-pub(crate) const LEN_MAX: usize = 2048;
+pub const LEN_MAX: usize = 2048;
 
 /// The memory limit of a compiled expression, in bytes. `.{0,1000}` fits.
 const COMPILED_MAX: usize = 1 << 19;
@@ -34,21 +20,48 @@ const COMPILED_MAX: usize = 1 << 19;
 const STEPS_TO_READ: usize = 32;
 
 /// A compiled expression.
+///
+/// ```
+/// use serfer_go_regex::GoRegex;
+///
+/// let mut regex = GoRegex::new(r"^(web|db)-\d+$")?;
+/// assert!(regex.is_match("web-1"));
+/// assert!(!regex.is_match("cache-1"));
+/// # Ok::<(), serfer_go_regex::ExprProblem>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct GoRegex {
+pub struct GoRegex {
     vm: PikeVM,
     /// The memory that a match needs.
     scratch: pikevm::Cache,
 }
 
 impl GoRegex {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    ///
+    /// Go would refuse it too, or it is [too large](ExprProblem::TooLarge).
+    pub fn new(expr: &str) -> Result<Self, ExprProblem> {
+        Self::new_counted(expr).0
+    }
+
     /// Compiles an expression. Also returns how many steps this took, even if it failed.
-    pub(crate) fn new(expr: &str) -> (Result<Self, ExprProblem>, usize) {
+    ///
+    /// ```
+    /// use serfer_go_regex::GoRegex;
+    ///
+    /// let (regex, steps) = GoRegex::new_counted("^web");
+    /// let (larger, more_steps) = GoRegex::new_counted(r"(?i)\pL{10}");
+    /// assert!(regex.is_ok() && larger.is_ok());
+    /// assert!(more_steps > 100 * steps);
+    /// ```
+    pub fn new_counted(expr: &str) -> (Result<Self, ExprProblem>, usize) {
         if expr.len() > LEN_MAX {
             return (Err(ExprProblem::TooLarge), 0);
         }
         let mut classes = ClassBuilder::default();
-        let hir = parse::parse(expr, &mut classes);
+        let hir = parse(expr, &mut classes);
         let steps = (expr.len() + classes.ranges) * STEPS_TO_READ;
         match hir {
             Ok(hir) => {
@@ -71,17 +84,26 @@ impl GoRegex {
     }
 
     /// How many steps it takes at most to match a value.
-    pub(crate) fn steps(&self, value: &str) -> usize {
+    ///
+    /// ```
+    /// use serfer_go_regex::GoRegex;
+    ///
+    /// let regex = GoRegex::new("(?:a?){1000}$")?;
+    /// assert!(regex.steps(&"a".repeat(1000)) > 1_000_000);
+    /// # Ok::<(), serfer_go_regex::ExprProblem>(())
+    /// ```
+    pub fn steps(&self, value: &str) -> usize {
         self.vm.get_nfa().states().len() * (value.len() + 1)
     }
 
-    /// Whether the expression matches anywhere in a value.
-    pub(crate) fn is_match(&mut self, value: &str) -> bool {
+    /// Whether the expression matches anywhere in a value. It is `&mut` because it writes to memory that
+    /// is allocated once, by [`new`](Self::new).
+    pub fn is_match(&mut self, value: &str) -> bool {
         self.vm.is_match(&mut self.scratch, value)
     }
 
     /// How many bytes of memory it takes up.
-    pub(crate) fn memory(&self) -> usize {
+    pub fn memory(&self) -> usize {
         self.vm.get_nfa().memory_usage() + self.scratch.memory_usage()
     }
 }
@@ -112,7 +134,7 @@ mod tests {
             ("a{2,1}", RepeatCount),
             ("((a{10}){11}){10}", RepeatCount),
         ] {
-            assert_eq!(GoRegex::new(expr).0.unwrap_err(), problem, "{expr}");
+            assert_eq!(GoRegex::new(expr).unwrap_err(), problem, "{expr}");
         }
     }
 
@@ -131,10 +153,10 @@ mod tests {
             format!("(?i)[{}]", many("!-\u{ffff}", 300)),
             format!("(?:{}){{0}}", many(r"(?i:\pL)", 200)),
         ] {
-            assert_eq!(GoRegex::new(&expr).0.unwrap_err(), ExprProblem::TooLarge, "{expr}");
+            assert_eq!(GoRegex::new(&expr).unwrap_err(), ExprProblem::TooLarge, "{expr}");
         }
         for expr in [many("(", 50) + &many(")*", 50), ".{0,1000}".to_owned(), many("a", LEN_MAX)] {
-            let expr = GoRegex::new(&expr).0.unwrap();
+            let expr = GoRegex::new(&expr).unwrap();
             assert!(expr.memory() <= 2 * COMPILED_MAX, "{}", expr.memory());
         }
     }

@@ -1,20 +1,22 @@
-//! Classes of characters, and escapes.
+//! Classes of characters in brackets, and escapes.
 //!
 //! Each function reads from the front of `rest`.
 
-use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
+use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
-use crate::api::ExprProblem;
+use crate::cursor::{eat, next, until};
+use crate::problem::ExprProblem;
+use crate::property::{cased, posix, property};
 
 /// Makes the classes of one expression, and counts the work.
 #[derive(Default)]
-pub(super) struct ClassBuilder {
+pub(crate) struct ClassBuilder {
     /// Whether `(?i)` is set: each class also gets the other cases of its characters.
-    pub(super) folds_case: bool,
+    pub(crate) folds_case: bool,
     /// All characters that have another case.
     cased: Option<ClassUnicode>,
     /// How many ranges all classes have together. Folding counts as some more.
-    pub(super) ranges: usize,
+    pub(crate) ranges: usize,
 }
 
 /// How many ranges the classes of an expression may have. `\pL`, the largest class in use, has 660;
@@ -29,7 +31,7 @@ const FOLDED_PER_RANGE: usize = 4;
 
 impl ClassBuilder {
     /// All characters from `first` to `last`, without surrogates.
-    pub(super) fn range(&mut self, first: u32, last: u32) -> Result<ClassUnicode, ExprProblem> {
+    pub(crate) fn range(&mut self, first: u32, last: u32) -> Result<ClassUnicode, ExprProblem> {
         self.finish(range(first, last), false)
     }
 
@@ -51,7 +53,6 @@ impl ClassBuilder {
     fn fold(&mut self, class: &mut ClassUnicode) {
         let mut folded = class.clone();
         if len(class) > FOLDED_AT_ONCE {
-            let cased = || known(r"\p{Changes_When_Casemapped}");
             folded.intersect(self.cased.get_or_insert_with(cased));
         }
         self.ranges += len(&folded) / FOLDED_PER_RANGE;
@@ -65,16 +66,6 @@ fn len(class: &ClassUnicode) -> usize {
     class.ranges().iter().map(ClassUnicodeRange::len).sum()
 }
 
-/// The names between `[:` and `:]`. Rust's classes of these names have the same characters as Go's.
-const POSIX: &str =
-    "alnum alpha ascii blank cntrl digit graph lower print punct space upper word xdigit";
-
-const CATEGORIES: &str = "C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps \
-    S Sc Sk Sm So Z Zl Zp Zs";
-
-/// The scripts of Unicode 15, which Go has had since 1.21.
-const SCRIPTS: &str = include_str!("scripts.txt");
-
 fn range(first: u32, last: u32) -> ClassUnicode {
     let first = char::from_u32(first).unwrap_or('\u{e000}');
     let last = char::from_u32(last).unwrap_or('\u{d7ff}');
@@ -82,7 +73,7 @@ fn range(first: u32, last: u32) -> ClassUnicode {
 }
 
 /// Reads what follows `[`.
-pub(super) fn bracketed(
+pub(crate) fn bracketed(
     rest: &mut &str,
     builder: &mut ClassBuilder,
 ) -> Result<ClassUnicode, ExprProblem> {
@@ -106,10 +97,7 @@ fn element(rest: &mut &str, builder: &mut ClassBuilder) -> Result<ClassUnicode, 
     if let Some((name, behind)) = rest.strip_prefix("[:").and_then(|rest| rest.split_once(":]")) {
         *rest = behind;
         let positive = name.strip_prefix('^').unwrap_or(name);
-        if !POSIX.split(' ').any(|known| known == positive) {
-            return Err(ExprProblem::Class);
-        }
-        return builder.finish(known(&format!("[[:{positive}:]]")), positive != name);
+        return builder.finish(posix(positive)?, positive != name);
     }
     let first = match next(rest).ok_or(ExprProblem::Class)? {
         '\\' => match escaped(rest, builder)? {
@@ -132,14 +120,14 @@ fn element(rest: &mut &str, builder: &mut ClassBuilder) -> Result<ClassUnicode, 
 }
 
 /// What `\` and the characters after it stand for.
-pub(super) enum Escaped {
+pub(crate) enum Escaped {
     Class(ClassUnicode),
     /// It may be a surrogate.
     Char(u32),
 }
 
 /// Reads what follows `\`.
-pub(super) fn escaped(rest: &mut &str, builder: &mut ClassBuilder) -> Result<Escaped, ExprProblem> {
+pub(crate) fn escaped(rest: &mut &str, builder: &mut ClassBuilder) -> Result<Escaped, ExprProblem> {
     let Some(letter) = rest.chars().next().filter(|c| "dDsSwWpP".contains(*c)) else {
         return escaped_char(rest).map(Escaped::Char);
     };
@@ -171,34 +159,6 @@ fn property_name<'e>(rest: &mut &'e str) -> Option<&'e str> {
     let all = *rest;
     let letter = next(rest)?;
     Some(&all[..letter.len_utf8()])
-}
-
-/// The class of a Unicode property. Names are exact. Rust's tables know many more names.
-fn property(name: &str) -> Result<ClassUnicode, ExprProblem> {
-    Ok(match name {
-        "Any" => range(0, char::MAX.into()),
-        // No text has surrogates.
-        "Cs" => ClassUnicode::empty(),
-        // Before Go 1.25, unassigned characters are not among them.
-        "C" => known(r"[\p{gc=Cc}\p{gc=Cf}\p{gc=Co}]"),
-        _ if CATEGORIES.split(' ').any(|it| it == name) => known(&format!(r"\p{{gc={name}}}")),
-        _ if SCRIPTS.lines().any(|it| it == name) => known(&format!(r"\p{{sc={name}}}")),
-        _ => return Err(ExprProblem::Class),
-    })
-}
-
-/// A class of Rust's tables.
-fn known(expr: &str) -> ClassUnicode {
-    let hir = regex_syntax::parse(expr).expect("a test asks for all that there are");
-    match hir.into_kind() {
-        HirKind::Class(Class::Unicode(class)) => class,
-        // Rust makes a literal of a class of one character.
-        HirKind::Literal(text) => {
-            let chars = std::str::from_utf8(&text.0).into_iter().flat_map(str::chars);
-            ClassUnicode::new(chars.map(|c| ClassUnicodeRange::new(c, c)))
-        }
-        _ => ClassUnicode::empty(),
-    }
 }
 
 /// Reads what follows `\` if it is a single character. It may be a surrogate.
@@ -244,47 +204,4 @@ fn hex(rest: &mut &str) -> Result<u32, ExprProblem> {
     let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
     let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
     number.filter(|number| *number <= char::MAX.into()).ok_or(ExprProblem::Escape)
-}
-
-/// Reads one character.
-pub(super) fn next(rest: &mut &str) -> Option<char> {
-    let c = rest.chars().next()?;
-    *rest = &rest[c.len_utf8()..];
-    Some(c)
-}
-
-/// Reads `what`, if it comes next.
-pub(super) fn eat(rest: &mut &str, what: &str) -> bool {
-    let behind = rest.strip_prefix(what);
-    *rest = behind.unwrap_or(rest);
-    behind.is_some()
-}
-
-/// Reads up to `end` and over it, if it comes.
-pub(super) fn until<'e>(rest: &mut &'e str, end: &str) -> Option<&'e str> {
-    let (inside, behind) = rest.split_once(end)?;
-    *rest = behind;
-    Some(inside)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn there_is_a_class_for_every_name() {
-        for name in CATEGORIES.split(' ').chain(SCRIPTS.lines()) {
-            let class = property(name).unwrap();
-            assert!(name == "Cs" || !class.ranges().is_empty(), "{name}");
-        }
-        assert_eq!(property("Zl").unwrap().ranges(), range(0x2028, 0x2028).ranges());
-    }
-
-    #[test]
-    fn characters_that_are_not_folded_have_only_one_case() {
-        let mut rest = known(r"\P{Changes_When_Casemapped}");
-        let before = rest.clone();
-        rest.case_fold_simple();
-        assert_eq!(rest, before);
-    }
 }

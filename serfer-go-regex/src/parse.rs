@@ -2,10 +2,9 @@
 
 use regex_syntax::hir::{Class, ClassUnicode, Dot, Hir, Look, Repetition};
 
-use crate::api::ExprProblem;
-use crate::serf::queries::go_regex::class::{
-    ClassBuilder, Escaped, bracketed, eat, escaped, next, until,
-};
+use crate::class::{ClassBuilder, Escaped, bracketed, escaped};
+use crate::cursor::{eat, next, until};
+use crate::problem::ExprProblem;
 
 /// How often a part may be repeated, if all repetitions around it are multiplied.
 const REPEATS_MAX: u32 = 1000;
@@ -14,7 +13,7 @@ const REPEATS_MAX: u32 = 1000;
 const DEPTH_MAX: u32 = 100;
 
 /// What an expression means. `classes` counts the work.
-pub(super) fn parse(expr: &str, classes: &mut ClassBuilder) -> Result<Hir, ExprProblem> {
+pub(crate) fn parse(expr: &str, classes: &mut ClassBuilder) -> Result<Hir, ExprProblem> {
     let flags = Flags::default();
     let mut parser = Parser {
         rest: expr,
