@@ -88,9 +88,6 @@ pub mod guide;
 mod machinery;
 mod memberlist;
 mod serf;
-#[cfg(feature = "serde")]
-#[doc(hidden)]
-pub mod settings;
 mod snapshot;
 #[cfg(test)]
 mod testing;
@@ -107,4 +104,7 @@ pub use machinery::output::Output;
 pub use machinery::stats::{DropReason, Drops, Reading, ReadingKind, Stats};
 pub use memberlist::StreamEnd;
 pub use serf::{Coalesce, Coordinate, DIMENSIONS, Neighbor, Prune, QueryParams};
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+pub use serfer_settings as settings;
 pub use snapshot::{AfterLeave, LineFault, Recovered, SnapshotError, SnapshotProblem};

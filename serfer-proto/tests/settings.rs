@@ -6,8 +6,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use serfer_proto::settings::SettingsGroup;
 use serfer_proto::{Config, Endpoint, Limits};
+use serfer_settings::SettingsGroup;
 
 /// Every setting, each with another value than its default.
 const EVERYTHING: &str = r#"

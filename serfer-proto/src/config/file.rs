@@ -5,8 +5,8 @@ use crate::api::{Keyring, Replay, SecretKey, Tags};
 use crate::config::{
     Compression, Config, Coordinates, Encryption, InboundLabel, Label, NameConflicts,
 };
-use crate::settings::{SettingValue, Written, choose, refuse, settings_file, settings_group};
 use crate::snapshot::AfterLeave;
+use serfer_settings::{SettingValue, Written, choose, refuse, settings_file, settings_group};
 
 settings_group! {
     Config {

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
-use crate::settings::group::SettingsGroup;
-use crate::settings::values::{Written, choose, nearest};
+use crate::group::SettingsGroup;
+use crate::values::{Written, choose, nearest};
 
 /// A group that can be a file, or a part of another file. Made by [`settings_file!`](crate::settings_file!).
 pub trait SettingsFile: SettingsGroup {
@@ -20,31 +20,27 @@ pub trait SettingsFile: SettingsGroup {
 #[macro_export]
 macro_rules! settings_file {
     ($group:ident: $presets:expr) => {
-        impl $crate::settings::SettingsFile for $group {
+        impl $crate::SettingsFile for $group {
             fn presets() -> Vec<(&'static str, Self)> {
                 $presets
             }
         }
 
         /// All settings; neither keys nor functions.
-        impl $crate::settings::Serialize for $group {
-            fn serialize<S: $crate::settings::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                $crate::settings::SettingsGroup::write(self).serialize(to)
+        impl $crate::Serialize for $group {
+            fn serialize<S: $crate::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                $crate::SettingsGroup::write(self).serialize(to)
             }
         }
 
         /// A setting that is missing has its default value, or that of the preset.
-        impl<'de> $crate::settings::Deserialize<'de> for $group {
-            fn deserialize<D: $crate::settings::Deserializer<'de>>(
-                from: D,
-            ) -> Result<Self, D::Error> {
-                $crate::settings::read(from)
+        impl<'de> $crate::Deserialize<'de> for $group {
+            fn deserialize<D: $crate::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                $crate::read(from)
             }
         }
     };
 }
-
-pub use settings_file;
 
 /// The setting that names the preset.
 const PRESET: &str = "preset";

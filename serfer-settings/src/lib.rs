@@ -12,7 +12,7 @@ mod file;
 mod group;
 mod values;
 
-pub use file::{SettingsFile, read, settings_file, unknown};
-pub use group::{SettingsGroup, inner_names, settings_group};
+pub use file::{SettingsFile, read, unknown};
+pub use group::{SettingsGroup, inner_names};
 pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use values::{SettingValue, Written, choose, nearest, refuse};
