@@ -27,7 +27,14 @@ fn the_core_is_small() -> Checked {
 /// Compares the script, which only knows comments, texts and brackets, with a parser for Rust.
 #[test]
 fn the_script_counts_as_a_parser_does() {
-    for name in ["serfer-proto", "serfer-async", "serfer-sim", "serfer-tokio", "serfer-smol"] {
+    for name in [
+        "serfer-settings",
+        "serfer-proto",
+        "serfer-async",
+        "serfer-sim",
+        "serfer-tokio",
+        "serfer-smol",
+    ] {
         let files: BTreeSet<_> = tree(name).modules.into_iter().map(|it| it.file).collect();
         let src = root().join(name).join("src");
         let parsed = files.iter().map(|it| {

@@ -9,8 +9,14 @@ use std::sync::LazyLock;
 use crate::checked::{Checked, failing};
 use crate::uses::{Kind, tree};
 
-const CRATES: [&str; 5] =
-    ["serfer-proto", "serfer-async", "serfer-sim", "serfer-tokio", "serfer-smol"];
+const CRATES: [&str; 6] = [
+    "serfer-settings",
+    "serfer-proto",
+    "serfer-async",
+    "serfer-sim",
+    "serfer-tokio",
+    "serfer-smol",
+];
 
 /// Names that several types may share: the crate, the name, the reason. An entry that is not needed any
 /// more fails.

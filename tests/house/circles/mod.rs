@@ -22,6 +22,11 @@ use crate::checked::Checked;
 use crate::uses::tree;
 
 #[test]
+fn serfer_settings_has_no_circles() -> Checked {
+    check("serfer-settings")
+}
+
+#[test]
 fn serfer_proto_has_no_circles() -> Checked {
     check("serfer-proto")
 }

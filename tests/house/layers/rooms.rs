@@ -5,19 +5,25 @@ pub(super) type Room = (&'static str, &'static [&'static str]);
 
 /// The rooms of each crate, from the bottom up. A room is a folder or a file. A file that is in several
 /// belongs to the one with the longest path. `lib.rs` and `guide.rs` belong to none.
-pub(super) const CRATES: [(&str, &[Room]); 3] =
-    [("serfer-proto", &PROTO), ("serfer-async", &ASYNC), ("serfer-sim", &SIM)];
+pub(super) const CRATES: [(&str, &[Room]); 4] = [
+    ("serfer-settings", &SETTINGS),
+    ("serfer-proto", &PROTO),
+    ("serfer-async", &ASYNC),
+    ("serfer-sim", &SIM),
+];
 
 /// Sum types over all rooms: their fields may have types from above.
 pub(super) const SUMS: [&str; 1] = ["error"];
 
-const PROTO: [Room; 10] = [
+const SETTINGS: [Room; 3] =
+    [("values", &[]), ("group", &["values"]), ("file", &["values", "group"])];
+
+const PROTO: [Room; 9] = [
     ("wire", &[]),
     ("machinery/rng", &["wire"]),
     ("api", &["wire"]),
     ("snapshot", &["wire", "api"]),
     ("config", &["wire", "api", "snapshot"]),
-    ("settings", &["wire", "api", "snapshot", "config"]),
     ("machinery", &["wire", "machinery/rng", "api", "config"]),
     ("memberlist", &["wire", "machinery/rng", "api", "snapshot", "config", "machinery"]),
     ("serf", &["wire", "machinery/rng", "api", "snapshot", "config", "machinery", "memberlist"]),
