@@ -11,12 +11,17 @@ use crate::values::{Written, choose, nearest};
 
 /// A group that can be a file, or a part of another file. Made by [`settings_file!`](crate::settings_file!).
 pub trait SettingsFile: SettingsGroup {
-    /// The presets with their names; without a choice it is one preset without a name.
+    /// The presets with their names. The first is the default. If it is the only one, it has no name.
     fn presets() -> Vec<(&'static str, Self)>;
 }
 
-/// Lets serde read and write a group that has these presets.
-#[doc(hidden)]
+/// Lets serde read and write a group. It gets the list of its [presets](crate::SettingsFile::presets):
+///
+/// ```text
+/// settings_file! { Cache: vec![("small", Self::of(100)), ("large", Self::of(10_000))] }
+/// ```
+///
+/// If there are several, the file may choose one: `preset = "large"`.
 #[macro_export]
 macro_rules! settings_file {
     ($group:ident: $presets:expr) => {
@@ -26,7 +31,7 @@ macro_rules! settings_file {
             }
         }
 
-        /// All settings; neither keys nor functions.
+        /// All settings that can be written.
         impl $crate::Serialize for $group {
             fn serialize<S: $crate::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 $crate::SettingsGroup::write(self).serialize(to)

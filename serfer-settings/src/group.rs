@@ -48,8 +48,11 @@ pub fn inner_names<S, G: SettingsGroup>(name: &str, _: fn(&S) -> &G) -> Vec<Stri
 }
 
 /// Makes a [`SettingsGroup`] of a struct: its values, its inner groups, and the fields that no file can set.
-/// A field that is forgotten does not compile.
-#[doc(hidden)]
+/// It does not compile if a field is forgotten.
+///
+/// ```text
+/// settings_group! { Cache { entries, keep; groups disk; without on_change } }
+/// ```
 #[macro_export]
 macro_rules! settings_group {
     ($group:ident {
