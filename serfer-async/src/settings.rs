@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serfer_proto::Config;
-use serfer_proto::settings::{
+use serfer_settings::{
     SettingValue, SettingsGroup, Written, nearest, refuse, settings_file, settings_group, unknown,
 };
 

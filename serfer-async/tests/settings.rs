@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use serfer_async::serfer_proto::settings::SettingsGroup;
 use serfer_async::{AfterLeave, Config, JoinPolicy, Options, Replay, Settings};
+use serfer_settings::SettingsGroup;
 
 /// The file that is shown in the docs.
 const DOCUMENTED: &str = include_str!("../src/settings.toml");

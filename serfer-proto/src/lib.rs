@@ -88,9 +88,6 @@ pub mod guide;
 mod machinery;
 mod memberlist;
 mod serf;
-#[cfg(feature = "serde")]
-#[doc(hidden)]
-pub mod settings;
 mod snapshot;
 #[cfg(test)]
 mod testing;
@@ -108,4 +105,7 @@ pub use machinery::stats::{DropReason, Drops, Reading, ReadingKind, Stats};
 pub use memberlist::StreamEnd;
 pub use serf::{Coalesce, Coordinate, DIMENSIONS, Neighbor, Prune, QueryParams};
 pub use serfer_go_regex::ExprProblem;
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+pub use serfer_settings as settings;
 pub use snapshot::{AfterLeave, LineFault, Recovered, SnapshotError, SnapshotProblem};

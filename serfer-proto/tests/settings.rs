@@ -5,8 +5,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use serfer_proto::settings::SettingsGroup;
 use serfer_proto::{Config, Endpoint, Limits};
+use serfer_settings::SettingsGroup;
 
 /// Every setting, each with another value than its default.
 const EVERYTHING: &str = r#"
@@ -314,6 +314,7 @@ fn keys_are_read_in_order_but_never_written_or_shown() {
     let config = read(&format!("keys = [\"{KEY}\", \"{second}\"]"));
     let keys = config.keys().unwrap();
     assert_eq!(keys.primary().to_base64(), KEY);
+    assert!(read("keys = []").keys().is_none() && read("keys = false").keys().is_none());
 
     for text in [
         toml::to_string(&config).unwrap(),

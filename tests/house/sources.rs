@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The crates of the workspace, without tests and checks.
-pub(crate) const CRATES: [&str; 6] = [
+pub(crate) const CRATES: [&str; 7] = [
+    "serfer-settings",
     "serfer-go-regex",
     "serfer-proto",
     "serfer-async",

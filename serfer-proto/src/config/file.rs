@@ -5,8 +5,8 @@ use crate::api::{Keyring, Replay, SecretKey, Tags};
 use crate::config::{
     Compression, Config, Coordinates, Encryption, InboundLabel, Label, NameConflicts,
 };
-use crate::settings::{SettingValue, Written, choose, refuse, settings_file, settings_group};
 use crate::snapshot::AfterLeave;
+use serfer_settings::{SettingValue, Written, choose, refuse, settings_file, settings_group};
 
 settings_group! {
     Config {
@@ -50,24 +50,28 @@ choices! {
 }
 
 /// Errors do not show keys. Keys are never written: somebody may print the file.
-impl SettingValue for Option<Keyring> {
+impl SettingValue for Keyring {
     fn read(at: &str, found: &Written) -> Result<Self, String> {
-        let keys: Vec<String> = match found {
-            Written::Bool(false) | Written::Null => Vec::new(),
-            Written::Text(_) => {
-                return Err(format!("{at}: expected a list of keys in base64, found text"));
-            }
-            _ => Vec::read(at, found)?,
-        };
-        let mut ring: Self = None;
-        for key in keys {
+        if let Written::Text(_) = found {
+            return Err(format!("{at}: expected a list of keys in base64, found text"));
+        }
+        let mut ring: Option<Self> = None;
+        for key in Vec::<String>::read(at, found)? {
             let key = SecretKey::from_base64(&key).map_err(|error| format!("{at}: {error}"))?;
             ring = Some(match ring {
-                None => Keyring::new(key),
+                None => Self::new(key),
                 Some(ring) => ring.with(key),
             });
         }
-        Ok(ring)
+        ring.ok_or_else(|| format!("{at}: there is no key in the list"))
+    }
+
+    /// No keys are the same as no keyring.
+    fn turns_off(found: &Written) -> bool {
+        match found {
+            Written::List(keys) => keys.is_empty(),
+            _ => matches!(found, Written::Bool(false) | Written::Null),
+        }
     }
 
     fn write(&self) -> Option<Written> {

@@ -49,7 +49,7 @@ macro_rules! groups {
         }
 
         #[cfg(feature = "serde")]
-        $crate::settings::settings_group! { $group { $($field),+ } }
+        serfer_settings::settings_group! { $group { $($field),+ } }
     )+};
     (@default $group:ident { $($field:ident = $default:expr,)+ }) => {
         impl Default for $group {
@@ -59,7 +59,7 @@ macro_rules! groups {
         }
 
         #[cfg(feature = "serde")]
-        $crate::settings::settings_file! { $group: vec![("", Self::default())] }
+        serfer_settings::settings_file! { $group: vec![("", Self::default())] }
     };
     (@default $group:ident { $($field:ident,)+ }) => {};
 }

@@ -27,6 +27,11 @@ fn serfer_go_regex_has_no_circles() -> Checked {
 }
 
 #[test]
+fn serfer_settings_has_no_circles() -> Checked {
+    check("serfer-settings")
+}
+
+#[test]
 fn serfer_proto_has_no_circles() -> Checked {
     check("serfer-proto")
 }

@@ -5,8 +5,9 @@ pub(super) type Room = (&'static str, &'static [&'static str]);
 
 /// The rooms of each crate, from the bottom up. A room is a folder or a file. A file that is in several
 /// belongs to the one with the longest path. `lib.rs` and `guide.rs` belong to none.
-pub(super) const CRATES: [(&str, &[Room]); 4] = [
+pub(super) const CRATES: [(&str, &[Room]); 5] = [
     ("serfer-go-regex", &GO_REGEX),
+    ("serfer-settings", &SETTINGS),
     ("serfer-proto", &PROTO),
     ("serfer-async", &ASYNC),
     ("serfer-sim", &SIM),
@@ -24,13 +25,15 @@ const GO_REGEX: [Room; 6] = [
     ("regex", &["problem", "class", "parse"]),
 ];
 
-const PROTO: [Room; 10] = [
+const SETTINGS: [Room; 3] =
+    [("values", &[]), ("group", &["values"]), ("file", &["values", "group"])];
+
+const PROTO: [Room; 9] = [
     ("wire", &[]),
     ("machinery/rng", &["wire"]),
     ("api", &["wire"]),
     ("snapshot", &["wire", "api"]),
     ("config", &["wire", "api", "snapshot"]),
-    ("settings", &["wire", "api", "snapshot", "config"]),
     ("machinery", &["wire", "machinery/rng", "api", "config"]),
     ("memberlist", &["wire", "machinery/rng", "api", "snapshot", "config", "machinery"]),
     ("serf", &["wire", "machinery/rng", "api", "snapshot", "config", "machinery", "memberlist"]),

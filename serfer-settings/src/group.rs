@@ -1,6 +1,6 @@
 //! Settings with names, some of them in inner groups.
 
-use crate::settings::values::{Written, refuse};
+use crate::values::{Written, refuse};
 
 /// Settings with names. Made by [`settings_group!`](crate::settings_group!).
 pub trait SettingsGroup: Sized {
@@ -48,17 +48,20 @@ pub fn inner_names<S, G: SettingsGroup>(name: &str, _: fn(&S) -> &G) -> Vec<Stri
 }
 
 /// Makes a [`SettingsGroup`] of a struct: its values, its inner groups, and the fields that no file can set.
-/// A field that is forgotten does not compile.
-#[doc(hidden)]
+/// It does not compile if a field is forgotten.
+///
+/// ```text
+/// settings_group! { Cache { entries, keep; groups disk; without on_change } }
+/// ```
 #[macro_export]
 macro_rules! settings_group {
     ($group:ident {
         $($value:ident),+ $(; groups $($inner:ident),+)? $(; without $($not:ident),+)?
     }) => {
-        impl $crate::settings::SettingsGroup for $group {
+        impl $crate::SettingsGroup for $group {
             fn names() -> Vec<String> {
                 let groups: Vec<Vec<String>> = vec![$($(
-                    $crate::settings::inner_names(stringify!($inner), |it: &Self| &it.$inner)
+                    $crate::inner_names(stringify!($inner), |it: &Self| &it.$inner)
                 ),+)?];
                 let values = [$(stringify!($value).to_owned()),+];
                 values.into_iter().chain(groups.into_iter().flatten()).collect()
@@ -68,10 +71,10 @@ macro_rules! settings_group {
                 &mut self,
                 name: &str,
                 at: &str,
-                found: &$crate::settings::Written,
+                found: &$crate::Written,
             ) -> Result<(), String> {
                 $(if name == stringify!($value) {
-                    self.$value = $crate::settings::SettingValue::read(at, found)?;
+                    self.$value = $crate::SettingValue::read(at, found)?;
                     return Ok(());
                 })+
                 $(
@@ -81,20 +84,18 @@ macro_rules! settings_group {
                     })+
                 )?
                 match found {
-                    $crate::settings::Written::Table(_) => Ok(()),
-                    _ => $crate::settings::refuse(at, found, "a table of settings"),
+                    $crate::Written::Table(_) => Ok(()),
+                    _ => $crate::refuse(at, found, "a table of settings"),
                 }
             }
 
-            fn write(&self) -> $crate::settings::Written {
+            fn write(&self) -> $crate::Written {
                 let Self { $($value,)+ $($($inner,)+)? $($($not: _,)+)? } = self;
-                let values = [$((stringify!($value), $crate::settings::SettingValue::write($value))),+];
+                let values = [$((stringify!($value), $crate::SettingValue::write($value))),+];
                 let written = values.into_iter().filter_map(|(name, value)| Some((name, value?)));
-                let groups = [$($((stringify!($inner), $crate::settings::SettingsGroup::write($inner))),+)?];
-                $crate::settings::Written::Group(written.chain(groups).collect())
+                let groups = [$($((stringify!($inner), $crate::SettingsGroup::write($inner))),+)?];
+                $crate::Written::Group(written.chain(groups).collect())
             }
         }
     };
 }
-
-pub use settings_group;

@@ -6,45 +6,46 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
-use crate::settings::group::SettingsGroup;
-use crate::settings::values::{Written, choose, nearest};
+use crate::group::SettingsGroup;
+use crate::values::{Written, choose, nearest};
 
 /// A group that can be a file, or a part of another file. Made by [`settings_file!`](crate::settings_file!).
 pub trait SettingsFile: SettingsGroup {
-    /// The presets with their names; without a choice it is one preset without a name.
+    /// The presets with their names. The first is the default. If it is the only one, it has no name.
     fn presets() -> Vec<(&'static str, Self)>;
 }
 
-/// Lets serde read and write a group that has these presets.
-#[doc(hidden)]
+/// Lets serde read and write a group. It gets the list of its [presets](crate::SettingsFile::presets):
+///
+/// ```text
+/// settings_file! { Cache: vec![("small", Self::of(100)), ("large", Self::of(10_000))] }
+/// ```
+///
+/// If there are several, the file may choose one: `preset = "large"`.
 #[macro_export]
 macro_rules! settings_file {
     ($group:ident: $presets:expr) => {
-        impl $crate::settings::SettingsFile for $group {
+        impl $crate::SettingsFile for $group {
             fn presets() -> Vec<(&'static str, Self)> {
                 $presets
             }
         }
 
-        /// All settings; neither keys nor functions.
-        impl $crate::settings::Serialize for $group {
-            fn serialize<S: $crate::settings::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                $crate::settings::SettingsGroup::write(self).serialize(to)
+        /// All settings that can be written.
+        impl $crate::Serialize for $group {
+            fn serialize<S: $crate::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                $crate::SettingsGroup::write(self).serialize(to)
             }
         }
 
         /// A setting that is missing has its default value, or that of the preset.
-        impl<'de> $crate::settings::Deserialize<'de> for $group {
-            fn deserialize<D: $crate::settings::Deserializer<'de>>(
-                from: D,
-            ) -> Result<Self, D::Error> {
-                $crate::settings::read(from)
+        impl<'de> $crate::Deserialize<'de> for $group {
+            fn deserialize<D: $crate::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                $crate::read(from)
             }
         }
     };
 }
-
-pub use settings_file;
 
 /// The setting that names the preset.
 const PRESET: &str = "preset";

@@ -64,6 +64,11 @@ pub trait SettingValue: Sized {
     /// If it is not allowed: text that names the setting, the value and what is allowed.
     fn read(at: &str, found: &Written) -> Result<Self, String>;
 
+    /// Whether this turns the setting off, if it can be turned off: false or null.
+    fn turns_off(found: &Written) -> bool {
+        matches!(found, Written::Bool(false) | Written::Null)
+    }
+
     /// What would be read; `None` is left out of the file.
     fn write(&self) -> Option<Written>;
 }
@@ -127,13 +132,10 @@ impl<T: SettingValue> SettingValue for Vec<T> {
     }
 }
 
-/// `false` or null is `None`.
+/// What turns the setting off is `None`.
 impl<T: SettingValue> SettingValue for Option<T> {
     fn read(at: &str, found: &Written) -> Result<Self, String> {
-        match found {
-            Written::Bool(false) | Written::Null => Ok(None),
-            _ => T::read(at, found).map(Some),
-        }
+        if T::turns_off(found) { Ok(None) } else { T::read(at, found).map(Some) }
     }
 
     fn write(&self) -> Option<Written> {
