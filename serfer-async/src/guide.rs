@@ -118,7 +118,7 @@
 //! Every live member hears of a user event or a query once, mostly within a second. Not all hear of it at the
 //! same moment, and none does across a partition. Serf gives no consensus: use it for what may come late.
 //!
-//! [`Serfer::send`] takes an [`EventUri`](crate::EventUri), one line that says what is sent to whom.
+//! [`Serfer::send`] takes an [`EventUri`](crate::EventUri), one line that says what to send, and to which nodes.
 //!
 //! # Who is there
 //!

@@ -4,7 +4,7 @@
 //! implements one trait, [`Runtime`]; `examples/third_runtime.rs` shows how to do that for another runtime.
 //!
 //! [`Builder`] starts a node, [`Serfer`] is its handle, [`Router`] and [`Events`] tell what happens, and
-//! [`EventUri`] says in one line what is sent to whom. Underneath, one loop on a thread of its own performs
+//! [`EventUri`] says in one line what to send, and to which nodes. Underneath, one loop on a thread of its own performs
 //! what the [core](serfer_proto) wants, with the sockets of the runtime. The [`guide`] is for users of all
 //! adapters.
 //!

@@ -4,8 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates and packages that have sources or tests.
-const FOLDERS: [&str; 6] =
-    ["serfer-proto", "serfer-async", "serfer-tokio", "serfer-smol", "serfer-sim", "tests"];
+const FOLDERS: [&str; 8] = [
+    "serfer-go-regex",
+    "serfer-settings",
+    "serfer-proto",
+    "serfer-async",
+    "serfer-tokio",
+    "serfer-smol",
+    "serfer-sim",
+    "tests",
+];
 
 pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

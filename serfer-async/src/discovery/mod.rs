@@ -1,6 +1,6 @@
 //! Where the seeds of a join lead: from text to addresses, and from addresses to members.
 //!
-//! Only the builder and the handle call what is here. Read in this order: [`address`] (one address), [`dns`]
+//! Only the builder and the handle call what is here; options, settings and errors use its types. Read in this order: [`address`] (one address), [`dns`]
 //! (SRV records), [`seeds`] (all kinds of seeds), [`join`] (joins, and when they are repeated), [`failure`]
 //! (why they fail). [`side_by_side`] runs lookups together.
 

@@ -1,4 +1,4 @@
-//! Event URIs: one line of text that says what is sent to whom.
+//! Event URIs: one line of text that says what to send, and to which nodes.
 //!
 //! Programs use what is here through [`Serfer::send`](crate::Serfer::send). Read in this order: this file (a
 //! URI as a value), [`error`] (what can be wrong with one), `parse` (from text), [`send`] (to the cluster).
@@ -28,7 +28,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// The same for the value of a tag, where a `~` at the beginning has a meaning of its own.
 const ENCODED_VALUE: &AsciiSet = &ENCODED.add(b'~');
 
-/// What is sent to whom, as one line:
+/// What to send and to which nodes, as one line:
 /// `serf://[HOST[,HOST…]]/event|query/NAME[?[payload=…][&TAG=VALUE…]]`.
 ///
 /// ```

@@ -1,7 +1,8 @@
 //! What users see: members, tags, events, errors, ids, keys.
 //!
-//! Plain types with little behaviour. Every other room may use them; they use nothing but the wire. Read
-//! [`member`] and [`event`] first.
+//! Plain types with little behaviour. Every room above the wire may use them; they use only the wire. Read
+//! [`member`], [`tags`] and [`event`] first; then [`error`], [`keyring`] and [`keys`]. [`incarnation`]
+//! bounds how fast the number of a member rises, [`ids`] and [`stored`] are small.
 
 pub(crate) mod error;
 pub(crate) mod event;

@@ -1,8 +1,9 @@
 //! All settings of a node, their default values and their checks.
 //!
 //! Read in this order: [`groups`], [`limits`] and [`choices`] are the settings that belong together,
-//! [`presets`] has their default values, and [`params`] checks a [`Config`] when a node starts. The other
-//! rooms read settings from `Params` only.
+//! [`presets`] has their default values, [`faults`] checks a [`Config`] when a node starts, and [`params`] is
+//! what the node then goes by: once it runs, the other rooms read settings from `Params` only. `file.rs`
+//! reads a config from a file, [`callbacks`] are functions of the application.
 //!
 //! The presets [`Config::lan`], [`Config::wan`] and [`Config::local`] are those of Go's memberlist. All
 //! members of a cluster should use the same preset: how fast failures are found and how much traffic there

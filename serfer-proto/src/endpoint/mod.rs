@@ -1,7 +1,8 @@
 //! The doors: a method for each thing that can happen, and one way out.
 //!
 //! An endpoint owns both layers and what they share. Each door hands its input to one of the layers, which
-//! decides what follows; nothing is decided here. Inputs from outside are in `network.rs`, timers in
+//! decides what follows; nothing is decided here. Runtimes and simulations enter. Read this file, then the
+//! rest in any order: inputs from outside are in `network.rs`, timers in
 //! `deadlines.rs`, what the application asks for in `calls.rs`, and what it can look at in `views.rs`.
 
 mod calls;

@@ -1,7 +1,8 @@
 //! What both layers run on: timers, randomness, the outbox, sealing, counters, tables.
 //!
 //! `memberlist/` and `serf/` use it through [`context::Cx`]; it knows neither of them. Read [`context`]
-//! first, then [`output`], [`timers`] and [`link`].
+//! first, then [`output`], [`timers`], [`link`] and [`unpacker`]. [`table`] finds members, [`rng`] is all
+//! chance, [`stats`] counts.
 
 pub(crate) mod context;
 pub(crate) mod link;

@@ -5,10 +5,10 @@
 //! - [`members`] keeps what is known of each member, and decides what a message about one changes,
 //! - [`probe`] detects failures,
 //! - [`gossip`] spreads messages,
-//! - [`streams`] are connections: push/pulls, and pings where datagrams are blocked,
+//! - [`streams`] are connections: push/pulls, pings where datagrams are blocked, messages to one node,
 //! - [`join`] finds other nodes.
 //!
-//! This file holds the state of the layer, hands each message to its room and sends packets. Read it
+//! Only the endpoint and [`serf`](crate::serf) enter. This file holds the state of the layer, hands each message to its room and sends packets. Read it
 //! first, then [`delegate`]: what this layer asks and tells the one above.
 
 mod delegate;

@@ -1,16 +1,18 @@
 //! Serf: why members are gone, user events, queries, keys and coordinates, on top of memberlist.
 //!
-//! Counterpart of `github.com/hashicorp/serf`. This file has the state of a node. The behaviour is in
+//! Only the endpoint enters, and memberlist through its delegate. Counterpart of
+//! `github.com/hashicorp/serf`. This file has the state of a node. The behaviour is in
 //! the rooms, as `impl Serf`:
 //!
 //! - [`members`]: who is alive, leaving, left or failed;
 //! - [`events`]: user events, and how events reach the application;
 //! - [`queries`]: questions to all members, answered directly;
 //! - [`keys`]: keys that change at run time;
-//! - [`coordinates`]: how far members are;
+//! - [`coordinates`]: how far away members are;
 //! - [`snapshot`]: what the next run of this node has to know.
 //!
-//! memberlist moves the bytes. It calls serf in [`delegate`], and push/pulls in [`push_pull`]; serf
+//! Read [`members`] first. memberlist moves the bytes. It calls serf through [`delegate`]; push/pulls go
+//! through [`push_pull`]; serf
 //! sends through [`broadcasts`]. [`clock`] has the Lamport clocks.
 
 mod broadcasts;

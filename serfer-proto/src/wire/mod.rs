@@ -1,8 +1,10 @@
 //! Bytes ⇄ values: everything that is sent over the network, and nothing that happens because of it.
 //!
-//! There is no time, no peer and no state in here. Every other room may use this one; it uses none. Decoding borrows from its input and allocates
-//! nothing; encoding appends to a buffer. A packet is built from the inside out and taken apart from
-//! the outside in:
+//! There is no time, no state and no knowledge of a peer in here. Every other room may use this one; it
+//! uses none. Decoding borrows from its input and allocates nothing; encoding appends to a buffer. Read
+//! [`msgpack`], [`seq`] and `body.rs` for how a value is written, [`message`] and [`serf_message`] for
+//! which there are, then the layers around them. A packet is built from the inside out and taken apart
+//! from the outside in:
 //!
 //! ```text
 //! f4 len label                                    label     which cluster (never set by `serf agent`)

@@ -1,6 +1,7 @@
 //! A node's numbers for the `metrics` facade.
 //!
-//! These are all of [`Stats`], and how often which user event and query came and went. A recorder that the
+//! Only the builder enters, which starts it as a task. The numbers are all of [`Stats`], and how often which
+//! user event and query came and went. A recorder that the
 //! application installs gets them every few seconds, and once more when the node is shut down. Names of
 //! events come from the network, so they are labels only if the application says so. All others share one
 //! label, `other`.

@@ -1,6 +1,6 @@
 //! Plain counters: what came, what went, and what was dropped, by reason.
 //!
-//! [`drop_reason`] lists why something received is not used.
+//! All rooms count, through `Cx`. [`drop_reason`] lists why something received is not used.
 
 mod drop_reason;
 mod readings;

@@ -1,6 +1,6 @@
 //! Network coordinates: estimates of the round trip time between any two members.
 //!
-//! Read [`coordinate`] and [`vivaldi`], which are mathematics and know nothing of members. Then
+//! memberlist enters with each ack, the endpoint to look. Read [`coordinate`] and [`vivaldi`], which are mathematics and know nothing of members. Then
 //! [`estimates`], which has the coordinates of all members, [`ping_delegate`], by which they come, and
 //! [`neighbors`], by which the application sees them.
 

@@ -1,6 +1,6 @@
 //! User events, and how events reach the application.
 //!
-//! Read [`user_event`], then [`ring`], which remembers the recent messages; queries use it as well.
+//! All rooms of [`serf`](super) emit their events here. Read [`user_event`], then [`ring`], which remembers the recent messages; queries use it as well.
 //! [`coalesce`] holds events back and tells only the outcome, with [`coalesce_members`] and
 //! [`coalesce_user_events`].
 

@@ -1,7 +1,7 @@
 //! Keys at run time: changed, listed and rotated by queries to all members.
 //!
-//! Only [`serf`](super) enters this room, through methods of `Serf`; the [queries](super::queries) come
-//! here with each query about keys, and with the answers to this node's own.
+//! Other rooms enter through methods of `Serf` only: the [queries](super::queries) do, with each query about
+//! keys, and with the answers to this node's own.
 //!
 //! Read [`handlers`] with [`list`], which is what a member does when it is asked; then [`manager`], which
 //! asks all members; then [`rotation`], which is a series of such questions. [`redact`] keeps keys out

@@ -1,11 +1,11 @@
 //! Queries: a question to many members, which answer to the sender alone.
 //!
 //! A query spreads by gossip like a user event. Each member that receives it evaluates its filters, and
-//! if they match, sends an ack and a reply directly to the sender. Only [`serf`](super) enters this room,
-//! through methods of `Serf`; the [keys](super::keys) send their queries through it.
+//! if they match, sends an ack and a reply directly to the sender. [`serf`](super) enters this room
+//! through methods of `Serf`; the [keys](super::keys) send their queries through it, and use its types.
 //!
 //! Read a query of this node first: [`params`], [`outgoing`], [`open_queries`] with
-//! [`pending_responders`], [`response_dispatch`], which is how a reply reaches whoever asked. Then a query
+//! [`pending_responders`], [`response_dispatch`], by which a reply reaches the asker. Then a query
 //! of another node: [`incoming`], [`filter`] with [`rate_limit`], [`relay`]. Last the
 //! queries that nodes send by themselves: [`internal_names`], [`internal`], [`name_conflict`].
 

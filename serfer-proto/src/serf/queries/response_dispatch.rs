@@ -1,4 +1,4 @@
-//! The way of an ack or a reply to whoever asked, and the end of a query.
+//! The way of an ack or a reply to the asker, and the end of a query.
 //!
 //! The top of the queries: a response goes to the application, to the key manager or to the vote on
 //! this node's name, and so does the end. Counterpart of `handleQueryResponse` in Go's `serf.go` and of
