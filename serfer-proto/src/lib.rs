@@ -63,7 +63,7 @@
 //! # How to read it
 //!
 //! The two layers are named after the Go packages whose behaviour they have. Calls go down, and news
-//! comes up through one trait. A datagram's way through the code:
+//! comes up through one trait, `Delegate`. A datagram's way through the code:
 //!
 //! ```text
 //! handle_datagram(now, from, data)                                       endpoint/network.rs

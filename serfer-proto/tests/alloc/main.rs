@@ -11,10 +11,10 @@ mod steady;
 use std::time::Duration;
 
 use allocation_counter::{measure, opt_out};
-use serfer_proto::Coalesce;
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::wire::message::{Ack, Dead, IndirectPing, Message, Nack, Ping, Suspect};
 use serfer_proto::wire::serf_message::{self, SerfMessage};
+use serfer_proto::{Coalesce, QueryParams};
 
 use steady::{Bytes, PEERS, Steady, addr, alive};
 
@@ -365,4 +365,20 @@ fn a_full_queue_and_news_about_members_share_the_packets() {
             assert_eq!(steady.datagrams, 3);
         });
     }
+}
+
+/// Their compiled expressions do not fit into the cache together.
+#[test]
+fn a_query_compiles_its_filters_a_few_times_and_not_for_each_member() {
+    let cost = |filters: usize| {
+        let mut steady = Steady::new(false);
+        let expr = |n: usize| format!(".{{0,{}}}", 1000 - n);
+        let params = (0..filters)
+            .fold(QueryParams::new(), |params, n| params.tag(format!("tag-{n}"), expr(n)));
+        let now = steady.now;
+        let cost = measure(|| _ = steady.node.query(now, "load", b"", &params).unwrap());
+        cost.bytes_total
+    };
+    let (one, five) = (cost(1), cost(5));
+    assert!(five < 20 * one, "{five} bytes, {one} for one filter");
 }

@@ -119,6 +119,15 @@ impl FilterEvaluator {
         }
     }
 
+    /// One expression of a query of this node, for the values of many members. It is compiled once here:
+    /// expressions that do not fit into the cache together would otherwise be compiled for each member.
+    /// An invalid one matches nothing.
+    pub(crate) fn matcher(&mut self, expr: &str) -> impl FnMut(&str) -> bool {
+        let found = self.find(expr).ok();
+        let mut compiled = found.and_then(|(cached, _)| cached.compiled.as_mut().ok());
+        move |value| compiled.as_mut().is_some_and(|it| it.is_match(value))
+    }
+
     /// An expression, and how many steps it took to compile it if it was not cached.
     fn find(&mut self, expr: &str) -> Result<(&mut CachedExpr, usize), ExprProblem> {
         if expr.len() > LEN_MAX {

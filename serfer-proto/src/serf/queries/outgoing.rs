@@ -17,7 +17,7 @@ use crate::serf::queries::pending_responders::{Expected, PendingResponders};
 use crate::serf::queries::{filter, internal_names};
 use crate::wire::message::ip_bytes;
 use crate::wire::msgpack::Text;
-use crate::wire::seq::{Seq, SeqBuf};
+use crate::wire::seq::SeqBuf;
 use crate::wire::serf_message::{self, FLAG_ACK, SerfMessage};
 
 impl Serf {
@@ -70,7 +70,7 @@ impl Serf {
         let message = message.map_err(|len| QueryError::TooLarge { len, max })?;
         let id = QueryId { ltime: query.ltime, id: query.id };
         let acks_suffice = name == internal_names::PING;
-        let pending = self.pending_responders(cx, params, query.filters, acks_suffice);
+        let pending = self.pending_responders(cx, params, acks_suffice);
         let (wants_acks, early_end) = (params.ack, params.early_end);
         self.open_queries.open(id, OpenQuery { asker, pending, wants_acks, early_end });
         cx.timers.set(Timer::Query(id), cx.now + timeout);
@@ -104,10 +104,9 @@ impl Serf {
         &mut self,
         cx: &Cx<'_>,
         params: &QueryParams,
-        filters: Seq<'_, &[u8]>,
         acks_suffice: bool,
     ) -> PendingResponders {
-        if filters.is_empty() {
+        if params.nodes.is_empty() && params.tags.is_empty() {
             let all = self.open_queries.liveness.all_live();
             return PendingResponders::new(all, self.live_members(), acks_suffice);
         }
@@ -117,15 +116,14 @@ impl Serf {
             true => self.members.iter().map(|(key, _)| key).filter(is_live).collect(),
             false => named.filter(is_live).collect(),
         };
-        if !params.tags.is_empty() {
+        for (tag, expr) in &params.tags {
+            let mut matches = self.filters.matcher(expr);
             selected.retain(|key| {
                 let member = &self.members[*key].member;
-                let (name, mut steps) = (member.name(), usize::MAX);
-                let matches = match *name == *cx.params.name {
-                    true => self.filters.match_all(filters, (name, &self.tags), &mut steps),
-                    false => self.filters.match_all(filters, (name, &member.tags()), &mut steps),
-                };
-                matches == Ok(true)
+                match *member.name() == *cx.params.name {
+                    true => matches(self.tags.get(tag).unwrap_or_default()),
+                    false => matches(member.tags().get(tag).unwrap_or_default()),
+                }
             });
         }
         let count = selected.len();
