@@ -308,6 +308,26 @@ fn numbers_out_of_range_are_found_at_the_start_all_at_once() {
     assert_eq!(error.faults.len(), 3, "{error}");
 }
 
+/// As from the variables of an environment.
+#[test]
+fn numbers_and_switches_may_come_as_text() {
+    let config = read("gossip.nodes = \"5\"\nprobe.stream_fallback = \"false\"");
+    assert_eq!(shown(&config), shown(&read("gossip.nodes = 5\nprobe.stream_fallback = false")));
+    let refused = refusal("gossip.nodes = \"five\"");
+    assert!(refused.starts_with("gossip.nodes: \"five\" is not a whole number"), "{refused}");
+}
+
+#[test]
+fn what_is_no_table_is_refused_as_such() {
+    for (json, expected) in [
+        ("null", "the settings: null is not a table of settings"),
+        ("5", "invalid type: integer `5`, expected the settings as a table of settings"),
+    ] {
+        let error = serde_json::from_str::<Config>(json).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
 #[test]
 fn keys_are_read_in_order_but_never_written_or_shown() {
     let second = "MDEyMzQ1Njc4OWFiY2RlZg==";

@@ -122,7 +122,8 @@ impl<'de, G: SettingsGroup> Visitor<'de> for FileReader<'_, G> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} as a table of settings", self.at)
+        let at = if self.at.is_empty() { "the settings" } else { &self.at };
+        write!(f, "{at} as a table of settings")
     }
 
     fn visit_bool<E: Error>(mut self, on: bool) -> Result<(), E> {

@@ -78,18 +78,34 @@ pub trait SettingValue: Sized {
 /// # Errors
 /// Always.
 pub fn refuse<T>(at: &str, found: &Written, allowed: &str) -> Result<T, String> {
+    let at = if at.is_empty() { "the settings" } else { at };
     Err(format!("{at}: {found} is not {allowed}"))
 }
 
+impl Written {
+    fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// Some sources have nothing but text, such as the variables of an environment.
+    fn bool(&self) -> Option<bool> {
+        if let Self::Bool(on) = self { Some(*on) } else { self.text()?.parse().ok() }
+    }
+
+    fn number(&self) -> Option<u64> {
+        if let Self::Number(number) = self { Some(*number) } else { self.text()?.parse().ok() }
+    }
+}
+
 macro_rules! values {
-    ($($value:ty, $allowed:expr,
-        $read:ident($found:ident) => $parsed:expr, |$it:ident| $written:expr $(, $off:ident)?;)+) => {$(
+    ($($value:ty, $allowed:expr, |$found:ident| $parsed:expr,
+        |$it:ident| $written:expr $(, $off:ident)?;)+) => {$(
         impl SettingValue for $value {
             $(const $off: bool = true;)?
 
             fn read(at: &str, found: &Written) -> Result<Self, String> {
-                let value = if let Written::$read($found) = found { $parsed } else { None };
-                value.map_or_else(|| refuse(at, found, $allowed), Ok)
+                let $found = found;
+                $parsed.map_or_else(|| refuse(at, found, $allowed), Ok)
             }
 
             fn write(&self) -> Option<Written> {
@@ -101,21 +117,21 @@ macro_rules! values {
 }
 
 values! {
-    bool, "true or false", Bool(on) => Some(*on), |it| Written::Bool(*it);
+    bool, "true or false", |found| found.bool(), |it| Written::Bool(*it);
     u8, "a whole number from 0 to 255",
-        Number(number) => (*number).try_into().ok(), |it| Written::Number((*it).into());
+        |found| found.number().and_then(|it| it.try_into().ok()), |it| Written::Number((*it).into());
     u32, "a whole number from 0 to 4294967295",
-        Number(number) => (*number).try_into().ok(), |it| Written::Number((*it).into());
+        |found| found.number().and_then(|it| it.try_into().ok()), |it| Written::Number((*it).into());
     usize, &format!("a whole number from 0 to {}", Self::MAX),
-        Number(number) => (*number).try_into().ok(), |it| Written::Number(*it as u64);
-    String, "text", Text(text) => Some(text.clone()), |it| Written::Text(it.clone());
-    PathBuf, "a path", Text(text) => Some(text.into()), |it| Written::Path(it.clone());
+        |found| found.number().and_then(|it| it.try_into().ok()), |it| Written::Number(*it as u64);
+    String, "text", |found| found.text().map(str::to_owned), |it| Written::Text(it.clone());
+    PathBuf, "a path", |found| found.text().map(Self::from), |it| Written::Path(it.clone());
     SocketAddr, "an address like \"10.0.0.5:7946\"",
-        Text(text) => text.parse().ok(), |it| Written::Text(it.to_string());
+        |found| found.text().and_then(|it| it.parse().ok()), |it| Written::Text(it.to_string());
     IpNet, "a network like \"10.0.0.0/8\"",
-        Text(text) => text.parse().ok(), |it| Written::Text(it.to_string());
+        |found| found.text().and_then(|it| it.parse().ok()), |it| Written::Text(it.to_string());
     Duration, "a duration with its unit, like \"500ms\" or \"1m30s\"",
-        Text(text) => humantime::parse_duration(text).ok(),
+        |found| found.text().and_then(|it| humantime::parse_duration(it).ok()),
         |it| Written::Text(humantime::format_duration(*it).to_string().replace(' ', "")), CAN_BE_OFF;
 }
 
