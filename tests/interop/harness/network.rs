@@ -11,14 +11,17 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::marker::PhantomData;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::runtime::{self, Runtime};
@@ -117,6 +120,9 @@ impl Network {
         run(&format!("ip -n {namespace} link set eth0 up"))?;
         run(&format!("ip -n {switch} link set {port} master switch up"))?;
         let _there = Visit::to(&namespace)?;
+        if number > 1 && matches!(self.family, Family::V6) {
+            wait_for_path(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1))?;
+        }
         let mut runtime = runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
@@ -225,6 +231,21 @@ impl Drop for Visit {
 
 fn move_to(namespace: &File) -> rustix::io::Result<()> {
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+}
+
+/// Waits until packets go to a host and back. With IPv6 a new link often loses those of its first
+/// second, and in the local preset a join waits no longer than that.
+fn wait_for_path(host: Ipv6Addr) -> Result<(), String> {
+    const CLOSED_PORT: u16 = 1;
+    const PAUSE: Duration = Duration::from_millis(100);
+    for _ in 0..100 {
+        let answer = TcpStream::connect_timeout(&(host, CLOSED_PORT).into(), PAUSE);
+        if answer.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+            return Ok(());
+        }
+        thread::sleep(PAUSE);
+    }
+    Err(format!("{host} does not answer"))
 }
 
 /// Runs a command, given as words, and returns what it prints.
