@@ -73,7 +73,7 @@ impl Unpacker {
             Some((&kind::COMPRESS, body)) => {
                 let mut inflated = self.buffers.pop().unwrap_or_default();
                 let result = self.lzw.inflate(body, *budget, &mut inflated);
-                *budget -= inflated.len();
+                *budget = budget.saturating_sub(inflated.len());
                 match result {
                     Ok(()) => self.unpack_nested(&inflated, nesting_left - 1, budget, each),
                     Err(error) => each(Err(error)),
@@ -147,5 +147,21 @@ mod tests {
         let results = unpacked(&compound(&[&bomb, &bomb]), 1000);
         assert!(results[0].is_ok());
         assert_eq!(results[1], Err(DecodeError::TooLarge { max: 400 }));
+    }
+
+    #[test]
+    fn a_broken_part_does_not_use_up_the_budget_of_the_others() {
+        let fine = compressed(&vec![8; 600]);
+        let broken: &[u8] = b"\x09\xc1";
+        let results = unpacked(&compound(&[&fine, broken, broken, broken]), 1000);
+        assert_eq!(results[0], Ok(vec![8; 600]));
+        assert!(results[1..].iter().all(|it| *it == Err(DecodeError::WrongType)), "{results:?}");
+    }
+
+    #[test]
+    fn the_limit_holds_after_a_broken_part() {
+        let bomb = compressed(&vec![8; 5000]);
+        let results = unpacked(&compound(&[&compressed(&vec![8; 600]), b"\x09\xc1", &bomb]), 1000);
+        assert_eq!(results[2], Err(DecodeError::TooLarge { max: 400 }));
     }
 }

@@ -61,6 +61,8 @@ impl Lzw {
         len_max: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), DecodeError> {
+        // A fault must not leave what an earlier message put here.
+        out.clear();
         let wrapper = Compressed::take(&mut Reader::new(body))?;
         if wrapper.algorithm != LZW {
             return Err(DecodeError::Compression);
@@ -86,7 +88,6 @@ impl Lzw {
         len_max: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), DecodeError> {
-        out.clear();
         let decoder = self.decoder.get_or_insert_with(|| Decoder::new(BitOrder::Lsb, 8));
         decoder.reset();
         loop {
