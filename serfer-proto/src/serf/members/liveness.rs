@@ -36,7 +36,7 @@ impl Serf {
     /// Whether any other member is alive.
     pub(crate) fn has_alive_others(&self, cx: &Cx<'_>) -> bool {
         let mut alive = self.members().filter(|member| member.status == Status::Alive);
-        alive.any(|member| *member.name() != *cx.params.name)
+        self.live_others(cx) > 0 && alive.any(|member| *member.name() != *cx.params.name)
     }
 
     /// The members that failed, or those that left.
