@@ -121,7 +121,7 @@ impl<R: Runtime> Builder<R> {
     /// - `file:PATH`, a file with one of these in each line, where `#` starts a comment.
     ///
     /// A node that is alone tries its seeds again, and looks them up again each time. It does so even
-    /// without a [seed keeper](Config::seed_keeper), which only knows addresses.
+    /// without [seed retries](Config::seed_keeper), which only knows addresses.
     ///
     /// A seed that is the node itself counts as joined. So all nodes may have the same seeds, and the first
     /// of them starts alone.

@@ -327,9 +327,13 @@ impl<'a> SerfMessage<'a> {
         Ok(out)
     }
 
-    /// How long the message is when it is sent. Does not copy the payload of a query or a response.
+    /// How long the message is when it is sent. Does not copy the payload of an event, a query or a
+    /// response.
     pub(crate) fn encoded_len(self) -> usize {
         let (without_payload, payload) = match self {
+            Self::UserEvent(body) => {
+                (Self::UserEvent(UserEvent { payload: &[], ..body }), body.payload)
+            }
             Self::Query(body) => (Self::Query(Query { payload: &[], ..body }), body.payload),
             Self::QueryResponse(body) => {
                 (Self::QueryResponse(QueryResponse { payload: &[], ..body }), body.payload)

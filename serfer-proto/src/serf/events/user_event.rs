@@ -11,7 +11,6 @@ use crate::machinery::{Cx, DropReason};
 use crate::serf::Serf;
 use crate::serf::broadcasts::{Class, USER_MESSAGE};
 use crate::serf::events::ring::Seen;
-use crate::wire::msgpack::raw_len;
 use crate::wire::serf_message;
 use crate::wire::serf_message::SerfMessage;
 
@@ -56,16 +55,8 @@ impl Serf {
         };
         // A larger one fits into no packet and would wait in the queue for ever.
         let max = cx.params.user_event_len_max.min(cx.link.queued_len_max() - USER_MESSAGE.len());
-        let mut message = Vec::with_capacity(64 + name.len() + payload.len().min(max));
-        // The payload is not copied before we know that it fits.
-        let without = serf_message::UserEvent { payload: &[], ..event };
-        SerfMessage::UserEvent(without).encode(&mut message);
-        let len = message.len() - raw_len(0) + raw_len(payload.len());
-        if len > max {
-            return Err(EventError::TooLarge { len, max });
-        }
-        message.clear();
-        SerfMessage::UserEvent(event).encode(&mut message);
+        let message = SerfMessage::UserEvent(event).encode_within(max);
+        let message = message.map_err(|len| EventError::TooLarge { len, max })?;
         cx.as_ourselves(|cx| self.on_user_event(cx, &event));
         self.queue(cx, Class::Event, &message);
         Ok(())
