@@ -8,8 +8,9 @@
 //! - [`streams`] are connections: push/pulls, pings where datagrams are blocked, messages to one node,
 //! - [`join`] finds other nodes.
 //!
-//! Only the endpoint and [`serf`](crate::serf) enter. This file holds the state of the layer, hands each message to its room and sends packets. Read it
-//! first, then [`delegate`]: what this layer asks and tells the one above.
+//! Only the endpoint and [`serf`](crate::serf) enter. This file holds the state of the layer, hands
+//! each message to its room and sends packets. Read it first, then [`delegate`]: what this layer asks
+//! and tells the one above.
 
 mod delegate;
 pub(crate) mod gossip;

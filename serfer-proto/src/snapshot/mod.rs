@@ -1,11 +1,11 @@
 //! The snapshot: what a restarted node knows of its earlier life.
 //!
-//! The file has a record in each line, in the format of Go's `snapshot.go`, so Go and serfer can each go on
-//! from the other's file. Records that Go does not have are comments, which Go skips: failed members that may come
-//! back (hs#333), and our incarnation. A snapshot is replayed before a node is made. Lines that cannot be
-//! read are skipped and reported; only a file that is no snapshot at all is refused. Runtimes
-//! and `config` enter here; the core writes the file in `serf/snapshot/`. Read `record.rs` first, for the
-//! lines, then this file.
+//! The file has a record in each line, in the format of Go's `snapshot.go`, so Go and serfer can each
+//! go on from the other's file. Records that Go does not have are comments, which Go skips: failed
+//! members that may come back (hs#333), and our incarnation. A snapshot is replayed before a node is
+//! made. Lines that cannot be read are skipped and reported; only a file that is no snapshot at all is
+//! refused. Runtimes, `config` and `serf` enter here; the core writes the file in `serf/snapshot/`.
+//! Read `record.rs` first, for the lines, then this file.
 
 mod record;
 

@@ -1,9 +1,9 @@
 //! Failure detection: in each interval one member is probed.
 //!
-//! The rest of memberlist enters with pings, acks and nacks. Read [`prober`] for the state, [`round`] for a round of probes, [`indirect`] for pings on behalf of
-//! others, [`ping`] for how a ping is written and answered. Then [`awareness`] and [`isolation`]: how far
-//! this node trusts its own verdicts. A probe that fails ends in
-//! [`members::suspect`](super::members::suspect).
+//! The rest of memberlist enters with pings, acks and nacks. Read [`prober`] for the state, [`round`]
+//! for a round of probes, [`indirect`] for pings on behalf of others, [`ping`] for how a ping is
+//! written and answered. Then [`awareness`] and [`isolation`]: how far this node trusts its own
+//! verdicts. A probe that fails ends in [`members::suspect`](super::members::suspect).
 
 pub(crate) mod awareness;
 pub(crate) mod indirect;

@@ -4,8 +4,9 @@
 //! messages to one node. The side that dials sends; the side that accepts answers and closes. A stream
 //! is a small state machine here; a runtime only moves its bytes.
 //!
-//! The endpoint enters with what a runtime reports, `probe/` and `join/` to dial. Read [`exchange`] for that machine's states, [`handler`] for its steps, [`dial`] for our requests and
-//! [`accept`] for those of others, [`push_pull`] for what is compared over a stream.
+//! The endpoint enters with what a runtime reports, `probe/` and `join/` to dial. Read [`exchange`] for
+//! that machine's states, [`handler`] for its steps, [`dial`] for our requests and [`accept`] for those
+//! of others, [`push_pull`] for what is compared over a stream.
 
 pub(crate) mod accept;
 pub(crate) mod dial;

@@ -1,7 +1,8 @@
 //! User events, and how events reach the application.
 //!
-//! All rooms of [`serf`](super) emit their events here. Read [`user_event`], then [`ring`], which remembers the recent messages; queries use it as well.
-//! [`coalesce`] holds events back and tells only the outcome, with [`coalesce_members`] and
+//! The rest of [`serf`](super) enters with user events that come, and with events of members, which may be
+//! held back. Read [`user_event`], then [`ring`], which remembers the recent messages; queries use it as
+//! well. [`coalesce`] holds events back and tells only the outcome, with [`coalesce_members`] and
 //! [`coalesce_user_events`].
 
 pub(crate) mod coalesce;

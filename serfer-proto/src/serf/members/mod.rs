@@ -1,9 +1,10 @@
 //! The members as serf knows them: alive, leaving, left or failed.
 //!
-//! memberlist enters with each node that joins or goes, others with each intent. Read [`state`], then [`lifecycle`] and [`intents`], which together decide a member's status;
-//! [`recent_intents`] keeps intents that came before their member. [`leave`] is how we leave
-//! ourselves. [`reap`] forgets members that are gone and [`reconnect`] tries them again.
-//! [`liveness`] counts them; [`changes`] is for readers of the member list.
+//! memberlist enters with each node that joins or goes, others with each intent. Read [`state`], then
+//! [`lifecycle`] and [`intents`], which together decide a member's status; [`recent_intents`] keeps
+//! intents that came before their member. [`leave`] is how we leave ourselves. [`reap`] forgets members
+//! that are gone and [`reconnect`] tries them again. [`liveness`] counts them; [`changes`] is for
+//! readers of the member list.
 
 pub(crate) mod changes;
 pub(crate) mod intents;
