@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::files::{found_in, project};
+use crate::references::{check, references};
 
 /// How many percent of the rows that apply must be covered.
 const COVERED_MIN: usize = 95;
@@ -69,31 +70,11 @@ fn judge(row: &Row<'_>, read: &impl Fn(&str) -> Option<String>) -> Result<Verdic
             return if is_given { Ok(verdict) } else { Err("it gives no reason".to_owned()) };
         }
     }
-    let references: Vec<&str> = row.ours.split('`').skip(1).step_by(2).collect();
-    if references.is_empty() {
+    if references(row.ours).next().is_none() {
         return Err("it has neither a test nor a reason".to_owned());
     }
-    references.into_iter().try_for_each(|reference| check(reference, read))?;
+    references(row.ours).try_for_each(|reference| check(reference, read))?;
     Ok(Verdict::Covered)
-}
-
-/// Whether a reference is true: the script exists, or the file has such a test.
-fn check(reference: &str, read: &impl Fn(&str) -> Option<String>) -> Result<(), String> {
-    let (path, test) = reference.split_once("::").unwrap_or((reference, ""));
-    let text = read(path).ok_or_else(|| format!("there is no {path}"))?;
-    let is_there = match test {
-        "" => path.ends_with(".txt"),
-        _ if path.starts_with("tests/interop/") => {
-            text.contains(&format!("\"{test}\"")) || has_function(&text, test)
-        }
-        _ => has_function(&text, test),
-    };
-    if is_there { Ok(()) } else { Err(format!("there is no test {test:?} in {path}")) }
-}
-
-fn has_function(text: &str, name: &str) -> bool {
-    let mut after = text.split("fn ").skip(1).filter_map(|rest| rest.strip_prefix(name));
-    after.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
 #[test]
@@ -135,8 +116,7 @@ fn check_part(name: &str, part: &str, read: &impl Fn(&str) -> Option<String>) {
 
 /// Where the tests of a row are that are not where it says.
 fn hints(row: &Row<'_>, read: &impl Fn(&str) -> Option<String>) -> String {
-    let references = row.ours.split('`').skip(1).step_by(2);
-    let wrong = references.filter(|reference| check(reference, read).is_err());
+    let wrong = references(row.ours).filter(|reference| check(reference, read).is_err());
     let tests = wrong.filter_map(|reference| reference.split_once("::"));
     tests.map(|(_, test)| format!("; {}", found_in(test))).collect()
 }

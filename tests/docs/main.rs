@@ -2,5 +2,7 @@
 
 mod conformance;
 mod files;
+mod incidents;
 mod observability;
+mod references;
 mod texts;
