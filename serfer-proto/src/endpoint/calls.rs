@@ -45,6 +45,7 @@ impl Endpoint {
         if !self.serf.is_alive() {
             return Err(JoinError::Left);
         }
+        self.serf.on_join_called(replay);
         let cx = &mut self.core.cx(now);
         Ok(self.memberlist.join(cx, peers, replay, enough))
     }
@@ -59,6 +60,7 @@ impl Endpoint {
     /// go first. Does nothing once we have left, or if the seed keeper is turned off.
     pub fn update_seeds(&mut self, now: Instant, seeds: &[SocketAddr], replay: Replay) {
         if self.serf.is_alive() {
+            self.serf.on_join_called(replay);
             let cx = &mut self.core.cx(now);
             self.memberlist.update_seeds(cx, seeds, replay);
         }

@@ -6,7 +6,7 @@
 //! A name may stand for hundreds of addresses, and the first answer tells all members of its cluster. So
 //! unlike Go, an address at which a member was found in that way is not dialled: it counts as reached.
 //! After a few answers, what is left is another island or dead: the [scheduler of
-//! retries](super::seed_retry) tries it at leisure.
+//! retries](super::retries) tries it at leisure.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -58,7 +58,7 @@ impl<D: Delegate> Memberlist<D> {
         replay: Replay,
         enough: usize,
     ) -> JoinId {
-        addrs.iter().for_each(|&addr| self.seed_retries.keep_seed(cx, addr));
+        addrs.iter().for_each(|&addr| self.retries.keep_seed(cx, addr, replay));
         self.joins.last_id += 1;
         let id = JoinId(self.joins.last_id);
         let waiting = addrs.iter().copied().collect();
@@ -111,16 +111,19 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     fn dial_waiting(&mut self, cx: &mut Cx<'_>, id: JoinId) {
-        let limits = &cx.params.limits;
+        let (limits, may_reserve) = (&cx.params.limits, cx.params.seed_keeper.is_some());
         while let Some(join) = self.joins.open.get_mut(&id)
             && join.under_way.len() < limits.joins_at_once
             && let Some(addr) = join.waiting.pop_front()
         {
             if join.answers > 0 && self.members.any_at(addr, |member| !member.is_gone()) {
                 join.reached.push(addr);
-            } else if join.answers >= limits.join_answers && join.reached.len() >= join.enough {
+            } else if may_reserve
+                && join.answers >= limits.join_answers
+                && join.reached.len() >= join.enough
+            {
                 join.failed.push((addr, JoinFailure::Reserved));
-                self.seed_retries.on_tried(cx, addr, false);
+                self.on_tried(cx, addr, false);
             } else {
                 join.under_way.push(addr);
                 let reason = PushPullReason::Join(id, join.replay);
