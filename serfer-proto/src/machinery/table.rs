@@ -124,6 +124,19 @@ impl<T: Row> Table<T> {
         rows.any(|row| row.as_ref().is_some_and(&is_such))
     }
 
+    /// A row of this address that satisfies the condition. Looks at a few only, however many share it.
+    pub(crate) fn first_at(
+        &self,
+        addr: SocketAddr,
+        is_such: impl Fn(Key, &T) -> bool,
+    ) -> Option<Key> {
+        const LOOKED_AT: usize = 8;
+        let first = self.find_addr(addr).map(|key| key.index);
+        let twins = self.twins.range((addr, 0)..=(addr, u32::MAX)).map(|&(_, index)| index);
+        let keys = first.into_iter().chain(twins).take(LOOKED_AT).map(|index| self.key_at(index));
+        keys.into_iter().find(|&key| is_such(key, &self[key]))
+    }
+
     /// How many places there are for rows, taken or not.
     pub(crate) fn places(&self) -> usize {
         self.slots.len()

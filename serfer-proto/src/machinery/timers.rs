@@ -50,6 +50,8 @@ pub(crate) enum Timer {
     Reap,
     /// When to try a failed member again.
     Reconnect,
+    /// When to ask more members of the snapshot.
+    Rejoin,
     /// When to try a seed or a lost member again.
     SeedRetry,
     /// When to emit the coalesced member events.
@@ -80,6 +82,7 @@ impl Timer {
             Self::Rotation => "rotation",
             Self::Reap => "reap",
             Self::Reconnect => "reconnect",
+            Self::Rejoin => "rejoin",
             Self::SeedRetry => "seed-retry",
             Self::CoalesceMembers => "coalesce-members",
             Self::CoalesceEvents => "coalesce-events",

@@ -54,8 +54,8 @@ pub(crate) trait RejoinDelegate {
     /// The rejoin from a snapshot is over.
     fn on_rejoin_done(&mut self, cx: &mut Cx<'_>, done: RejoinDone);
 
-    /// Nodes of the snapshot that are not members now, at most `count`.
-    fn missing(&self, cx: &Cx<'_>, count: usize) -> Vec<Arc<Node>>;
+    /// Nodes of the snapshot that are not members now, at most `count`, at random.
+    fn missing(&self, cx: &mut Cx<'_>, count: usize) -> Vec<Arc<Node>>;
 
     /// Whether a node that died at `since` should still be looked for.
     fn wants_back(&self, cx: &Cx<'_>, node: &Arc<Node>, since: Instant) -> bool;

@@ -32,8 +32,9 @@ use gossip::corrections::Corrections;
 use gossip::packing::{self, Lane};
 use gossip::queue::{BroadcastKind, BroadcastQueue};
 use gossip::transmit::transmit_limit;
+use join::asking::Asks;
 use join::joins::Joins;
-use join::seed_retry::SeedRetries;
+use join::retries::Retries;
 use join::snapshot_rejoin::SnapshotRejoin;
 use members::address_claim::AddressClaims;
 use members::list::SwimMembers;
@@ -63,7 +64,8 @@ pub(crate) struct Memberlist<D> {
     exchanges: Exchanges,
     joins: Joins,
     snapshot_rejoin: SnapshotRejoin,
-    seed_retries: SeedRetries,
+    asks: Asks,
+    retries: Retries,
     /// The packet being put together.
     packet: Compound,
     /// Scratch memory: a message, or the payload of one.
@@ -87,7 +89,8 @@ impl<D: Delegate> Memberlist<D> {
             exchanges: Exchanges::default(),
             joins: Default::default(),
             snapshot_rejoin: Default::default(),
-            seed_retries: Default::default(),
+            asks: Default::default(),
+            retries: Default::default(),
             packet: Compound::default(),
             encoded: Vec::new(),
             picked: Vec::new(),
@@ -137,8 +140,8 @@ impl<D: Delegate> Memberlist<D> {
         result: Result<(), JoinFailure>,
     ) {
         let peer = cx.from;
-        if matches!(reason, PushPullReason::Join(..) | PushPullReason::SeedRetry) {
-            self.seed_retries.on_tried(cx, peer, result.is_ok());
+        if reason != PushPullReason::Periodic {
+            self.on_tried(cx, peer, result.is_ok());
         }
         match (reason, result) {
             (PushPullReason::Join(id, _), result) => self.on_join_tried(cx, up, id, peer, result),
@@ -158,6 +161,14 @@ impl<D: Delegate> Memberlist<D> {
         self.packet.reset(cx.link.message_len_max());
         self.packet.push_first(|out| message.encode(out));
         self.fill_packet(cx, up);
+        self.send_packet(cx, up, to, Checksum::Omit);
+    }
+
+    /// Sends one message and nothing else: the node at that address may be a stranger.
+    fn send_alone(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr, message: &Message<'_>) {
+        tracing::trace!(target: "serfer::wire", %to, ?message, "sending");
+        self.packet.reset(cx.link.message_len_max());
+        self.packet.push_first(|out| message.encode(out));
         self.send_packet(cx, up, to, Checksum::Omit);
     }
 

@@ -32,6 +32,7 @@ use broadcasts::{Broadcasts, Class};
 use clock::LamportClock;
 use coordinates::estimates::CoordinateEstimates;
 use events::coalesce::Coalescer;
+use events::first_contact::FirstContact;
 use events::ring::Ring;
 use events::user_event::RecentUserEvent;
 use keys::manager::KeyManager;
@@ -75,6 +76,7 @@ pub(crate) struct Serf {
     event_ltime_min: u64,
     /// Queries older than this are ignored.
     query_ltime_min: u64,
+    first_contact: FirstContact,
     events: Ring<RecentUserEvent>,
     queries: Ring<PastQuery>,
     open_queries: OpenQueries,
@@ -117,6 +119,10 @@ impl Serf {
             query_clock: clock(Recovered::query_clock),
             event_ltime_min: ltime_min(Recovered::event_clock),
             query_ltime_min: ltime_min(Recovered::query_clock),
+            first_contact: match previous {
+                Some(it) if it.event_clock() > 0 || !missing.is_empty() => FirstContact::Past,
+                _ => FirstContact::Awaited,
+            },
             events: Ring::new(limits.ring, limits.ring_slot, limits.ring_bytes),
             queries: Ring::new(limits.ring, limits.ring_slot, usize::MAX),
             open_queries: Default::default(),

@@ -15,7 +15,8 @@ use crate::wire::serf_message::{
 impl PushPullDelegate for Serf {
     fn local_state(&self, out: &mut Vec<u8>) {
         let (mut left, mut times) = (SeqBuf::default(), SeqBuf::default());
-        for (_, state) in self.members.iter() {
+        let is_recalled = |key| self.departures.recalled.contains(&key);
+        for (_, state) in self.members.iter().filter(|&(key, _)| !is_recalled(key)) {
             let name = Text(state.member.node.name.as_bytes());
             times.push(&(name, state.status_ltime));
             if state.member.status == Status::Left {
@@ -51,9 +52,7 @@ impl PushPullDelegate for Serf {
         };
         self.merge_clocks(cx, &theirs);
         self.merge_intents(cx, &theirs);
-        if join == Some(Replay::Skip) {
-            self.event_ltime_min = self.event_ltime_min.max(theirs.event_ltime);
-        }
+        self.on_contact(join, theirs.event_ltime);
         self.merge_events(cx, &theirs);
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! References: hm is github.com/hashicorp/memberlist, hs is hashicorp/serf, hc is hashicorp/consul.
 
+mod autoscaling;
 mod churn;
 mod crowds;
 mod fairness;

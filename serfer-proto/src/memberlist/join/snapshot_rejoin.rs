@@ -1,48 +1,129 @@
-//! The rejoin from a snapshot: a node that was started again tries the members that it knew.
+//! The rejoin from a snapshot: a node that was started again looks for the members that it knew.
 //!
-//! They are tried in random order, one at a time, until one answers. Those that are missing then are
-//! left to [`seed_retry`](super::seed_retry): unlike Go, which tries no member twice, so that a cluster
-//! that was started again as a whole may never find itself (hs#333). Counterpart of Go's `handleRejoin`.
+//! They are [asked by name](super::asking) in random order: 16 each 100 ms by datagram and, after the probe
+//! timeout, two each 100 ms over a stream. With the first that acks, everything is compared; with the
+//! next one, if that takes too long. So a few that are there are found in seconds among hundreds that are
+//! not. Those that are missing then are left to [`retries`](super::retries): unlike Go, which tries one
+//! after another, and none twice, so that a cluster that was started again as a whole may never find
+//! itself (hs#333). Counterpart of Go's `handleRejoin`.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::api::{JoinFailure, RejoinDone};
-use crate::machinery::Cx;
+use crate::api::{JoinFailure, Node, RejoinDone};
+use crate::machinery::{Cx, Timer};
 use crate::memberlist::streams::exchange::PushPullReason;
 use crate::memberlist::{Delegate, Memberlist};
 
+const ROUND: Duration = Duration::from_millis(100);
+
+/// How many are asked in a round, by datagram and over a stream.
+const ASKED: usize = 16;
+const ASKED_OVER_STREAM: usize = 2;
+
+/// With how many everything is compared at once, at most.
+const AT_ONCE: usize = 3;
+
+/// A rejoin under way; all is empty when there is none.
 #[derive(Debug, Default)]
 pub(crate) struct SnapshotRejoin {
-    /// The addresses to try, the next at the end.
-    waiting: Vec<SocketAddr>,
-    under_way: Option<SocketAddr>,
-    tried: usize,
+    /// Those to ask, the next at the end.
+    waiting: Vec<Arc<Node>>,
+    /// Those that were asked by datagram, and since when.
+    silent: VecDeque<(Instant, Arc<Node>)>,
+    /// Those that acked.
+    answered: VecDeque<SocketAddr>,
+    under_way: Vec<SocketAddr>,
+    dialled_at: Option<Instant>,
+    /// When to stop waiting for acks.
+    until: Option<Instant>,
+    asked: usize,
 }
 
 impl<D: Delegate> Memberlist<D> {
-    /// Tries the addresses of a snapshot until one answers.
-    pub(crate) fn rejoin(&mut self, cx: &mut Cx<'_>, up: &D, mut addrs: Vec<SocketAddr>) {
-        for last in (1..addrs.len()).rev() {
-            addrs.swap(last, cx.rng.index(last + 1));
+    /// Looks for the members of a snapshot until one answers.
+    pub(crate) fn rejoin(&mut self, cx: &mut Cx<'_>, up: &mut D, mut nodes: Vec<Arc<Node>>) {
+        for last in (1..nodes.len()).rev() {
+            nodes.swap(last, cx.rng.index(last + 1));
         }
-        self.snapshot_rejoin.waiting = addrs;
-        if !self.rejoin_next(cx) {
+        let is_over = nodes.is_empty();
+        self.snapshot_rejoin.waiting = nodes;
+        if is_over {
             self.retry_missing(cx, up);
+        } else {
+            self.on_rejoin_tick(cx, up);
         }
     }
 
-    /// Dials the next address, if there is one.
-    fn rejoin_next(&mut self, cx: &mut Cx<'_>) -> bool {
+    /// The next round.
+    pub(crate) fn on_rejoin_tick(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        let wait = 4 * cx.params.probe.timeout;
+        for _ in 0..ASKED {
+            let Some(node) = self.snapshot_rejoin.waiting.pop() else {
+                break;
+            };
+            self.ask(cx, up, &node, PushPullReason::SnapshotRejoin);
+            let rejoin = &mut self.snapshot_rejoin;
+            rejoin.asked += 1;
+            rejoin.until = Some(cx.now + wait);
+            rejoin.silent.push_back((cx.now, node));
+        }
+        for _ in 0..ASKED_OVER_STREAM {
+            let rejoin = &mut self.snapshot_rejoin;
+            let first = rejoin.silent.front();
+            if first.is_none_or(|(since, _)| cx.now < *since + cx.params.probe.timeout) {
+                break;
+            }
+            let Some((_, node)) = rejoin.silent.pop_front() else {
+                break;
+            };
+            rejoin.until = Some(cx.now + wait);
+            self.ask_over_stream(cx, &node, PushPullReason::SnapshotRejoin);
+        }
+        self.compare_with_next(cx);
+        let rejoin = &self.snapshot_rejoin;
+        let is_over = rejoin.waiting.is_empty()
+            && rejoin.silent.is_empty()
+            && rejoin.answered.is_empty()
+            && rejoin.under_way.is_empty()
+            && rejoin.until.is_none_or(|until| until <= cx.now);
+        if is_over {
+            self.finish_rejoin(cx, up, None);
+        } else {
+            cx.timers.set(Timer::Rejoin, cx.now + ROUND);
+        }
+    }
+
+    /// A member of the snapshot is there.
+    pub(crate) fn on_rejoin_acked(&mut self, cx: &mut Cx<'_>, addr: SocketAddr) {
         let rejoin = &mut self.snapshot_rejoin;
-        rejoin.under_way = rejoin.waiting.pop();
-        if let Some(addr) = rejoin.under_way {
-            rejoin.tried += 1;
+        if rejoin.asked == 0 {
+            // It is over.
+            return;
+        }
+        rejoin.silent.retain(|(_, node)| node.addr() != addr);
+        if !rejoin.under_way.contains(&addr) && !rejoin.answered.contains(&addr) {
+            rejoin.answered.push_back(addr);
+        }
+        self.compare_with_next(cx);
+    }
+
+    /// Starts a push/pull with another member that acked, if none is under way or they take long.
+    fn compare_with_next(&mut self, cx: &mut Cx<'_>) {
+        let rejoin = &mut self.snapshot_rejoin;
+        let take_long =
+            rejoin.dialled_at.is_some_and(|at| at + 2 * cx.params.probe.timeout <= cx.now);
+        let may = rejoin.under_way.is_empty() || take_long && rejoin.under_way.len() < AT_ONCE;
+        if may && let Some(addr) = rejoin.answered.pop_front() {
+            rejoin.under_way.push(addr);
+            rejoin.dialled_at = Some(cx.now);
             self.dial_push_pull(cx, addr, PushPullReason::SnapshotRejoin);
         }
-        self.snapshot_rejoin.under_way.is_some()
     }
 
-    /// An address of the snapshot has been tried.
+    /// The push/pull with a member of the snapshot is over.
     pub(crate) fn on_snapshot_rejoin_tried(
         &mut self,
         cx: &mut Cx<'_>,
@@ -50,27 +131,39 @@ impl<D: Delegate> Memberlist<D> {
         addr: SocketAddr,
         result: Result<(), JoinFailure>,
     ) {
-        if self.snapshot_rejoin.under_way != Some(addr) {
-            // We leave, and the rejoin was given up.
+        let rejoin = &mut self.snapshot_rejoin;
+        let Some(place) = rejoin.under_way.iter().position(|&open| open == addr) else {
+            // We leave, or another one was quicker.
             return;
-        }
-        let reached = result.is_ok().then_some(addr);
-        if let Err(failure) = result {
-            tracing::debug!(target: "serfer::join", %addr, %failure, "cannot rejoin");
-            if self.rejoin_next(cx) {
-                return;
+        };
+        rejoin.under_way.swap_remove(place);
+        match result {
+            Ok(()) => self.finish_rejoin(cx, up, Some(addr)),
+            Err(failure) => {
+                tracing::debug!(target: "serfer::join", %addr, %failure, "cannot rejoin");
+                self.compare_with_next(cx);
             }
         }
-        let tried = std::mem::take(&mut self.snapshot_rejoin).tried;
+    }
+
+    fn finish_rejoin(&mut self, cx: &mut Cx<'_>, up: &mut D, reached: Option<SocketAddr>) {
+        cx.timers.clear(Timer::Rejoin);
+        let tried = std::mem::take(&mut self.snapshot_rejoin).asked;
         up.on_rejoin_done(cx, RejoinDone { reached, tried });
         self.retry_missing(cx, up);
     }
 
-    /// Leaves the members that are missing to the seed retries.
+    /// Gives the rejoin up: we leave.
+    pub(crate) fn cancel_rejoin(&mut self, cx: &mut Cx<'_>) {
+        cx.timers.clear(Timer::Rejoin);
+        self.snapshot_rejoin = SnapshotRejoin::default();
+    }
+
+    /// Leaves the members that are missing to the retries.
     fn retry_missing(&mut self, cx: &mut Cx<'_>, up: &D) {
         if let Some(settings) = cx.params.seed_keeper {
             let missing = up.missing(cx, settings.dead);
-            self.seed_retries.on_missing(cx, &missing);
+            self.on_missing(cx, &missing);
         }
     }
 }

@@ -112,6 +112,7 @@ impl<D: Delegate> Memberlist<D> {
         arm_for_others(cx);
         tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "node joined");
         up.on_join(cx, &node);
+        self.suspect_namesakes(cx, key);
     }
 
     /// Another node says that we are alive: an echo, something old, or something to be refuted.
@@ -184,6 +185,7 @@ impl<D: Delegate> Memberlist<D> {
             self.arm_forget(cx);
             tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "node is back");
             up.on_join(cx, &node);
+            self.suspect_namesakes(cx, key);
         } else if meta_changed {
             up.on_update(cx, &node);
         }

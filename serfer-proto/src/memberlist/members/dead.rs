@@ -50,7 +50,7 @@ impl<D: Delegate> Memberlist<D> {
         tracing::debug!(target: "serfer::swim", name = %node.name, ?state, %accuser, "node gone");
         up.on_leave(cx, &node);
         if state == SwimState::Dead && !self.leaving {
-            self.seed_retries.on_dead(cx, &node);
+            self.on_lost(cx, &node);
         }
     }
 
@@ -63,8 +63,9 @@ impl<D: Delegate> Memberlist<D> {
         };
         self.leaving = true;
         self.cancel_joins(cx, up);
-        self.snapshot_rejoin = Default::default();
-        self.seed_retries.clear(cx);
+        self.cancel_rejoin(cx);
+        self.asks.clear();
+        self.retries.clear(cx);
         let node = self.members[me].node.clone();
         self.members.set_state(me, SwimState::Left, cx.now);
         let dead = messages::dead(&node.name, self.incarnation(), &node.name);

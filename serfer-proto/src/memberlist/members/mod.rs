@@ -7,7 +7,7 @@
 //! - [`alive`], [`suspect`] and [`dead`]: a message of each kind, and who decides. [`messages`] writes
 //!   them.
 //! - [`suspicion`]: how long a suspect has before it counts as dead.
-//! - [`address_claim`]: a name that turns up at another address.
+//! - [`address_claim`]: a name that turns up at another address. [`same_address`]: the reverse.
 
 pub(crate) mod address_claim;
 pub(crate) mod alive;
@@ -17,6 +17,7 @@ pub(crate) mod messages;
 pub(crate) mod pick_zones;
 pub(crate) mod probe_order;
 pub(crate) mod row_list;
+pub(crate) mod same_address;
 pub(crate) mod suspect;
 pub(crate) mod suspicion;
 pub(crate) mod swim_member;

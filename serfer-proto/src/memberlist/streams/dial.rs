@@ -89,6 +89,7 @@ impl<D: Delegate> Memberlist<D> {
             StreamRequest::Ping { seq, .. } => {
                 if matches!(answer, Ok(StreamMessage::Ack(ack)) if ack.seq == seq) {
                     self.prober.on_stream_ack(seq);
+                    self.on_ask_acked(cx, seq);
                 }
                 return;
             }

@@ -57,18 +57,18 @@ pub(crate) enum PushPullReason {
     Periodic,
     /// We were started again, and try a member of the snapshot.
     SnapshotRejoin,
-    /// A failed member may be back.
-    Reconnect,
-    /// A seed, or a member that died, is tried again.
-    SeedRetry,
+    /// A lost member has answered to its name.
+    Retry,
+    /// A seed is tried again.
+    SeedRetry(Replay),
 }
 
 impl PushPullReason {
     /// Whether user events from before the push/pull are delivered; `None` if it is not a join.
     pub(crate) fn replay(self) -> Option<Replay> {
         match self {
-            Self::Join(_, replay) => Some(replay),
-            Self::SnapshotRejoin | Self::Reconnect | Self::SeedRetry => Some(Replay::Deliver),
+            Self::Join(_, replay) | Self::SeedRetry(replay) => Some(replay),
+            Self::SnapshotRejoin | Self::Retry => Some(Replay::Deliver),
             Self::Periodic => None,
         }
     }

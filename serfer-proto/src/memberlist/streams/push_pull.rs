@@ -5,7 +5,6 @@
 //! it had come in single messages. Counterpart of Go's `pushPull`, `pushPullNode`, `localState` and
 //! `mergeState`.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,11 +34,6 @@ impl<D: Delegate> Memberlist<D> {
             let to = self.members[key].node.addr();
             self.dial_push_pull(cx, to, PushPullReason::Periodic);
         }
-    }
-
-    /// Tries a member that failed.
-    pub(crate) fn reconnect(&mut self, cx: &mut Cx<'_>, addr: SocketAddr) {
-        self.dial_push_pull(cx, addr, PushPullReason::Reconnect);
     }
 
     /// Sends everything we know.

@@ -76,6 +76,7 @@ impl Serf {
     /// Counts a member that failed only a short time ago and is back. Go's `memberFlap`.
     fn count_flap(&self, cx: &mut Cx<'_>, key: Key) {
         let failed = self.members[key].member.status == Status::Failed;
+        let failed = failed && !self.departures.recalled.contains(&key);
         let since = self.departures.gone.get(&key).filter(|_| failed);
         if since.is_some_and(|since| cx.now < *since + cx.params.members.flap_timeout) {
             cx.stats.flaps += 1;
@@ -107,6 +108,7 @@ impl Serf {
         if status == Status::Alive {
             self.departures.to_prune.remove(&key);
         }
+        self.departures.recalled.remove(&key);
     }
 
     /// Records, counts and traces a change of a member, and tells the application.

@@ -39,6 +39,7 @@ impl Serf {
             self.erase(cx, key);
         }
         self.recent_intents.expire(cx.now, settings.recent_intent_timeout);
+        self.fail_missing(cx);
         self.give_up_missing(cx);
         self.arm_reap(cx);
     }
@@ -52,6 +53,7 @@ impl Serf {
         self.note_change(key);
         self.departures.gone.remove(&key);
         self.departures.to_prune.remove(&key);
+        self.departures.recalled.remove(&key);
         if let Some(coordinates) = &mut self.coordinates {
             coordinates.forget(key);
         }

@@ -19,7 +19,7 @@ impl Serf {
         if cx.rng.index(self.live_members().max(1)) < count {
             let chosen = cx.rng.index(count);
             if let Some(member) = failed().nth(chosen) {
-                memberlist.reconnect(cx, member.addr());
+                memberlist.reconnect(cx, &member.node);
             }
         }
         self.arm_reconnect(cx);

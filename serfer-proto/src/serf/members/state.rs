@@ -33,4 +33,6 @@ pub(crate) struct Departures {
     pub(crate) gone: BTreeMap<Key, Instant>,
     /// The members to forget as soon as they are gone.
     pub(crate) to_prune: BTreeSet<Key>,
+    /// The failed members that we know from our snapshot only.
+    pub(crate) recalled: BTreeSet<Key>,
 }

@@ -1,16 +1,23 @@
 //! Members that the previous run knew and that this one has not seen yet.
 //!
-//! They are expected for as long as a member that failed is remembered.
+//! Those that had failed are *recalled* at once: they are listed as failed, as they were before, and an event
+//! tells it. Those that were alive are expected back for a minute, and then they have failed, too. Unlike
+//! Go, which lists neither, so that after a restart of all nodes nobody knows who is missing. A recalled
+//! member is one like any other that failed, but it has no tags, which the snapshot does not tell; and
+//! others do not hear of it from us, because we know nothing that is newer than what they know.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::api::{Event, Member, Node, RejoinDone, Status};
-use crate::machinery::Cx;
+use crate::api::{Event, Member, MemberChange, MemberEvent, Node, RejoinDone, Status, Tags};
+use crate::machinery::{Cx, Key};
 use crate::memberlist::RejoinDelegate;
 use crate::serf::Serf;
-use crate::snapshot::{Fate, Record};
+use crate::serf::members::state::MemberState;
+use crate::snapshot::{Fate, Peer, Record};
+
+/// For how long after the start the members that were alive are expected back.
+const EXPECTED_FOR: Duration = Duration::from_secs(60);
 
 impl RejoinDelegate for Serf {
     fn on_rejoin_done(&mut self, cx: &mut Cx<'_>, done: RejoinDone) {
@@ -18,13 +25,18 @@ impl RejoinDelegate for Serf {
         cx.emit(Event::RejoinDone(done));
     }
 
-    fn missing(&self, cx: &Cx<'_>, count: usize) -> Vec<Arc<Node>> {
-        let others = self.missing.iter().filter(|(_, peer)| peer.addr != cx.params.advertise);
-        let nodes = others.take(count).map(|(name, peer)| {
-            let (name, ip, port) = (name.clone(), peer.addr.ip(), peer.addr.port());
-            Arc::new(Node { name, ip, port, meta: [].into(), versions: cx.params.versions })
-        });
-        nodes.collect()
+    fn missing(&self, cx: &mut Cx<'_>, count: usize) -> Vec<Arc<Node>> {
+        let recalled = self.departures.recalled.iter().map(|&key| &self.members[key].member.node);
+        let mut nodes: Vec<Arc<Node>> = recalled.cloned().collect();
+        nodes.extend(self.missing.iter().map(|(name, peer)| node(cx, name, peer)));
+        nodes.retain(|node| node.addr() != cx.params.advertise);
+        // Any of them, so that a few that are there are found among many that are not.
+        for place in 0..count.min(nodes.len()) {
+            let other = place + cx.rng.index(nodes.len() - place);
+            nodes.swap(place, other);
+        }
+        nodes.truncate(count);
+        nodes
     }
 
     /// Not if it left, was made to leave, or is back at another address. A node that we do not know
@@ -44,11 +56,49 @@ impl RejoinDelegate for Serf {
 }
 
 impl Serf {
-    /// The addresses of the missing members that were alive, without our own. Begins to expect them.
-    pub(crate) fn expect_missing(&self, cx: &mut Cx<'_>) -> Vec<SocketAddr> {
+    /// Recalls the members that had failed, and begins to expect those that were alive. Returns these,
+    /// without our own address.
+    pub(crate) fn expect_missing(&mut self, cx: &mut Cx<'_>) -> Vec<Arc<Node>> {
+        for key in self.recall(cx, Fate::Failed) {
+            let member = self.members[key].member.clone();
+            tracing::info!(target: "serfer::members", name = member.name(), addr = %member.addr(), "had failed, as the snapshot says");
+            let change = MemberChange::Failed;
+            self.emit(cx, Event::Member(MemberEvent { change, members: [member].into() }));
+        }
         self.arm_reap(cx);
-        let alive = self.missing.values().filter(|peer| peer.fate == Fate::Alive);
-        alive.map(|peer| peer.addr).filter(|&addr| addr != cx.params.advertise).collect()
+        let alive = self.missing.iter().filter(|(_, peer)| peer.fate == Fate::Alive);
+        let alive = alive.filter(|(_, peer)| peer.addr != cx.params.advertise);
+        alive.map(|(name, peer)| node(cx, name, peer)).collect()
+    }
+
+    /// The members that were alive, and that are not back after all this time, have failed.
+    pub(crate) fn fail_missing(&mut self, cx: &mut Cx<'_>) {
+        if !self.missing.is_empty() && u64::from(cx.uptime()) >= EXPECTED_FOR.as_secs() {
+            for key in self.recall(cx, Fate::Alive) {
+                self.emit_member(cx, MemberChange::Failed, key);
+            }
+        }
+    }
+
+    /// Lists missing members as failed, as long as there is room.
+    fn recall(&mut self, cx: &mut Cx<'_>, fate: Fate) -> Vec<Key> {
+        let room = cx.params.limits.members.saturating_sub(self.members.len());
+        let missing = self.missing.iter().filter(|(_, peer)| peer.fate == fate).take(room);
+        let nodes: Vec<_> = missing.map(|(name, peer)| node(cx, name, peer)).collect();
+        let recall = |node: Arc<Node>| {
+            self.missing.remove(&node.name);
+            self.note_new_member(&node.name);
+            let member = Member { node, status: Status::Failed };
+            let key = self.members.insert(MemberState { member, status_ltime: 0 });
+            self.departures.gone.insert(key, cx.now);
+            self.departures.recalled.insert(key);
+            key
+        };
+        let keys: Vec<Key> = nodes.into_iter().map(recall).collect();
+        if !keys.is_empty() {
+            self.arm_reconnect(cx);
+        }
+        keys
     }
 
     /// A missing member left, or was made to leave: it is not expected any more.
@@ -72,4 +122,11 @@ impl Serf {
             cx.snapshot_soon();
         }
     }
+}
+
+/// What a snapshot tells of a member.
+fn node(cx: &Cx<'_>, name: &str, peer: &Peer) -> Arc<Node> {
+    let (ip, port) = (peer.addr.ip(), peer.addr.port());
+    let meta = Tags::default().encode().into();
+    Arc::new(Node { name: name.into(), ip, port, meta, versions: cx.params.versions })
 }

@@ -30,6 +30,15 @@ pub(crate) struct Solo {
 
 impl Solo {
     pub(crate) fn new(config: Config) -> Self {
+        Self::with_acks(config, true)
+    }
+
+    /// A node whose pings nobody answers.
+    pub(crate) fn unanswered(config: Config) -> Self {
+        Self::with_acks(config, false)
+    }
+
+    fn with_acks(config: Config, acks: bool) -> Self {
         let now = epoch();
         let node = Endpoint::new(config.advertise(addr(0)), [7; 32], now).unwrap();
         let mut solo = Self {
@@ -43,7 +52,7 @@ impl Solo {
             aborted: Vec::new(),
             stored: Vec::new(),
             events: Vec::new(),
-            acks: true,
+            acks,
         };
         solo.drain();
         solo.events.clear();

@@ -26,6 +26,8 @@ fn a_push_pull_brings_times_intents_and_events() {
         events: slots.as_seq(),
     };
     let mut solo = Solo::among(lan(0), 1);
+    // To begin with, it hears of a cluster in which nothing has happened yet.
+    solo.accept(1, &push_pull(false, &[], Some(&PushPull::default()))).unwrap();
 
     solo.accept(1, &push_pull(false, &[], Some(&theirs))).unwrap();
 

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
-use serfer_proto::wire::message::{PushNodeState, ip_bytes, state};
+use serfer_proto::wire::message::{Message, PushNodeState, ip_bytes, state};
 use serfer_proto::wire::seq::SeqBuf;
 use serfer_proto::wire::serf_message::{EventSlot, PastEvent, PushPull};
-use serfer_proto::{Event, RejoinDone, Replay, StreamEnd};
+use serfer_proto::wire::stream::StreamMessage;
+use serfer_proto::{Event, MemberChange, RejoinDone, Replay, Status, StreamEnd};
 
 use crate::harness::craft::{VERSIONS, alive, alive_at, leave_intent, push_pull, user_event};
 use crate::harness::network::addr;
@@ -67,54 +68,145 @@ fn five_alive() -> String {
     (0..=5).map(|node| format!("alive: {} {}\n", name(node), addr(node))).collect()
 }
 
+/// The nodes that it has pinged since the last call, each by its name. They get nothing else.
+fn pinged(solo: &mut Solo) -> Vec<usize> {
+    let said = solo.said();
+    let ping = |(to, message): &(SocketAddr, Vec<u8>)| match Message::decode(message) {
+        Ok(Message::Ping(ping)) => {
+            (0..100).find(|&it| *to == addr(it) && ping.node.0 == name(it).as_bytes())
+        }
+        _ => None,
+    };
+    let mut pinged: Vec<usize> = said.iter().filter_map(ping).collect();
+    assert_eq!(pinged.len(), said.len(), "{said:?}");
+    pinged.sort_unstable();
+    pinged.dedup();
+    pinged
+}
+
+fn rejoin_done(solo: &Solo) -> Option<(Option<SocketAddr>, usize)> {
+    solo.events.iter().find_map(|event| match event {
+        Event::RejoinDone(done) => Some((done.reached, done.tried)),
+        _ => None,
+    })
+}
+
 /// TestSerf_SnapshotRecovery.
 #[test]
-fn members_that_were_alive_are_tried_one_at_a_time_in_any_order() {
-    let mut solo = Solo::new(config(&five_alive()));
-    assert_eq!(solo.dialled.len(), 1);
-    let mut tried = dialled(&mut solo, None);
+fn members_that_were_alive_are_asked_by_name_and_then_over_streams_too() {
+    let mut solo = Solo::unanswered(config(&five_alive()));
+    assert_eq!((pinged(&mut solo), solo.dialled.len()), (vec![1, 2, 3, 4, 5], 0));
+    let mut tried = Vec::new();
+    for _ in 0..20 {
+        solo.pass(100 * MS);
+        tried.extend(dialled(&mut solo, None));
+    }
     assert_ne!(tried, [1, 2, 3, 4, 5].map(addr), "the order is any");
     tried.sort_unstable();
     assert_eq!(tried, [1, 2, 3, 4, 5].map(addr), "all of them, but not ourselves");
-    let done = solo.events.iter().find_map(|event| match event {
-        Event::RejoinDone(done) => Some((done.reached, done.tried)),
-        _ => None,
-    });
-    assert_eq!(done, Some((None, 5)));
+    assert_eq!(rejoin_done(&solo), None);
+    solo.pass(SEC);
+    assert_eq!(rejoin_done(&solo), Some((None, 5)));
 }
 
 #[test]
 fn the_first_answer_is_enough_and_no_join_intent_is_sent() {
     let mut solo = Solo::new(config(&five_alive()));
     let tried = dialled(&mut solo, Some(&answer(&[1, 2])));
-    assert_eq!(tried.len(), 1);
-    let done = Event::RejoinDone(RejoinDone { reached: Some(tried[0]), tried: 1 });
+    assert_eq!(tried.len(), 1, "although all five have acked");
+    let done = Event::RejoinDone(RejoinDone { reached: Some(tried[0]), tried: 5 });
     assert!(solo.events.contains(&done));
     solo.pass(SEC);
     let intent = |message: &[u8]| message.starts_with(&[8, 1]);
     assert!(!solo.said().iter().any(|(_, message)| intent(message)));
 }
 
+#[test]
+fn a_member_that_acks_and_then_says_nothing_does_not_hold_up_the_others() {
+    let mut solo = Solo::new(config(&five_alive()));
+    for at_once in [1, 1, 2, 3, 3] {
+        assert_eq!(solo.dialled.len(), at_once);
+        solo.pass(700 * MS);
+    }
+}
+
+/// A stranger at the address of a member keeps silent when that is asked for.
+#[test]
+fn strangers_at_the_addresses_of_members_are_not_joined() {
+    let mut solo = Solo::unanswered(config(&five_alive()));
+    solo.pass(600 * MS);
+    for (stream, _) in std::mem::take(&mut solo.dialled) {
+        solo.written.clear();
+        solo.act(|node, now| node.handle_connected(now, stream));
+        let [(_, asked)] = &solo.written[..] else { panic!("{:?}", solo.written) };
+        assert!(matches!(StreamMessage::decode(asked), Ok(StreamMessage::Ping(_))));
+        solo.act(|node, now| node.handle_stream_end(now, stream, StreamEnd::Eof));
+    }
+    solo.pass(10 * SEC);
+    assert_eq!(rejoin_done(&solo), Some((None, 5)));
+}
+
 /// hs#333.
 #[test]
-fn members_that_failed_or_do_not_answer_are_tried_until_they_are_back() {
+fn members_that_failed_or_do_not_answer_are_asked_until_they_are_back() {
     let snapshot = format!("alive: {} {}\n# failed: {} {}\n", name(1), addr(1), name(2), addr(2));
-    let mut solo = Solo::new(config(&snapshot));
-    assert_eq!(dialled(&mut solo, None), [addr(1)]);
+    let mut solo = Solo::unanswered(config(&snapshot));
     for _ in 0..3 {
-        solo.pass(60 * SEC);
-        let mut tried = dialled(&mut solo, None);
-        tried.sort_unstable();
-        tried.dedup();
-        assert_eq!(tried, [addr(1), addr(2)]);
+        solo.pass(70 * SEC);
+        dialled(&mut solo, None);
+        assert_eq!(pinged(&mut solo), [1, 2]);
     }
+    solo.acks = true;
     for _ in 0..70 {
         solo.pass(SEC);
         dialled(&mut solo, Some(&answer(&[2])));
     }
     solo.pass(SEC);
     assert!(recovered(&disk(&solo, &snapshot)).alive().any(|(it, _)| it == name(2)));
-    assert_eq!(recovered(&disk(&solo, &snapshot)).failed().count(), 0);
+    assert!(!recovered(&disk(&solo, &snapshot)).failed().any(|(it, _)| it == name(2)));
+}
+
+#[test]
+fn who_had_failed_is_listed_and_who_does_not_come_back_has_failed_after_a_minute() {
+    let snapshot = format!("{}# failed: {} {}\n", five_alive(), name(6), addr(6));
+    let mut solo = Solo::unanswered(config(&snapshot));
+    let status = |solo: &Solo, node| solo.node.member(&name(node)).map(|member| member.status());
+    assert_eq!((status(&solo, 6), status(&solo, 1)), (Some(Status::Failed), None));
+    solo.hear(1, &alive(1, 1));
+    solo.pass(59 * SEC);
+    assert_eq!((status(&solo, 1), status(&solo, 2)), (Some(Status::Alive), None));
+    solo.events.clear();
+    solo.pass(17 * SEC);
+    let failed = |event: &Event| match event {
+        Event::Member(event) if event.change == MemberChange::Failed => {
+            event.members.first().cloned()
+        }
+        _ => None,
+    };
+    let mut failed: Vec<_> = solo.events.iter().filter_map(failed).collect();
+    failed.retain(|member| member.name() != name(1));
+    assert_eq!(
+        failed.iter().map(|it| it.name().to_owned()).collect::<Vec<_>>(),
+        [2, 3, 4, 5].map(name)
+    );
+    assert!(failed.iter().all(|member| member.tags().is_empty()));
+    assert_eq!(solo.node.members().count(), 7);
+    // They come back like any other that failed, or are made to leave.
+    solo.hear(2, &alive(2, 1));
+    solo.hear(1, &leave_intent(6, 9));
+    assert_eq!((status(&solo, 2), status(&solo, 6)), (Some(Status::Alive), Some(Status::Left)));
+    solo.pass(SEC);
+    let it = recovered(&disk(&solo, &snapshot));
+    assert!(it.failed().all(|(who, _)| who != name(6) && who != name(2)));
+}
+
+/// Others are not told of members that a node knows from its snapshot only.
+#[test]
+fn a_member_that_is_recalled_is_in_no_push_pull() {
+    let mut solo = Solo::unanswered(config(&format!("# failed: {} {}\n", name(6), addr(6))));
+    let stream = solo.accept(1, &push_pull(true, &[], None)).unwrap();
+    let (_, said) = solo.written.iter().find(|(to, _)| *to == stream).unwrap();
+    assert!(!said.windows(2).any(|it| it == name(6).as_bytes()), "{said:?}");
 }
 
 #[test]
