@@ -102,6 +102,7 @@ relay_factor = 14
 relayed_answers = 15
 relayed_pings = 16
 joins_at_once = 17
+join_answers = 21
 ring_bytes = 18
 snapshot_len = 19
 filter_steps = 20

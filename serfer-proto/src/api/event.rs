@@ -202,12 +202,13 @@ pub enum Replay {
     Deliver,
 }
 
-/// A join has tried all its addresses.
+/// A join has reached enough of its addresses, or has tried all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinDone {
     /// Which join this was.
     pub join: JoinId,
-    /// The addresses with which all state was exchanged.
+    /// The addresses with which all state was exchanged, and those at which a living member was known from
+    /// that when it was their turn: nothing is left to ask there.
     pub reached: Arc<[SocketAddr]>,
     /// The other addresses, each with the reason.
     pub failed: Arc<[(SocketAddr, JoinFailure)]>,
@@ -247,6 +248,9 @@ pub enum JoinFailure {
     /// [`Config::accept_merge`](crate::Config::accept_merge).
     #[error("not accepted: {0}")]
     Vetoed(String),
+    /// It was not its turn yet when enough others had been reached. The seed retry tries it soon.
+    #[error("kept in reserve: enough others were reached")]
+    Reserved,
     /// We left, or are leaving.
     #[error("left meanwhile")]
     Left,

@@ -57,7 +57,7 @@ pub(super) fn check_strictly(name: &str) -> Result<(), NameProblem> {
 }
 
 /// Numbers: each with its value, its minimum and its maximum.
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 20] {
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 21] {
     let limits = &config.limits;
     let count = |count: usize| count as u64;
     [
@@ -81,6 +81,7 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 20] {
         ("member limit", count(limits.members), 1, 1 << 31),
         ("stream length limit", count(limits.stream_len), 1024, 1 << 31),
         ("joins at once", count(limits.joins_at_once), 1, 1 << 20),
+        ("answers to a join", count(limits.join_answers), 1, 1 << 20),
     ]
 }
 

@@ -54,5 +54,8 @@ groups! {
         pub snapshot_len: usize = 128 << 10,
         /// How many addresses are joined at the same time. 16.
         pub joins_at_once: usize = 16,
+        /// After how many answers a join leaves the rest of its addresses to the seed retry, unless it is
+        /// to reach more. 8.
+        pub join_answers: usize = 8,
     }
 }

@@ -14,8 +14,8 @@ use crate::serf::{Coalesce, Prune, QueryParams};
 use crate::Event;
 
 impl Endpoint {
-    /// Joins a cluster through any of `peers`; all are tried.
-    /// [`Event::JoinDone`] tells how it went.
+    /// Joins a cluster through any of `peers`; a few answers are enough, see
+    /// [`Limits::join_answers`](crate::Limits::join_answers). [`Event::JoinDone`] tells how it went.
     ///
     /// # Errors
     /// If there is no address to try, or we have left.
@@ -25,6 +25,20 @@ impl Endpoint {
         peers: &[SocketAddr],
         replay: Replay,
     ) -> Result<JoinId, JoinError> {
+        self.join_at_least(now, peers, replay, 0)
+    }
+
+    /// The same, but it goes on until at least `enough` addresses have been reached or all have been tried.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub fn join_at_least(
+        &mut self,
+        now: Instant,
+        peers: &[SocketAddr],
+        replay: Replay,
+        enough: usize,
+    ) -> Result<JoinId, JoinError> {
         if peers.is_empty() {
             return Err(JoinError::NoPeers);
         }
@@ -32,7 +46,22 @@ impl Endpoint {
             return Err(JoinError::Left);
         }
         let cx = &mut self.core.cx(now);
-        Ok(self.memberlist.join(cx, peers.iter().copied(), replay))
+        Ok(self.memberlist.join(cx, peers, replay, enough))
+    }
+
+    /// Replaces the seeds, the addresses at which this node looks for others: `seeds` is what their names
+    /// mean now. Call it now and then, so that clusters that have the same seeds become one.
+    ///
+    /// Each at which no living member is known is tried soon, without an event, and then again and again,
+    /// as [`SeedKeeper`](crate::SeedKeeper) says; the others are tried when no member is alive there any
+    /// more. Addresses given to [`join`](Self::join) before are forgotten unless they are in `seeds`. If
+    /// there are more than [`SeedKeeper::seeds`](crate::SeedKeeper::seeds), those without a living member
+    /// go first. Does nothing once we have left, or if the seed keeper is turned off.
+    pub fn update_seeds(&mut self, now: Instant, seeds: &[SocketAddr], replay: Replay) {
+        if self.serf.is_alive() {
+            let cx = &mut self.core.cx(now);
+            self.memberlist.update_seeds(cx, seeds, replay);
+        }
     }
 
     /// Leaves gracefully: others see that we left, not that we failed.

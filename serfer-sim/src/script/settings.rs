@@ -215,6 +215,7 @@ impl SettingGroups {
             "limit.queries" => self.limits.open_queries = parse(key, value)?,
             "limit.relays" => self.limits.relayed_answers = parse(key, value)?,
             "limit.snapshot" => self.limits.snapshot_len = parse(key, value)?,
+            "limit.join-answers" => self.limits.join_answers = parse(key, value)?,
             "limit.joins" => self.limits.joins_at_once = parse(key, value)?,
             _ => return Err(unknown(key)),
         }

@@ -214,6 +214,7 @@ fn few() -> Limits {
         relayed_pings: 2,
         snapshot_len: 256,
         joins_at_once: 2,
+        join_answers: 2,
     }
 }
 

@@ -1,8 +1,12 @@
 //! Joins: a push/pull with each of several addresses.
 //!
-//! All addresses are tried, some at a time, and it is enough that one can be reached; but each that
-//! cannot be reached is reported with the reason. Counterpart of Go's `Join`, which tries one after
-//! another.
+//! Some addresses are tried at a time, and it is enough that one can be reached; but each that cannot be
+//! reached is reported with the reason. Counterpart of Go's `Join`, which tries all, one after another.
+//!
+//! A name may stand for hundreds of addresses, and the first answer tells all members of its cluster. So
+//! unlike Go, an address at which a member was found in that way is not dialled: it counts as reached.
+//! After a few answers, what is left is another island or dead: the [scheduler of
+//! retries](super::seed_retry) tries it at leisure.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -22,6 +26,10 @@ pub(crate) struct Joins {
 #[derive(Debug, Default)]
 struct OpenJoin {
     replay: Replay,
+    /// How many addresses are to be reached.
+    enough: usize,
+    /// How many have answered.
+    answers: usize,
     waiting: VecDeque<SocketAddr>,
     under_way: Vec<SocketAddr>,
     reached: Vec<SocketAddr>,
@@ -42,18 +50,19 @@ impl Joins {
 }
 
 impl<D: Delegate> Memberlist<D> {
-    /// Starts to join through `addrs`, which is not empty.
+    /// Starts to join through `addrs`, which is not empty, until `enough` are reached or none is left.
     pub(crate) fn join(
         &mut self,
         cx: &mut Cx<'_>,
-        addrs: impl IntoIterator<Item = SocketAddr>,
+        addrs: &[SocketAddr],
         replay: Replay,
+        enough: usize,
     ) -> JoinId {
-        let waiting: VecDeque<SocketAddr> = addrs.into_iter().collect();
-        waiting.iter().for_each(|&addr| self.seed_retries.keep_seed(cx, addr));
+        addrs.iter().for_each(|&addr| self.seed_retries.keep_seed(cx, addr));
         self.joins.last_id += 1;
         let id = JoinId(self.joins.last_id);
-        self.joins.open.insert(id, OpenJoin { replay, waiting, ..OpenJoin::default() });
+        let waiting = addrs.iter().copied().collect();
+        self.joins.open.insert(id, OpenJoin { replay, enough, waiting, ..OpenJoin::default() });
         self.dial_waiting(cx, id);
         id
     }
@@ -74,7 +83,10 @@ impl<D: Delegate> Memberlist<D> {
             join.under_way.swap_remove(place);
         }
         match result {
-            Ok(()) => join.reached.push(addr),
+            Ok(()) => {
+                join.answers += 1;
+                join.reached.push(addr);
+            }
             Err(failure) => {
                 tracing::debug!(target: "serfer::join", %addr, %failure, "cannot join");
                 join.failed.push((addr, failure));
@@ -99,14 +111,21 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     fn dial_waiting(&mut self, cx: &mut Cx<'_>, id: JoinId) {
-        let at_once = cx.params.limits.joins_at_once;
+        let limits = &cx.params.limits;
         while let Some(join) = self.joins.open.get_mut(&id)
-            && join.under_way.len() < at_once
+            && join.under_way.len() < limits.joins_at_once
             && let Some(addr) = join.waiting.pop_front()
         {
-            join.under_way.push(addr);
-            let reason = PushPullReason::Join(id, join.replay);
-            self.dial_push_pull(cx, addr, reason);
+            if join.answers > 0 && self.members.any_at(addr, |member| !member.is_gone()) {
+                join.reached.push(addr);
+            } else if join.answers >= limits.join_answers && join.reached.len() >= join.enough {
+                join.failed.push((addr, JoinFailure::Reserved));
+                self.seed_retries.on_tried(cx, addr, false);
+            } else {
+                join.under_way.push(addr);
+                let reason = PushPullReason::Join(id, join.replay);
+                self.dial_push_pull(cx, addr, reason);
+            }
         }
     }
 }

@@ -130,6 +130,21 @@ impl SeedRetries {
         self.arm(cx);
     }
 
+    /// Keeps these seeds, of which the first `unmet` are at addresses where nobody is with us, and no other.
+    fn replace_seeds(&mut self, cx: &mut Cx<'_>, seeds: &[SocketAddr], unmet: usize) {
+        self.targets.retain(|addr, target| target.dead.is_some() || seeds.contains(addr));
+        self.seeds = self.targets.values().filter(|target| target.dead.is_none()).count();
+        for (place, &addr) in seeds.iter().enumerate() {
+            self.keep_seed(cx, addr);
+            let target = self.targets.get_mut(&addr).filter(|it| it.dead.is_none());
+            if let Some(target) = target.filter(|it| it.due.is_none() && place < unmet) {
+                target.wait = None;
+                target.set_due(cx);
+            }
+        }
+        self.arm(cx);
+    }
+
     fn arm(&self, cx: &mut Cx<'_>) {
         if let Some(due) = self.targets.values().filter_map(|target| target.due).min() {
             cx.timers.set(Timer::SeedRetry, due);
@@ -138,6 +153,20 @@ impl SeedRetries {
 }
 
 impl<D: Delegate> Memberlist<D> {
+    /// These are our seeds from now on.
+    pub(crate) fn update_seeds(
+        &mut self,
+        cx: &mut Cx<'_>,
+        seeds: &[SocketAddr],
+        _replay: crate::api::Replay,
+    ) {
+        let is_met = |addr: &SocketAddr| self.members.any_at(*addr, |member| !member.is_gone());
+        let (met, mut seeds): (Vec<_>, Vec<_>) = seeds.iter().partition(|addr| is_met(addr));
+        let unmet = seeds.len();
+        seeds.extend(met);
+        self.seed_retries.replace_seeds(cx, &seeds, unmet);
+    }
+
     /// Some addresses are due.
     pub(crate) fn on_seed_retry_tick(&mut self, cx: &mut Cx<'_>, up: &D) {
         let others = self.members.live_others();
