@@ -118,9 +118,9 @@
 //!
 //! | it says | do | and report |
 //! |---|---|---|
-//! | [`Output::Connect`] | dial | [`handle_connected`](Endpoint::handle_connected), or [`handle_stream_end`](Endpoint::handle_stream_end) with [`StreamEnd::Closed`] if that fails |
+//! | [`Output::Connect`] | dial | [`handle_connected`](Endpoint::handle_connected), or [`handle_connect_failed`](Endpoint::handle_connect_failed) with the reason |
 //! | [`Output::Write`] | queue the bytes; once per stream | nothing |
-//! | [`Output::Close`] | send what is queued, then close | `handle_stream_end` |
+//! | [`Output::Close`] | send what is queued, then close | [`handle_stream_end`](Endpoint::handle_stream_end) |
 //! | [`Output::Abort`] | drop it at once | nothing more |
 //!
 //! | it happens | call |

@@ -231,6 +231,9 @@ pub enum JoinFailure {
     /// Nothing there accepts connections, or there is no route to it.
     #[error("cannot connect")]
     Unreachable,
+    /// The same; this is what the operating system says.
+    #[error("cannot connect: {0}")]
+    NotConnected(String),
     /// It accepted our connection and closed it before its answer was complete. Nodes with another label do
     /// that, nodes that serve too many streams already, and servers that do not speak serf.
     #[error("closed without an answer: it has another label, no room, or is no serf node")]

@@ -127,6 +127,11 @@ impl Config {
         self.advertise
     }
 
+    /// Whether seeds and members that died are tried again, see [`seed_keeper`](Self::seed_keeper).
+    pub fn keeps_seeds(&self) -> bool {
+        self.seed_keeper.is_some()
+    }
+
     /// The snapshot that [`recovered`](Self::recovered) set.
     pub fn recovery(&self) -> Option<&Recovered> {
         self.recovered.as_ref()

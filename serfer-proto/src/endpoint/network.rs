@@ -43,6 +43,13 @@ impl Endpoint {
         self.memberlist.on_connected(cx, &self.serf, stream);
     }
 
+    /// A stream that was to be dialled could not be opened. `reason` is for people to read. A runtime that
+    /// knows none may call [`handle_stream_end`](Self::handle_stream_end) instead.
+    pub fn handle_connect_failed(&mut self, now: Instant, stream: StreamId, reason: &str) {
+        let cx = &mut self.core.cx(now);
+        self.memberlist.on_connect_failed(cx, &mut self.serf, stream, reason);
+    }
+
     /// Bytes came on a stream, in chunks of any size.
     pub fn handle_stream_data(&mut self, now: Instant, stream: StreamId, data: &[u8]) {
         let cx = &mut self.core.cx(now);

@@ -16,7 +16,7 @@ use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::msgpack::Text;
 use crate::wire::stream::{FrameReader, Side, StreamMessage};
 
-/// How much of another node's error text is kept.
+/// How much of an error text is kept.
 const ERROR_TEXT_MAX: usize = 200;
 
 impl<D: Delegate> Memberlist<D> {
@@ -73,6 +73,21 @@ impl<D: Delegate> Memberlist<D> {
                 let ping = StreamMessage::Ping(me.ping(seq, Text(node.name.as_bytes())));
                 cx.write_stream(stream, Side::Dialled, &ping);
             }
+        }
+    }
+
+    /// A stream that we dialled was not connected, for this reason.
+    pub(crate) fn on_connect_failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        stream: StreamId,
+        reason: &str,
+    ) {
+        let phase = self.exchanges.open.get(&stream).map(|exchange| &exchange.phase);
+        if matches!(phase, Some(ExchangePhase::Dialling(_))) {
+            let reason = reason.chars().take(ERROR_TEXT_MAX).collect();
+            self.give_up(cx, up, stream, false, JoinFailure::NotConnected(reason));
         }
     }
 

@@ -74,7 +74,7 @@ impl<D: Delegate> Memberlist<D> {
         self.give_up(cx, up, stream, true, JoinFailure::TimedOut);
     }
 
-    fn give_up(
+    pub(crate) fn give_up(
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,

@@ -47,6 +47,26 @@ fn failure(solo: &Solo) -> Option<String> {
 }
 
 #[test]
+fn a_stream_that_cannot_be_dialled_says_what_the_system_says() {
+    let mut solo = Solo::new(lan(0));
+    solo.act(|node, now| node.join(now, &[addr(1)], Replay::Skip)).unwrap();
+    let stream = solo.dialled[0].0;
+    let reason = format!("Connection refused {}", "x".repeat(1000));
+    solo.act(|node, now| node.handle_connect_failed(now, stream, &reason));
+    let said = failure(&solo).unwrap();
+    assert!(said.starts_with("cannot connect: Connection refused xxx"), "{said}");
+    assert!(said.len() < 300, "{said}");
+    // What comes after that changes nothing.
+    end(&mut solo, stream, StreamEnd::Closed);
+    solo.act(|node, now| node.handle_connect_failed(now, stream, "again"));
+    assert_eq!(failure(&solo), Some(said));
+
+    let (mut solo, stream) = joining();
+    solo.act(|node, now| node.handle_connect_failed(now, stream, "too late"));
+    assert_eq!(failure(&solo), None, "it is connected");
+}
+
+#[test]
 fn each_step_of_a_join_has_its_time() {
     let mut solo = Solo::new(lan(0));
     solo.act(|node, now| node.join(now, &[addr(1)], Replay::Skip)).unwrap();
