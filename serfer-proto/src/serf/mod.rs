@@ -118,7 +118,7 @@ impl Serf {
             event_ltime_min: ltime_min(Recovered::event_clock),
             query_ltime_min: ltime_min(Recovered::query_clock),
             events: Ring::new(limits.ring, limits.ring_slot, limits.ring_bytes),
-            queries: Ring::new(limits.ring, limits.ring_slot, usize::MAX),
+            queries: Ring::new(limits.ring, limits.ring_slot, limits.ring_bytes),
             open_queries: Default::default(),
             relayed: Default::default(),
             name_disputes: Default::default(),
