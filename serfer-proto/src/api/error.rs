@@ -170,6 +170,17 @@ pub enum EventError {
         /// How long it may be.
         max: usize,
     },
+    /// Raise [`Limits::ring_bytes`](crate::Limits::ring_bytes) on all nodes. No node would tell it from
+    /// the next copy of it.
+    #[error(
+        "user event of {len} bytes cannot be remembered among recent ones of at most {max} bytes"
+    )]
+    TooManyRecent {
+        /// How long it is.
+        len: usize,
+        /// How long all together may be.
+        max: usize,
+    },
     /// A node that left sends nothing more.
     #[error("this node has left or is leaving")]
     Left,

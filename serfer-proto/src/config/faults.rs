@@ -78,6 +78,7 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 21] {
         ("ring limit", count(limits.ring), 1, 1 << 20),
         ("ring slot limit", count(limits.ring_slot), 1, 1 << 20),
         ("ring limit in bytes", count(limits.ring_bytes), 1, 1 << 30),
+        ("inflated packet limit", count(limits.inflated_packet_len), 0, 1 << 30),
         ("member limit", count(limits.members), 1, 1 << 31),
         ("stream length limit", count(limits.stream_len), 1024, 1 << 31),
         ("joins at once", count(limits.joins_at_once), 1, 1 << 20),

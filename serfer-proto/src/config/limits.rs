@@ -9,9 +9,11 @@ groups! {
         pub inflated_packet_len: usize = 1 << 20,
         /// What a stream may inflate to, in bytes. 40 MiB.
         pub inflated_stream_len: usize = 40 << 20,
-        /// How many bytes a stream may bring. 20 MiB, as in Go.
+        /// How many bytes a stream may bring. 20 MiB, as in Go. All streams together may keep four times
+        /// as much waiting for its rest.
         pub stream_len: usize = 20 << 20,
-        /// How many streams others may have open to this node at once. 128.
+        /// How many streams others may have open to this node at once. If there are more, those of the
+        /// address with the most of them give way, first those that have shown nothing. 128.
         pub inbound_streams: usize = 128,
         /// How many members there may be, including those that are gone but remembered. 200,000.
         pub members: usize = 200_000,
@@ -27,10 +29,11 @@ groups! {
         pub queue_bytes: usize = 16 << 20,
         /// For how many past Lamport times a repeated event or query is recognised. 512, as in Go.
         pub ring: usize = 512,
-        /// How many events or queries of one Lamport time are told apart. 256.
-        pub ring_slot: usize = 256,
-        /// How many bytes the remembered user events may take. Every push/pull carries all of them.
-        /// 4 MiB.
+        /// How many events or queries of one Lamport time are told apart. 65,536: usually the bound in
+        /// bytes comes first.
+        pub ring_slot: usize = 1 << 16,
+        /// How many bytes the remembered user events may take, and how many the queries. If they take
+        /// more, the oldest are forgotten. Every push/pull carries all user events. 4 MiB.
         pub ring_bytes: usize = 4 << 20,
         /// How many intents about unknown members are kept. If twice the number of members is more, that
         /// many are kept. 4,096.

@@ -18,7 +18,7 @@ impl Endpoint {
             Err(refusal) => return cx.dropped(refusal.into(), &refusal),
         };
         let (memberlist, serf) = (&mut self.memberlist, &mut self.serf);
-        self.unpacker.unpack(packet, &mut |message| {
+        self.unpacker.unpack(packet, |message| {
             memberlist.on_packet_message(cx, serf, message);
         });
     }
@@ -30,11 +30,21 @@ impl Endpoint {
         self.memberlist.on_send_failed(cx, &mut self.serf, to);
     }
 
-    /// Somebody opened a stream to us. `None` means that we are full: drop it.
+    /// Somebody opened a stream to us. `None` means that we are full: drop it. Another stream may have to
+    /// make room for it, with [`Output::Abort`](crate::Output::Abort).
     pub fn handle_accepted(&mut self, now: Instant, from: SocketAddr) -> Option<StreamId> {
         let cx = &mut self.core.cx(now);
         cx.from = from;
         self.memberlist.on_accepted(cx)
+    }
+
+    /// No stream could be accepted, for example because there are no file descriptors left. A stream whose
+    /// request is not complete makes room with [`Output::Abort`](crate::Output::Abort); returns whether there was
+    /// one.
+    pub fn handle_accept_failed(&mut self, now: Instant) -> bool {
+        let cx = &mut self.core.cx(now);
+        cx.stats.accepts_failed += 1;
+        self.memberlist.on_accept_failed(cx)
     }
 
     /// A stream that was to be dialled is open.

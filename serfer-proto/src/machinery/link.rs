@@ -293,7 +293,7 @@ mod tests {
         let mut packet = packet.to_vec();
         let plain = link.open_packet(&mut packet)?.to_vec();
         let mut messages = Vec::new();
-        Unpacker::new(1 << 20).unpack(&plain, &mut |message| messages.push(message.map(Vec::from)));
+        Unpacker::new(1 << 20).unpack(&plain, |message| messages.push(message.map(Vec::from)));
         assert_eq!(messages.len(), 1);
         Ok(messages.remove(0)?)
     }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
@@ -44,10 +44,10 @@ pub(crate) struct Table<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     by_name: HashTable<u32>,
-    /// One row of each address.
-    by_addr: HashTable<u32>,
-    /// The other rows of an address that several members share. An honest cluster has hardly any. In the
-    /// hash table, many members at one address would form one long chain.
+    /// One row of each IP address.
+    by_ip: HashTable<u32>,
+    /// The other rows of an IP address that several members share. Most clusters have hardly any. In the
+    /// hash table, many members at one IP address would form one long chain.
     twins: BTreeSet<(SocketAddr, u32)>,
     hash_keys: (u64, u64),
 }
@@ -64,7 +64,7 @@ impl<T: Row> Table<T> {
             slots: Vec::new(),
             free: Vec::new(),
             by_name: HashTable::new(),
-            by_addr: HashTable::new(),
+            by_ip: HashTable::new(),
             twins: BTreeSet::new(),
             hash_keys: (rng.u64(), rng.u64()),
         }
@@ -111,17 +111,29 @@ impl<T: Row> Table<T> {
 
     /// Some row of this address: names may share one.
     pub(crate) fn find_addr(&self, addr: SocketAddr) -> Option<Key> {
-        let is_it = |&index: &u32| node_at(&self.slots, index).addr() == addr;
-        let found = self.by_addr.find(hash(self.hash_keys, &addr), is_it);
-        found.map(|&index| self.key_at(index))
+        self.rows_at(addr, addr).next().map(|index| self.key_at(index))
     }
 
     /// Whether any row of this address satisfies the condition.
     pub(crate) fn any_at(&self, addr: SocketAddr, is_such: impl Fn(&T) -> bool) -> bool {
-        let first = self.find_addr(addr).map(|key| key.index);
-        let twins = self.twins.range((addr, 0)..=(addr, u32::MAX)).map(|&(_, index)| index);
-        let mut rows = first.into_iter().chain(twins).map(|index| &self.slots[index as usize].row);
-        rows.any(|row| row.as_ref().is_some_and(&is_such))
+        self.rows_at(addr, addr).any(|index| self.at(index as usize).is_some_and(&is_such))
+    }
+
+    /// How many rows of this IP address, whatever their ports, satisfy the condition. It looks at `max`
+    /// of them at most.
+    pub(crate) fn count_at(&self, ip: IpAddr, max: usize, is_such: impl Fn(&T) -> bool) -> usize {
+        let (first, last) = (SocketAddr::new(ip, 0), SocketAddr::new(ip, u16::MAX));
+        let rows = self.rows_at(first, last).take(max);
+        rows.filter(|&index| self.at(index as usize).is_some_and(&is_such)).count()
+    }
+
+    /// The rows of addresses from `first` to `last`, which have the same IP address.
+    fn rows_at(&self, first: SocketAddr, last: SocketAddr) -> impl Iterator<Item = u32> {
+        let (slots, ip) = (&self.slots, first.ip());
+        let found = self.by_ip.find(hash(self.hash_keys, &ip), |&index| ip_at(slots, index) == ip);
+        let is_within = move |index: &u32| (first..=last).contains(&node_at(slots, *index).addr());
+        let twins = self.twins.range((first, 0)..=(last, u32::MAX)).map(|&(_, index)| index);
+        found.copied().filter(is_within).into_iter().chain(twins)
     }
 
     /// A row of this address that satisfies the condition. Looks at a few only, however many share it.
@@ -182,10 +194,10 @@ impl<T: Row> Table<T> {
 
     fn index_addr(&mut self, index: u32) {
         let (slots, keys) = (&self.slots, self.hash_keys);
-        let addr = node_at(slots, index).addr();
-        let is_it = |&other: &u32| node_at(slots, other).addr() == addr;
-        let addr_hash = |&index: &u32| hash(keys, &node_at(slots, index).addr());
-        match self.by_addr.entry(hash(keys, &addr), is_it, addr_hash) {
+        let (addr, ip) = (node_at(slots, index).addr(), ip_at(slots, index));
+        let is_it = |&other: &u32| ip_at(slots, other) == ip;
+        let ip_hash = |&index: &u32| hash(keys, &ip_at(slots, index));
+        match self.by_ip.entry(hash(keys, &ip), is_it, ip_hash) {
             Entry::Vacant(entry) => {
                 entry.insert(index);
             }
@@ -196,13 +208,14 @@ impl<T: Row> Table<T> {
     }
 
     fn unindex_addr(&mut self, index: u32) {
-        let addr = node_at(&self.slots, index).addr();
+        let (addr, ip) = (node_at(&self.slots, index).addr(), ip_at(&self.slots, index));
         if self.twins.remove(&(addr, index)) {
             return;
         }
-        let entry = self.by_addr.find_entry(hash(self.hash_keys, &addr), |&other| other == index);
-        let mut entry = entry.expect("a row that is no twin is indexed by its address");
-        match self.twins.range((addr, 0)..=(addr, u32::MAX)).next().copied() {
+        let entry = self.by_ip.find_entry(hash(self.hash_keys, &ip), |&other| other == index);
+        let mut entry = entry.expect("a row that is no twin is indexed by its IP address");
+        let (first, last) = (SocketAddr::new(ip, 0), SocketAddr::new(ip, u16::MAX));
+        match self.twins.range((first, 0)..=(last, u32::MAX)).next().copied() {
             Some(twin) => {
                 self.twins.remove(&twin);
                 *entry.get_mut() = twin.1;
@@ -240,6 +253,10 @@ pub(crate) fn push_tight<T>(vec: &mut Vec<T>, value: T) {
 fn node_at<T: Row>(slots: &[Slot<T>], index: u32) -> &Node {
     let row = slots[index as usize].row.as_ref();
     row.expect("an indexed row is there").node()
+}
+
+fn ip_at<T: Row>(slots: &[Slot<T>], index: u32) -> IpAddr {
+    node_at(slots, index).addr().ip()
 }
 
 fn hash(keys: (u64, u64), value: &(impl Hash + ?Sized)) -> u64 {
@@ -306,7 +323,7 @@ mod tests {
             let mut table = table();
             let keys = ["a", "b", "c"].map(|name| table.insert(node(name, "10.0.0.1:7946")));
             table.insert(node("d", "10.0.0.2:7946"));
-            assert_eq!((table.by_addr.len(), table.twins.len()), (2, 2), "no chain of three");
+            assert_eq!((table.by_ip.len(), table.twins.len()), (2, 2), "no chain of three");
             assert!(["a", "b", "c"].iter().all(|a| table.any_at(addr, |node| *node.name == **a)));
             assert!(!table.any_at(addr, |node| *node.name == *"d"));
             for gone in order {
@@ -317,6 +334,28 @@ mod tests {
             assert_eq!(table.find_addr(addr), None);
             assert!(table.twins.is_empty());
         }
+    }
+
+    #[test]
+    fn members_at_one_ip_address_are_told_apart_by_their_ports_and_counted_together() {
+        let mut table = table();
+        let addr = |port| SocketAddr::from(([10, 0, 0, 1], port));
+        let keys =
+            [1, 2, 3].map(|port| table.insert(node(&format!("n{port}"), &addr(port).to_string())));
+        table.insert(node("other", "10.0.0.2:1"));
+        assert_eq!(
+            [1, 2, 3, 4].map(|port| table.find_addr(addr(port)).is_some()),
+            [true, true, true, false]
+        );
+        let ip = addr(0).ip();
+        assert_eq!(table.count_at(ip, 9, |_| true), 3);
+        assert_eq!(table.count_at(ip, 2, |_| true), 2);
+        assert_eq!(table.count_at(ip, 9, |node| node.port == 2), 1);
+        table.remove(keys[0]);
+        assert_eq!(table.find_addr(addr(1)), None);
+        assert_eq!((table.count_at(ip, 9, |_| true), table.find_addr(addr(2))), (2, Some(keys[1])));
+        table.set_node(keys[1], node("n2", "10.0.0.3:2"));
+        assert_eq!((table.count_at(ip, 9, |_| true), table.find_addr(addr(3))), (1, Some(keys[2])));
     }
 
     #[test]

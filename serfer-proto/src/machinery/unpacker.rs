@@ -18,70 +18,98 @@ const TOO_MANY: u64 = MESSAGES_MAX + 1;
 pub(crate) struct Unpacker {
     inflated_len_max: usize,
     lzw: Lzw,
-    /// Buffers for inflated messages, one for each level of nesting seen so far.
-    buffers: Vec<Vec<u8>>,
+    /// The room for everything that one packet inflates to, once a packet needed it.
+    inflated: Vec<u8>,
+}
+
+/// What is left of the room.
+enum Room<'a> {
+    All(&'a mut Vec<u8>),
+    Rest(&'a mut [u8]),
+}
+
+/// A packet that is being taken apart.
+struct Packet<'a, E> {
+    lzw: &'a mut Lzw,
+    inflated_len_max: usize,
+    /// How much more it may inflate to.
+    budget: usize,
+    messages: u64,
+    each: E,
 }
 
 impl Unpacker {
     pub(crate) fn new(inflated_len_max: usize) -> Self {
-        Self { inflated_len_max, lzw: Lzw::default(), buffers: Vec::new() }
+        Self { inflated_len_max, lzw: Lzw::default(), inflated: Vec::new() }
     }
 
     /// Calls `each` with every message in an opened packet, and with an error for each part that is
     /// broken. A broken part does not harm the others.
-    pub(crate) fn unpack(
-        &mut self,
-        packet: &[u8],
-        each: &mut impl FnMut(Result<&[u8], DecodeError>),
-    ) {
-        let mut messages = 0;
-        let mut counted = |message: Result<&[u8], DecodeError>| {
-            messages += 1;
-            match messages {
-                ..=MESSAGES_MAX => each(message),
-                TOO_MANY => each(Err(DecodeError::TooLarge { max: MESSAGES_MAX })),
-                _ => {}
-            }
-        };
-        let mut budget = self.inflated_len_max;
-        self.unpack_nested(packet, NESTING_MAX, &mut budget, &mut counted);
+    pub(crate) fn unpack(&mut self, packet: &[u8], each: impl FnMut(Result<&[u8], DecodeError>)) {
+        let inflated_len_max = self.inflated_len_max;
+        let (lzw, budget) = (&mut self.lzw, inflated_len_max);
+        let mut unpacking = Packet { lzw, inflated_len_max, budget, messages: 0, each };
+        unpacking.unpack(packet, NESTING_MAX, &mut Room::All(&mut self.inflated));
     }
+}
 
-    fn unpack_nested(
-        &mut self,
-        message: &[u8],
-        nesting_left: usize,
-        budget: &mut usize,
-        each: &mut impl FnMut(Result<&[u8], DecodeError>),
-    ) {
+impl Room<'_> {
+    /// All that is left of it. `len_max` is how large it is in all.
+    fn bytes(&mut self, len_max: usize) -> &mut [u8] {
+        match self {
+            Self::All(bytes) => {
+                if bytes.is_empty() {
+                    **bytes = vec![0; len_max];
+                }
+                bytes
+            }
+            Self::Rest(bytes) => bytes,
+        }
+    }
+}
+
+impl<E: FnMut(Result<&[u8], DecodeError>)> Packet<'_, E> {
+    /// What is inflated stays in the room until all of it is taken apart; what it holds in turn is inflated
+    /// behind it. So whatever stands in a packet, the room is enough.
+    fn unpack(&mut self, message: &[u8], nesting_left: usize, room: &mut Room<'_>) {
         match message.split_first() {
             Some((&(kind::COMPOUND | kind::COMPRESS), _)) if nesting_left == 0 => {
-                each(Err(DecodeError::TooLarge { max: NESTING_MAX as u64 }));
+                self.take(Err(DecodeError::TooLarge { max: NESTING_MAX as u64 }));
             }
             Some((&kind::COMPOUND, body)) => {
                 let parts = match Parts::parse(body) {
                     Ok(parts) => parts,
-                    Err(error) => return each(Err(error)),
+                    Err(error) => return self.take(Err(error)),
                 };
                 for part in parts {
                     match part {
-                        Ok(part) => self.unpack_nested(part, nesting_left - 1, budget, each),
-                        Err(error) => each(Err(error)),
+                        Ok(part) => self.unpack(part, nesting_left - 1, room),
+                        Err(error) => self.take(Err(error)),
                     }
                 }
             }
             Some((&kind::COMPRESS, body)) => {
-                let mut inflated = self.buffers.pop().unwrap_or_default();
-                let result = self.lzw.inflate(body, *budget, &mut inflated);
-                *budget = budget.saturating_sub(inflated.len());
+                let bytes = room.bytes(self.inflated_len_max);
+                let within = self.budget.min(bytes.len());
+                let (written, result) = self.lzw.inflate_into(body, &mut bytes[..within]);
+                self.budget = self.budget.saturating_sub(written);
+                let (inflated, rest) = bytes.split_at_mut(written);
                 match result {
-                    Ok(()) => self.unpack_nested(&inflated, nesting_left - 1, budget, each),
-                    Err(error) => each(Err(error)),
+                    Ok(()) => self.unpack(inflated, nesting_left - 1, &mut Room::Rest(rest)),
+                    Err(error) => self.take(Err(error)),
                 }
-                self.buffers.push(inflated);
             }
-            Some(_) => each(Ok(message)),
-            None => each(Err(DecodeError::Empty)),
+            Some(_) => self.take(Ok(message)),
+            None => self.take(Err(DecodeError::Empty)),
+        }
+    }
+
+    fn take(&mut self, message: Result<&[u8], DecodeError>) {
+        self.messages += 1;
+        match self.messages {
+            ..=MESSAGES_MAX => (self.each)(message),
+            TOO_MANY => (self.each)(Err(DecodeError::TooLarge { max: MESSAGES_MAX })),
+            _ => {}
         }
     }
 }
@@ -93,7 +121,7 @@ mod tests {
     fn unpacked(packet: &[u8], inflated_len_max: usize) -> Vec<Result<Vec<u8>, DecodeError>> {
         let mut messages = Vec::new();
         Unpacker::new(inflated_len_max)
-            .unpack(packet, &mut |message| messages.push(message.map(Vec::from)));
+            .unpack(packet, |message| messages.push(message.map(Vec::from)));
         messages
     }
 

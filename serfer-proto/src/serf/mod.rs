@@ -124,7 +124,7 @@ impl Serf {
                 _ => FirstContact::Awaited,
             },
             events: Ring::new(limits.ring, limits.ring_slot, limits.ring_bytes),
-            queries: Ring::new(limits.ring, limits.ring_slot, usize::MAX),
+            queries: Ring::new(limits.ring, limits.ring_slot, limits.ring_bytes),
             open_queries: Default::default(),
             relayed: Default::default(),
             name_disputes: Default::default(),

@@ -2,6 +2,9 @@
 //!
 //! Counterpart of `LocalState` and `MergeRemoteState` in Go's `delegate.go`.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use crate::api::{Replay, Status};
 use crate::machinery::{Cx, DropReason};
 use crate::memberlist::PushPullDelegate;
@@ -52,7 +55,10 @@ impl PushPullDelegate for Serf {
         };
         self.merge_clocks(cx, &theirs);
         self.merge_intents(cx, &theirs);
-        self.on_contact(join, theirs.event_ltime);
+        if !self.on_contact(join, theirs.event_ltime) {
+            // Their clock was refused, so nobody knows which of their events are old.
+            return;
+        }
         self.merge_events(cx, &theirs);
     }
 }
@@ -95,12 +101,25 @@ impl Serf {
     }
 
     fn merge_events(&mut self, cx: &mut Cx<'_>, theirs: &PushPull<'_>) {
-        let limits = &cx.params.limits;
-        for slot in theirs.events.iter().take(limits.ring) {
-            for PastEvent { name, payload } in slot.events.iter().take(limits.ring_slot) {
+        let used = || theirs.events.iter().filter(|slot| !slot.events.is_empty());
+        let oldest = newest(used().map(|slot| slot.ltime), cx.params.limits.ring);
+        for slot in used().filter(|slot| slot.ltime >= oldest) {
+            for PastEvent { name, payload } in slot.events.iter() {
                 let event = UserEvent { coalesce: false, ltime: slot.ltime, name, payload };
                 self.on_user_event(cx, &event);
             }
         }
     }
+}
+
+/// The earliest of the `count` latest times.
+fn newest(times: impl Iterator<Item = u64>, count: usize) -> u64 {
+    let mut latest = BinaryHeap::new();
+    for time in times {
+        latest.push(Reverse(time));
+        if latest.len() > count {
+            latest.pop();
+        }
+    }
+    latest.peek().map_or(0, |earliest| earliest.0)
 }

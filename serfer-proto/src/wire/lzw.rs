@@ -63,15 +63,42 @@ impl Lzw {
     ) -> Result<(), DecodeError> {
         // A fault must not leave what an earlier message put here.
         out.clear();
-        let wrapper = Compressed::take(&mut Reader::new(body))?;
-        if wrapper.algorithm != LZW {
-            return Err(DecodeError::Compression);
+        let mut packed = packed(body)?;
+        let decoder = fresh(&mut self.decoder);
+        loop {
+            let written = out.len();
+            let step_max = (2 * packed.len()).max(CHUNK).min(len_max - written);
+            out.resize(written + step_max, 0);
+            let (used, is_done) = step(decoder, &mut packed, &mut out[written..], len_max);
+            out.truncate(written + used);
+            if is_done? {
+                return not_empty(out.len());
+            }
         }
-        self.unpack(wrapper.bytes.0, len_max, out)?;
-        if out.is_empty() {
-            return Err(DecodeError::Compression);
+    }
+
+    /// The same into the beginning of `out`, at most as much as fits. Returns how many bytes were written,
+    /// in any case, and how it went.
+    pub fn inflate_into(
+        &mut self,
+        body: &[u8],
+        out: &mut [u8],
+    ) -> (usize, Result<(), DecodeError>) {
+        let mut packed = match packed(body) {
+            Ok(packed) => packed,
+            Err(error) => return (0, Err(error)),
+        };
+        let (decoder, len_max) = (fresh(&mut self.decoder), out.len());
+        let mut written = 0;
+        loop {
+            let (used, is_done) = step(decoder, &mut packed, &mut out[written..], len_max);
+            written += used;
+            match is_done {
+                Ok(false) => {}
+                Ok(true) => return (written, not_empty(written)),
+                Err(error) => return (written, Err(error)),
+            }
         }
-        Ok(())
     }
 
     fn pack(&mut self, message: &[u8]) {
@@ -81,32 +108,42 @@ impl Lzw {
         let packed = encoder.into_vec(&mut self.packed).encode_all(message);
         packed.status.expect("every byte has an eight-bit code");
     }
+}
 
-    fn unpack(
-        &mut self,
-        mut packed: &[u8],
-        len_max: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<(), DecodeError> {
-        let decoder = self.decoder.get_or_insert_with(|| Decoder::new(BitOrder::Lsb, 8));
-        decoder.reset();
-        loop {
-            let written = out.len();
-            let step_max = (2 * packed.len()).max(CHUNK).min(len_max - written);
-            out.resize(written + step_max, 0);
-            let step = decoder.decode_bytes(packed, &mut out[written..]);
-            out.truncate(written + step.consumed_out);
-            packed = &packed[step.consumed_in..];
-            match step.status {
-                Ok(LzwStatus::Done) => return Ok(()),
-                Ok(LzwStatus::Ok) => {}
-                Ok(LzwStatus::NoProgress) if out.len() == len_max => {
-                    return Err(DecodeError::TooLarge { max: len_max as u64 });
-                }
-                Ok(LzwStatus::NoProgress) | Err(_) => return Err(DecodeError::Compression),
-            }
+/// The bytes in a wrapper.
+fn packed(body: &[u8]) -> Result<&[u8], DecodeError> {
+    let wrapper = Compressed::take(&mut Reader::new(body))?;
+    if wrapper.algorithm == LZW { Ok(wrapper.bytes.0) } else { Err(DecodeError::Compression) }
+}
+
+fn fresh(decoder: &mut Option<Decoder>) -> &mut Decoder {
+    let decoder = decoder.get_or_insert_with(|| Decoder::new(BitOrder::Lsb, 8));
+    decoder.reset();
+    decoder
+}
+
+/// Inflates some of `packed` into `room`. Returns how much of the room is used, and whether that was all.
+fn step(
+    decoder: &mut Decoder,
+    packed: &mut &[u8],
+    room: &mut [u8],
+    len_max: usize,
+) -> (usize, Result<bool, DecodeError>) {
+    let step = decoder.decode_bytes(packed, room);
+    *packed = &packed[step.consumed_in..];
+    let is_done = match step.status {
+        Ok(LzwStatus::Done) => Ok(true),
+        Ok(LzwStatus::Ok) => Ok(false),
+        Ok(LzwStatus::NoProgress) if room.is_empty() => {
+            Err(DecodeError::TooLarge { max: len_max as u64 })
         }
-    }
+        Ok(LzwStatus::NoProgress) | Err(_) => Err(DecodeError::Compression),
+    };
+    (step.consumed_out, is_done)
+}
+
+fn not_empty(len: usize) -> Result<(), DecodeError> {
+    if len == 0 { Err(DecodeError::Compression) } else { Ok(()) }
 }
 
 /// The least room for output that the decoder is offered.
@@ -116,10 +153,13 @@ const CHUNK: usize = 4096;
 mod tests {
     use super::*;
 
+    /// Both ways must do the same.
     fn inflated(body: &[u8], len_max: usize) -> Result<Vec<u8>, DecodeError> {
-        let mut out = Vec::new();
-        Lzw::default().inflate(body, len_max, &mut out)?;
-        Ok(out)
+        let (mut lzw, mut out, mut room) = (Lzw::default(), vec![1; 99], vec![2; len_max]);
+        let result = lzw.inflate(body, len_max, &mut out);
+        let (written, result_in_place) = lzw.inflate_into(body, &mut room);
+        assert_eq!((result, &*out), (result_in_place, &room[..written]));
+        result.map(|()| out)
     }
 
     fn wrapped(packed: &str) -> Vec<u8> {

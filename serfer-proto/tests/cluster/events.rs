@@ -149,6 +149,50 @@ fn only_so_many_events_of_one_time_are_told_apart() {
 }
 
 #[test]
+fn three_hundred_user_events_of_one_time_are_all_told() {
+    let mut solo = Solo::among(lan(0), 1);
+    let all: Vec<String> = (0..300).map(|n| format!("ready-{n}")).collect();
+    for name in all.iter().chain(&all) {
+        solo.hear(1, &user_event(name, 5));
+    }
+    assert_eq!(names(&users(&solo.events)), all);
+    assert_eq!(solo.node.stats().dropped.total(), 0);
+    // All of them are in a push/pull, and whoever gets them from there is told all, too.
+    solo.accept(1, &push_pull(false, &[], None)).unwrap();
+    let mut other = Solo::among(lan(1), 1);
+    other.accept(0, &solo.written[0].1).unwrap();
+    assert_eq!(names(&users(&other.events)), all);
+}
+
+#[test]
+fn if_recent_user_events_take_too_much_memory_the_oldest_are_forgotten() {
+    let limits = Limits { ring_bytes: 10_000, ..Limits::default() };
+    let mut solo = Solo::among(lan(0).limits(limits), 1);
+    for n in 0..1000 {
+        let name = format!("event {n}");
+        solo.act(|node, now| node.user_event(now, &name, b"", Coalesce::No)).unwrap();
+    }
+    assert_eq!(users(&solo.events).len(), 1000, "whoever sends it is told, and so are others");
+    assert_eq!(solo.dropped(DropReason::Full), 0);
+    solo.hear(1, &user_event("event 0", 1));
+    assert_eq!(users(&solo.events).len(), 1000);
+}
+
+#[test]
+fn a_user_event_that_nobody_could_remember_is_refused() {
+    let limits = Limits { ring_bytes: 100, ..Limits::default() };
+    let mut solo = Solo::new(lan(0).limits(limits));
+    let send = |solo: &mut Solo, payload: &[u8]| {
+        solo.act(|node, now| node.user_event(now, "e", payload, Coalesce::No))
+    };
+    let error = send(&mut solo, &[0; 100]).unwrap_err();
+    assert!(matches!(error, EventError::TooManyRecent { max: 100, .. }), "{error}");
+    assert!(solo.events.is_empty() && solo.node.stats().events_queued == 0);
+    send(&mut solo, b"").unwrap();
+    assert_eq!(users(&solo.events).len(), 1);
+}
+
+#[test]
 fn a_node_that_joins_is_told_of_old_events_only_if_it_asks() {
     for (replay, expected) in [(Replay::Skip, &["new"][..]), (Replay::Deliver, &["old", "new"])] {
         let mut cluster = Cluster::joined(1, 3, lan);

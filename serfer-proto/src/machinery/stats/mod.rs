@@ -49,6 +49,7 @@ stats! {
     Counter datagrams_sent: u64 = "datagrams sent",
     Counter sends_failed: u64 = "datagrams that the network stack refused to send",
     Counter streams_accepted: u64 = "streams accepted",
+    Counter accepts_failed: u64 = "times that no stream could be accepted",
     Counter streams_dialled: u64 = "streams dialled",
     Counter probes_acked: u64 = "probes that ended with an ack",
     Counter probes_failed: u64 = "probes that ended without an ack",

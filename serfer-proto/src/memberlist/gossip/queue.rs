@@ -77,6 +77,7 @@ impl BroadcastQueue {
         }
         self.bytes += message.len();
         let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
         bytes.extend_from_slice(message);
         let item = self.order.add(QueuedMessage { bytes, about, own_leave, transmits: 0 });
         if let Some(key) = about {
@@ -175,10 +176,9 @@ impl BroadcastQueue {
     }
 
     fn finish(&mut self, item: u32) {
-        let QueuedMessage { mut bytes, about, own_leave, .. } = self.order.remove(item);
-        self.bytes -= bytes.len();
+        let QueuedMessage { bytes, about, own_leave, .. } = self.order.remove(item);
+        self.bytes = self.bytes.saturating_sub(bytes.len());
         if self.spare.len() < SPARE_MAX {
-            bytes.clear();
             self.spare.push(bytes);
         }
         self.own_leave_done |= own_leave;

@@ -98,9 +98,6 @@ impl<D: Delegate> Memberlist<D> {
         if is_full || !up.has_room_for(cx, alive.name) {
             return cx.dropped(DropReason::Full, &"too many members");
         }
-        if alive.incarnation >= incarnation::END {
-            return cx.dropped(DropReason::OutOfReach, &"incarnation");
-        }
         if alive.incarnation == 0 {
             // No node starts below 1. Unlike Go, which enters such a member as dead for a while.
             return;
@@ -215,6 +212,9 @@ fn check<'a>(cx: &Cx<'_>, alive: &Alive<'a>) -> Result<CheckedAlive<'a>, DropRea
         .ok_or(DropReason::Versions)?;
     if alive.meta.len() > cx.params.limits.received_meta_len {
         return Err(DropReason::Oversized);
+    }
+    if alive.incarnation >= incarnation::END {
+        return Err(DropReason::OutOfReach);
     }
     let alive = CheckedAlive {
         name: received_name(alive.node).ok_or(DropReason::Name)?,

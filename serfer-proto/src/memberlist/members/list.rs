@@ -3,7 +3,7 @@
 //! Whatever the hot path asks is answered in constant time, however many members there are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::{Deref, Index, IndexMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,6 +53,11 @@ impl SwimMembers {
 
     pub(crate) fn knows_addr(&self, addr: SocketAddr) -> bool {
         self.table.find_addr(addr).is_some()
+    }
+
+    /// How many members that are not gone have this IP address; at most `max`.
+    pub(crate) fn living_at(&self, ip: IpAddr, max: usize) -> usize {
+        self.table.count_at(ip, max, |member| !member.is_gone())
     }
 
     /// Since when a member is gone, if it is.

@@ -30,6 +30,7 @@ impl Suspicions {
         now: Instant,
     ) -> Instant {
         let mut accusers = self.spare.pop().unwrap_or_default();
+        accusers.clear();
         accusers.push_str(accuser);
         let suspicion = SuspicionTimer { start: now, terms, accusers, confirmations: 0 };
         let deadline = suspicion.deadline();
@@ -43,10 +44,9 @@ impl Suspicions {
 
     /// Ends a suspicion, if there is one.
     pub(crate) fn end(&mut self, key: Key) {
-        if let Some(SuspicionTimer { mut accusers, .. }) = self.open.remove(&key)
+        if let Some(SuspicionTimer { accusers, .. }) = self.open.remove(&key)
             && self.spare.len() < SPARE_MAX
         {
-            accusers.clear();
             self.spare.push(accusers);
         }
     }

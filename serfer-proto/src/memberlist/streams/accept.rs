@@ -3,7 +3,7 @@
 use crate::api::{Replay, StreamId};
 use crate::machinery::{Cx, DropReason, Output, Refusal};
 use crate::memberlist::probe::ping::is_for_us;
-use crate::memberlist::streams::exchange::ExchangePhase;
+use crate::memberlist::streams::exchange::{ExchangePhase, Origin};
 use crate::memberlist::streams::handler::set_deadline;
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Ack, ErrorResponse};
@@ -11,18 +11,20 @@ use crate::wire::msgpack::Text;
 use crate::wire::stream::{FrameReader, Side, StreamMessage};
 
 impl<D: Delegate> Memberlist<D> {
-    /// Another node dialled us; `None` if too many have.
+    /// Another node dialled us; `None` if there is no place for its stream.
     ///
     /// Unlike Go, which counts push/pulls only: a stream costs us the same whatever comes over it.
     pub(crate) fn on_accepted(&mut self, cx: &mut Cx<'_>) -> Option<StreamId> {
-        if self.exchanges.inbound >= cx.params.limits.inbound_streams {
+        let (source, entitled) = self.source_of(cx, cx.from.ip());
+        if !self.find_place(cx, source, entitled) {
             cx.dropped(DropReason::Full, &"too many inbound streams");
             return None;
         }
         cx.stats.streams_accepted += 1;
         let reader = FrameReader::new(Side::Accepted, cx.params.limits.stream_len);
         let reading = ExchangePhase::Reading(None, reader);
-        let stream = self.exchanges.open(cx.from, Side::Accepted, reading);
+        let origin = Origin { source, since: cx.now };
+        let stream = self.exchanges.accept(cx.from, reading, origin, entitled);
         set_deadline(cx, stream);
         Some(stream)
     }

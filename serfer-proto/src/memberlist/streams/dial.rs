@@ -44,8 +44,7 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     fn dial(&mut self, cx: &mut Cx<'_>, to: SocketAddr, request: StreamRequest, deadline: Instant) {
-        let dialling = ExchangePhase::Dialling(request);
-        let stream = self.exchanges.open(to, Side::Dialled, dialling);
+        let stream = self.exchanges.dial(to, ExchangePhase::Dialling(request));
         cx.timers.set(Timer::Stream(stream), deadline);
         cx.out.push(Output::Connect { stream, to });
         cx.stats.streams_dialled += 1;

@@ -1,8 +1,10 @@
 //! The streams that are open, and the state of each.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::btree_map::Entry;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::api::{JoinId, Node, Replay, StreamId};
 use crate::wire::stream::{FrameReader, Side};
@@ -22,6 +24,8 @@ pub(crate) struct Exchanges {
     last_id: u64,
     /// How many of them were accepted.
     pub(crate) inbound: usize,
+    /// From where those are.
+    pub(crate) sources: BTreeMap<IpAddr, SourceStreams>,
 }
 
 #[derive(Debug)]
@@ -29,6 +33,25 @@ pub(crate) struct Exchange {
     pub(crate) peer: SocketAddr,
     pub(crate) side: Side,
     pub(crate) phase: ExchangePhase,
+    /// If it was accepted.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// What decides whether a stream that was accepted keeps its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    /// Streams of one source share their places.
+    pub(crate) source: IpAddr,
+    /// When it was accepted or, once its request is here, when that was complete.
+    pub(crate) since: Instant,
+}
+
+/// The streams of one source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SourceStreams {
+    pub(crate) open: usize,
+    /// How many it may have without being the first to lose one.
+    pub(crate) entitled: usize,
 }
 
 #[derive(Debug)]
@@ -75,17 +98,44 @@ impl PushPullReason {
 }
 
 impl Exchanges {
-    pub(crate) fn open(&mut self, peer: SocketAddr, side: Side, phase: ExchangePhase) -> StreamId {
+    /// Adds a stream that we dial.
+    pub(crate) fn dial(&mut self, peer: SocketAddr, phase: ExchangePhase) -> StreamId {
+        self.add(Exchange { peer, side: Side::Dialled, phase, origin: None })
+    }
+
+    /// Adds a stream that we accepted. Its source is entitled to so many.
+    pub(crate) fn accept(
+        &mut self,
+        peer: SocketAddr,
+        phase: ExchangePhase,
+        origin: Origin,
+        entitled: usize,
+    ) -> StreamId {
+        self.inbound += 1;
+        let of_source = SourceStreams { open: 0, entitled };
+        let of_source = self.sources.entry(origin.source).or_insert(of_source);
+        *of_source = SourceStreams { open: of_source.open + 1, entitled };
+        self.add(Exchange { peer, side: Side::Accepted, phase, origin: Some(origin) })
+    }
+
+    fn add(&mut self, exchange: Exchange) -> StreamId {
         self.last_id += 1;
         let stream = StreamId(self.last_id);
-        self.inbound += usize::from(side == Side::Accepted);
-        self.open.insert(stream, Exchange { peer, side, phase });
+        self.open.insert(stream, exchange);
         stream
     }
 
     pub(crate) fn remove(&mut self, stream: StreamId) -> Option<Exchange> {
         let exchange = self.open.remove(&stream)?;
-        self.inbound -= usize::from(exchange.side == Side::Accepted);
+        if let Some(origin) = exchange.origin {
+            self.inbound = self.inbound.saturating_sub(1);
+            if let Entry::Occupied(mut of_source) = self.sources.entry(origin.source) {
+                match of_source.get().open {
+                    ..=1 => drop(of_source.remove()),
+                    2.. => of_source.get_mut().open -= 1,
+                }
+            }
+        }
         Some(exchange)
     }
 }

@@ -28,7 +28,10 @@ impl<D: Delegate> Memberlist<D> {
         };
         let pushed = reader.push(data);
         if pushed == Ok(false) {
-            return;
+            return self.bound_unfinished(cx, stream);
+        }
+        if let Some(origin) = &mut exchange.origin {
+            origin.since = cx.now;
         }
         cx.from = exchange.peer;
         let side = exchange.side;

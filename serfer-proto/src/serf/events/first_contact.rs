@@ -40,18 +40,23 @@ impl Serf {
     }
 
     /// A push/pull has come; `join` is set if one of us joins the other. The other node's next user event
-    /// has the time `ltime`, and those that it remembers are merged next.
-    pub(crate) fn on_contact(&mut self, join: Option<Replay>, ltime: u64) {
+    /// has the time `ltime`. Returns whether the user events that it remembers are to be merged: not if that
+    /// time was refused, and it would have decided which of them are old.
+    pub(crate) fn on_contact(&mut self, join: Option<Replay>, ltime: u64) -> bool {
         let is_newcomer = matches!(self.first_contact, FirstContact::Awaited);
         let ltime_min = self.event_ltime_min;
         if is_newcomer || join == Some(Replay::Skip) {
-            // No later than our own clock, which has just taken theirs over if it is one to believe.
-            self.event_ltime_min = ltime_min.max(ltime.min(self.event_clock.time()));
+            // Our own clock has just taken theirs over, if it is one to believe.
+            if ltime > self.event_clock.time() {
+                return false;
+            }
+            self.event_ltime_min = ltime_min.max(ltime);
         }
         self.first_contact = match self.first_contact {
             FirstContact::Awaited if join != Some(Replay::Skip) => FirstContact::Skipped(ltime_min),
             FirstContact::Skipped(ltime_min) => FirstContact::Skipped(ltime_min),
             _ => FirstContact::Past,
         };
+        true
     }
 }

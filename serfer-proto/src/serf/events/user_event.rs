@@ -21,6 +21,12 @@ pub(crate) struct RecentUserEvent {
     pub(crate) payload: Bytes,
 }
 
+impl RecentUserEvent {
+    fn key(&self) -> (&str, &[u8]) {
+        (&self.name, &self.payload)
+    }
+}
+
 /// The size of a recent user event besides its name and payload. It is about that in memory, and less in a
 /// push/pull.
 const RECENT_EVENT_LEN: usize = 64;
@@ -57,7 +63,10 @@ impl Serf {
         let max = cx.params.user_event_len_max.min(cx.link.queued_len_max() - USER_MESSAGE.len());
         let message = SerfMessage::UserEvent(event).encode_within(max);
         let message = message.map_err(|len| EventError::TooLarge { len, max })?;
-        cx.as_ourselves(|cx| self.on_user_event(cx, &event));
+        if !cx.as_ourselves(|cx| self.on_user_event(cx, &event)) {
+            let max = cx.params.limits.ring_bytes;
+            return Err(EventError::TooManyRecent { len: message.len(), max });
+        }
         self.queue(cx, Class::Event, &message);
         Ok(())
     }
@@ -82,21 +91,20 @@ impl Serf {
         }
         let now = self.event_clock.time();
         let bytes = RECENT_EVENT_LEN + name.len() + event.payload.len();
-        let seen = self.events.seen(now, event.ltime, bytes, |known| {
-            *known.name == *name && *known.payload == *event.payload
-        });
-        match seen {
-            Seen::Never => {}
+        let key = (name, event.payload);
+        let seen = self.events.seen(now, event.ltime, bytes, |known| known.key().cmp(&key));
+        let place = match seen {
+            Seen::Never(place) => place,
             Seen::Before | Seen::TooOld => return false,
             Seen::Full => {
                 cx.dropped(DropReason::Full, &"user events to remember");
                 return false;
             }
-        }
+        };
         let name: Arc<str> = name.into();
         let payload = Bytes::copy_from_slice(event.payload);
         let recent = RecentUserEvent { name: name.clone(), payload: payload.clone() };
-        self.events.insert(event.ltime, bytes, recent);
+        self.events.insert(event.ltime, bytes, place, recent);
         self.record_user_event(cx, event.ltime);
         let len = payload.len();
         tracing::debug!(target: "serfer::events", %name, len, ltime = event.ltime, "user event received");

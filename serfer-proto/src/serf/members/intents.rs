@@ -8,7 +8,7 @@ use crate::machinery::{Cx, DropReason};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::serf::Serf;
 use crate::serf::broadcasts::Class;
-use crate::serf::members::recent_intents::Intent;
+use crate::serf::members::recent_intents::{Intent, Kept};
 use crate::wire::msgpack::Text;
 use crate::wire::serf_message::{Join, Leave, SerfMessage};
 
@@ -122,8 +122,11 @@ impl Serf {
     /// Keeps an intent about a member that is not here.
     fn keep_intent(&mut self, cx: &mut Cx<'_>, name: &str, intent: Intent, ltime: u64) -> IsNews {
         let len_max = cx.params.limits.recent_intents.max(2 * self.members.len());
-        let is_news = self.recent_intents.insert(name, intent, ltime, cx.now, len_max);
+        let kept = self.recent_intents.insert(name, intent, ltime, cx.now, len_max);
+        if kept == Kept::InPlaceOf {
+            cx.dropped(DropReason::Full, &"intents about unknown members: the oldest is forgotten");
+        }
         self.arm_reap(cx);
-        is_news
+        kept != Kept::No
     }
 }

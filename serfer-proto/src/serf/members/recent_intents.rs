@@ -4,7 +4,7 @@
 //! unknown name is kept for a while, and applied when the member appears. Counterpart of Go's
 //! `recentIntents`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What a member means to do.
@@ -17,9 +17,9 @@ pub(crate) enum Intent {
 #[derive(Debug, Default)]
 pub(crate) struct RecentIntents {
     by_name: BTreeMap<Box<str>, RecentIntent>,
-    /// The names in the order in which their intents came. An entry counts no more if a newer intent
-    /// about the name has come since.
-    by_age: VecDeque<(Instant, Box<str>)>,
+    /// The names in the order in which their newest intents came.
+    by_age: BTreeMap<u64, Box<str>>,
+    last: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,11 +27,22 @@ struct RecentIntent {
     intent: Intent,
     ltime: u64,
     at: Instant,
+    /// Its place in the order.
+    age: u64,
+}
+
+/// What became of an intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It is old.
+    No,
+    Yes,
+    /// The oldest one was dropped, since there were too many.
+    InPlaceOf,
 }
 
 impl RecentIntents {
-    /// Keeps an intent and returns whether it is news. If there are more than `len_max`, drops the
-    /// oldest.
+    /// Keeps an intent, if it is news. If there are more than `len_max`, drops the oldest.
     pub(crate) fn insert(
         &mut self,
         name: &str,
@@ -39,18 +50,22 @@ impl RecentIntents {
         ltime: u64,
         now: Instant,
         len_max: usize,
-    ) -> bool {
+    ) -> Kept {
         let known = self.by_name.get(name);
         if known.is_some_and(|known| ltime <= known.ltime) {
-            return false;
+            return Kept::No;
         }
-        let recent = RecentIntent { intent, ltime, at: now };
-        self.by_name.insert(name.into(), recent);
-        self.by_age.push_back((now, name.into()));
-        while self.by_age.len() > len_max {
-            self.drop_oldest();
+        self.last += 1;
+        let recent = RecentIntent { intent, ltime, at: now, age: self.last };
+        if let Some(replaced) = self.by_name.insert(name.into(), recent) {
+            self.by_age.remove(&replaced.age);
         }
-        true
+        self.by_age.insert(self.last, name.into());
+        if self.by_age.len() <= len_max {
+            return Kept::Yes;
+        }
+        self.drop_oldest();
+        Kept::InPlaceOf
     }
 
     /// The newest intent about a name.
@@ -64,17 +79,15 @@ impl RecentIntents {
 
     /// Drops the intents that are older than `keep`.
     pub(crate) fn expire(&mut self, now: Instant, keep: Duration) {
-        while let Some((at, _)) = self.by_age.front()
-            && *at + keep < now
+        while let Some((_, name)) = self.by_age.first_key_value()
+            && self.by_name.get(name).is_none_or(|recent| recent.at + keep < now)
         {
             self.drop_oldest();
         }
     }
 
     fn drop_oldest(&mut self) {
-        if let Some((at, name)) = self.by_age.pop_front()
-            && self.by_name.get(&name).is_some_and(|recent| recent.at == at)
-        {
+        if let Some((_, name)) = self.by_age.pop_first() {
             self.by_name.remove(&name);
         }
     }
@@ -89,10 +102,11 @@ mod tests {
     fn the_newest_intent_about_a_name_counts() {
         let now = epoch();
         let mut intents = RecentIntents::default();
-        assert!(intents.insert("a", Intent::Leave, 5, now, 9));
-        assert!(!intents.insert("a", Intent::Join, 5, now, 9));
-        assert!(!intents.insert("a", Intent::Join, 4, now, 9));
-        assert!(intents.insert("a", Intent::Join, 6, now, 9));
+        let mut insert = |intent, ltime| intents.insert("a", intent, ltime, now, 9);
+        assert_eq!(insert(Intent::Leave, 5), Kept::Yes);
+        assert_eq!(insert(Intent::Join, 5), Kept::No);
+        assert_eq!(insert(Intent::Join, 4), Kept::No);
+        assert_eq!(insert(Intent::Join, 6), Kept::Yes);
         assert_eq!(intents.get("a"), Some((Intent::Join, 6)));
         assert_eq!(intents.get("b"), None);
     }
@@ -122,5 +136,18 @@ mod tests {
             intents.insert(name, Intent::Join, 1, now, 2);
         }
         assert!(intents.get("a").is_none() && intents.get("c").is_some());
+    }
+
+    #[test]
+    fn many_intents_about_one_name_push_no_other_out() {
+        let now = epoch();
+        let mut intents = RecentIntents::default();
+        intents.insert("a", Intent::Leave, 1, now, 2);
+        for ltime in 1..100 {
+            assert_eq!(intents.insert("b", Intent::Join, ltime, now, 2), Kept::Yes);
+        }
+        assert_eq!(intents.get("a"), Some((Intent::Leave, 1)));
+        assert_eq!(intents.insert("c", Intent::Join, 1, now, 2), Kept::InPlaceOf);
+        assert_eq!((intents.get("a"), intents.by_name.len()), (None, 2));
     }
 }

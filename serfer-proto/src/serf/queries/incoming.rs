@@ -28,6 +28,9 @@ pub(crate) struct PastQuery {
     answered: bool,
 }
 
+/// The size of a past query in the ring.
+const PAST_QUERY_LEN: usize = 16;
+
 impl Serf {
     /// A query came by gossip, or is this node's own. Returns whether to pass it on.
     pub(crate) fn on_query(&mut self, cx: &mut Cx<'_>, query: &serf_message::Query<'_>) -> bool {
@@ -49,15 +52,18 @@ impl Serf {
             return false;
         }
         let now = self.query_clock.time();
-        match self.queries.seen(now, query.ltime, 0, |known| known.id == query.id) {
-            Seen::Never => {}
+        let seen =
+            self.queries.seen(now, query.ltime, PAST_QUERY_LEN, |known| known.id.cmp(&query.id));
+        let place = match seen {
+            Seen::Never(place) => place,
             Seen::Before | Seen::TooOld => return false,
             Seen::Full => {
-                cx.dropped(DropReason::Full, &"queries of one Lamport time");
+                cx.dropped(DropReason::Full, &"queries to remember");
                 return false;
             }
-        }
-        self.queries.insert(query.ltime, 0, PastQuery { id: query.id, answered: false });
+        };
+        let past = PastQuery { id: query.id, answered: false };
+        self.queries.insert(query.ltime, PAST_QUERY_LEN, place, past);
         let id = QueryId { ltime: query.ltime, id: query.id };
         if self.matches_filters(cx, id, query) {
             self.receive_query(cx, query, (id, name, source));
@@ -172,8 +178,7 @@ impl Serf {
         let max = cx.params.queries.response_len_max;
         let reply = response(cx, query.id, 0, payload).encode_within(max);
         let reply = reply.map_err(|len| RespondError::TooLarge { len, max })?;
-        let same_ltime = self.queries.at_mut(query.id.ltime);
-        match same_ltime.iter_mut().find(|past| past.id == query.id.id) {
+        match self.queries.find_mut(query.id.ltime, |past| past.id.cmp(&query.id.id)) {
             // There were so many queries since that this one is forgotten.
             None => return Err(RespondError::Late),
             Some(past) if past.answered => return Err(RespondError::Answered),

@@ -81,8 +81,8 @@ impl PendingResponders {
         let is_first = self.responses.insert((member, is_ack));
         if is_live && self.expects(member, log) {
             let after = self.missing(member);
-            self.unanswered -= before.0 - after.0;
-            self.unheard -= before.1 - after.1;
+            self.unanswered = self.unanswered.saturating_sub(before.0.saturating_sub(after.0));
+            self.unheard = self.unheard.saturating_sub(before.1.saturating_sub(after.1));
         }
         is_first
     }
@@ -91,8 +91,8 @@ impl PendingResponders {
     pub(crate) fn on_gone(&mut self, member: Key, log: &LivenessLog) {
         if self.expects(member, log) {
             let missing = self.missing(member);
-            self.unanswered -= missing.0;
-            self.unheard -= missing.1;
+            self.unanswered = self.unanswered.saturating_sub(missing.0);
+            self.unheard = self.unheard.saturating_sub(missing.1);
         }
         if let Expected::Selected(members) = &mut self.expected {
             members.remove(&member);

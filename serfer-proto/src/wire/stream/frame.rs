@@ -143,6 +143,16 @@ impl FrameReader {
         self.bytes.is_empty()
     }
 
+    /// Whether nothing but a label, or a part of one, has arrived.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.phase, Phase::Label | Phase::Kind)
+    }
+
+    /// How many bytes have arrived. They are kept until the reader is dropped.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The frame, once it is complete.
     pub fn frame(&mut self) -> Option<Frame<'_>> {
         if !self.is_complete() {

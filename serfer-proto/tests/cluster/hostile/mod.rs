@@ -3,6 +3,8 @@
 mod attacks;
 mod chaos;
 mod garbage;
+mod inflation;
 mod limits;
 mod malformed;
 mod mutation;
+mod out_of_reach;

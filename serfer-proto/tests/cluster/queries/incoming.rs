@@ -174,6 +174,19 @@ fn only_so_many_queries_of_one_time_are_told_apart() {
 }
 
 #[test]
+fn three_hundred_queries_of_one_time_are_all_asked() {
+    let mut solo = Solo::among(lan(0), 1);
+    for id in (0..300).chain(0..300) {
+        hear(&mut solo, Query { id, ..query() });
+    }
+    assert_eq!(asked(&solo).len(), 300);
+    for question in asked(&solo) {
+        solo.act(|node, now| node.respond(now, &question, b"x")).unwrap();
+    }
+    assert_eq!(solo.node.stats().dropped.total(), 0);
+}
+
+#[test]
 fn no_time_of_a_query_poisons_the_clock() {
     let mut solo = Solo::among(lan(0), 1);
     for ltime in [u64::MAX, (1 << 32) + 2] {
