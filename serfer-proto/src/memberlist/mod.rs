@@ -37,6 +37,7 @@ use join::seed_retry::SeedRetries;
 use join::snapshot_rejoin::SnapshotRejoin;
 use members::address_claim::AddressClaims;
 use members::list::SwimMembers;
+use members::own_name::OwnName;
 use members::suspicion::Suspicions;
 use probe::awareness::Awareness;
 use probe::prober::Prober;
@@ -44,7 +45,7 @@ use streams::exchange::{Exchanges, PushPullReason};
 
 use crate::api::JoinFailure;
 use crate::config::Config;
-use crate::machinery::{Checksum, Cx, DropReason, Key, Rng, Stats};
+use crate::machinery::{Checksum, Cx, DropReason, Key, Rng, Stats, is_notable};
 use crate::wire::compound::Compound;
 use crate::wire::message::Message;
 use crate::wire::msgpack::DecodeError;
@@ -55,6 +56,7 @@ pub(crate) struct Memberlist<D> {
     members: SwimMembers,
     suspicions: Suspicions,
     address_claims: AddressClaims,
+    own_name: OwnName,
     leaving: bool,
     awareness: Awareness,
     prober: Prober,
@@ -79,6 +81,7 @@ impl<D: Delegate> Memberlist<D> {
             members: SwimMembers::new(rng),
             suspicions: Suspicions::default(),
             address_claims: Default::default(),
+            own_name: Default::default(),
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
             prober: Prober::new(rng),
@@ -140,6 +143,10 @@ impl<D: Delegate> Memberlist<D> {
         if matches!(reason, PushPullReason::Join(..) | PushPullReason::SeedRetry) {
             self.seed_retries.on_tried(cx, peer, result.is_ok());
         }
+        if reason != PushPullReason::Periodic && result == Err(JoinFailure::Unanswered) {
+            cx.stats.joins_unanswered += 1;
+            trace_unanswered(peer, cx.stats.joins_unanswered);
+        }
         match (reason, result) {
             (PushPullReason::Join(id, _), result) => self.on_join_tried(cx, up, id, peer, result),
             (PushPullReason::SnapshotRejoin, result) => {
@@ -159,6 +166,12 @@ impl<D: Delegate> Memberlist<D> {
         self.packet.push_first(|out| message.encode(out));
         self.fill_packet(cx, up);
         self.send_packet(cx, up, to, Checksum::Omit);
+    }
+
+    /// Sends one message and nothing else, because whoever is there may belong to another cluster.
+    fn send_alone(&mut self, cx: &mut Cx<'_>, to: SocketAddr, message: &Message<'_>) {
+        tracing::trace!(target: "serfer::wire", %to, ?message, "sending");
+        cx.send(to, Checksum::Omit, |out| message.encode(out));
     }
 
     /// Adds broadcasts to the packet being put together.
@@ -211,6 +224,15 @@ impl<D: Delegate> Memberlist<D> {
         stats.members_alive = self.members.live_others() + usize::from(!self.leaving);
         stats.queued += self.queue.len();
         stats.health_score = self.awareness.score();
+    }
+}
+
+/// A node that we tried to join closed without an answer, for the `count`th time that one does.
+fn trace_unanswered(peer: SocketAddr, count: u64) {
+    if is_notable(count) {
+        tracing::warn!(target: "serfer::join", %peer, count, "the node there closed without an answer: it has another label, no room, or is no serf node");
+    } else {
+        tracing::debug!(target: "serfer::join", %peer, count, "the node there closed without an answer");
     }
 }
 
