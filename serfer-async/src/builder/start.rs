@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_lite::future;
-use serfer_proto::{Config, ConfigError, ConfigFault, Endpoint, Keyring};
+use serfer_proto::{Config, Endpoint, Keyring};
 use tracing::{Span, field};
 
 use super::Builder;
@@ -20,14 +20,12 @@ use crate::files::writer::{self, FilePaths};
 use crate::files::{keyring, snapshot};
 use crate::handle::serfer::Serfer;
 use crate::node::driver::{self, Driver};
+use crate::node::end_cause::EndCause;
 use crate::node::shared::{Shared, ShutdownOnDrop};
 use crate::node::tasks::{self, Tasks};
 use crate::node::thread::{self, NodeEnd};
 use crate::options::Options;
 use crate::runtime::Runtime;
-
-/// How many events a reader may fall behind at most.
-const EVENT_BUFFER_MAX: usize = 65_536;
 
 impl<R: Runtime> Builder<R> {
     /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before
@@ -49,10 +47,7 @@ impl<R: Runtime> Builder<R> {
 
     /// Starts the node on its own thread, with the runtime of that thread.
     async fn start_on_thread(mut self, tasks: Tasks, end: NodeEnd) -> Result<Serfer, Error> {
-        if let Some(router) = &self.router {
-            router.check()?;
-        }
-        check_event_buffer(self.options.event_buffer)?;
+        self.check()?;
         self.recover().await?;
         let keyring_to_create = self.load_keyring().await?;
         let resolver = host_resolver(self.runtime.clone());
@@ -80,13 +75,14 @@ impl<R: Runtime> Builder<R> {
             let (seeds, replay) = (options.join, options.replay);
             let seeds = StartupSeeds { runtime, shared: shared.clone(), resolver, seeds, replay };
             if let Err(error) = seeds.join_at_start(options.join_policy).await {
-                shared.close("it could not join");
+                shared.close(EndCause::NotJoined);
                 return Err(error.into());
             }
             shared.tasks.spawn(seeds.rejoin_when_alone());
         }
         // This fails if the runtime of the handlers has ended meanwhile.
         shared.input(|_, _| ())?;
+        shared.note_start();
         Ok(serfer)
     }
 
@@ -95,7 +91,7 @@ impl<R: Runtime> Builder<R> {
     /// the program ends, use [`run_until`](Self::run_until).
     ///
     /// # Errors
-    /// As [`start`](Self::start), and [`Error::ShutDown`] with the reason.
+    /// As [`start`](Self::start), and as [`Serfer::wait`] with the reason why the node has ended.
     pub async fn run(self) -> Result<(), Error> {
         self.run_until(future::pending::<()>()).await
     }
@@ -114,7 +110,7 @@ impl<R: Runtime> Builder<R> {
     /// ```
     ///
     /// # Errors
-    /// As [`start`](Self::start), and [`Error::ShutDown`] if the node shuts itself down meanwhile.
+    /// As [`start`](Self::start), and as [`Serfer::wait`] if the node ends by itself meanwhile.
     pub async fn run_until(self, until: impl Future) -> Result<(), Error> {
         let mut until = pin!(async { drop(until.await) });
         let given_up = async {
@@ -126,11 +122,11 @@ impl<R: Runtime> Builder<R> {
             return Ok(());
         };
         let serfer = started?;
-        future::or(until, serfer.wait()).await;
+        future::or(until, async { drop(serfer.wait().await) }).await;
         // If it cannot leave, it is shut down. The reason is returned in the end.
         let _ = serfer.leave().await;
         serfer.shutdown().await;
-        serfer.check_shutdown_reason()
+        serfer.check_end()
     }
 
     /// Reads the snapshot, if one is kept.
@@ -204,16 +200,6 @@ fn new_endpoint(
     let (seeds, advertise) = (options.join.len(), config.advertised().unwrap_or(bound));
     tracing::info!(target: "serfer::runtime", %bound, %advertise, keys, seeds, "node starts");
     Ok(Endpoint::new(config, seed, now)?)
-}
-
-/// Refuses a buffer that is too large: each reader may fill all of it.
-fn check_event_buffer(events: usize) -> Result<(), ConfigError> {
-    if (1..=EVENT_BUFFER_MAX).contains(&events) {
-        return Ok(());
-    }
-    let [value, max] = [events as u64, EVENT_BUFFER_MAX as u64];
-    let fault = ConfigFault::Range { setting: "event buffer", value, min: 1, max };
-    Err(ConfigError { faults: vec![fault] })
 }
 
 fn host_resolver<R: Runtime>(runtime: R) -> HostResolver {

@@ -70,6 +70,7 @@ pub(crate) async fn join(
         Ok(())
     });
     let done = joining.await?;
+    check_name(shared)?;
     let seed_of = |addr: &SocketAddr| {
         let seed = resolved.addrs.iter().find(|(resolved, _)| resolved == addr);
         seed.map(|(_, seed)| seed.clone()).unwrap_or_default()
@@ -83,6 +84,17 @@ pub(crate) async fn join(
         return Err(SeedJoinError::NobodyReached(SeedFailures(resolved.failed)));
     }
     Ok(Joined { reached: done.reached.to_vec(), failed: resolved.failed })
+}
+
+/// Refuses to be one of two nodes of the same name.
+fn check_name(shared: &Shared) -> Result<(), SeedJoinError> {
+    shared.with(|state| match state.endpoint.name_in_use_at() {
+        Some(addr) => {
+            let name = state.endpoint.local_member().name().to_owned();
+            Err(SeedJoinError::NameInUse { name, addr })
+        }
+        None => Ok(()),
+    })?
 }
 
 /// The seeds that a node was started with.
@@ -159,9 +171,10 @@ impl<R: Runtime> StartupSeeds<R> {
                 Err(SeedJoinError::NobodyReached(failures)) => {
                     tracing::debug!(target: "serfer::join", %failures, "still alone");
                 }
+                // If another node has our name, the members vote.
+                Ok(_) | Err(SeedJoinError::NameInUse { .. }) => {}
                 // We left, or are shut down.
                 Err(_) => return,
-                Ok(_) => {}
             }
         }
     }
