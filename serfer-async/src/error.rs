@@ -107,9 +107,37 @@ pub enum Error {
     /// An event URI cannot be sent.
     #[error(transparent)]
     Uri(#[from] UriError),
+    /// Another node has this name, and it is there: give each node a name of its own.
+    #[error("name {name:?} is in use at {addr}; give this node another name")]
+    NameInUse {
+        /// The name.
+        name: String,
+        /// Where the other node is.
+        addr: SocketAddr,
+    },
+    /// Other machines are called like that, too: name the node yourself, and do not
+    /// [name it after the host](crate::Builder::named_after_host).
+    #[error(
+        "this machine is called {name:?}, as others may be; name its node yourself (`Config::lan(name)`) \
+         instead of after the host"
+    )]
+    HostName {
+        /// The name of the host.
+        name: String,
+    },
+    /// Several settings are wrong.
+    #[error("{}", joined(.0))]
+    Several(Vec<Self>),
     /// The node shut itself down: give it a name of its own.
     #[error("the node shut itself down: {0}")]
     ShutDown(ShutdownReason),
+    /// The runtime that its handlers run on has ended, and the node with it.
+    #[error("the node has ended, because the runtime of its handlers has")]
+    RuntimeEnded,
+    /// The node has ended because of a panic: in one of the functions of its
+    /// [`Config`](serfer_proto::Config), in a subscriber to its traces, or because of a bug.
+    #[error("the node has ended, because it or a function that it calls panicked")]
+    Panicked,
     /// Start another node.
     #[error(transparent)]
     Closed(#[from] Closed),
@@ -120,6 +148,7 @@ impl From<SeedJoinError> for Error {
         match error {
             SeedJoinError::Closed => Self::Closed(Closed),
             SeedJoinError::Refused(error) => Self::Join(error),
+            SeedJoinError::NameInUse { name, addr } => Self::NameInUse { name, addr },
             SeedJoinError::NobodyReached(failures) => Self::NobodyReached(failures),
             SeedJoinError::TooFewReached { reached, required, failures } => {
                 Self::TooFewReached { reached, required, failures }
@@ -152,6 +181,12 @@ fn advice(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => "; choose a port above 1023",
         _ => "",
     }
+}
+
+/// Several errors in one line.
+fn joined(errors: &[Error]) -> String {
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    errors.join("; ")
 }
 
 /// Why seeds failed, if any did.

@@ -26,8 +26,9 @@
 //! # }
 //! ```
 //!
-//! - **The name** must be unique. When two nodes have the same name, the others vote, and the loser shuts
-//!   down ([`NameConflicts`](crate::NameConflicts)).
+//! - **The name** must be unique. A node does not start if another answers to its name where the seeds know
+//!   it. When two nodes of one name meet later, the others vote, and the loser shuts down
+//!   ([`NameConflicts`](crate::NameConflicts)).
 //! - **The address** is where others reach the node, by UDP and TCP on the same port. Behind a proxy or in a
 //!   container, that is not where it listens: set [`advertise`](Builder::advertise).
 //! - **Keys**: without one, everything is sent in the clear. A node seals what it sends with its first key,
@@ -171,8 +172,15 @@
 //! If a node shuts down without leaving, the others see it fail. Dropping the last [`Serfer`] shuts it down,
 //! too: keep a handle for as long as the node is to live. A node that shuts down by itself, because another
 //! has its name, tells its handlers and readers with
-//! [`Event::ShutdownWanted`](crate::Event::ShutdownWanted); [`Builder::run`] returns that as an error, and
-//! [`Serfer::wait`] returns.
+//! [`Event::ShutdownWanted`](crate::Event::ShutdownWanted); [`Builder::run`] and [`Serfer::wait`] return that
+//! as an error. So wait for both, the signal to stop and the end of the node, and a supervisor sees a failure:
+//!
+//! ```ignore
+//! tokio::select! {
+//!     stopped = tokio::signal::ctrl_c() => stopped?,
+//!     ended = serf.wait() => ended?,
+//! }
+//! ```
 //!
 //! # When something is wrong
 //!

@@ -38,7 +38,9 @@ async fn guardian() -> Result<(), Box<dyn Error>> {
         signals.next().await;
         Ok(())
     };
-    or(stopped, or(send(&serf), ask(&serf))).await?;
+    // If the node ends by itself, the program ends with an error.
+    let ended = async { Ok(serf.wait().await?) };
+    or(stopped, or(ended, or(send(&serf), ask(&serf)))).await?;
     println!("Left: {}", serf.leave().await?);
     serf.shutdown().await;
     Ok(())

@@ -16,6 +16,7 @@ use async_signal::{Signal, Signals};
 use common::{Flags, members, run};
 use handlers::{status, useless};
 use serfer_smol::Router;
+use smol::future::or;
 use smol::stream::StreamExt;
 
 const ABOUT: &str =
@@ -30,7 +31,13 @@ async fn node() -> Result<(), Box<dyn Error>> {
         Router::new().members(members).user_event("useless", useless).query("status", status);
     let serf = Flags::parse_for(ABOUT).apply(serfer_smol::builder)?.router(router).start().await?;
     println!("Starting serfer node on {}", serf.local_member()?.addr());
-    Signals::new([Signal::Int])?.next().await;
+    let mut signals = Signals::new([Signal::Int])?;
+    let stopped = async {
+        signals.next().await;
+        Ok(())
+    };
+    // If the node ends by itself, the program ends with an error.
+    or(stopped, serf.wait()).await?;
     println!("Left: {}", serf.leave().await?);
     serf.shutdown().await;
     Ok(())

@@ -47,6 +47,8 @@ async fn guardian() -> Result<(), Box<dyn Error>> {
                 stopped?;
                 break;
             }
+            // If the node ends by itself, the program ends with an error.
+            ended = serf.wait() => return Ok(ended?),
         }
     }
     println!("Left: {}", serf.leave().await?);

@@ -29,7 +29,11 @@ async fn node() -> Result<(), Box<dyn Error>> {
         Router::new().members(members).user_event("useless", useless).query("status", status);
     let serf = Flags::parse_for(ABOUT).apply(serfer_tokio::builder)?.router(router).start().await?;
     println!("Starting serfer node on {}", serf.local_member()?.addr());
-    tokio::signal::ctrl_c().await?;
+    tokio::select! {
+        stopped = tokio::signal::ctrl_c() => stopped?,
+        // If the node ends by itself, the program ends with an error.
+        ended = serf.wait() => ended?,
+    }
     println!("Left: {}", serf.leave().await?);
     serf.shutdown().await;
     Ok(())

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
     args.test_threads.get_or_insert(TESTS_AT_ONCE);
     // The longest tests start first.
     let cases = [
+        membership::moved::cases(),
         membership::partition::cases(),
         membership::clusters::cases(),
         keys::changes::cases(),

@@ -78,9 +78,53 @@ impl<R: Runtime> Builder<R> {
 /// The name of a node on this machine: the host's, and the port unless it is the default one.
 pub(super) fn host_name(port: u16) -> Result<String, Error> {
     let host = hostname::get().map_err(|source| Error::System { what: "host name", source })?;
-    let host = host.to_string_lossy();
+    named_after(&host.to_string_lossy(), port)
+}
+
+/// The name of a node on this host. Names that any host may have are refused: two nodes of one name harm
+/// each other.
+fn named_after(host: &str, port: u16) -> Result<String, Error> {
+    let first = host.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_anybody = matches!(
+        first.as_str(),
+        "" | "(none)"
+            | "localhost"
+            | "localhost4"
+            | "localhost6"
+            | "ip6-localhost"
+            | "ip6-loopback"
+    );
+    if is_anybody {
+        return Err(Error::HostName { name: host.to_owned() });
+    }
     Ok(match port {
-        DEFAULT_PORT => host.into_owned(),
+        DEFAULT_PORT => host.to_owned(),
         port => format!("{host}-{port}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_named_after_its_host_and_its_port_unless_it_is_7946() {
+        let named = |host, port| named_after(host, port).expect("a name of its own");
+        assert_eq!(named("web-1", 7946), "web-1");
+        assert_eq!(named("web-1.example.com", 7947), "web-1.example.com-7947");
+        assert_eq!(named("localhost-of-ours", 7946), "localhost-of-ours");
+    }
+
+    #[test]
+    fn a_host_that_is_called_as_any_other_gives_no_name() {
+        let anybody =
+            ["", "(none)", "localhost", "localhost.localdomain", "LOCALHOST.", "localhost6", ".x"];
+        for host in anybody {
+            for port in [7946, 7947] {
+                let error = named_after(host, port).expect_err(host).to_string();
+                assert!(error.starts_with(&format!("this machine is called {host:?}")), "{error}");
+                assert!(error.contains("name its node yourself (`Config::lan(name)`)"), "{error}");
+            }
+        }
+    }
 }

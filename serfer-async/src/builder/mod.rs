@@ -1,9 +1,10 @@
 //! The builder of a node: what is set before it starts, and how it starts.
 //!
 //! Programs start here. Read in this order: this file (the settings), `start` (from the settings to a node at
-//! work), `addresses` (where it listens, and where others reach it).
+//! work), `check` (which settings are wrong), `addresses` (where it listens, and where others reach it).
 
 mod addresses;
+mod check;
 mod start;
 
 use std::net::SocketAddr;
@@ -57,7 +58,8 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Names the node after this machine: `host`, or `host-7947` if its port is not 7946. The name of the
-    /// configuration is ignored.
+    /// configuration is ignored. A host that is called as any other, `localhost` for one, is refused at the
+    /// start: two nodes of one name harm each other.
     pub fn named_after_host(mut self) -> Self {
         self.options.named_after_host = true;
         self

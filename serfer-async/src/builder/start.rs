@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_lite::future;
-use serfer_proto::{Config, ConfigError, ConfigFault, Endpoint, Keyring};
+use serfer_proto::{Config, Endpoint, Keyring};
 use tracing::{Span, field};
 
 use super::Builder;
@@ -22,17 +22,12 @@ use crate::files::writer::{self, FilePaths};
 use crate::files::{keyring, snapshot};
 use crate::handle::serfer::Serfer;
 use crate::node::driver::{self, Driver};
+use crate::node::end_cause::EndCause;
 use crate::node::shared::{Shared, ShutdownOnDrop};
 use crate::node::tasks::{self, Tasks};
 use crate::node::thread::{self, NodeEnd};
 use crate::options::Options;
 use crate::runtime::Runtime;
-
-/// How many events a reader may fall behind at most.
-const EVENT_BUFFER_MAX: u64 = 65_536;
-
-/// How often seeds are looked up at least: once a day, in milliseconds.
-const SEED_INTERVAL_MAX: u64 = 24 * 60 * 60 * 1000;
 
 impl<R: Runtime> Builder<R> {
     /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before
@@ -54,10 +49,7 @@ impl<R: Runtime> Builder<R> {
 
     /// Starts the node on its own thread, with the runtime of that thread.
     async fn start_on_thread(mut self, tasks: Tasks, end: NodeEnd) -> Result<Serfer, Error> {
-        if let Some(router) = &self.router {
-            router.check()?;
-        }
-        check_ranges(&self.options)?;
+        self.check()?;
         self.recover().await?;
         let keyring_to_create = self.load_keyring().await?;
         let resolver = host_resolver(self.runtime.clone());
@@ -83,11 +75,12 @@ impl<R: Runtime> Builder<R> {
         let event_buffer = options.event_buffer;
         let serfer = Serfer::new(shared.clone(), resolver.clone(), end, bound, event_buffer);
         if let Err(error) = join(&shared, resolver, options, keeps_seeds).await {
-            shared.close("it could not join");
+            shared.close(EndCause::NotJoined);
             return Err(error.into());
         }
         // This fails if the runtime of the handlers has ended meanwhile.
         shared.input(|_, _| ())?;
+        shared.note_start();
         Ok(serfer)
     }
 
@@ -96,7 +89,7 @@ impl<R: Runtime> Builder<R> {
     /// the program ends, use [`run_until`](Self::run_until).
     ///
     /// # Errors
-    /// As [`start`](Self::start), and [`Error::ShutDown`] with the reason.
+    /// As [`start`](Self::start), and as [`Serfer::wait`] with the reason why the node has ended.
     pub async fn run(self) -> Result<(), Error> {
         self.run_until(future::pending::<()>()).await
     }
@@ -115,7 +108,7 @@ impl<R: Runtime> Builder<R> {
     /// ```
     ///
     /// # Errors
-    /// As [`start`](Self::start), and [`Error::ShutDown`] if the node shuts itself down meanwhile.
+    /// As [`start`](Self::start), and as [`Serfer::wait`] if the node ends by itself meanwhile.
     pub async fn run_until(self, until: impl Future) -> Result<(), Error> {
         let mut until = pin!(async { drop(until.await) });
         let given_up = async {
@@ -127,11 +120,11 @@ impl<R: Runtime> Builder<R> {
             return Ok(());
         };
         let serfer = started?;
-        future::or(until, serfer.wait()).await;
+        future::or(until, async { drop(serfer.wait().await) }).await;
         // If it cannot leave, it is shut down. The reason is returned in the end.
         let _ = serfer.leave().await;
         serfer.shutdown().await;
-        serfer.check_shutdown_reason()
+        serfer.check_end()
     }
 
     /// Reads the snapshot, if one is kept.
@@ -223,21 +216,6 @@ fn new_endpoint(
     let (seeds, advertise) = (options.join.len(), config.advertised().unwrap_or(bound));
     tracing::info!(target: "serfer::runtime", %bound, %advertise, keys, seeds, "node starts");
     Ok(Endpoint::new(config, seed, now)?)
-}
-
-/// Refuses numbers that are out of range. The event buffer has a limit because each reader may fill all of
-/// it.
-fn check_ranges(options: &Options) -> Result<(), ConfigError> {
-    let interval = u64::try_from(options.seed_interval.as_millis()).unwrap_or(u64::MAX);
-    let ranges = [
-        ("event buffer", options.event_buffer as u64, 1, EVENT_BUFFER_MAX),
-        ("seed interval in milliseconds", interval, 10, SEED_INTERVAL_MAX),
-    ];
-    let wrong = ranges.into_iter().filter(|&(_, value, min, max)| !(min..=max).contains(&value));
-    let faults =
-        wrong.map(|(setting, value, min, max)| ConfigFault::Range { setting, value, min, max });
-    let faults: Vec<ConfigFault> = faults.collect();
-    if faults.is_empty() { Ok(()) } else { Err(ConfigError { faults }) }
 }
 
 fn host_resolver<R: Runtime>(runtime: R) -> HostResolver {

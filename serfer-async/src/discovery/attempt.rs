@@ -49,8 +49,8 @@ pub(crate) enum Progress {
         seed: usize,
         failure: SeedFailure,
     },
-    /// The endpoint refuses to join. This is the last.
-    Refused(JoinError),
+    /// The endpoint refuses to join, or another node has our name. This is the last.
+    Refused(SeedJoinError),
     /// All has been tried. This is the last.
     Done,
 }
@@ -72,8 +72,8 @@ impl Attempt {
             let ((), end) = future::zip(looking_up, dials.run(&findings)).await;
             let last = match end {
                 Ok(()) => Progress::Done,
-                Err(SeedJoinError::Refused(error)) => Progress::Refused(error),
-                Err(_closed) => return,
+                Err(SeedJoinError::Closed) => return,
+                Err(error) => Progress::Refused(error),
             };
             drop(sender.try_send(last));
         });
@@ -146,7 +146,7 @@ impl<'a> Dials<'a> {
                     is_looking_up = false;
                     self.note_found();
                 }
-                DialStep::Done(Some(done)) => self.on_done(&done),
+                DialStep::Done(Some(done)) => self.on_done(&done)?,
                 DialStep::Done(None) => {}
                 DialStep::More => self.open_max += DIALS,
             }
@@ -195,7 +195,8 @@ impl<'a> Dials<'a> {
         }
     }
 
-    fn on_done(&mut self, done: &JoinDone) {
+    fn on_done(&mut self, done: &JoinDone) -> Result<(), SeedJoinError> {
+        check_name(&self.shared)?;
         self.open -= 1;
         self.answers += done.reached.len();
         for &addr in done.reached.iter() {
@@ -210,6 +211,7 @@ impl<'a> Dials<'a> {
                 self.tell(Progress::Failed { seed: place, failure });
             }
         }
+        Ok(())
     }
 
     fn dial_waiting(&mut self) -> Result<(), SeedJoinError> {
@@ -248,6 +250,17 @@ impl<'a> Dials<'a> {
         // Nobody may listen any more.
         drop(self.progress.try_send(progress));
     }
+}
+
+/// Refuses to be one of two nodes of the same name. A join is not done before that is known.
+pub(crate) fn check_name(shared: &Shared) -> Result<(), SeedJoinError> {
+    shared.with(|state| match state.endpoint.name_in_use_at() {
+        Some(addr) => {
+            let name = state.endpoint.local_member().name().to_owned();
+            Err(SeedJoinError::NameInUse { name, addr })
+        }
+        None => Ok(()),
+    })?
 }
 
 /// The addresses of all members that are alive.

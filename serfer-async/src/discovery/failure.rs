@@ -80,6 +80,8 @@ pub(crate) enum SeedJoinError {
     Closed,
     /// The endpoint refuses to join.
     Refused(JoinError),
+    /// A node that is there has our name.
+    NameInUse { name: String, addr: SocketAddr },
     /// None of the seeds could be joined.
     NobodyReached(SeedFailures),
     /// Fewer addresses were reached than the policy requires.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use serfer_proto::{JoinError, Replay};
 
-use super::attempt::{Attempt, Progress};
+use super::attempt::{Attempt, Progress, check_name};
 use super::failure::{SeedFailure, SeedFailures, SeedJoinError};
 use super::pauses::DoublingPause;
 use super::seeds::{self, SeedResolver};
@@ -100,7 +100,7 @@ impl Outcome {
                     self.heard.push(seed);
                     self.failed.push((seed, failure));
                 }
-                Progress::Refused(error) => return Err(error.into()),
+                Progress::Refused(error) => return Err(error),
                 Progress::Done => self.is_done = true,
             }
         }
@@ -165,6 +165,7 @@ impl StartupSeeds {
                 self.join_at_last(DoublingPause::new(first, longest)).await?;
             }
         }
+        check_name(&self.shared)?;
         for fault in seeds::faults(&self.seeds) {
             tracing::warn!(target: "serfer::join", %fault, "a seed leads nowhere; correct it");
         }

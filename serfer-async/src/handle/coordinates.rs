@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serfer_proto::{Coordinate, Neighbor};
 
+use super::member_filter::MemberFilter;
 use super::serfer::Serfer;
 
 impl Serfer {
@@ -28,6 +29,24 @@ impl Serfer {
     /// The other members that are alive and nearest to us, at most `count`, the nearest first.
     pub fn nearest(&self, count: usize) -> Vec<Neighbor> {
         self.shared().with(|state| state.endpoint.nearest(count)).unwrap_or_default()
+    }
+
+    /// The nearest of the other members that are alive and match `filter`, at most `count`, the nearest first.
+    ///
+    /// ```
+    /// # fn example(serf: &serfer_async::Serfer) -> Result<(), serfer_async::PatternError> {
+    /// let cache = serfer_async::MemberFilter::new().tag("role", "cache")?;
+    /// for near in serf.nearest_where(3, &cache) {
+    ///     println!("{} is {:?} away", near.member.name(), near.rtt);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn nearest_where(&self, count: usize, filter: &MemberFilter) -> Vec<Neighbor> {
+        let mut neighbors = self.within(Duration::MAX);
+        neighbors.retain(|neighbor| filter.matches(&neighbor.member));
+        neighbors.truncate(count);
+        neighbors
     }
 
     /// The other members that are alive and to which a round trip takes no longer than `rtt`, as far

@@ -50,6 +50,7 @@ mod tests {
 
     use super::*;
     use crate::handle::serfer::Serfer;
+    use crate::node::end_cause::EndCause;
     use crate::node::testing::TestNode;
     use crate::router::Router;
 
@@ -91,7 +92,7 @@ mod tests {
         assert_eq!(wakers.each_ref().map(|waker| waker.woken.load(Ordering::Relaxed)), [0, 1]);
         assert!(matches!(poll(&wakers[1]), Poll::Ready(Some(Ok(Event::User(_))))));
         assert!(poll(&wakers[1]).is_pending());
-        node.shared.close("the test is over");
+        node.shared.close(EndCause::Told);
         assert_eq!(wakers[1].woken.load(Ordering::Relaxed), 2);
         assert!(matches!(poll(&wakers[1]), Poll::Ready(None)));
     }

@@ -19,6 +19,7 @@ use crate::discovery::join::{self, Joined};
 use crate::discovery::seeds::SeedResolver;
 use crate::error::Error;
 use crate::node::closed::Closed;
+use crate::node::end_cause::EndCause;
 use crate::node::shared::Shared;
 use crate::node::state::State;
 use crate::node::state::events::EventReader;
@@ -31,11 +32,21 @@ use crate::node::thread::NodeEnd;
 /// **Keep it for as long as the node is to live.** When the last clone is dropped, the node shuts down
 /// without leaving, which others see as a failure; call [`leave`](Self::leave) first to go in good order. The
 /// same happens when the runtime of its handlers is shut down: then its handles behave as after
-/// [`shutdown`](Self::shutdown).
+/// [`shutdown`](Self::shutdown). The compiler warns of a handle that nobody keeps:
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # use serfer_async::{Builder, Error, Runtime};
+/// # async fn example<R: Runtime>(builder: Builder<R>) -> Result<(), Error> {
+/// builder.start().await?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// A node has a thread of its own, which ends with the last of the node's tasks. A handle may be used from
 /// any thread and any runtime.
 #[derive(Clone)]
+#[must_use = "when the last handle is dropped, the node shuts down: keep one, or call `leave`"]
 pub struct Serfer {
     inner: Arc<Inner>,
 }
@@ -50,7 +61,7 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.shared.close("its last handle was dropped");
+        self.shared.close(EndCause::HandleDropped);
     }
 }
 
@@ -259,20 +270,42 @@ impl Serfer {
         Ok(report)
     }
 
-    /// An error if the node has shut itself down.
-    pub(crate) fn check_shutdown_reason(&self) -> Result<(), Error> {
-        let reason = self.inner.shared.with(|state| state.shutdown_reason)?;
-        reason.map_or(Ok(()), |reason| Err(Error::ShutDown(reason)))
+    /// An error if the node has ended though nobody told it to.
+    pub(crate) fn check_end(&self) -> Result<(), Error> {
+        match self.inner.shared.end_cause() {
+            Some(EndCause::ByItself(reason)) => Err(Error::ShutDown(reason)),
+            Some(EndCause::RuntimeEnded) => Err(Error::RuntimeEnded),
+            Some(EndCause::Panicked) => Err(Error::Panicked),
+            _ => Ok(()),
+        }
     }
 
     /// Waits until the node has left, or until it is shut down for any reason and all of it has ended as
-    /// after [`shutdown`](Self::shutdown). If it shut itself down, the last event of
-    /// [`events`](Self::events), [`Event::ShutdownWanted`](serfer_proto::Event::ShutdownWanted), says why.
-    pub async fn wait(&self) {
+    /// after [`shutdown`](Self::shutdown).
+    ///
+    /// A program that has nothing else to do should wait for this as well as for Ctrl-C, so that it ends when
+    /// its node does:
+    ///
+    /// ```no_run
+    /// # async fn ctrl_c() {}
+    /// # async fn example(serf: serfer_async::Serfer) -> Result<(), serfer_async::Error> {
+    /// # use futures_lite::future::or;
+    /// or(serf.wait(), async { Ok(ctrl_c().await) }).await?;
+    /// serf.leave().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If it was not told to leave or to shut down: it [shut itself down](Error::ShutDown), the runtime of its
+    /// handlers has ended, or it panicked.
+    pub async fn wait(&self) -> Result<(), Error> {
         let has_left = self.inner.shared.gone().await.is_ok();
-        if !has_left {
-            self.inner.end.thread().await;
+        if has_left {
+            return Ok(());
         }
+        self.inner.end.thread().await;
+        self.check_end()
     }
 
     /// Stops the node without leaving. Waits until its tasks and its thread have ended, its sockets are
@@ -284,7 +317,7 @@ impl Serfer {
     /// [`blocking`](crate::blocking) or in the destructor of something that a handler owns: it would wait for
     /// itself.
     pub async fn shutdown(&self) {
-        self.inner.shared.close("it was told to");
+        self.inner.shared.close(EndCause::Told);
         self.inner.end.thread().await;
     }
 

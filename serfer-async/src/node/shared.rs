@@ -14,13 +14,15 @@
 //! A poisoned lock means that there was a bug in the core, or a panic in a function that the application gave
 //! it. Every call then fails with [`Closed`], and the node is shut down.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
 use serfer_proto::{Endpoint, LeaveReport};
 
 use super::closed::Closed;
+use super::end_cause::EndCause;
 use super::reentrancy::ReentrancyGuard;
 use super::state::State;
 use super::state::wakers::Wakers;
@@ -30,6 +32,9 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) tasks: Tasks,
     clock: Box<dyn Fn() -> Instant + Send + Sync>,
+    /// Whether somebody has got a handle.
+    has_started: AtomicBool,
+    end_cause: OnceLock<EndCause>,
     wake_driver: Sender<()>,
     /// What the driver waits for: there was an input.
     pub(crate) input_came: Receiver<()>,
@@ -46,7 +51,9 @@ impl Shared {
         let (wake_driver, input_came) = async_channel::bounded(1);
         let (wake_writer, store_came) = async_channel::bounded(1);
         let state = Mutex::new(State::new(endpoint, wake_writer));
-        Self { state, tasks, clock: Box::new(clock), wake_driver, input_came, store_came }
+        let (has_started, end_cause) = (AtomicBool::new(false), OnceLock::new());
+        let clock = Box::new(clock);
+        Self { state, tasks, clock, has_started, end_cause, wake_driver, input_came, store_came }
     }
 
     /// Looks at the state, or changes it in ways that give the driver nothing to do.
@@ -110,18 +117,32 @@ impl Shared {
         self.with(|state| state.left)?.ok_or(Closed)
     }
 
+    /// Somebody gets a handle.
+    pub(crate) fn note_start(&self) {
+        self.has_started.store(true, Ordering::Relaxed);
+    }
+
+    /// Why it has ended, if it has.
+    pub(crate) fn end_cause(&self) -> Option<EndCause> {
+        self.end_cause.get().copied()
+    }
+
     /// Ends everything, handlers included. Handles stay readable.
-    pub(crate) fn close(&self, why: &str) {
+    pub(crate) fn close(&self, cause: EndCause) {
         self.tasks.stop_handlers();
-        self.end(why);
+        self.end(cause);
     }
 
     /// Ends everything, but gives handlers time for what they have been told of. Handles stay readable.
-    fn end(&self, why: &str) {
+    fn end(&self, cause: EndCause) {
         let _within = self.tasks.span.enter();
+        let is_given_up = !self.has_started.load(Ordering::Relaxed)
+            && matches!(cause, EndCause::HandleDropped | EndCause::RuntimeEnded);
+        let cause = if is_given_up { EndCause::GivenUp } else { cause };
         if self.tasks.stop() {
+            let _ = self.end_cause.set(cause);
             let left = self.with(|state| state.left.is_some()).unwrap_or_default();
-            tracing::info!(target: "serfer::runtime", why, left, "node shuts down");
+            tracing::info!(target: "serfer::runtime", why = %cause, left, "node shuts down");
         }
         let now = (self.clock)();
         let mut wakers = Wakers::default();
@@ -158,7 +179,13 @@ impl ShutdownOnDrop {
 
 impl Drop for ShutdownOnDrop {
     fn drop(&mut self) {
-        self.0.end("it lost its name, a runtime that it needs has ended, or it panicked");
+        let reason = self.0.with(|state| state.shutdown_reason);
+        self.0.end(match reason {
+            Ok(Some(reason)) => EndCause::ByItself(reason),
+            Ok(None) if std::thread::panicking() => EndCause::Panicked,
+            Ok(None) => EndCause::RuntimeEnded,
+            Err(Closed) => EndCause::Panicked,
+        });
     }
 }
 
@@ -184,7 +211,7 @@ mod tests {
         let meanwhile = closing.clone();
         let shared = Arc::new(Shared::new(endpoint, tasks, move || {
             let shared = meanwhile.lock().unwrap().take();
-            shared.inspect(|shared| shared.close("the test says so"));
+            shared.inspect(|shared| shared.close(EndCause::Told));
             start
         }));
         *closing.lock().unwrap() = Some(shared.clone());

@@ -16,6 +16,7 @@ mod run;
 mod table;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serfer_proto::{Event, MemberChange, MemberEvent, UserEvent};
@@ -111,6 +112,8 @@ pub struct Router {
     fallback: Vec<Arc<Handler<Event, ()>>>,
     timeout: Option<Duration>,
     fault: Option<RouteError>,
+    /// How many queries had no handler.
+    unhandled: Arc<AtomicU64>,
 }
 
 impl Router {

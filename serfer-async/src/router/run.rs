@@ -5,6 +5,7 @@
 //! another, in the order of the events. However long a handler takes, the node goes on.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_lite::future;
 use serfer_proto::{Event, Query};
@@ -113,7 +114,10 @@ impl Router {
             Match::Named(entry) => {
                 return run_all(&entry.handlers, &Event::Query(query), &call).await;
             }
-            Match::Nothing => return run_all(&self.fallback, &Event::Query(query), &call).await,
+            Match::Nothing => {
+                self.note_unhandled(&query);
+                return run_all(&self.fallback, &Event::Query(query), &call).await;
+            }
         };
         let request = Request::new(query, shared.clone());
         for handler in &entry.handlers {
@@ -123,6 +127,22 @@ impl Router {
             if let Err(error) = request.respond(answer) {
                 tracing::debug!(target: "serfer::router", event = &*name, %error, "answer not sent");
             }
+        }
+    }
+}
+
+impl Router {
+    /// A query has no handler of its own.
+    fn note_unhandled(&self, query: &Query) {
+        if !self.fallback.is_empty() || !self.every.is_empty() {
+            return;
+        }
+        let count = self.unhandled.fetch_add(1, Ordering::Relaxed) + 1;
+        let (name, by) = (&*query.name, &*query.from);
+        if count.checked_ilog10().is_some_and(|zeros| 10_u64.pow(zeros) == count) {
+            tracing::info!(target: "serfer::router", name, by, count, "no handler for this query: unless something else answers it, whoever asked waits in vain");
+        } else {
+            tracing::debug!(target: "serfer::router", name, by, count, "no handler for this query");
         }
     }
 }

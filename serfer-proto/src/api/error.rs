@@ -31,7 +31,7 @@ impl std::error::Error for ConfigError {}
 #[non_exhaustive]
 pub enum ConfigFault {
     /// Choose another name: `Config::lan(name)`.
-    #[error("name {name:?} {problem}")]
+    #[error("name {name:?} {problem}{}", name_advice(*problem))]
     Name {
         /// The name.
         name: String,
@@ -82,6 +82,14 @@ pub enum ConfigFault {
         /// The interval.
         interval: std::time::Duration,
     },
+}
+
+/// What to do about the name of a node.
+fn name_advice(problem: NameProblem) -> &'static str {
+    match problem {
+        NameProblem::Empty => "; give it one, or have it named after its host (`named_after_host`)",
+        _ => "",
+    }
 }
 
 /// What is wrong with a name.
@@ -163,7 +171,9 @@ pub enum LeaveError {
 #[non_exhaustive]
 pub enum EventError {
     /// Send less, or a reference to where the rest is.
-    #[error("user event of {len} encoded bytes exceeds {max} bytes")]
+    #[error(
+        "user event of {len} encoded bytes exceeds {max} bytes; see `Config::user_event_len_max`"
+    )]
     TooLarge {
         /// How long it is.
         len: usize,
@@ -191,7 +201,7 @@ pub enum EventError {
 #[non_exhaustive]
 pub enum QueryError {
     /// Send less, or use fewer filters.
-    #[error("query of {len} encoded bytes exceeds {max} bytes")]
+    #[error("query of {len} encoded bytes exceeds {max} bytes; see `Queries::len_max`")]
     TooLarge {
         /// How long it is.
         len: usize,
@@ -247,7 +257,7 @@ pub enum QueryError {
 #[non_exhaustive]
 pub enum RespondError {
     /// Send less: an answer is one datagram.
-    #[error("answer of {len} encoded bytes exceeds {max} bytes")]
+    #[error("answer of {len} encoded bytes exceeds {max} bytes; see `Queries::response_len_max`")]
     TooLarge {
         /// How long it is.
         len: usize,

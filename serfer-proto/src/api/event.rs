@@ -31,7 +31,8 @@ pub enum Event {
     JoinDone(JoinDone),
     /// After a restart, the members in the snapshot have been tried.
     RejoinDone(RejoinDone),
-    /// Two nodes claim one name.
+    /// Two nodes claim one name. Told for each name the first time, the tenth, the hundredth, and at most eight
+    /// times a minute.
     Conflict(Conflict),
     /// A change or listing of keys is over: all members have answered, or its time is up.
     KeysDone(KeyReport),

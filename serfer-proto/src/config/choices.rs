@@ -55,8 +55,10 @@ pub enum InboundLabel {
 /// What to do about another node with the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum NameConflicts {
-    /// Ask all members which node has the name. If most of those that answer name the other node, this
-    /// node asks to be [shut down](crate::Event::ShutdownWanted).
+    /// Ask whoever is at the other address. If a node of this name answers, ask all members which node has the
+    /// name. If most of those that answer name the other node, this node asks to be
+    /// [shut down](crate::Event::ShutdownWanted). If nobody answers at the other address, it is that of an
+    /// earlier life: go on until the others have found out.
     #[default]
     Vote,
     /// Only [report](crate::Event::Conflict) it.

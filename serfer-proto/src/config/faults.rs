@@ -3,12 +3,25 @@
 use std::time::Duration;
 
 use crate::api::incarnation;
-use crate::api::{ConfigFault, NameProblem, TagsError};
+use crate::api::{ConfigError, ConfigFault, NameProblem, TagsError};
 use crate::config::Config;
 
 /// The longest answer that fits into a datagram together with everything around it, such as a label and
 /// encryption.
 pub(crate) const ANSWER_LEN_MAX: usize = 65_000;
+
+impl Config {
+    /// Refuses settings that cannot work: all that is wrong, except that there is no address to
+    /// [advertise](Self::advertise) yet, which a runtime finds out.
+    ///
+    /// # Errors
+    /// If anything is wrong.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let mut faults = faults(self);
+        faults.retain(|fault| *fault != ConfigFault::NoAdvertise);
+        if faults.is_empty() { Ok(()) } else { Err(ConfigError { faults }) }
+    }
+}
 
 /// All faults.
 pub(super) fn faults(config: &Config) -> Vec<ConfigFault> {
@@ -57,7 +70,7 @@ pub(super) fn check_strictly(name: &str) -> Result<(), NameProblem> {
 }
 
 /// Numbers: each with its value, its minimum and its maximum.
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 21] {
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 22] {
     let limits = &config.limits;
     let count = |count: usize| count as u64;
     [
@@ -142,7 +155,7 @@ mod tests {
         assert_eq!(
             faults_of(&config),
             [
-                "name \"\" is empty",
+                "name \"\" is empty; give it one, or have it named after its host (`named_after_host`)",
                 "serf protocol of 6 is not within 2 to 5",
                 "packet length of 70000 is not within 512 to 65507",
                 "gossip interval must be longer than zero",

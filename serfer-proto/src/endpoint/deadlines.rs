@@ -23,6 +23,7 @@ impl Endpoint {
             Timer::ProbeEnd => memberlist.on_probe_end(cx, serf),
             Timer::ProbeIndirect => memberlist.on_probe_indirect(cx, serf),
             Timer::AddressClaim(key) => memberlist.on_address_claim_timeout(cx, serf, key),
+            Timer::OwnName => memberlist.on_own_name_timer(cx, serf),
             Timer::Suspicion(key) => memberlist.on_suspicion_timeout(cx, serf, key),
             Timer::Probe => memberlist.on_probe_tick(cx, serf, due),
             Timer::Gossip => memberlist.on_gossip_tick(cx, serf),

@@ -1,5 +1,6 @@
 //! Looks at a node: members, coordinates, keys, counters. They change nothing but what is watched.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Endpoint;
@@ -40,6 +41,13 @@ impl Endpoint {
     pub fn local_member(&self) -> &Member {
         let me = self.serf.member(&self.core.params.name);
         me.expect("a node is a member from the start and is never forgotten by itself")
+    }
+
+    /// Where another node has our name, if one has just answered to it there. A join is not done before that
+    /// is known, so a node that is starting can say so and go. Afterwards the members vote, see
+    /// [`NameConflicts`](crate::NameConflicts).
+    pub fn name_in_use_at(&self) -> Option<SocketAddr> {
+        self.memberlist.name_in_use_at()
     }
 
     /// Our incarnation. It grows when we say something new about ourselves or refute a suspicion.

@@ -28,6 +28,8 @@ pub(crate) enum Timer {
     ProbeIndirect,
     /// When to give a claimed name to the claimant, because the holder has not answered.
     AddressClaim(Key),
+    /// When to take the next step about another node that is said to have our name.
+    OwnName,
     /// When to declare a suspect dead.
     Suspicion(Key),
     /// When to start the next probe.
@@ -71,6 +73,7 @@ impl Timer {
             Self::ProbeEnd => "probe-end",
             Self::ProbeIndirect => "probe-indirect",
             Self::AddressClaim(_) => "address-claim",
+            Self::OwnName => "own-name",
             Self::Suspicion(_) => "suspicion",
             Self::Probe => "probe",
             Self::Gossip => "gossip",

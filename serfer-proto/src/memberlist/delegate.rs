@@ -83,6 +83,9 @@ pub(crate) trait Delegate:
     /// Another node, at `other`, uses the name of `existing`.
     fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Arc<Node>, other: SocketAddr);
 
+    /// Another node, at `other`, has our name, or most likely has.
+    fn on_namesake(&mut self, cx: &mut Cx<'_>, other: SocketAddr);
+
     /// All addresses of a join have been tried.
     fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone);
 }

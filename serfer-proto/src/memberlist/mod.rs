@@ -38,6 +38,7 @@ use join::retries::Retries;
 use join::snapshot_rejoin::SnapshotRejoin;
 use members::address_claim::AddressClaims;
 use members::list::SwimMembers;
+use members::own_name::OwnName;
 use members::suspicion::Suspicions;
 use probe::awareness::Awareness;
 use probe::prober::Prober;
@@ -45,7 +46,7 @@ use streams::exchange::{Exchanges, PushPullReason};
 
 use crate::api::JoinFailure;
 use crate::config::Config;
-use crate::machinery::{Checksum, Cx, DropReason, Key, Rng, Stats};
+use crate::machinery::{Checksum, Cx, DropReason, Key, Rng, Stats, is_notable};
 use crate::wire::compound::Compound;
 use crate::wire::message::Message;
 use crate::wire::msgpack::DecodeError;
@@ -56,6 +57,7 @@ pub(crate) struct Memberlist<D> {
     members: SwimMembers,
     suspicions: Suspicions,
     address_claims: AddressClaims,
+    own_name: OwnName,
     leaving: bool,
     awareness: Awareness,
     prober: Prober,
@@ -81,6 +83,7 @@ impl<D: Delegate> Memberlist<D> {
             members: SwimMembers::new(rng),
             suspicions: Suspicions::default(),
             address_claims: Default::default(),
+            own_name: Default::default(),
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
             prober: Prober::new(rng),
@@ -143,6 +146,10 @@ impl<D: Delegate> Memberlist<D> {
         if reason != PushPullReason::Periodic {
             self.on_tried(cx, peer, result.is_ok());
         }
+        if reason != PushPullReason::Periodic && result == Err(JoinFailure::Unanswered) {
+            cx.stats.joins_unanswered += 1;
+            trace_unanswered(peer, cx.stats.joins_unanswered);
+        }
         match (reason, result) {
             (PushPullReason::Join(id, _), result) => self.on_join_tried(cx, up, id, peer, result),
             (PushPullReason::SnapshotRejoin, result) => {
@@ -164,12 +171,10 @@ impl<D: Delegate> Memberlist<D> {
         self.send_packet(cx, up, to, Checksum::Omit);
     }
 
-    /// Sends one message and nothing else: the node at that address may be a stranger.
-    fn send_alone(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr, message: &Message<'_>) {
+    /// Sends one message and nothing else, because whoever is there may belong to another cluster.
+    fn send_alone(&mut self, cx: &mut Cx<'_>, to: SocketAddr, message: &Message<'_>) {
         tracing::trace!(target: "serfer::wire", %to, ?message, "sending");
-        self.packet.reset(cx.link.message_len_max());
-        self.packet.push_first(|out| message.encode(out));
-        self.send_packet(cx, up, to, Checksum::Omit);
+        cx.send(to, Checksum::Omit, |out| message.encode(out));
     }
 
     /// Adds broadcasts to the packet being put together.
@@ -222,6 +227,15 @@ impl<D: Delegate> Memberlist<D> {
         stats.members_alive = self.members.live_others() + usize::from(!self.leaving);
         stats.queued += self.queue.len();
         stats.health_score = self.awareness.score();
+    }
+}
+
+/// A node that we tried to join closed without an answer, for the `count`th time that one does.
+fn trace_unanswered(peer: SocketAddr, count: u64) {
+    if is_notable(count) {
+        tracing::warn!(target: "serfer::join", %peer, count, "the node there closed without an answer: it has another label, no room, or is no serf node");
+    } else {
+        tracing::debug!(target: "serfer::join", %peer, count, "the node there closed without an answer");
     }
 }
 

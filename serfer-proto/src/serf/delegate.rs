@@ -72,15 +72,22 @@ impl Delegate for Serf {
         let Some(existing) = self.member(&existing.name).cloned() else {
             return;
         };
-        tracing::warn!(target: "serfer::members", name = existing.name(), addr = %existing.addr(), %other, "name conflict: two nodes have this name");
-        let is_ours = *existing.name() == *cx.params.name;
-        if !is_ours {
-            self.name_disputes.note_claim(existing.name(), other);
+        let (name, addr) = (existing.name(), existing.addr());
+        if *name != *cx.params.name {
+            self.name_disputes.note_claim(name, other);
         }
+        cx.stats.name_conflicts += 1;
+        let Some(count) = self.name_disputes.told.is_news(cx.now, name) else {
+            tracing::debug!(target: "serfer::members", name, %addr, %other, "name conflict");
+            return;
+        };
+        tracing::warn!(target: "serfer::members", name, %addr, %other, count, "name conflict: two nodes have this name; give each its own");
         cx.emit(Event::Conflict(Conflict { existing, other }));
-        if is_ours {
-            self.start_vote(cx);
-        }
+    }
+
+    fn on_namesake(&mut self, cx: &mut Cx<'_>, other: SocketAddr) {
+        tracing::debug!(target: "serfer::members", %other, "another node has our name");
+        self.start_vote(cx);
     }
 
     fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone) {

@@ -351,7 +351,10 @@ fn an_event_that_is_too_large_changes_nothing() {
     let payload = [b'x'; 500];
     let error = solo.act(|node, now| node.user_event(now, "deploy", &payload, Coalesce::No));
     assert_eq!(error, Err(EventError::TooLarge { len: 536, max: 512 }));
-    assert_eq!(error.unwrap_err().to_string(), "user event of 536 encoded bytes exceeds 512 bytes");
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "user event of 536 encoded bytes exceeds 512 bytes; see `Config::user_event_len_max`"
+    );
     assert_eq!((solo.node.stats().queued, users(&solo.events).len()), (queued, 0));
     // The name counts as well. Nothing is copied to find out.
     let name = "x".repeat(600);

@@ -108,7 +108,8 @@ impl Node {
     /// Waits until it has shut down by itself, as it does when it loses its name.
     pub(crate) fn ends_by_itself(&self) {
         let ended = RUNTIME.block_on(async { timeout(SOON, self.serf.wait()).await });
-        ended.expect("it is to shut down");
+        let reason = ended.expect("it is to shut down");
+        assert!(matches!(reason, Err(serfer_tokio::Error::ShutDown(_))), "{reason:?}");
         self.identity.is_now("failed");
     }
 

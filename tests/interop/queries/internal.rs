@@ -109,8 +109,9 @@ fn node_loses(scene: &Scene, seed: &str) {
     let all: Vec<&dyn Peer> = all.iter().map(|peer| &**peer).collect();
     settle(&all);
 
-    let seed = scene.ip(seed).to_string();
-    let twin = scene.node_at(&PLAIN, "twin", "agent-2", |builder| builder.join([seed]));
+    let twin = scene.node_at(&PLAIN, "twin", "agent-2", |builder| builder);
+    let joined = twin.join(scene.ip(seed));
+    assert!(matches!(joined, Err(serfer_tokio::Error::NameInUse { .. })), "{joined:?}");
     twin.ends_by_itself();
     agree(&all);
 }

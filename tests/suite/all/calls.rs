@@ -65,7 +65,7 @@ async fn look(serf: &Serfer) {
     assert!(serf.stats().members >= 1);
     assert!(format!("{serf:?}").contains("\"b\""));
     assert!(serf.subscribe().next().await.is_some());
-    serf.wait().await;
+    serf.wait().await.expect("it was told to end");
 }
 
 /// A query that a node received and has not answered.

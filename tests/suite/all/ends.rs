@@ -49,7 +49,7 @@ fn a_node_whose_runtime_is_shut_down_under_it_is_shut_down() {
             assert!(matches!(a.user_event("e", ""), Err(Error::Closed(_))));
             assert!(matches!(a.join(["localhost"]).await, Err(Error::Closed(_))));
             assert!(matches!(a.leave().await, Err(Error::Closed(_))));
-            a.wait().await;
+            assert!(matches!(a.wait().await, Err(Error::RuntimeEnded)));
             a.shutdown().await;
             a.shutdown().await;
         };
@@ -163,17 +163,21 @@ fn a_node_can_be_shut_down_by_its_readers_and_by_other_threads() {
         let waiting = b.clone();
         let waiting = spawn(async move { waiting.wait().await });
         thread::spawn(move || smol::block_on(b.shutdown())).join().unwrap();
-        within(SOON, waiting.recv()).await.expect("nothing hangs").unwrap();
+        within(SOON, waiting.recv())
+            .await
+            .expect("nothing hangs")
+            .unwrap()
+            .expect("it was told to");
     });
 }
 
-/// Two nodes of the same name that will meet, and a third that knows one of them.
-async fn doomed(config: Config) -> (Builder<Adapter>, [Serfer; 2]) {
+/// A node whose name another has, one that both will meet, and the address of that one.
+async fn doomed(config: Config) -> (Builder<Adapter>, [Serfer; 2], String) {
     let a = start("a").await;
     let b = start_joined("b", &a).await;
     until("both are there", || [&a, &b].iter().all(|it| it.members().len() == 2)).await;
-    let twin = configured(config).key(KEY).expect("a base64 key").join([addr(&b)]);
-    (twin, [a, b])
+    let (twin, meet) = (configured(config).key(KEY).expect("a base64 key"), addr(&b));
+    (twin, [a, b], meet)
 }
 
 #[test]
@@ -190,9 +194,11 @@ fn a_node_that_shuts_down_by_itself_tells_its_handlers_why_and_last() {
         });
         let hour = Duration::from_secs(3600);
         let held_back = Some(Coalescing { period: hour, quiescent: hour });
-        let (twin, _others) = doomed(Config::local("a").coalesce_members(held_back)).await;
+        let (twin, _others, meet) = doomed(Config::local("a").coalesce_members(held_back)).await;
         let twin = twin.router(router).start().await.unwrap();
-        within(SOON, twin.wait()).await.expect("nothing hangs");
+        assert!(matches!(twin.join([meet]).await, Err(Error::NameInUse { .. })));
+        let ended = within(SOON, twin.wait()).await.expect("nothing hangs");
+        assert!(matches!(ended, Err(Error::ShutDown(_))), "{ended:?}");
         let told = told.lock().unwrap();
         let Some(Event::ShutdownWanted(reason)) = told.last() else {
             panic!("{told:?}");
@@ -209,9 +215,13 @@ fn a_node_that_shuts_down_by_itself_tells_its_handlers_why_and_last() {
 #[test]
 fn a_node_that_is_run_ends_when_it_shuts_down_and_says_why() {
     run(async {
-        let (twin, _others) = doomed(Config::local("a")).await;
+        let (twin, [_a, b], _) = doomed(Config::local("a")).await;
         let bound = format!("{}:7946", own_ip());
-        let ran = within(SOON, twin.bind(&bound).run()).await.expect("nothing hangs");
+        let running = spawn(twin.bind(&bound).run());
+        until("it runs", || UdpSocket::bind(&bound).is_err()).await;
+        // That one finds the twin, and the twin hears of the other.
+        b.join([&bound]).await.unwrap();
+        let ran = within(SOON, running.recv()).await.expect("nothing hangs").unwrap();
         assert!(matches!(ran, Err(Error::ShutDown(_))), "{ran:?}");
         UdpSocket::bind(&bound).expect("its sockets are closed");
         let error = plain_builder("").run().await.unwrap_err();
@@ -232,8 +242,9 @@ fn a_node_that_is_run_ends_with_the_runtime_of_its_handlers() {
     });
     run(async {
         let ran = within(SOON, smol::unblock(|| running.join())).await.expect("nothing hangs");
-        // The member list may not have been complete before.
-        assert!(matches!(ran.expect("nothing panics"), Ok(()) | Err(Error::Closed(_))));
+        // It may not quite have started before.
+        let ran = ran.expect("nothing panics");
+        assert!(matches!(ran, Err(Error::RuntimeEnded | Error::Closed(_))), "{ran:?}");
         UdpSocket::bind(&bound).expect("its sockets are closed");
     });
 }
@@ -251,7 +262,7 @@ fn a_panic_in_a_function_of_the_configuration_ends_the_node_and_all_who_wait() {
         let ends = async {
             while events.next().await.is_some() {}
             while membership.next().await.is_some() {}
-            a.wait().await;
+            assert!(matches!(a.wait().await, Err(Error::Panicked)));
             a.shutdown().await;
             assert!(matches!(a.leave().await, Err(Error::Closed(_))));
             assert!(a.local_member().is_err());

@@ -9,6 +9,7 @@ mod hostile;
 mod keys;
 mod lifecycle;
 mod membership;
+mod newcomer;
 mod seeds;
 mod snapshots;
 mod tags;

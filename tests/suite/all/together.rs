@@ -103,7 +103,8 @@ fn of_two_nodes_of_one_name_the_newcomer_says_so_and_shuts_down() {
         until("both are there", || [&a, &b].iter().all(|serf| serf.members().len() == 2)).await;
         let twin = start("a").await;
         let mut events = twin.events();
-        twin.join([addr(&b)]).await.unwrap();
+        let in_use = format!("name \"a\" is in use at {}; give this node another name", addr(&a));
+        assert_eq!(twin.join([addr(&b)]).await.unwrap_err().to_string(), in_use);
 
         let mut told = Vec::new();
         while let Some(event) = events.next().await {
@@ -115,11 +116,9 @@ fn of_two_nodes_of_one_name_the_newcomer_says_so_and_shuts_down() {
         let why = "another node has this name, and only 0 of 1 members side with this one";
         assert_eq!(reason.to_string(), why);
         assert!(matches!(twin.user_event("e", ""), Err(Error::Closed(_))));
-        twin.wait().await;
-        a.user_event("e", "").unwrap();
-
-        let ended = builder("a").join([addr(&b)]).run().await.unwrap_err();
+        let ended = twin.wait().await.unwrap_err();
         assert_eq!(ended.to_string(), format!("the node shut itself down: {why}"));
+        a.user_event("e", "").unwrap();
     });
 }
 

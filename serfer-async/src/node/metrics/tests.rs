@@ -6,6 +6,7 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use serfer_proto::DropReason;
 
 use super::*;
+use crate::node::end_cause::EndCause;
 use crate::node::testing::TestNode;
 use crate::router::Router;
 
@@ -140,7 +141,7 @@ fn the_last_numbers_are_exported_when_all_is_stored_after_the_shutdown() {
         assert_eq!(sent(), 0);
         node.event("deploy");
         assert_eq!(sent(), 0);
-        node.shared.close("the test is over");
+        node.shared.close(EndCause::Told);
         node.settle();
         assert_eq!(sent(), 1);
     });

@@ -54,6 +54,7 @@ impl TestNode {
             Box::new(|_: String, _| -> tasks::BoxFuture<_> { Box::pin(async { Ok(Vec::new()) }) });
         let resolver = Arc::new(SeedResolver::new(runtime.clone(), nobody, Vec::new()));
         let serf = Serfer::new(shared.clone(), resolver, NodeEnd::already(), HERE, 16);
+        shared.note_start();
         Self { serf, runtime, shared }
     }
 

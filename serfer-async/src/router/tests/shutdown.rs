@@ -3,6 +3,7 @@
 use futures_lite::future::{block_on, poll_once};
 
 use super::*;
+use crate::node::end_cause::EndCause;
 
 /// A handler that notes that its future is dropped, and waits for a gate.
 fn handler_that_waits(
@@ -57,11 +58,11 @@ fn a_node_that_shuts_down_by_itself_tells_its_handlers_and_waits_for_them() {
 fn a_node_waits_for_its_handlers_for_some_seconds_only_and_not_if_it_is_shut_down() {
     let both = |node: &TestNode| {
         node.shut_itself_down();
-        node.shared.close("the test says so");
+        node.shared.close(EndCause::Told);
     };
     for (shut_down, time) in [
         (TestNode::shut_itself_down as fn(&TestNode), 5 * SECOND),
-        (|node| node.shared.close("the test says so"), Duration::ZERO),
+        (|node| node.shared.close(EndCause::Told), Duration::ZERO),
         (both, Duration::ZERO),
     ] {
         let (notes, gate) = (Notes::default(), TestGate::default());

@@ -120,7 +120,7 @@ impl From<Refusal> for DropReason {
 }
 
 /// How often each [`DropReason`] applied. Indexed by reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Drops([u64; DropReason::COUNT]);
 
 impl Drops {
@@ -139,6 +139,14 @@ impl Drops {
         let count = &mut self.0[reason as usize];
         *count += 1;
         *count
+    }
+}
+
+/// Those that are not zero, by name.
+impl std::fmt::Debug for Drops {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counted = self.iter().filter(|(_, count)| *count > 0);
+        f.debug_map().entries(counted.map(|(reason, count)| (reason.name(), count))).finish()
     }
 }
 
@@ -171,5 +179,15 @@ mod tests {
         }
         assert!(drops.iter().zip(1..).all(|((_, count), n)| count == n));
         assert_eq!(drops[DropReason::Undecryptable], 2);
+    }
+
+    #[test]
+    fn drops_are_shown_by_name_without_those_that_are_zero() {
+        let mut drops = Drops::default();
+        assert_eq!(format!("{drops:?}"), "{}");
+        for reason in [DropReason::Label, DropReason::Full, DropReason::Full] {
+            drops.count(reason);
+        }
+        assert_eq!(format!("{drops:?}"), "{\"label\": 1, \"full\": 2}");
     }
 }

@@ -67,6 +67,9 @@ stats! {
     Counter broadcasts_dropped: u64 = "broadcasts dropped because their queue was full",
     /// See [`Limits::queue_warning`](crate::Limits::queue_warning).
     Counter deep_queues: u64 = "times that a queue became deep",
+    Counter name_conflicts: u64 = "claims to a name that another node has",
+    Counter answers_refused: u64 = "answers of ours to queries that could not be sent",
+    Counter joins_unanswered: u64 = "nodes that closed without an answer when we tried to join them",
     Counter stores_failed: u64 = "times that a file could not be written",
     Gauge members_alive: usize = "members that are not dead or left, ourselves included",
     Gauge members: usize = "members of any status",

@@ -31,18 +31,12 @@ pub(crate) struct Ask {
 
 impl<D: Delegate> Memberlist<D> {
     /// Asks with a datagram. An ack counts for four probe timeouts.
-    pub(crate) fn ask(
-        &mut self,
-        cx: &mut Cx<'_>,
-        up: &mut D,
-        node: &Arc<Node>,
-        reason: PushPullReason,
-    ) {
+    pub(crate) fn ask(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>, reason: PushPullReason) {
         let until = cx.now + 4 * cx.params.probe.timeout;
         let seq = self.open_ask(cx, node, reason, until);
         let me = PingSource::of(cx);
         let ping = Message::Ping(me.ping(seq, Text(node.name.as_bytes())));
-        self.send_alone(cx, up, node.addr(), &ping);
+        self.send_alone(cx, node.addr(), &ping);
     }
 
     /// Asks over a stream.

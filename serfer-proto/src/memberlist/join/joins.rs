@@ -93,11 +93,20 @@ impl<D: Delegate> Memberlist<D> {
             }
         }
         self.dial_waiting(cx, id);
-        let joins = &mut self.joins.open;
-        if joins.get(&id).is_some_and(|join| join.under_way.is_empty())
-            && let Some(join) = joins.remove(&id)
-        {
-            up.on_join_done(cx, join.done(id));
+        self.finish_joins(cx, up);
+    }
+
+    /// Ends the joins whose addresses have all been tried, once it is known whether another node has our
+    /// name: nobody should take itself for joined who has to go.
+    pub(crate) fn finish_joins(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+        if self.own_name.is_asking() {
+            return;
+        }
+        let is_done = |(_, join): &(&JoinId, &OpenJoin)| join.under_way.is_empty();
+        while let Some((&id, _)) = self.joins.open.iter().find(is_done) {
+            if let Some(join) = self.joins.open.remove(&id) {
+                up.on_join_done(cx, join.done(id));
+            }
         }
     }
 

@@ -89,7 +89,7 @@ impl<D: Delegate> Memberlist<D> {
         if self.is_with_us(addr) || is_left_to_others(cx.rng, others) {
             return false;
         }
-        self.ask(cx, up, &lost.node, PushPullReason::Retry);
+        self.ask(cx, &lost.node, PushPullReason::Retry);
         if self.retries.takes_stream(cx.now) {
             self.ask_over_stream(cx, &lost.node, PushPullReason::Retry);
         }

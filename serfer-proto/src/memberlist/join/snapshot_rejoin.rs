@@ -64,7 +64,7 @@ impl<D: Delegate> Memberlist<D> {
             let Some(node) = self.snapshot_rejoin.waiting.pop() else {
                 break;
             };
-            self.ask(cx, up, &node, PushPullReason::SnapshotRejoin);
+            self.ask(cx, &node, PushPullReason::SnapshotRejoin);
             let rejoin = &mut self.snapshot_rejoin;
             rejoin.asked += 1;
             rejoin.until = Some(cx.now + wait);

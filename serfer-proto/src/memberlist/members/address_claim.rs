@@ -75,7 +75,7 @@ impl<D: Delegate> Memberlist<D> {
         cx.timers.set(Timer::AddressClaim(key), cx.now + cx.params.probe.timeout);
         let me = PingSource::of(cx);
         let ping = Message::Ping(me.ping(seq, Text(node.name.as_bytes())));
-        self.send_alone(cx, up, node.addr(), &ping);
+        self.send_alone(cx, node.addr(), &ping);
     }
 
     /// The address that had the name did not answer.

@@ -119,15 +119,18 @@ impl<D: Delegate> Memberlist<D> {
         };
         let known = &self.members[me];
         if !alive.is_at(&known.node) {
-            let (node, other) = (known.node.clone(), alive.node().addr());
-            return up.on_conflict(cx, &node, other);
+            let (node, other) = (known.node.clone(), alive.node());
+            up.on_conflict(cx, &node, other.addr());
+            return self.on_own_name_claimed(cx, other);
         }
         let number = known.incarnation.number();
         let is_echo = alive.incarnation == number && alive.is_same(&known.node);
+        let is_in_reach = known.incarnation.reaches(alive.incarnation, cx.uptime());
+        self.on_own_name_known();
         if alive.incarnation < number || is_echo {
             return;
         }
-        if !known.incarnation.reaches(alive.incarnation, cx.uptime()) {
+        if !is_in_reach {
             return cx.dropped(DropReason::OutOfReach, &"incarnation");
         }
         self.refute(cx, alive.incarnation);

@@ -7,13 +7,15 @@
 //! - [`alive`], [`suspect`] and [`dead`]: a message of each kind, and who decides. [`messages`] writes
 //!   them.
 //! - [`suspicion`]: how long a suspect has before it counts as dead.
-//! - [`address_claim`]: a name that turns up at another address. [`same_address`]: the reverse.
+//! - [`address_claim`]: a name that turns up at another address; [`own_name`]: if that name is ours.
+//!   [`same_address`]: the reverse.
 
 pub(crate) mod address_claim;
 pub(crate) mod alive;
 pub(crate) mod dead;
 pub(crate) mod list;
 pub(crate) mod messages;
+pub(crate) mod own_name;
 pub(crate) mod pick_zones;
 pub(crate) mod probe_order;
 pub(crate) mod row_list;

@@ -53,6 +53,9 @@ impl<D: Delegate> Memberlist<D> {
         if !is_for_us(cx, ping.node) {
             return cx.dropped(DropReason::Misaddressed, &ping.node.to_string_lossy());
         }
+        if self.is_own_question(cx, up, ping) {
+            return;
+        }
         let answer_to = self.answer_to(cx.from, ping.source_addr, ping.source_port);
         let mut payload = std::mem::take(&mut self.encoded);
         payload.clear();

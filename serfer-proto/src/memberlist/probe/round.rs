@@ -96,7 +96,8 @@ impl<D: Delegate> Memberlist<D> {
                 up.on_ping_done(cx, &member.node.name, rtt, ack.payload);
             }
             self.on_probe_acked(cx, up, healthy);
-        } else if (self.address_claims.is_empty() || !self.refuse_address_claim(cx, ack.seq))
+        } else if !self.on_namesake_ack(cx, up, ack.seq)
+            && (self.address_claims.is_empty() || !self.refuse_address_claim(cx, ack.seq))
             && !self.on_ask_acked(cx, ack.seq)
         {
             self.on_relayed_ack(cx, up, ack.seq);

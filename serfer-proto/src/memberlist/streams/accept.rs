@@ -45,6 +45,8 @@ impl<D: Delegate> Memberlist<D> {
                 let error = StreamMessage::Error(ErrorResponse { error: Text(text.as_bytes()) });
                 cx.write_stream(stream, Side::Accepted, &error);
             }
+            Ok(StreamMessage::Ping(ping))
+                if is_for_us(cx, ping.node) && self.is_own_question(cx, up, &ping) => {}
             Ok(StreamMessage::Ping(ping)) if is_for_us(cx, ping.node) => {
                 let ack = StreamMessage::Ack(Ack { payload: &[], seq: ping.seq });
                 cx.write_stream(stream, Side::Accepted, &ack);

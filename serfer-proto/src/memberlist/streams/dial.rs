@@ -101,7 +101,9 @@ impl<D: Delegate> Memberlist<D> {
         let reason = match *request {
             StreamRequest::PushPull(reason) => reason,
             StreamRequest::Ping { seq, .. } => {
-                if matches!(answer, Ok(StreamMessage::Ack(ack)) if ack.seq == seq) {
+                if matches!(answer, Ok(StreamMessage::Ack(ack)) if ack.seq == seq)
+                    && !self.on_namesake_ack(cx, up, seq)
+                {
                     self.prober.on_stream_ack(seq);
                     self.on_ask_acked(cx, seq);
                 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::api::{AnswerTo, Event, Query, QueryId, RespondError, received_name};
-use crate::machinery::{Checksum, Cx, DropReason};
+use crate::machinery::{Checksum, Cx, DropReason, is_notable};
 use crate::serf::Serf;
 use crate::serf::broadcasts::USER_MESSAGE;
 use crate::serf::events::ring::Seen;
@@ -164,8 +164,22 @@ impl Serf {
         addr.map(AnswerTo::Member)
     }
 
-    /// Replies to a query, once.
+    /// Replies to a query, once. If that cannot be, the asker waits for nothing, so an operator should know.
     pub(crate) fn respond(
+        &mut self,
+        cx: &mut Cx<'_>,
+        query: &Query,
+        payload: &[u8],
+    ) -> Result<(), RespondError> {
+        let result = self.try_respond(cx, query, payload);
+        if let Err(error) = &result {
+            cx.stats.answers_refused += 1;
+            trace_refused(query, error, cx.stats.answers_refused);
+        }
+        result
+    }
+
+    fn try_respond(
         &mut self,
         cx: &mut Cx<'_>,
         query: &Query,
@@ -200,6 +214,16 @@ impl Serf {
                 }
             }
         }
+    }
+}
+
+/// An answer cannot be sent, for the `count`th time.
+fn trace_refused(query: &Query, error: &RespondError, count: u64) {
+    let (name, by) = (&*query.name, &*query.from);
+    if is_notable(count) {
+        tracing::warn!(target: "serfer::queries", name, by, %error, count, "an answer cannot be sent: whoever asked waits in vain");
+    } else {
+        tracing::debug!(target: "serfer::queries", name, by, %error, count, "an answer cannot be sent");
     }
 }
 

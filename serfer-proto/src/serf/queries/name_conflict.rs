@@ -1,21 +1,27 @@
 //! Two nodes of one name: which of them keeps it.
 //!
 //! A node that meets another node of its own name asks all members where that name is. If most of the
-//! answers name another address, this node is to shut down. Counterpart of `NotifyConflict`,
-//! `resolveNodeConflict` and `handleNodeConflict` in Go's `serf.go`.
+//! answers name another address, this node is to shut down. Before that, memberlist finds out whether that
+//! other node is there at all. Counterpart of `NotifyConflict`, `resolveNodeConflict` and
+//! `handleNodeConflict` in Go's `serf.go`.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::api::{Event, ShutdownReason};
 use crate::config::NameConflicts;
-use crate::machinery::Cx;
+use crate::machinery::{Cx, is_notable};
 use crate::serf::Serf;
+use crate::serf::queries::conflict_news::ConflictNews;
 use crate::serf::queries::internal_names;
 use crate::serf::queries::open_queries::Asker;
 use crate::serf::queries::params::QueryParams;
 use crate::wire::message::ip_from_bytes;
 use crate::wire::serf_message::SerfMessage;
+
+/// serf's status of a member that left, and of one that failed.
+const LEFT: i64 = 3;
+const FAILED: i64 = 4;
 
 /// How many claims are remembered.
 const CLAIMS_MAX: usize = 64;
@@ -27,6 +33,10 @@ pub(crate) struct NameDisputes {
     claims: VecDeque<(Box<str>, SocketAddr)>,
     /// The vote on this node's own name.
     pub(crate) vote: Vote,
+    /// How many votes were kept.
+    kept: u64,
+    /// What the application has been told.
+    pub(crate) told: ConflictNews,
 }
 
 impl NameDisputes {
@@ -55,23 +65,34 @@ pub(crate) struct Vote {
 
 impl Vote {
     /// Counts an answer, if it is valid. An answer that the name is not known counts, too.
+    ///
+    /// Unlike Go, whose members vote for a node that is dead to them: where a member has failed or left
+    /// says nothing about who has its name.
     pub(crate) fn count(&mut self, ours: SocketAddr, answer: &[u8]) {
         let Ok(SerfMessage::ConflictResponse(known)) = SerfMessage::decode(answer) else {
             return;
         };
+        let is_gone = known.is_some_and(|it| matches!(it.status, LEFT | FAILED));
         let known = known.and_then(|it| {
             let ip = ip_from_bytes(it.addr)?.to_canonical();
             Some(SocketAddr::new(ip, it.port))
         });
+        if is_gone && known != Some(ours) {
+            return;
+        }
         self.responses += 1;
         self.ours += usize::from(known == Some(ours));
     }
 
-    /// The query is closed: decides.
-    pub(crate) fn close(&self, cx: &mut Cx<'_>) {
+    /// The query is closed: decides. This is the `kept`th time that we keep our name, if we do.
+    fn close(&self, cx: &mut Cx<'_>, kept: u64) {
         let Self { responses, ours } = *self;
         if !self.is_lost() {
-            tracing::info!(target: "serfer::members", ours, responses, "name conflict: we keep our name");
+            if is_notable(kept) {
+                tracing::info!(target: "serfer::members", ours, responses, kept, "name conflict: we keep our name");
+            } else {
+                tracing::debug!(target: "serfer::members", ours, responses, kept, "name conflict: we keep our name");
+            }
             return;
         }
         tracing::warn!(target: "serfer::members", ours, responses, "name conflict: we lose our name and are to shut down; give each node a name of its own");
@@ -86,6 +107,13 @@ impl Vote {
 }
 
 impl Serf {
+    /// The vote is over.
+    pub(crate) fn on_vote_closed(&mut self, cx: &mut Cx<'_>) {
+        let NameDisputes { vote, kept, .. } = &mut self.name_disputes;
+        *kept += u64::from(!vote.is_lost());
+        vote.close(cx, *kept);
+    }
+
     /// Another node has this node's name: asks all members whose it is, unless a vote is under way.
     ///
     /// The query stays open until its timeout, as in Go. So a stream of forged claims costs the cluster
@@ -112,13 +140,20 @@ mod tests {
     const HERE: &str = "10.0.0.1:7946";
 
     fn vote(answers: &[Option<&str>]) -> Vote {
+        let alive: Vec<_> = answers.iter().map(|addr| addr.map(|addr| (addr, 1))).collect();
+        vote_with(&alive)
+    }
+
+    /// The answers say where the name is, and with which status.
+    fn vote_with(answers: &[Option<(&str, i64)>]) -> Vote {
         let mut vote = Vote::default();
-        for addr in answers {
-            let addr = addr.map(|addr| addr.parse::<SocketAddr>().unwrap());
+        for answer in answers {
+            let addr = answer.map(|(addr, _)| addr.parse::<SocketAddr>().unwrap());
             let ip = addr.map(|addr| ip_bytes(addr.ip()));
             let record = addr.zip(ip.as_ref()).map(|(addr, ip)| MemberRecord {
                 addr: ip,
                 port: addr.port(),
+                status: answer.map_or(0, |(_, status)| status),
                 ..MemberRecord::default()
             });
             let answer = SerfMessage::ConflictResponse(record).to_vec();
@@ -147,6 +182,16 @@ mod tests {
             nonsense.count(HERE.parse().unwrap(), answer);
         }
         assert!(!nonsense.is_lost());
+    }
+
+    #[test]
+    fn nobody_votes_for_a_node_that_has_failed_or_left() {
+        let there = "10.0.0.2:7946";
+        for (status, lost) in [(1, true), (2, true), (LEFT, false), (FAILED, false)] {
+            assert_eq!(vote_with(&[Some((there, status))]).is_lost(), lost, "{status}");
+        }
+        assert!(vote_with(&[Some((there, FAILED)), Some((there, 1))]).is_lost());
+        assert!(!vote_with(&[Some((there, FAILED)), Some((HERE, FAILED))]).is_lost());
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Serf {
         match asker {
             Asker::Application => cx.emit(Event::QueryClosed(QueryClosed { query, end })),
             Asker::Keys(op, requester) => self.on_keys_answered(cx, query, op, requester),
-            Asker::NameConflict => self.name_disputes.vote.close(cx),
+            Asker::NameConflict => self.on_vote_closed(cx),
         }
     }
 }

@@ -6,6 +6,7 @@ mod coalescing;
 mod deltas;
 mod intents;
 mod name_conflict;
+mod own_name;
 mod push_pull;
 mod transitions;
 mod updates;

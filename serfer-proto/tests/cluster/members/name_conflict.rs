@@ -81,10 +81,10 @@ fn one_vote_at_a_time() {
     }
     solo.pass(secs(3));
     assert_eq!(votes(&mut solo).len(), 1);
-    solo.pass(secs(1));
+    solo.pass(secs(2));
     solo.hear(1, &claim());
     solo.pass(secs(1));
-    assert_eq!(votes(&mut solo).len(), 1, "another, once the first is over");
+    assert_eq!(votes(&mut solo).len(), 1, "another, five seconds later");
 }
 
 #[test]

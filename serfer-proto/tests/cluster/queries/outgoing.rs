@@ -218,7 +218,12 @@ fn an_answer_that_is_too_large_may_be_made_smaller() {
     let RespondError::TooLarge { len, max: 1024 } = error else {
         panic!("{error:?}");
     };
-    assert_eq!(error.to_string(), format!("answer of {len} encoded bytes exceeds 1024 bytes"));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "answer of {len} encoded bytes exceeds 1024 bytes; see `Queries::response_len_max`"
+        )
+    );
     let largest = &answer[..1000 - (len - 1024)];
     cluster.act(1, |node, now| node.respond(now, &question, largest)).unwrap();
     cluster.run(secs(1));
@@ -287,7 +292,10 @@ fn a_query_that_is_refused_changes_nothing() {
     };
     let too_large = ask(&mut cluster, "a", &[0; 1000]).unwrap_err();
     assert!(too_large.starts_with("query of 1"), "{too_large}");
-    assert!(too_large.ends_with("encoded bytes exceeds 1024 bytes"), "{too_large}");
+    assert!(
+        too_large.ends_with("encoded bytes exceeds 1024 bytes; see `Queries::len_max`"),
+        "{too_large}"
+    );
     let reserved = ask(&mut cluster, "_serf_conflict", b"n0").unwrap_err();
     assert_eq!(
         reserved,
