@@ -52,7 +52,7 @@ impl PushPullDelegate for Serf {
         };
         self.merge_clocks(cx, &theirs);
         self.merge_intents(cx, &theirs);
-        self.on_contact(join, theirs.event_ltime);
+        self.skip_old_events(join, theirs.event_ltime);
         self.merge_events(cx, &theirs);
     }
 }
