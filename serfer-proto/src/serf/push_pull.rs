@@ -55,10 +55,11 @@ impl PushPullDelegate for Serf {
         };
         self.merge_clocks(cx, &theirs);
         self.merge_intents(cx, &theirs);
-        if !self.on_contact(join, theirs.event_ltime) {
+        if theirs.event_ltime > self.event_clock.time() && self.first_contact.would_skip(join) {
             // Their clock was refused, so nobody knows which of their events are old.
             return;
         }
+        self.skip_old_events(join, theirs.event_ltime);
         self.merge_events(cx, &theirs);
     }
 }

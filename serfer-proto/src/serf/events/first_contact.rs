@@ -9,7 +9,6 @@
 //! knows which events it has missed.
 
 use crate::api::Replay;
-use crate::serf::Serf;
 
 /// Whether a node has heard of a cluster.
 #[derive(Clone, Copy, Debug)]
@@ -24,39 +23,38 @@ pub(crate) enum FirstContact {
     Past,
 }
 
-impl Serf {
-    /// The application wants to join, and says whether it wants the events from before.
-    pub(crate) fn on_join_called(&mut self, replay: Replay) {
-        if replay == Replay::Deliver {
-            match self.first_contact {
-                FirstContact::Awaited => self.first_contact = FirstContact::AwaitedWithReplay,
-                FirstContact::Skipped(ltime_min) => {
-                    self.event_ltime_min = ltime_min;
-                    self.first_contact = FirstContact::Past;
-                }
-                FirstContact::AwaitedWithReplay | FirstContact::Past => {}
+impl FirstContact {
+    /// The application asks for the events from before. Returns from which Lamport time on they are to be
+    /// told, if they have been skipped.
+    pub(crate) fn ask_for_replay(&mut self) -> Option<u64> {
+        match *self {
+            Self::Awaited => *self = Self::AwaitedWithReplay,
+            Self::Skipped(ltime_min) => {
+                *self = Self::Past;
+                return Some(ltime_min);
             }
+            Self::AwaitedWithReplay | Self::Past => {}
         }
+        None
     }
 
-    /// A push/pull has come; `join` is set if one of us joins the other. The other node's next user event
-    /// has the time `ltime`. Returns whether the user events that it remembers are to be merged: not if that
-    /// time was refused, and it would have decided which of them are old.
-    pub(crate) fn on_contact(&mut self, join: Option<Replay>, ltime: u64) -> bool {
-        let is_newcomer = matches!(self.first_contact, FirstContact::Awaited);
-        let ltime_min = self.event_ltime_min;
-        if is_newcomer || join == Some(Replay::Skip) {
-            // Our own clock has just taken theirs over, if it is one to believe.
-            if ltime > self.event_clock.time() {
-                return false;
+    /// Whether a push/pull of this kind would have its old events skipped.
+    pub(crate) fn would_skip(self, join: Option<Replay>) -> bool {
+        join == Some(Replay::Skip) || matches!(self, Self::Awaited)
+    }
+
+    /// A push/pull has come; `join` is set if one of us joins the other. Until now events were told from
+    /// `ltime_min` on. Returns whether those from before the push/pull are to be skipped.
+    pub(crate) fn skips(&mut self, join: Option<Replay>, ltime_min: u64) -> bool {
+        let is_asked_to = join == Some(Replay::Skip);
+        match *self {
+            Self::Awaited if !is_asked_to => {
+                *self = Self::Skipped(ltime_min);
+                return true;
             }
-            self.event_ltime_min = ltime_min.max(ltime);
+            Self::Awaited | Self::AwaitedWithReplay => *self = Self::Past,
+            Self::Skipped(_) | Self::Past => {}
         }
-        self.first_contact = match self.first_contact {
-            FirstContact::Awaited if join != Some(Replay::Skip) => FirstContact::Skipped(ltime_min),
-            FirstContact::Skipped(ltime_min) => FirstContact::Skipped(ltime_min),
-            _ => FirstContact::Past,
-        };
-        true
+        is_asked_to
     }
 }

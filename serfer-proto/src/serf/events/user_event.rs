@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::api::{Event, EventError, UserEvent};
+use crate::api::{Event, EventError, Replay, UserEvent};
 use crate::machinery::{Cx, DropReason};
 use crate::serf::Serf;
 use crate::serf::broadcasts::{Class, USER_MESSAGE};
@@ -69,6 +69,23 @@ impl Serf {
         }
         self.queue(cx, Class::Event, &message);
         Ok(())
+    }
+
+    /// The application wants to join, and says whether it wants the user events from before.
+    pub(crate) fn on_join_called(&mut self, replay: Replay) {
+        if replay == Replay::Deliver
+            && let Some(ltime_min) = self.first_contact.ask_for_replay()
+        {
+            self.event_ltime_min = ltime_min;
+        }
+    }
+
+    /// A push/pull has come, and the user events in it are told next, except those from before we joined.
+    /// `join` is set if one of us joins the other; the other node's next user event has the time `ltime`.
+    pub(crate) fn skip_old_events(&mut self, join: Option<Replay>, ltime: u64) {
+        if self.first_contact.skips(join, self.event_ltime_min) {
+            self.event_ltime_min = self.event_ltime_min.max(ltime);
+        }
     }
 
     /// A user event came by gossip. Returns whether it is new.
