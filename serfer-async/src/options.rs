@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serfer_proto::{AfterLeave, Replay};
 
@@ -40,6 +41,9 @@ pub struct Options {
     /// The name servers to ask about services. By default those of `/etc/resolv.conf`.
     /// See [`Builder::dns_servers`](crate::Builder::dns_servers).
     pub dns_servers: Vec<SocketAddr>,
+    /// How often seeds are looked up again while the node runs, 10 ms to a day. Default one minute.
+    /// See [`Builder::seed_interval`](crate::Builder::seed_interval).
+    pub seed_interval: Duration,
     /// Whether user events from before the node joined are delivered. By default they are not.
     pub replay: Replay,
     /// How many events a reader may fall behind before it loses the oldest, 1 to 65,536. Default 1,024.
@@ -61,6 +65,7 @@ impl Default for Options {
             join: Vec::new(),
             join_policy: JoinPolicy::default(),
             dns_servers: Vec::new(),
+            seed_interval: Duration::from_secs(60),
             replay: Replay::default(),
             event_buffer: 1024,
             metric_names: Vec::new(),

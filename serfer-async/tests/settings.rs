@@ -62,6 +62,7 @@ fn options_are_read_and_written() {
         join: vec!["a.example".to_owned(), "srv+_serf._tcp.example".to_owned()],
         join_policy: JoinPolicy::BestEffort,
         dns_servers: vec!["127.0.0.1:53".parse().unwrap()],
+        seed_interval: Duration::from_secs(300),
         replay: Replay::Deliver,
         event_buffer: 7,
         metric_names: vec!["deploy".to_owned()],

@@ -8,6 +8,7 @@ mod start;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serfer_proto::{AfterLeave, Config, Keyring, Replay, SecretKey, SecretKeyError, TagsError};
 
@@ -120,15 +121,20 @@ impl<R: Runtime> Builder<R> {
     /// - `srv+NAME`, the hosts and ports that DNS has for a service: `srv+_serf._tcp.example.com`;
     /// - `file:PATH`, a file with one of these in each line, where `#` starts a comment.
     ///
-    /// A node that is alone tries its seeds again, and looks them up again each time. It does so even
-    /// without [seed retries](Config::seed_keeper), which only knows addresses.
+    /// All are looked up and dialled side by side, and `start` waits only for as many as the
+    /// [policy](Self::join_policy) demands.
+    ///
+    /// The node looks for others with its seeds as long as it runs, and looks them up again each time, see
+    /// [`seed_interval`](Self::seed_interval). So two parts of a cluster that have a seed in common become
+    /// one, and a node that is alone finds the others when there are some. This happens even without
+    /// [seed retries](Config::seed_keeper), which only know addresses.
     ///
     /// A seed that is the node itself counts as joined. So all nodes may have the same seeds, and the first
     /// of them starts alone.
     ///
     /// May be called again, to add more seeds.
     pub fn join<S: Into<String>>(mut self, seeds: impl IntoIterator<Item = S>) -> Self {
-        self.options.join.extend(seeds.into_iter().map(S::into));
+        self.options.join.extend(seeds.into_iter().map(Into::into));
         self
     }
 
@@ -141,6 +147,16 @@ impl<R: Runtime> Builder<R> {
     /// Asks these name servers about services, instead of those in `/etc/resolv.conf`.
     pub fn dns_servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.options.dns_servers = servers.into_iter().collect();
+        self
+    }
+
+    /// How often the seeds are looked up again while the node runs: 10 ms to a day. Default one minute.
+    ///
+    /// A node that is alone tries its seeds after a twelfth of this, and after longer and longer pauses up to
+    /// all of it. In a cluster, about one of the nodes looks the seeds up in this time, and each node at
+    /// least once an hour. Addresses at which no member is known are dialled then.
+    pub fn seed_interval(mut self, interval: Duration) -> Self {
+        self.options.seed_interval = interval;
         self
     }
 

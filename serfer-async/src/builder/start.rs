@@ -13,8 +13,10 @@ use tracing::{Span, field};
 use super::Builder;
 use super::addresses::host_name;
 use crate::discovery::address::HostResolver;
+use crate::discovery::failure::SeedJoinError;
 use crate::discovery::join::StartupSeeds;
-use crate::discovery::seeds::SeedResolver;
+use crate::discovery::seed_watch::SeedWatch;
+use crate::discovery::seeds::{self, SeedResolver};
 use crate::error::Error;
 use crate::files::writer::{self, FilePaths};
 use crate::files::{keyring, snapshot};
@@ -27,7 +29,10 @@ use crate::options::Options;
 use crate::runtime::Runtime;
 
 /// How many events a reader may fall behind at most.
-const EVENT_BUFFER_MAX: usize = 65_536;
+const EVENT_BUFFER_MAX: u64 = 65_536;
+
+/// How often seeds are looked up at least: once a day, in milliseconds.
+const SEED_INTERVAL_MAX: u64 = 24 * 60 * 60 * 1000;
 
 impl<R: Runtime> Builder<R> {
     /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before
@@ -52,7 +57,7 @@ impl<R: Runtime> Builder<R> {
         if let Some(router) = &self.router {
             router.check()?;
         }
-        check_event_buffer(self.options.event_buffer)?;
+        check_ranges(&self.options)?;
         self.recover().await?;
         let keyring_to_create = self.load_keyring().await?;
         let resolver = host_resolver(self.runtime.clone());
@@ -60,6 +65,7 @@ impl<R: Runtime> Builder<R> {
         let advertise = self.advertised(&resolver, bound).await?;
         let Self { runtime, config, options, router } = self;
         let config = config.advertise(advertise);
+        let keeps_seeds = config.keeps_seeds();
         let endpoint = new_endpoint(config, &options, &tasks.span, bound, runtime.now())?;
         if let Some((path, ring)) = keyring_to_create {
             runtime.unblock(move || keyring::create(&path, &ring)).await?;
@@ -72,18 +78,13 @@ impl<R: Runtime> Builder<R> {
         }
         let driver = Driver { runtime: runtime.clone(), udp, bound, shared: shared.clone() };
         spawn_tasks(&shared, driver, listener, &options);
-        let resolver = SeedResolver::new(runtime.clone(), resolver, options.dns_servers);
+        let resolver = SeedResolver::new(runtime, resolver, options.dns_servers.clone());
         let resolver = Arc::new(resolver);
         let event_buffer = options.event_buffer;
         let serfer = Serfer::new(shared.clone(), resolver.clone(), end, bound, event_buffer);
-        if !options.join.is_empty() {
-            let (seeds, replay) = (options.join, options.replay);
-            let seeds = StartupSeeds { runtime, shared: shared.clone(), resolver, seeds, replay };
-            if let Err(error) = seeds.join_at_start(options.join_policy).await {
-                shared.close("it could not join");
-                return Err(error.into());
-            }
-            shared.tasks.spawn(seeds.rejoin_when_alone());
+        if let Err(error) = join(&shared, resolver, options, keeps_seeds).await {
+            shared.close("it could not join");
+            return Err(error.into());
         }
         // This fails if the runtime of the handlers has ended meanwhile.
         shared.input(|_, _| ())?;
@@ -164,6 +165,24 @@ impl<R: Runtime> Builder<R> {
     }
 }
 
+/// Joins through the seeds, if there are any, and looks for others with them from then on.
+async fn join(
+    shared: &Arc<Shared>,
+    resolver: Arc<SeedResolver>,
+    options: Options,
+    keeps_seeds: bool,
+) -> Result<(), SeedJoinError> {
+    let Options { join: seeds, join_policy, replay, seed_interval: interval, .. } = options;
+    if !seeds.is_empty() {
+        resolver.book.begin_with(seeds::usable(&seeds));
+        let (shared, resolver) = (shared.clone(), resolver.clone());
+        StartupSeeds { shared, resolver, seeds, replay }.join_at_start(join_policy).await?;
+    }
+    let watch = SeedWatch { shared: shared.clone(), resolver, replay, interval, keeps_seeds };
+    shared.tasks.spawn(watch.run());
+    Ok(())
+}
+
 /// Starts the tasks that the node cannot live without. One of them does nothing on the runtime of the
 /// application: it shuts the node down when that runtime ends.
 fn spawn_tasks<R: Runtime>(
@@ -206,14 +225,19 @@ fn new_endpoint(
     Ok(Endpoint::new(config, seed, now)?)
 }
 
-/// Refuses a buffer that is too large: each reader may fill all of it.
-fn check_event_buffer(events: usize) -> Result<(), ConfigError> {
-    if (1..=EVENT_BUFFER_MAX).contains(&events) {
-        return Ok(());
-    }
-    let [value, max] = [events as u64, EVENT_BUFFER_MAX as u64];
-    let fault = ConfigFault::Range { setting: "event buffer", value, min: 1, max };
-    Err(ConfigError { faults: vec![fault] })
+/// Refuses numbers that are out of range. The event buffer has a limit because each reader may fill all of
+/// it.
+fn check_ranges(options: &Options) -> Result<(), ConfigError> {
+    let interval = u64::try_from(options.seed_interval.as_millis()).unwrap_or(u64::MAX);
+    let ranges = [
+        ("event buffer", options.event_buffer as u64, 1, EVENT_BUFFER_MAX),
+        ("seed interval in milliseconds", interval, 10, SEED_INTERVAL_MAX),
+    ];
+    let wrong = ranges.into_iter().filter(|&(_, value, min, max)| !(min..=max).contains(&value));
+    let faults =
+        wrong.map(|(setting, value, min, max)| ConfigFault::Range { setting, value, min, max });
+    let faults: Vec<ConfigFault> = faults.collect();
+    if faults.is_empty() { Ok(()) } else { Err(ConfigError { faults }) }
 }
 
 fn host_resolver<R: Runtime>(runtime: R) -> HostResolver {

@@ -38,6 +38,9 @@ pub enum AddressProblem {
     /// The brackets of an IPv6 address are not closed.
     #[error("has an unclosed bracket")]
     Bracket,
+    /// DNS allows no such name.
+    #[error("has a name that DNS does not allow: {0}")]
+    Name(String),
     /// The host cannot be looked up.
     #[error("does not resolve: {0}")]
     Unresolved(String),
@@ -84,16 +87,22 @@ impl Address {
         Ok(Self { text: text.to_owned(), host: host.to_owned(), port })
     }
 
+    /// The address, if it is no name.
+    pub(crate) fn literal(&self, default_port: u16) -> Option<SocketAddr> {
+        let ip = self.host.parse().ok()?;
+        Some(SocketAddr::new(ip, self.port.unwrap_or(default_port)))
+    }
+
     /// Looks up all its IP addresses. `default_port` is used if it has no port.
     pub(crate) async fn resolve(
         &self,
         resolver: &HostResolver,
         default_port: u16,
     ) -> Result<Vec<SocketAddr>, AddressError> {
-        let port = self.port.unwrap_or(default_port);
-        if let Ok(ip) = self.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(ip, port)]);
+        if let Some(addr) = self.literal(default_port) {
+            return Ok(vec![addr]);
         }
+        let port = self.port.unwrap_or(default_port);
         let problem = match resolver(self.host.clone(), port).await {
             Ok(addrs) if !addrs.is_empty() => return Ok(addrs),
             Ok(_) => AddressProblem::Unresolved("no address".to_owned()),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use serfer_proto::{JoinError, JoinFailure};
 
 use super::address::AddressError;
+use super::seed_text::Seed;
 use crate::node::closed::Closed;
 
 /// Why each seed could not be joined.
@@ -47,7 +48,7 @@ pub enum SeedFailure {
         reason: String,
     },
     /// One of its addresses could not be joined.
-    #[error("{seed} ({addr}): {failure}")]
+    #[error("{}: {failure}", place(seed, *addr))]
     Join {
         /// The seed as it was given.
         seed: String,
@@ -56,6 +57,20 @@ pub enum SeedFailure {
         /// Why not.
         failure: JoinFailure,
     },
+    /// It takes longer than anybody waits for it. It is still being tried.
+    #[error("{seed}: nothing yet; it is still being tried")]
+    Unfinished {
+        /// The seed as it was given.
+        seed: String,
+    },
+}
+
+/// A seed and one of its addresses, which may be the same.
+fn place(seed: &str, addr: SocketAddr) -> String {
+    match Seed::parse(seed) {
+        Ok(Seed::Literal(literal)) if literal == addr => addr.to_string(),
+        _ => format!("{seed} ({addr})"),
+    }
 }
 
 /// Why a join as a whole failed.

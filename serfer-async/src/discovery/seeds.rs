@@ -1,20 +1,25 @@
-//! Seeds as people write them, and the addresses that they lead to.
+//! The addresses that seeds lead to.
 //!
 //! A seed is looked up each time it is used, because names and files change. Names are looked up side by
-//! side, so that a server that does not answer holds up no other name. The addresses are in the order of the
-//! seeds all the same.
+//! side, and what is found is handed on as it is found. So a server that does not answer holds up no other
+//! name.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_channel::Sender;
 use async_lock::Semaphore;
+use futures_lite::future;
 
-use super::address::{Address, AddressError, AddressProblem, DEFAULT_PORT, HostResolver};
-use super::dns::{self, SrvTarget};
-use super::failure::SeedFailure;
+use super::address::{DEFAULT_PORT, HostResolver};
+use super::failure::{SeedFailure, SeedFailures};
+use super::name_servers::NameServers;
+use super::seed_book::SeedBook;
+use super::seed_text::Seed;
+use super::services::{DnsClient, SrvTarget};
 use super::side_by_side::side_by_side;
 use crate::node::tasks::BoxFuture;
 use crate::runtime::Runtime;
@@ -22,69 +27,81 @@ use crate::runtime::Runtime;
 /// The most bytes that a file of seeds may have.
 const FILE_LEN_MAX: u64 = 1 << 20;
 
-/// The most addresses that are taken from all seeds; the rest is left out.
-const ADDRS_MAX: usize = 1024;
+/// The most seeds that are taken from a file; the rest is left out.
+const LINES_MAX: usize = 1024;
 
 /// How many names are looked up at a time.
 const LOOKUPS_MAX: usize = 16;
 
-/// One place to look for members.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Seed {
-    /// `HOST` or `HOST:PORT`.
-    Address(Address),
-    /// `srv+NAME`: the hosts and ports that DNS has for a service.
-    Service(String),
-    /// `file:PATH`: a seed of any other kind in each line.
-    File(PathBuf),
+/// How long the system may take to look up one name or to read one file.
+const LOOKUP_TIME: Duration = Duration::from_secs(30);
+
+/// What is wrong with the texts of seeds, however the network is.
+pub(crate) fn faults(seeds: &[String]) -> Vec<SeedFailure> {
+    seeds.iter().filter_map(|seed| Some(Seed::parse(seed).err()?.into())).collect()
 }
 
-impl Seed {
-    fn parse(text: &str) -> Result<Self, AddressError> {
-        if let Some(path) = text.strip_prefix("file:") {
-            return Ok(Self::File(path.into()));
-        }
-        if let Some(service) = text.strip_prefix("srv+") {
-            if service.is_empty() {
-                let (address, problem) = (text.to_owned(), AddressProblem::NoHost);
-                return Err(AddressError { address, problem });
+/// The seeds whose text is right.
+pub(crate) fn usable(seeds: &[String]) -> impl Iterator<Item = &String> {
+    seeds.iter().filter(|seed| Seed::parse(seed).is_ok())
+}
+
+/// An error if no seed can ever lead anywhere.
+pub(crate) fn check(seeds: &[String]) -> Result<(), SeedFailures> {
+    let faults = faults(seeds);
+    if faults.is_empty() || faults.len() < seeds.len() { Ok(()) } else { Err(SeedFailures(faults)) }
+}
+
+/// Where a seed, or a part of it, leads.
+#[derive(Debug)]
+pub(crate) struct SeedFinding {
+    /// Its place among the seeds.
+    pub(crate) seed: usize,
+    /// The addresses, at least one.
+    pub(crate) result: Result<Vec<SocketAddr>, SeedFailure>,
+}
+
+/// From a seed to what is found.
+#[derive(Clone)]
+struct Trail {
+    seed: usize,
+    text: Arc<str>,
+    /// The file of seeds and the line in it.
+    line: Option<(Arc<Path>, usize)>,
+    findings: Sender<SeedFinding>,
+}
+
+impl Trail {
+    fn found(&self, addrs: Vec<SocketAddr>) {
+        self.send(Ok(addrs));
+    }
+
+    fn failed(&self, failure: impl Into<SeedFailure>) {
+        let failure = failure.into();
+        self.send(Err(match &self.line {
+            Some((path, line)) => file_failure(path, Some(*line), &failure.to_string()),
+            None => failure,
+        }));
+    }
+
+    fn send(&self, result: Result<Vec<SocketAddr>, SeedFailure>) {
+        // Nobody may care any more.
+        drop(self.findings.try_send(SeedFinding { seed: self.seed, result }));
+    }
+
+    /// Reads the text. What needs no lookup is found at once.
+    fn begin(&self) -> Option<Seed> {
+        match Seed::parse(&self.text) {
+            Ok(Seed::Literal(addr)) => {
+                self.found(vec![addr]);
+                None
             }
-            return Ok(Self::Service(service.to_owned()));
-        }
-        Ok(Self::Address(Address::parse(text)?))
-    }
-}
-
-/// The addresses of seeds.
-#[derive(Debug, Default)]
-pub(crate) struct ResolvedSeeds {
-    /// Addresses to join, each once and with the seed that led there.
-    pub(crate) addrs: Vec<(SocketAddr, String)>,
-    pub(crate) failed: Vec<SeedFailure>,
-}
-
-impl ResolvedSeeds {
-    fn at(addrs: Vec<SocketAddr>, seed: &str) -> Self {
-        let addrs = addrs.into_iter().map(|addr| (addr, seed.to_owned()));
-        Self { addrs: addrs.collect(), failed: Vec::new() }
-    }
-
-    fn failed(failure: impl Into<SeedFailure>) -> Self {
-        Self { addrs: Vec::new(), failed: vec![failure.into()] }
-    }
-
-    /// Puts the results of several seeds together, in their order.
-    fn all(parts: Vec<Self>) -> Self {
-        let (mut all, mut known) = (Self::default(), BTreeSet::new());
-        for part in parts {
-            for (addr, seed) in part.addrs {
-                if all.addrs.len() < ADDRS_MAX && known.insert(addr) {
-                    all.addrs.push((addr, seed));
-                }
+            Ok(seed) => Some(seed),
+            Err(error) => {
+                self.failed(error);
+                None
             }
-            all.failed.extend(part.failed);
         }
-        all
     }
 }
 
@@ -97,6 +114,8 @@ pub(crate) struct SeedResolver {
     files: Lookup<PathBuf, io::Result<String>>,
     /// Limits the lookups of names.
     turns: Semaphore,
+    /// The seeds that the node is to look for others with.
+    pub(crate) book: SeedBook,
 }
 
 impl SeedResolver {
@@ -106,24 +125,31 @@ impl SeedResolver {
         resolver: HostResolver,
         servers: Vec<SocketAddr>,
     ) -> Self {
-        let dns = runtime.clone();
+        let [dns, clock] = [(); 2].map(|()| runtime.clone());
         let services = move |service: String| -> BoxFuture<_> {
             let (runtime, servers) = (dns.clone(), servers.clone());
             Box::pin(async move {
                 let servers = if servers.is_empty() {
-                    let read = runtime.unblock(dns::system_servers).await;
+                    let read = runtime.unblock(NameServers::of_system).await;
                     read.map_err(|error| format!("/etc/resolv.conf: {error}"))?
                 } else {
-                    servers
+                    NameServers::given(servers)
                 };
-                dns::lookup_srv(&runtime, &servers, &service).await
+                Arc::new(DnsClient::new(runtime, servers)).service(service).await
             })
         };
         let files = move |path: PathBuf| -> BoxFuture<_> {
             let runtime = runtime.clone();
-            Box::pin(async move { runtime.unblock(move || read_file(&path)).await })
+            Box::pin(async move {
+                let reading = runtime.unblock(move || read_file(&path));
+                in_time(&runtime, reading).await
+            })
         };
-        Self::of(resolver, Box::new(services), Box::new(files))
+        let hosts = move |host, port| -> BoxFuture<_> {
+            let (looking_up, runtime) = (resolver(host, port), clock.clone());
+            Box::pin(async move { in_time(&runtime, looking_up).await })
+        };
+        Self::of(Box::new(hosts), Box::new(services), Box::new(files))
     }
 
     fn of(
@@ -131,253 +157,151 @@ impl SeedResolver {
         services: Lookup<String, Result<Vec<SrvTarget>, String>>,
         files: Lookup<PathBuf, io::Result<String>>,
     ) -> Self {
-        Self { resolver, services, files, turns: Semaphore::new(LOOKUPS_MAX) }
-    }
-
-    /// Looks all seeds up. If one fails, the others are looked up all the same.
-    pub(crate) async fn resolve(self: Arc<Self>, seeds: Vec<String>) -> ResolvedSeeds {
-        let each = seeds.into_iter().map(move |seed| self.clone().resolve_seed(seed));
-        ResolvedSeeds::all(side_by_side(LOOKUPS_MAX, each).await)
-    }
-
-    async fn resolve_seed(self: Arc<Self>, seed: String) -> ResolvedSeeds {
-        match Seed::parse(&seed) {
-            Ok(Seed::File(path)) => self.resolve_file(seed, path).await,
-            Ok(parsed) => self.resolve_one(seed, parsed).await,
-            Err(error) => ResolvedSeeds::failed(error),
+        Self {
+            resolver,
+            services,
+            files,
+            turns: Semaphore::new(LOOKUPS_MAX),
+            book: SeedBook::default(),
         }
     }
 
-    async fn resolve_one(self: Arc<Self>, text: String, seed: Seed) -> ResolvedSeeds {
+    /// Looks all seeds up, and sends what is found as it is found. If one fails, the others are looked up all
+    /// the same.
+    pub(crate) async fn resolve(
+        self: Arc<Self>,
+        seeds: Vec<String>,
+        findings: Sender<SeedFinding>,
+    ) {
+        let trails = seeds.iter().enumerate().map(|(seed, text)| {
+            let (text, findings) = (text.as_str().into(), findings.clone());
+            Trail { seed, text, line: None, findings }
+        });
+        let begun = begun(trails).into_iter();
+        let each = begun.map(move |(trail, seed)| self.clone().resolve_seed(trail, seed));
+        side_by_side(LOOKUPS_MAX, each).await;
+    }
+
+    async fn resolve_seed(self: Arc<Self>, trail: Trail, seed: Seed) {
         match seed {
-            Seed::Address(address) => {
+            Seed::File(path) => self.resolve_file(trail, path.into()).await,
+            seed => self.resolve_one(trail, seed).await,
+        }
+    }
+
+    async fn resolve_one(self: Arc<Self>, trail: Trail, seed: Seed) {
+        match seed {
+            Seed::Literal(addr) => trail.found(vec![addr]),
+            Seed::Name(address) => {
                 let _turn = self.turns.acquire().await;
                 match address.resolve(&self.resolver, DEFAULT_PORT).await {
-                    Ok(addrs) => ResolvedSeeds::at(addrs, &text),
-                    Err(error) => ResolvedSeeds::failed(error),
+                    Ok(addrs) => trail.found(addrs),
+                    Err(error) => trail.failed(error),
                 }
             }
-            Seed::Service(service) => self.resolve_service(text, service).await,
+            Seed::Service(service) => self.resolve_service(trail, service).await,
             Seed::File(path) => {
-                let reason = "a file of seeds cannot name another one";
-                ResolvedSeeds::failed(file_failure(&path, None, reason))
+                trail.failed(file_failure(&path, None, "a file of seeds cannot name another one"));
             }
         }
     }
 
-    async fn resolve_service(self: Arc<Self>, text: String, service: String) -> ResolvedSeeds {
+    async fn resolve_service(self: Arc<Self>, trail: Trail, service: String) {
         let targets = {
             let _turn = self.turns.acquire().await;
             (self.services)(service).await
         };
         match targets {
             Ok(targets) => {
-                let hosts = targets
-                    .into_iter()
-                    .map(move |target| self.clone().resolve_target(text.clone(), target));
-                ResolvedSeeds::all(side_by_side(LOOKUPS_MAX, hosts).await)
+                let hosts = targets.into_iter();
+                let hosts =
+                    hosts.map(move |target| self.clone().resolve_target(trail.clone(), target));
+                side_by_side(LOOKUPS_MAX, hosts).await;
             }
-            Err(reason) => ResolvedSeeds::failed(SeedFailure::Service { seed: text, reason }),
+            Err(reason) => trail.failed(service_failure(&trail.text, reason)),
         }
     }
 
-    async fn resolve_target(
-        self: Arc<Self>,
-        text: String,
-        SrvTarget { host, port }: SrvTarget,
-    ) -> ResolvedSeeds {
+    /// The addresses of a host that offers a service: those that DNS has, or else those that the system has.
+    async fn resolve_target(self: Arc<Self>, trail: Trail, target: SrvTarget) {
+        let SrvTarget { host, port, ips } = target;
         let _turn = self.turns.acquire().await;
-        match (self.resolver)(host.clone(), port).await {
-            Ok(addrs) => ResolvedSeeds::at(addrs, &text),
-            Err(error) => ResolvedSeeds::failed(SeedFailure::Service {
-                seed: text,
-                reason: format!("{host}: {error}"),
-            }),
+        let ips = ips.await;
+        if !ips.is_empty() {
+            return trail.found(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect());
         }
+        let reason = match (self.resolver)(host.clone(), port).await {
+            Ok(addrs) if !addrs.is_empty() => return trail.found(addrs),
+            Ok(_) => "no address".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        trail.failed(service_failure(&trail.text, format!("{host}: {reason}")));
     }
 
-    async fn resolve_file(self: Arc<Self>, text: String, path: PathBuf) -> ResolvedSeeds {
-        let content = match (self.files)(path.clone()).await {
+    async fn resolve_file(self: Arc<Self>, trail: Trail, path: Arc<Path>) {
+        let content = match (self.files)(path.to_path_buf()).await {
             Ok(content) => content,
-            Err(error) => {
-                return ResolvedSeeds::failed(file_failure(&path, None, &error.to_string()));
-            }
+            Err(error) => return trail.failed(file_failure(&path, None, &error.to_string())),
         };
-        let seeds = (1..).zip(content.lines()).filter_map(|(line, seed)| {
+        let seeds = (1..).zip(content.trim_start_matches('\u{feff}').lines());
+        let mut seeds = seeds.filter_map(|(line, seed)| {
             let seed = seed.split('#').next().unwrap_or_default().trim();
-            (!seed.is_empty()).then(|| (line, seed.to_owned()))
+            (!seed.is_empty()).then_some((line, seed))
         });
-        let lines = seeds.collect::<Vec<_>>().into_iter().map(move |(line, seed)| {
-            self.clone().resolve_line(text.clone(), path.clone(), line, seed)
-        });
-        ResolvedSeeds::all(side_by_side(LOOKUPS_MAX, lines).await)
-    }
-
-    async fn resolve_line(
-        self: Arc<Self>,
-        text: String,
-        path: PathBuf,
-        line: usize,
-        seed: String,
-    ) -> ResolvedSeeds {
-        let mut found = match Seed::parse(&seed) {
-            Ok(parsed) => self.resolve_one(text, parsed).await,
-            Err(error) => ResolvedSeeds::failed(error),
-        };
-        for failure in &mut found.failed {
-            *failure = file_failure(&path, Some(line), &failure.to_string());
+        let lines: Vec<_> = seeds.by_ref().take(LINES_MAX).collect();
+        if lines.is_empty() {
+            trail.failed(file_failure(&path, None, "there is no seed in it yet"));
         }
-        found
+        if let Some((line, _)) = seeds.next() {
+            let reason = format!("a file has {LINES_MAX} seeds at most; the rest is left out");
+            trail.failed(file_failure(&path, Some(line), &reason));
+        }
+        let trails = lines.into_iter().map(|(line, text)| {
+            let line = Some((path.clone(), line));
+            Trail { text: text.into(), line, ..trail.clone() }
+        });
+        let begun = begun(trails).into_iter();
+        let each = begun.map(move |(trail, seed)| self.clone().resolve_one(trail, seed));
+        side_by_side(LOOKUPS_MAX, each).await;
     }
+}
+
+/// The seeds that are still to be looked up.
+fn begun(trails: impl Iterator<Item = Trail>) -> Vec<(Trail, Seed)> {
+    trails.filter_map(|trail| trail.begin().map(|seed| (trail, seed))).collect()
+}
+
+/// The result of a lookup, or an error if it takes too long.
+async fn in_time<T>(
+    runtime: &impl Runtime,
+    lookup: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    let late = async {
+        runtime.sleep_until(runtime.now() + LOOKUP_TIME).await;
+        Err(io::Error::new(io::ErrorKind::TimedOut, format!("not within {LOOKUP_TIME:?}")))
+    };
+    future::or(lookup, late).await
+}
+
+fn service_failure(seed: &str, reason: String) -> SeedFailure {
+    SeedFailure::Service { seed: seed.to_owned(), reason }
 }
 
 fn file_failure(path: &Path, line: Option<usize>, reason: &str) -> SeedFailure {
     SeedFailure::File { path: path.to_owned(), line, reason: reason.to_owned() }
 }
 
+/// The text of a file. What is not UTF-8 is no seed, and fails as such.
 fn read_file(path: &Path) -> io::Result<String> {
     use std::io::Read;
 
-    let mut content = String::new();
-    let len = std::fs::File::open(path)?.take(FILE_LEN_MAX + 1).read_to_string(&mut content)?;
+    let mut content = Vec::new();
+    let len = std::fs::File::open(path)?.take(FILE_LEN_MAX + 1).read_to_end(&mut content)?;
     if len as u64 > FILE_LEN_MAX {
         return Err(io::Error::other(format!("it is longer than {FILE_LEN_MAX} bytes")));
     }
-    Ok(content)
+    Ok(String::from_utf8_lossy(&content).into_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Mutex;
-
-    use futures_lite::future;
-
-    use super::*;
-
-    /// The hosts, services and files that can be looked up, by name.
-    #[derive(Clone, Default)]
-    struct World {
-        hosts: BTreeMap<&'static str, &'static str>,
-        services: BTreeMap<&'static str, Vec<(&'static str, u16)>>,
-        files: BTreeMap<&'static str, &'static str>,
-    }
-
-    impl World {
-        fn resolver(self) -> SeedResolver {
-            let Self { hosts, services, files } = self;
-            let resolver: HostResolver = Box::new(move |host, port| {
-                let ip = hosts.get(&*host).and_then(|ip| ip.parse().ok());
-                let addr = ip.map(|ip| SocketAddr::new(ip, port));
-                Box::pin(async move {
-                    addr.map(|addr| vec![addr]).ok_or_else(|| io::Error::other("who?"))
-                })
-            });
-            let services = Box::new(move |service: String| -> BoxFuture<_> {
-                let target = |&(host, port): &(&str, u16)| SrvTarget { host: host.into(), port };
-                let found = services.get(&*service).map(|found| found.iter().map(target).collect());
-                Box::pin(async move { found.ok_or_else(|| "there is no such name".to_owned()) })
-            });
-            let files = Box::new(move |path: PathBuf| -> BoxFuture<_> {
-                let content = path.to_str().and_then(|path| files.get(path)).copied();
-                let missing = io::Error::from(io::ErrorKind::NotFound);
-                Box::pin(async move { content.map(str::to_owned).ok_or(missing) })
-            });
-            SeedResolver::of(resolver, services, files)
-        }
-    }
-
-    /// The addresses and the failures, in words.
-    fn found(world: World, seeds: &[&str]) -> (Vec<String>, Vec<String>) {
-        let seeds: Vec<String> = seeds.iter().map(|&seed| seed.to_owned()).collect();
-        let found = future::block_on(Arc::new(world.resolver()).resolve(seeds));
-        let addrs = found.addrs.iter().map(|(addr, seed)| format!("{addr} by {seed}"));
-        (addrs.collect(), found.failed.iter().map(ToString::to_string).collect())
-    }
-
-    #[test]
-    fn a_service_leads_to_its_hosts_at_their_ports() {
-        let world = World {
-            hosts: [("a.example", "10.0.0.1"), ("b.example", "10.0.0.2")].into(),
-            services: [("_serf._tcp.example", vec![("a.example", 7001), ("b.example", 7002)])]
-                .into(),
-            ..World::default()
-        };
-        let (addrs, failed) = found(world.clone(), &["srv+_serf._tcp.example"]);
-        let by = "by srv+_serf._tcp.example";
-        assert_eq!(addrs, [format!("10.0.0.1:7001 {by}"), format!("10.0.0.2:7002 {by}")]);
-        assert_eq!(failed, [""; 0]);
-        let (_, failed) = found(world.clone(), &["srv+_consul._tcp.example"]);
-        assert_eq!(failed, ["srv+_consul._tcp.example: there is no such name"]);
-        let (_, failed) = found(world, &["srv+"]);
-        assert_eq!(failed, ["address \"srv+\" has no host"]);
-    }
-
-    #[test]
-    fn a_file_has_a_seed_in_each_line() {
-        let content = "# ours\n10.0.0.1\n\n  10.0.0.2:80 # the second\nnobody\nfile:more\n10.0.0.1";
-        let world = World { files: [("/etc/seeds", content)].into(), ..World::default() };
-        let (addrs, failed) = found(world.clone(), &["file:/etc/seeds"]);
-        let by = "by file:/etc/seeds";
-        assert_eq!(addrs, [format!("10.0.0.1:7946 {by}"), format!("10.0.0.2:80 {by}")]);
-        assert_eq!(
-            failed,
-            [
-                "/etc/seeds:5: address \"nobody\" does not resolve: who?",
-                "/etc/seeds:6: more: a file of seeds cannot name another one",
-            ]
-        );
-        let (_, failed) = found(world, &["file:/etc/none"]);
-        assert_eq!(failed, ["/etc/none: entity not found"]);
-    }
-
-    #[test]
-    fn names_are_looked_up_side_by_side_within_a_limit_and_the_results_are_in_order() {
-        let running: Arc<Mutex<[usize; 2]>> = Arc::default();
-        let counted = running.clone();
-        // The later a name, the sooner it is found.
-        let resolver: HostResolver = Box::new(move |host, port| {
-            let running = counted.clone();
-            Box::pin(async move {
-                let number: u8 = host.parse().expect("all names are numbers");
-                let [now, most] = *running.lock().unwrap();
-                *running.lock().unwrap() = [now + 1, most.max(now + 1)];
-                for _ in number..100 {
-                    future::yield_now().await;
-                }
-                running.lock().unwrap()[0] -= 1;
-                if number == 21 {
-                    return Err(io::Error::other("who?"));
-                }
-                Ok(vec![SocketAddr::from(([10, 0, 0, number], port))])
-            })
-        });
-        let services = Box::new(|_| -> BoxFuture<_> {
-            let targets = (20..60).map(|host| SrvTarget { host: host.to_string(), port: 1 });
-            Box::pin(async move { Ok(targets.collect()) })
-        });
-        let lines = (60..100).map(|host| format!("{host}:1")).collect::<Vec<_>>().join("\n");
-        let files = Box::new(move |_| -> BoxFuture<_> {
-            let lines = lines.clone();
-            Box::pin(async move { Ok(lines) })
-        });
-        let resolver = Arc::new(SeedResolver::of(resolver, services, files));
-        let mut seeds: Vec<String> = (10..20).map(|host| format!("{host}:1")).collect();
-        seeds.extend(["srv+x", "file:/x", "10.0.0.100:1"].map(str::to_owned));
-        let found = future::block_on(resolver.resolve(seeds));
-        let addrs = found.addrs.iter().map(|(addr, _)| addr.to_string());
-        let expected = (10..=100).filter(|number| *number != 21);
-        let expected = expected.map(|number| format!("10.0.0.{number}:1"));
-        assert_eq!(addrs.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
-        assert_eq!(found.failed.len(), 1);
-        assert_eq!(*running.lock().unwrap(), [0, LOOKUPS_MAX]);
-    }
-
-    #[test]
-    fn a_seed_that_fails_does_not_keep_others_from_being_found() {
-        let world = World { hosts: [("here", "10.0.0.1")].into(), ..World::default() };
-        let (addrs, failed) = found(world, &[":80", "there", "here", "10.0.0.1:7946"]);
-        assert_eq!(addrs, ["10.0.0.1:7946 by here"]);
-        assert_eq!(failed.len(), 2);
-    }
-}
+mod tests;

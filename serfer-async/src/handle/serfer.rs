@@ -13,6 +13,8 @@ use super::events::Events;
 use super::member_filter::MemberFilter;
 use super::membership::Membership;
 use super::query::Replies;
+#[cfg(doc)]
+use crate::discovery::failure::SeedFailure;
 use crate::discovery::join::{self, Joined};
 use crate::discovery::seeds::SeedResolver;
 use crate::error::Error;
@@ -68,8 +70,12 @@ impl Serfer {
     }
 
     /// Joins a cluster through any of these seeds, which are of the kinds that
-    /// [`Builder::join`](crate::Builder::join) takes. All of them are tried, at all of their addresses.
-    /// User events that were sent before are not delivered.
+    /// [`Builder::join`](crate::Builder::join) takes, and kept as those are: the node looks for others with
+    /// them as long as it runs. User events that were sent before are not delivered.
+    ///
+    /// All of them are tried, at all of their addresses, until a few have answered. This waits for the slowest
+    /// of them, for thirty seconds at most. Those that are not done by then are among the
+    /// [failures](SeedFailure::Unfinished), and go on in the background.
     ///
     /// # Errors
     /// If none could be joined, with the reason for each.
@@ -90,7 +96,7 @@ impl Serfer {
         replay: Replay,
     ) -> Result<Joined, Error> {
         let seeds: Vec<String> = seeds.into_iter().map(|seed| seed.as_ref().to_owned()).collect();
-        Ok(join::join(&self.inner.shared, &self.inner.resolver, &seeds, replay).await?)
+        Ok(join::join(&self.inner.shared, &self.inner.resolver, seeds, replay).await?)
     }
 
     /// Sends a user event to every member, ourselves included.

@@ -30,6 +30,8 @@ pub(crate) fn dial<R: Runtime>(runtime: &R, shared: &Arc<Shared>, id: StreamId, 
                 }
                 Err(error) => {
                     tracing::debug!(target: "serfer::runtime", %error, %to, "cannot dial");
+                    let reason = error.to_string();
+                    task.tell(|state, now| state.endpoint.handle_connect_failed(now, id, &reason));
                 }
             }
         };

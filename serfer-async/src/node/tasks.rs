@@ -114,16 +114,6 @@ impl Tasks {
         self.application.spawn(future::or(ended, task).instrument(self.span.clone()));
     }
 
-    /// Runs a task of the node and returns its result; `None` if [`stop`](Self::stop) is called before.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        task: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
-        let (sender, result) = async_channel::bounded(1);
-        self.spawn(async move { drop(sender.try_send(task.await)) });
-        result.recv().await.ok()
-    }
-
     /// Waits. Any task may call it.
     pub(crate) async fn sleep_until(&self, at: Instant) {
         (self.sleep)(at).await;

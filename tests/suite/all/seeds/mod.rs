@@ -1,88 +1,17 @@
-//! Seeds that are files or services. They are resolved again at each try.
+//! Seeds that are files or services. They are resolved again at each try. Read [`dns`] for services, [`slow`]
+//! for seeds that hold nobody up, [`later`] for those that are looked up again while a node runs.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::{Arc, Mutex};
-use std::thread;
+mod dns;
+mod later;
+mod name_server;
+mod slow;
+
+use std::net::UdpSocket;
 use std::time::Duration;
 
-use simple_dns::rdata::{RData, SRV};
-use simple_dns::{CLASS, Name, Packet, PacketFlag, ResourceRecord};
-
+use self::name_server::{NameServer, SERVICE};
 use super::adapter::{Error, JoinPolicy, SeedFailure};
 use super::{addr, builder, own_ip, run, sleep, spawn, start, until, within};
-
-type Targets = Arc<Mutex<Vec<(String, u16)>>>;
-
-/// A name server that knows one service. It gives the full answer over TCP only.
-struct NameServer {
-    addr: SocketAddr,
-    /// Host and port of each target.
-    targets: Targets,
-}
-
-const SERVICE: &str = "_serf._tcp.test";
-
-impl NameServer {
-    fn start() -> Self {
-        let addr = SocketAddr::new(own_ip(), 5353);
-        let udp = UdpSocket::bind(addr).expect("the address is its own");
-        let tcp = TcpListener::bind(addr).expect("the address is its own");
-        let targets = Targets::default();
-        let (by_udp, by_tcp) = (Arc::clone(&targets), Arc::clone(&targets));
-        thread::spawn(move || serve_datagrams(&udp, &by_udp));
-        thread::spawn(move || {
-            for stream in tcp.incoming().flatten() {
-                serve_stream(stream, &by_tcp).expect("a whole query");
-            }
-        });
-        Self { addr, targets }
-    }
-
-    fn offer(&self, targets: impl IntoIterator<Item = (&'static str, u16)>) {
-        let owned = |(host, port): (&str, u16)| (host.to_owned(), port);
-        *self.targets.lock().expect("nobody panics") = targets.into_iter().map(owned).collect();
-    }
-}
-
-fn serve_datagrams(udp: &UdpSocket, targets: &Targets) {
-    let mut buf = [0; 512];
-    while let Ok((len, from)) = udp.recv_from(&mut buf) {
-        let targets = targets.lock().expect("nobody panics").clone();
-        let answer =
-            if targets.len() > 1 { cut(&buf[..len]) } else { answer(&buf[..len], &targets) };
-        drop(udp.send_to(&answer.expect("a query"), from));
-    }
-}
-
-fn serve_stream(mut stream: TcpStream, targets: &Targets) -> io::Result<()> {
-    let mut len = [0; 2];
-    stream.read_exact(&mut len)?;
-    let mut query = vec![0; u16::from_be_bytes(len).into()];
-    stream.read_exact(&mut query)?;
-    let targets = targets.lock().expect("nobody panics").clone();
-    let answer = answer(&query, &targets).expect("a query");
-    stream.write_all(&(answer.len() as u16).to_be_bytes())?;
-    stream.write_all(&answer)
-}
-
-/// A truncated answer.
-fn cut(query: &[u8]) -> simple_dns::Result<Vec<u8>> {
-    let mut answer = Packet::parse(query)?.into_reply();
-    answer.set_flags(PacketFlag::TRUNCATION);
-    answer.build_bytes_vec()
-}
-
-fn answer(query: &[u8], targets: &[(String, u16)]) -> simple_dns::Result<Vec<u8>> {
-    let mut answer = Packet::parse(query)?.into_reply();
-    assert_eq!(answer.questions[0].qname.to_string(), SERVICE);
-    for (host, port) in targets {
-        let srv = SRV { priority: 1, weight: 1, port: *port, target: Name::new(host)? };
-        let name = Name::new(SERVICE)?;
-        answer.answers.push(ResourceRecord::new(name, CLASS::IN, 60, RData::SRV(srv)));
-    }
-    answer.build_bytes_vec()
-}
 
 #[test]
 fn a_service_that_dns_knows_is_joined_at_all_its_hosts() {

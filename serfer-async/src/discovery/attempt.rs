@@ -1,0 +1,257 @@
+//! One try of seeds: they are looked up, and what is found is dialled as it is found.
+//!
+//! Each address is a join of its own, so a slow one holds up no other. A few are dialled at once, and more
+//! for as long as they do not answer. When enough have answered, members are known at most of the others,
+//! which need no dial then; the rest is one join.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use futures_lite::future;
+use serfer_proto::{Endpoint, JoinDone, JoinError, JoinFailure, Replay, Status};
+
+use super::failure::{SeedFailure, SeedJoinError};
+use super::seeds::{SeedFinding, SeedResolver};
+use crate::node::shared::Shared;
+
+/// The most addresses that are dialled for one attempt; the rest is left out.
+const ADDRS_MAX: usize = 1024;
+
+/// How many addresses are dialled at once, and how many more whenever none has answered for a while.
+const DIALS: usize = 8;
+const WHILE: Duration = Duration::from_millis(250);
+
+/// After so many answers, the rest is one join.
+const ANSWERS: usize = 8;
+
+/// What is tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) seeds: Vec<String>,
+    pub(crate) replay: Replay,
+    /// How many addresses are to be reached if possible.
+    pub(crate) enough: usize,
+}
+
+/// What has come of an attempt so far.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// All state was exchanged with a member there, or is known to be.
+    Reached {
+        /// The place of the seed in the attempt.
+        seed: usize,
+        addr: SocketAddr,
+    },
+    Failed {
+        seed: usize,
+        failure: SeedFailure,
+    },
+    /// The endpoint refuses to join. This is the last.
+    Refused(JoinError),
+    /// All has been tried. This is the last.
+    Done,
+}
+
+impl Attempt {
+    /// Begins it. It goes on even if nobody listens any more. The channel is closed early if the node is shut
+    /// down.
+    pub(crate) fn begin(
+        self,
+        shared: &Arc<Shared>,
+        resolver: &Arc<SeedResolver>,
+    ) -> Receiver<Progress> {
+        let (sender, progress) = async_channel::unbounded();
+        let (task, resolver) = (shared.clone(), resolver.clone());
+        shared.tasks.spawn(async move {
+            let (findings_sender, findings) = async_channel::unbounded();
+            let looking_up = resolver.clone().resolve(self.seeds.clone(), findings_sender);
+            let dials = Dials::new(task, &resolver, self, sender.clone());
+            let ((), end) = future::zip(looking_up, dials.run(&findings)).await;
+            let last = match end {
+                Ok(()) => Progress::Done,
+                Err(SeedJoinError::Refused(error)) => Progress::Refused(error),
+                Err(_closed) => return,
+            };
+            drop(sender.try_send(last));
+        });
+        progress
+    }
+}
+
+/// The dials of an attempt.
+struct Dials<'a> {
+    shared: Arc<Shared>,
+    resolver: &'a SeedResolver,
+    attempt: Attempt,
+    progress: Sender<Progress>,
+    /// Where joins tell how they went, and how many have not yet.
+    done: (Sender<JoinDone>, Receiver<JoinDone>),
+    open: usize,
+    /// How many may be open now.
+    open_max: usize,
+    answers: usize,
+    waiting: VecDeque<SocketAddr>,
+    /// The seed of each address that was found.
+    seed_of: BTreeMap<SocketAddr, usize>,
+    /// All addresses of each seed.
+    found: Vec<Vec<SocketAddr>>,
+}
+
+/// Why the dials go on.
+enum DialStep {
+    Found(Option<SeedFinding>),
+    Done(Option<JoinDone>),
+    /// Nobody has answered for a while.
+    More,
+}
+
+impl<'a> Dials<'a> {
+    fn new(
+        shared: Arc<Shared>,
+        resolver: &'a SeedResolver,
+        attempt: Attempt,
+        progress: Sender<Progress>,
+    ) -> Self {
+        let found = vec![Vec::new(); attempt.seeds.len()];
+        Self {
+            shared,
+            resolver,
+            attempt,
+            progress,
+            done: async_channel::unbounded(),
+            open: 0,
+            open_max: DIALS,
+            answers: 0,
+            waiting: VecDeque::new(),
+            seed_of: BTreeMap::new(),
+            found,
+        }
+    }
+
+    /// Dials what is found, until nothing more is found and all dials are over.
+    async fn run(mut self, findings: &Receiver<SeedFinding>) -> Result<(), SeedJoinError> {
+        let mut is_looking_up = true;
+        while is_looking_up || self.open > 0 {
+            match self.next(findings, is_looking_up).await {
+                DialStep::Found(Some(finding)) => {
+                    self.on_found(finding);
+                    while let Ok(finding) = findings.try_recv() {
+                        self.on_found(finding);
+                    }
+                }
+                DialStep::Found(None) => {
+                    is_looking_up = false;
+                    self.note_found();
+                }
+                DialStep::Done(Some(done)) => self.on_done(&done),
+                DialStep::Done(None) => {}
+                DialStep::More => self.open_max += DIALS,
+            }
+            self.dial_waiting()?;
+        }
+        Ok(())
+    }
+
+    async fn next(&self, findings: &Receiver<SeedFinding>, is_looking_up: bool) -> DialStep {
+        let found = async {
+            if !is_looking_up {
+                future::pending::<()>().await;
+            }
+            DialStep::Found(findings.recv().await.ok())
+        };
+        let done = async { DialStep::Done(self.done.1.recv().await.ok()) };
+        let more = async {
+            if self.waiting.is_empty() {
+                future::pending::<()>().await;
+            }
+            self.shared.tasks.sleep_until(self.shared.now() + WHILE).await;
+            DialStep::More
+        };
+        future::or(done, future::or(found, more)).await
+    }
+
+    fn on_found(&mut self, SeedFinding { seed, result }: SeedFinding) {
+        match result {
+            Ok(addrs) => {
+                for addr in addrs {
+                    if self.seed_of.len() < ADDRS_MAX && !self.seed_of.contains_key(&addr) {
+                        self.seed_of.insert(addr, seed);
+                        self.waiting.push_back(addr);
+                        self.found[seed].push(addr);
+                    }
+                }
+            }
+            Err(failure) => self.tell(Progress::Failed { seed, failure }),
+        }
+    }
+
+    /// All seeds have been looked up: remembers where each led.
+    fn note_found(&mut self) {
+        for (seed, addrs) in self.attempt.seeds.iter().zip(std::mem::take(&mut self.found)) {
+            self.resolver.book.found(seed, addrs);
+        }
+    }
+
+    fn on_done(&mut self, done: &JoinDone) {
+        self.open -= 1;
+        self.answers += done.reached.len();
+        for &addr in done.reached.iter() {
+            let seed = self.seed_of.get(&addr).copied().unwrap_or_default();
+            self.tell(Progress::Reached { seed, addr });
+        }
+        for (addr, failure) in done.failed.iter() {
+            let place = self.seed_of.get(addr).copied().unwrap_or_default();
+            let seed = self.attempt.seeds[place].clone();
+            if *failure != JoinFailure::Reserved {
+                let failure = SeedFailure::Join { seed, addr: *addr, failure: failure.clone() };
+                self.tell(Progress::Failed { seed: place, failure });
+            }
+        }
+    }
+
+    fn dial_waiting(&mut self) -> Result<(), SeedJoinError> {
+        let has_enough = self.answers >= ANSWERS.max(self.attempt.enough);
+        if has_enough && !self.waiting.is_empty() {
+            self.skip_known()?;
+        }
+        while !self.waiting.is_empty() && self.open < self.open_max {
+            let count = if has_enough { self.waiting.len() } else { 1 };
+            let addrs: Vec<SocketAddr> = self.waiting.drain(..count).collect();
+            let Attempt { replay, .. } = self.attempt;
+            self.shared.call::<_, JoinError, SeedJoinError>(|state, now| {
+                let join = state.endpoint.join(now, &addrs, replay)?;
+                state.calls.joins.insert(join, self.done.0.clone());
+                Ok(())
+            })?;
+            self.open += 1;
+        }
+        Ok(())
+    }
+
+    /// Addresses at which a member is known by now need no dial.
+    fn skip_known(&mut self) -> Result<(), SeedJoinError> {
+        let known = self.shared.with(|state| living(&state.endpoint))?;
+        let (known, unknown) = self.waiting.drain(..).partition(|addr| known.contains(addr));
+        self.waiting = unknown;
+        let known: VecDeque<SocketAddr> = known;
+        for addr in known {
+            let seed = self.seed_of.get(&addr).copied().unwrap_or_default();
+            self.tell(Progress::Reached { seed, addr });
+        }
+        Ok(())
+    }
+
+    fn tell(&self, progress: Progress) {
+        // Nobody may listen any more.
+        drop(self.progress.try_send(progress));
+    }
+}
+
+/// The addresses of all members that are alive.
+pub(crate) fn living(endpoint: &Endpoint) -> BTreeSet<SocketAddr> {
+    let living = endpoint.members().filter(|member| member.status() == Status::Alive);
+    living.map(|member| member.addr()).collect()
+}
