@@ -5,7 +5,7 @@
 //! the messages.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_lite::future;
@@ -13,6 +13,7 @@ use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 
 use crate::runtime::Runtime;
+use crate::sockets;
 
 /// How long one server has to answer once.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -90,11 +91,7 @@ async fn by_datagram<R: Runtime>(
     query: &[u8],
     id: u16,
 ) -> io::Result<Vec<u8>> {
-    let any: IpAddr = match server {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let udp = runtime.bind_udp(SocketAddr::new(any, 0)).await?;
+    let udp = runtime.udp(sockets::client(server)?)?;
     runtime.send_to(&udp, query, server).await?;
     let mut buf = vec![0; 4096];
     loop {

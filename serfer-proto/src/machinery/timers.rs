@@ -38,6 +38,8 @@ pub(crate) enum Timer {
     PushPull,
     /// When to forget a member that died or left.
     Forget,
+    /// When to say that we are at our new address.
+    Relocation,
     /// When to take the next step of leaving.
     Leave,
     /// When to close a query.
@@ -74,6 +76,7 @@ impl Timer {
             Self::Gossip => "gossip",
             Self::PushPull => "push-pull",
             Self::Forget => "forget",
+            Self::Relocation => "relocation",
             Self::Leave => "leave",
             Self::Query(_) => "query",
             Self::QuerySettle(_) => "query-settle",

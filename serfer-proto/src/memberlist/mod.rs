@@ -37,6 +37,7 @@ use join::seed_retry::SeedRetries;
 use join::snapshot_rejoin::SnapshotRejoin;
 use members::address_claim::AddressClaims;
 use members::list::SwimMembers;
+use members::relocation::FormerAddresses;
 use members::suspicion::Suspicions;
 use probe::awareness::Awareness;
 use probe::prober::Prober;
@@ -55,6 +56,7 @@ pub(crate) struct Memberlist<D> {
     members: SwimMembers,
     suspicions: Suspicions,
     address_claims: AddressClaims,
+    former_addresses: FormerAddresses,
     leaving: bool,
     awareness: Awareness,
     prober: Prober,
@@ -79,6 +81,7 @@ impl<D: Delegate> Memberlist<D> {
             members: SwimMembers::new(rng),
             suspicions: Suspicions::default(),
             address_claims: Default::default(),
+            former_addresses: FormerAddresses::default(),
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
             prober: Prober::new(rng),
@@ -137,6 +140,7 @@ impl<D: Delegate> Memberlist<D> {
         result: Result<(), JoinFailure>,
     ) {
         let peer = cx.from;
+        self.note_stream_health(cx, peer, result.as_ref().map(|&()| ()));
         if matches!(reason, PushPullReason::Join(..) | PushPullReason::SeedRetry) {
             self.seed_retries.on_tried(cx, peer, result.is_ok());
         }

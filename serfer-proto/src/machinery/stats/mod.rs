@@ -48,8 +48,11 @@ stats! {
     Counter datagrams_received: u64 = "datagrams received",
     Counter datagrams_sent: u64 = "datagrams sent",
     Counter sends_failed: u64 = "datagrams that the network stack refused to send",
+    Counter receives_failed: u64 = "times that the datagram socket could not receive",
     Counter streams_accepted: u64 = "streams accepted",
     Counter streams_dialled: u64 = "streams dialled",
+    Counter streams_blocked: u64 = "push/pulls that failed with a member that answers datagrams",
+    Counter datagrams_blocked: u64 = "members that answered a stream but no datagram",
     Counter probes_acked: u64 = "probes that ended with an ack",
     Counter probes_failed: u64 = "probes that ended without an ack",
     Counter accusations_held: u64 = "members not accused because hardly anybody answers us",
@@ -67,6 +70,9 @@ stats! {
     /// See [`Limits::queue_warning`](crate::Limits::queue_warning).
     Counter deep_queues: u64 = "times that a queue became deep",
     Counter stores_failed: u64 = "times that a file could not be written",
+    Counter moves: u64 = "times that our own address changed",
+    /// See [`Endpoint::note_receive_buffer`](crate::Endpoint::note_receive_buffer).
+    Gauge receive_buffer: usize = "bytes of datagrams that may wait to be received",
     Gauge members_alive: usize = "members that are not dead or left, ourselves included",
     Gauge members: usize = "members of any status",
     Gauge members_failed: usize = "members that failed and are remembered",

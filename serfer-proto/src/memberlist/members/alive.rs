@@ -122,6 +122,9 @@ impl<D: Delegate> Memberlist<D> {
         let known = &self.members[me];
         if !alive.is_at(&known.node) {
             let (node, other) = (known.node.clone(), alive.node().addr());
+            if self.former_addresses.contain(other) {
+                return;
+            }
             return up.on_conflict(cx, &node, other);
         }
         let number = known.incarnation.number();
@@ -189,8 +192,11 @@ impl<D: Delegate> Memberlist<D> {
         }
     }
 
+    /// While we move, only our farewell spreads.
     pub(crate) fn broadcast_alive_me(&mut self, cx: &mut Cx<'_>) {
-        if let Some(me) = self.members.me() {
+        if let Some(me) = self.members.me()
+            && !cx.timers.is_set(Timer::Relocation)
+        {
             self.broadcast_alive(cx, me);
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct Exchanges {
     last_id: u64,
     /// How many of them were accepted.
     pub(crate) inbound: usize,
+    /// How many push/pulls of ours have come due since another node dialled us.
+    pub(crate) quiet_ticks: u32,
 }
 
 #[derive(Debug)]
