@@ -73,8 +73,9 @@ fn default_route(scene: &Scene, runtime: &str) {
 pub(super) fn add_bridge(host: &Host) {
     for command in [
         "ip link add docker0 type bridge",
-        "ip link add port0 type dummy",
+        "ip link add port0 type veth peer name container0",
         "ip link set port0 master docker0 up",
+        "ip link set container0 up",
         "ip address add 172.17.0.1/16 dev docker0",
         "ip link set docker0 up",
     ] {

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::harness::program::RUNTIMES;
 use crate::harness::scene::Scene;
 use crate::harness::setting::PLAIN;
-use crate::harness::wait::SOON;
+use crate::harness::wait::{SOON, until};
 use crate::{Case, case};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -41,6 +41,11 @@ fn lost_by(ip: IpAddr, process: Pid) -> u64 {
     let socket = UdpSocket::bind((ip, 0)).expect("an address of this machine");
     let before = drops_at(ip);
     kill_process(process, Signal::STOP).expect("it is our child");
+    until("it stands still", SOON, || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_pid()));
+        let stat = stat.expect("this is Linux");
+        if stat.contains(") T ") { Ok(()) } else { Err(stat) }
+    });
     for _ in 0..2000 {
         socket.send_to(&packet, (ip, 7946)).expect("the socket is there");
     }
