@@ -15,8 +15,8 @@ use crate::node::shared::Shared;
 use crate::runtime::Runtime;
 use crate::sockets::HeardFamilies;
 
-/// How often it is looked at.
-const INTERVAL: Duration = Duration::from_secs(5);
+/// How often it is looked at: often enough to be at the new address before anybody is sure that we are dead.
+const INTERVAL: Duration = Duration::from_secs(2);
 
 /// In how many looks a change must be seen, so that an interface that is set up anew is no change.
 const LOOKS: u32 = 2;

@@ -108,7 +108,7 @@ impl Endpoint {
     }
 
     /// Others reach us at another address from now on, and no more at the one before: tells everybody. They see
-    /// us leave or fail, and come back, within a second or two.
+    /// us leave or fail, and come back, within two seconds or three.
     ///
     /// # Errors
     /// If nobody can be reached at such an address.

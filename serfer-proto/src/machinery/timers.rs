@@ -38,7 +38,7 @@ pub(crate) enum Timer {
     PushPull,
     /// When to forget a member that died or left.
     Forget,
-    /// When to say that we are at our new address.
+    /// When to take the next step of moving to another address.
     Relocation,
     /// When to take the next step of leaving.
     Leave,

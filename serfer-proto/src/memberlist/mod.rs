@@ -37,7 +37,7 @@ use join::seed_retry::SeedRetries;
 use join::snapshot_rejoin::SnapshotRejoin;
 use members::address_claim::AddressClaims;
 use members::list::SwimMembers;
-use members::relocation::FormerAddresses;
+use members::relocation::Relocation;
 use members::suspicion::Suspicions;
 use probe::awareness::Awareness;
 use probe::prober::Prober;
@@ -56,7 +56,7 @@ pub(crate) struct Memberlist<D> {
     members: SwimMembers,
     suspicions: Suspicions,
     address_claims: AddressClaims,
-    former_addresses: FormerAddresses,
+    relocation: Relocation,
     leaving: bool,
     awareness: Awareness,
     prober: Prober,
@@ -81,7 +81,7 @@ impl<D: Delegate> Memberlist<D> {
             members: SwimMembers::new(rng),
             suspicions: Suspicions::default(),
             address_claims: Default::default(),
-            former_addresses: FormerAddresses::default(),
+            relocation: Relocation::default(),
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
             prober: Prober::new(rng),

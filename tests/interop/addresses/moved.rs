@@ -12,8 +12,8 @@ use crate::harness::setting::PLAIN;
 use crate::harness::wait::{PATIENCE, SOON, until};
 use crate::{Case, network_case};
 
-/// A node looks at its interfaces every 5 s, and believes what it has seen twice.
-const NOTICED: Duration = Duration::from_secs(15);
+/// A node looks at its interfaces every 2 s, and believes what it has seen twice.
+const NOTICED: Duration = Duration::from_secs(10);
 
 pub(crate) fn cases() -> Vec<Case> {
     let of_each = |runtime: &'static str| {
@@ -67,7 +67,7 @@ fn is_missed(scene: &Scene, runtime: &str) {
     let node = scene.program([runtime, "node", &ip, ""], Some(here.clone()));
     node.logs(&["node starts", &ip], SOON);
     // It is looked at for the first time while it is there.
-    thread::sleep(Duration::from_secs(6));
+    thread::sleep(Duration::from_secs(3));
     here.run(&format!("ip address del {ip}/24 dev eth0"));
     node.logs(&["WARN", "is gone from this machine", &ip, "bind 0.0.0.0 or [::]"], NOTICED);
     here.run(&format!("ip address add {ip}/24 dev eth0"));
