@@ -28,6 +28,10 @@ impl Endpoint {
     pub fn handle_send_failed(&mut self, now: Instant, to: SocketAddr) {
         let cx = &mut self.core.cx(now);
         cx.stats.sends_failed += 1;
+        let count = cx.stats.sends_failed;
+        if is_notable(count) {
+            tracing::warn!(target: "serfer::runtime", %to, count, "this machine refuses to send a datagram: it has no route there, or a firewall forbids it");
+        }
         self.memberlist.on_send_failed(cx, &mut self.serf, to);
     }
 
