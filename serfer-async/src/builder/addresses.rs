@@ -4,7 +4,9 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::Builder;
-use crate::discovery::address::{Address, AddressError, AddressProblem, DEFAULT_PORT, HostResolver};
+use crate::discovery::address::{
+    Address, AddressError, AddressProblem, DEFAULT_PORT, HostResolver,
+};
 use crate::error::Error;
 use crate::reach::choice::{Why, choose};
 use crate::reach::given::{advertisable, bindable, doubt, is_link_local};

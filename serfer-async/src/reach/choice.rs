@@ -89,7 +89,10 @@ impl fmt::Display for Choice {
             }
             Why::Guess(others) => {
                 write!(f, "{ip} of interface {interface}: there is no default route, and ")?;
-                write!(f, "{others:?} would do as well; if others cannot reach it, say which one ")?;
+                write!(
+                    f,
+                    "{others:?} would do as well; if others cannot reach it, say which one "
+                )?;
                 f.write_str("to advertise")
             }
         }

@@ -71,8 +71,9 @@ pub(crate) fn doubt(
         return Some("no other machine reaches the address that is bound");
     }
     let is_another = !bound.is_unspecified() && bound.to_canonical() != advertised;
-    (is_another && around.has(advertised))
-        .then_some("we do not listen at the address that we advertise, but at another of this machine")
+    (is_another && around.has(advertised)).then_some(
+        "we do not listen at the address that we advertise, but at another of this machine",
+    )
 }
 
 /// Whether an address is of IPv6 and only valid together with a link.

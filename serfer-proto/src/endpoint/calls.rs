@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::Endpoint;
 use crate::api::{
-    ConfigError, ConfigFault, EventError, ForceLeaveError, JoinError, JoinId, KeyError, KeyOp, KeyParams, LeaveError, Query,
-    QueryError, QueryId, Replay, RespondError, RotationParams, SecretKey, Tags, TagsError,
+    ConfigError, ConfigFault, EventError, ForceLeaveError, JoinError, JoinId, KeyError, KeyOp,
+    KeyParams, LeaveError, Query, QueryError, QueryId, Replay, RespondError, RotationParams,
+    SecretKey, Tags, TagsError,
 };
 use crate::serf::{Coalesce, Prune, QueryParams};
 

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::Endpoint;
-use crate::machinery::is_notable;
 use crate::api::{Event, StoreFailure, StoredFile, StreamId};
+use crate::machinery::is_notable;
 use crate::memberlist::StreamEnd;
 
 impl Endpoint {

@@ -4,7 +4,7 @@ use crate::harness::network::Host;
 use crate::harness::peer::{Entry, Peer};
 use crate::harness::program::RUNTIMES;
 use crate::harness::scene::Scene;
-use crate::harness::setting::PLAIN;
+use crate::harness::setting::LAN;
 use crate::harness::wait::{PATIENCE, SOON, until};
 use crate::{Case, network_case};
 
@@ -44,7 +44,7 @@ fn dual_stack(scene: &Scene, runtime: &str) {
     let node = scene.program([runtime, "node", "[::]", ""], Some(here));
     node.logs(&["node starts", &ip], SOON);
     let _there = there;
-    let agent = scene.agent(&PLAIN, "agent", &[&format!("-join={ip}")]);
+    let agent = scene.agent(&LAN, "agent", &[&format!("-join={ip}")]);
     until("the agent lists it", PATIENCE, || {
         let roster = agent.roster();
         if roster.has(&entry("node", &ip, "alive")) { Ok(()) } else { Err(roster) }
@@ -59,7 +59,7 @@ fn default_route(scene: &Scene, runtime: &str) {
     here.run("ip address flush dev eth0");
     here.run("ip address add 203.0.113.2/24 dev eth0");
     here.run("ip route add default via 203.0.113.1");
-    let agent = scene.agent(&PLAIN, "agent", &[]);
+    let agent = scene.agent(&LAN, "agent", &[]);
     let node = scene.program([runtime, "node", "0.0.0.0", &there.ip.to_string()], Some(here));
     node.logs(&["INFO", "advertising 203.0.113.2: interface eth0 has the default route"], SOON);
     until("the agent lists it", PATIENCE, || {

@@ -8,7 +8,7 @@ use crate::addresses::advertised::{add_bridge, entry};
 use crate::harness::peer::Peer;
 use crate::harness::program::RUNTIMES;
 use crate::harness::scene::Scene;
-use crate::harness::setting::PLAIN;
+use crate::harness::setting::LAN;
 use crate::harness::wait::{PATIENCE, SOON, until};
 use crate::{Case, network_case};
 
@@ -17,19 +17,22 @@ const NOTICED: Duration = Duration::from_secs(10);
 
 pub(crate) fn cases() -> Vec<Case> {
     let of_each = |runtime: &'static str| {
-        let follows = format!("address/agents_and_nodes_follow_a_node_to_its_new_address/{runtime}");
+        let follows =
+            format!("address/agents_and_nodes_follow_a_node_to_its_new_address/{runtime}");
+        let dead = format!("address/agents_follow_a_node_that_they_hold_for_dead/{runtime}");
         let given = format!("address/an_address_that_was_bound_and_is_gone_is_a_warning/{runtime}");
         [
-            network_case(follows, move |scene| is_followed(scene, runtime)),
+            network_case(follows, move |scene| is_followed(scene, runtime, false)),
+            network_case(dead, move |scene| is_followed(scene, runtime, true)),
             network_case(given, move |scene| is_missed(scene, runtime)),
         ]
     };
     RUNTIMES.into_iter().flat_map(of_each).collect()
 }
 
-fn is_followed(scene: &Scene, runtime: &str) {
+fn is_followed(scene: &Scene, runtime: &str, after_its_death: bool) {
     let network = scene.lay_network();
-    let peers = ["agent-1", "agent-2", "node-1"].map(|name| scene.peer(&PLAIN, name, "agent-1"));
+    let peers = ["agent-1", "agent-2", "node-1"].map(|name| scene.peer(&LAN, name, "agent-1"));
     let here = network.host("moving");
     add_bridge(&here);
     let old = here.ip.to_string();
@@ -39,6 +42,11 @@ fn is_followed(scene: &Scene, runtime: &str) {
     all_list(&peers, &old);
 
     here.run(&format!("ip address del {old}/24 dev eth0"));
+    if after_its_death {
+        for peer in &peers {
+            peer.hears_change("member-failed", "moving");
+        }
+    }
     here.run("ip address add 10.0.0.99/24 dev eth0");
     here.run("ip route add default via 10.0.0.1");
 

@@ -66,8 +66,7 @@ impl Program {
     pub(crate) fn logs(&self, words: &[&str], within: Duration) {
         until(format_args!("{} logs {words:?}", self.name), within, || {
             let log = self.log();
-            let is_there =
-                log.lines().any(|line| words.iter().all(|word| line.contains(word)));
+            let is_there = log.lines().any(|line| words.iter().all(|word| line.contains(word)));
             if is_there { Ok(()) } else { Err(log) }
         });
     }
@@ -89,7 +88,11 @@ impl Drop for Program {
 pub(crate) fn play() -> Option<ExitCode> {
     let runtime = env::var(RUNTIME).ok()?;
     let filter = EnvFilter::new("serfer=debug");
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(io::stderr)
+        .init();
     let played = if runtime == "smol" {
         smol::block_on(run(Smol::global()))
     } else {
@@ -102,7 +105,7 @@ pub(crate) fn play() -> Option<ExitCode> {
 
 async fn run<R: Runtime>(runtime: R) -> bool {
     let [name, bind, join] = [NAME, BIND, JOIN].map(|key| env::var(key).unwrap_or_default());
-    let config = Config::local(name).tag("role", "node").expect("it is short");
+    let config = Config::lan(name).tag("role", "node").expect("it is short");
     let mut builder = Builder::new(runtime, config).bind(bind);
     if !join.is_empty() {
         builder = builder.join([join]);

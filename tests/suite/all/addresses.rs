@@ -74,10 +74,18 @@ fn host_names_are_as_good_as_addresses() {
 fn an_address_that_others_cannot_reach_is_refused_with_advice() {
     run(async {
         for (bind, advertise, words) in [
-            ("0.0.0.0:0", "[2001:db8::1]", "\"[2001:db8::1]\" is not heard by a node that is bound to 0.0.0.0"),
+            (
+                "0.0.0.0:0",
+                "[2001:db8::1]",
+                "\"[2001:db8::1]\" is not heard by a node that is bound to 0.0.0.0",
+            ),
             ("127.0.0.1:0", "[2001:db8::1]", "bind [::] to hear IPv4 and IPv6"),
             ("[::1]:0", "203.0.113.9", "advertise an address of the family that is bound"),
-            ("0.0.0.0:0", "localhost", "\"localhost\" leads to 127.0.0.1, which no other machine reaches"),
+            (
+                "0.0.0.0:0",
+                "localhost",
+                "\"localhost\" leads to 127.0.0.1, which no other machine reaches",
+            ),
             ("[::]:0", "[fe80::1]", "\"[fe80::1]\" is valid on one link only"),
             ("0.0.0.0:0", "0.0.0.0", "0.0.0.0"),
         ] {
