@@ -13,6 +13,7 @@
 //! - Dropping the future of `recv_from`, `accept` or `read` must lose nothing. With sockets that are based
 //!   on readiness, this is so by nature. Those that are based on completion (io_uring) need a task that
 //!   reads, and a channel.
+//! - `udp` and `listener` only take over sockets: which options they need is settled before.
 //! - `run_apart` makes a runtime that only the calling thread runs. A node calls it on a new thread, so
 //!   that nothing that the application does, or forgets to do, delays its acks.
 //! - `now` is the clock of `sleep_until`. Leave it alone unless your clock can be paused.
@@ -65,8 +66,8 @@ impl Runtime for Threads {
         self.unblock(move || Ok((host, port).to_socket_addrs()?.collect())).await
     }
 
-    async fn bind_udp(&self, addr: SocketAddr) -> io::Result<Async<UdpSocket>> {
-        Async::<UdpSocket>::bind(addr)
+    fn udp(&self, socket: UdpSocket) -> io::Result<Async<UdpSocket>> {
+        Async::new_nonblocking(socket)
     }
 
     async fn send_to(&self, udp: &Async<UdpSocket>, data: &[u8], to: SocketAddr) -> io::Result<()> {
@@ -81,10 +82,8 @@ impl Runtime for Threads {
         udp.recv_from(buf).await
     }
 
-    async fn listen(&self, addr: SocketAddr) -> io::Result<(Async<TcpListener>, SocketAddr)> {
-        let listener = Async::<TcpListener>::bind(addr)?;
-        let bound = listener.get_ref().local_addr()?;
-        Ok((listener, bound))
+    fn listener(&self, socket: TcpListener) -> io::Result<Async<TcpListener>> {
+        Async::new_nonblocking(socket)
     }
 
     async fn accept(

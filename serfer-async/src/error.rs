@@ -4,7 +4,7 @@
 //! return the sum of them, [`enum@Error`].
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serfer_proto::{
     ConfigError, EventError, ForceLeaveError, JoinError, KeyError, QueryError, RespondError,
@@ -37,7 +37,7 @@ pub enum Error {
     #[error(transparent)]
     Address(#[from] AddressError),
     /// Another program has the address or port, or this machine does not have the address.
-    #[error("cannot bind {addr}: {source}{}", advice(source))]
+    #[error("cannot bind {addr}: {source}{}", advice(*addr, source))]
     Bind {
         /// What was to be bound.
         addr: SocketAddr,
@@ -45,10 +45,16 @@ pub enum Error {
         source: io::Error,
     },
     /// Bind to an address of this machine, or say which address to advertise.
-    #[error("bound to {bound}, but no interface has an address that others could reach")]
+    #[error(
+        "bound to {bound}, but no interface has an address that others could reach there{}; bind 127.0.0.1 to \
+         try it on this machine alone, or say which address to advertise",
+        instead(*unheard)
+    )]
     NoAddressToAdvertise {
         /// What was bound.
         bound: SocketAddr,
+        /// An address of this machine that would do if the node were bound to `[::]`.
+        unheard: Option<IpAddr>,
     },
     /// The operating system did not give something: randomness, its host name, its interfaces, a thread.
     #[error("{what}: {source}")]
@@ -170,7 +176,13 @@ impl std::fmt::Debug for Error {
 }
 
 /// What to do about an address that cannot be bound.
-fn advice(error: &io::Error) -> &'static str {
+fn advice(addr: SocketAddr, error: &io::Error) -> &'static str {
+    if let SocketAddr::V6(addr) = addr
+        && addr.ip().is_unicast_link_local()
+        && addr.scope_id() == 0
+    {
+        return "; write the interface behind it, as in [fe80::1%eth0]";
+    }
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             "; choose another port, or leave it out to get the next that is free"
@@ -179,6 +191,7 @@ fn advice(error: &io::Error) -> &'static str {
             "; bind to an address of this machine, and advertise the one that others are to use"
         }
         io::ErrorKind::PermissionDenied => "; choose a port above 1023",
+        _ if addr.is_ipv6() => "; if this machine has no IPv6, bind 0.0.0.0",
         _ => "",
     }
 }
@@ -187,6 +200,11 @@ fn advice(error: &io::Error) -> &'static str {
 fn joined(errors: &[Error]) -> String {
     let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
     errors.join("; ")
+}
+
+/// What to bind to be reached at this address.
+fn instead(unheard: Option<IpAddr>) -> String {
+    unheard.map_or_else(String::new, |ip| format!("; bind [::] to be reached at {ip}"))
 }
 
 /// Why seeds failed, if any did.
@@ -206,6 +224,16 @@ mod tests {
         let text = "cannot bind 127.0.0.1:7946: address in use; choose another port, or leave it out to get \
                     the next that is free";
         assert_eq!([format!("{error}"), format!("{error:?}")], [text, text]);
+    }
+
+    #[test]
+    fn a_machine_with_addresses_of_the_other_family_is_told_what_to_bind() {
+        let bound = SocketAddr::from(([0, 0, 0, 0], 7946));
+        let error = |unheard| Error::NoAddressToAdvertise { bound, unheard }.to_string();
+        let text = error(Some("fd00::1".parse().unwrap()));
+        assert!(text.contains("bind [::] to be reached at fd00::1"), "{text}");
+        let text = error(None);
+        assert!(text.contains("bind 127.0.0.1 to try it on this machine alone"), "{text}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct Options {
     /// Where to listen: `HOST` or `HOST:PORT`. `0.0.0.0`.
     /// See [`Builder::bind`](crate::Builder::bind).
     pub bind: String,
-    /// Where others reach the node: `HOST` or `HOST:PORT`. Not set.
+    /// Where others reach the node: `HOST` or `HOST:PORT`. Not set: the address of the default route.
     /// See [`Builder::advertise`](crate::Builder::advertise).
     pub advertise: Option<String>,
     /// Whether the node is named after this machine. False.

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::time::Instant;
 
 /// An async runtime.
@@ -58,8 +58,11 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         port: u16,
     ) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 
-    /// Opens a datagram socket.
-    fn bind_udp(&self, addr: SocketAddr) -> impl Future<Output = io::Result<Self::Udp>> + Send;
+    /// Takes over a datagram socket, which is bound and does not block.
+    ///
+    /// # Errors
+    /// If the runtime cannot wait for it.
+    fn udp(&self, socket: UdpSocket) -> io::Result<Self::Udp>;
 
     /// Sends one datagram.
     fn send_to(
@@ -76,11 +79,11 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         buf: &mut [u8],
     ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send;
 
-    /// Opens a listener. Returns its address as well, for the case that the port was 0.
-    fn listen(
-        &self,
-        addr: SocketAddr,
-    ) -> impl Future<Output = io::Result<(Self::Listener, SocketAddr)>> + Send;
+    /// Takes over a socket that listens for streams and does not block.
+    ///
+    /// # Errors
+    /// If the runtime cannot wait for it.
+    fn listener(&self, socket: TcpListener) -> io::Result<Self::Listener>;
 
     /// Accepts one stream.
     fn accept(

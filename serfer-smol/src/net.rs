@@ -1,7 +1,7 @@
 //! smol's sockets, timers and tasks, as serfer wants them.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::{self, Shutdown, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -65,8 +65,8 @@ impl Runtime for Smol {
         smol::net::resolve((host, port)).await
     }
 
-    async fn bind_udp(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
-        UdpSocket::bind(addr).await
+    fn udp(&self, socket: net::UdpSocket) -> io::Result<UdpSocket> {
+        socket.try_into()
     }
 
     async fn send_to(&self, udp: &UdpSocket, data: &[u8], to: SocketAddr) -> io::Result<()> {
@@ -77,10 +77,8 @@ impl Runtime for Smol {
         udp.recv_from(buf).await
     }
 
-    async fn listen(&self, addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-        let listener = TcpListener::bind(addr).await?;
-        let bound = listener.local_addr()?;
-        Ok((listener, bound))
+    fn listener(&self, socket: net::TcpListener) -> io::Result<TcpListener> {
+        socket.try_into()
     }
 
     async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {

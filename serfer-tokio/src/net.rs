@@ -1,7 +1,7 @@
 //! tokio's sockets, timers and tasks, as serfer wants them.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::time::Instant;
 
 use serfer_async::Runtime;
@@ -65,8 +65,8 @@ impl Runtime for Tokio {
         Ok(tokio::net::lookup_host((host, port)).await?.collect())
     }
 
-    async fn bind_udp(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
-        UdpSocket::bind(addr).await
+    fn udp(&self, socket: net::UdpSocket) -> io::Result<UdpSocket> {
+        UdpSocket::from_std(socket)
     }
 
     async fn send_to(&self, udp: &UdpSocket, data: &[u8], to: SocketAddr) -> io::Result<()> {
@@ -77,10 +77,8 @@ impl Runtime for Tokio {
         udp.recv_from(buf).await
     }
 
-    async fn listen(&self, addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-        let listener = TcpListener::bind(addr).await?;
-        let bound = listener.local_addr()?;
-        Ok((listener, bound))
+    fn listener(&self, socket: net::TcpListener) -> io::Result<TcpListener> {
+        TcpListener::from_std(socket)
     }
 
     async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {

@@ -10,6 +10,7 @@
 //! are ignored. Tests on a [`network`](harness::network) of their own are also ignored where none
 //! can be made, which takes root, `ip` and `nft`. With `CI=true` an ignored test is a failure.
 
+mod addresses;
 mod coordinates;
 mod events;
 #[path = "../../serfer-go-regex/tests/data/go_regex.rs"]
@@ -54,6 +55,9 @@ pub(crate) fn network_case(
 }
 
 fn main() -> ExitCode {
+    if let Some(ended) = harness::program::play() {
+        return ended;
+    }
     let mut args = Arguments::from_args();
     args.test_threads.get_or_insert(TESTS_AT_ONCE);
     // The longest tests start first.
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         membership::moved::cases(),
         membership::partition::cases(),
         membership::clusters::cases(),
+        addresses::cases(),
         keys::changes::cases(),
         membership::mixed::cases(),
         membership::death::cases(),

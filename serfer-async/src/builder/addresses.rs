@@ -1,78 +1,129 @@
 //! Where a node listens, where others reach it, and what it is called after its machine.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::Builder;
-use crate::discovery::address::{Address, DEFAULT_PORT, HostResolver, to_advertise};
+use crate::discovery::address::{
+    Address, AddressError, AddressProblem, DEFAULT_PORT, HostResolver,
+};
 use crate::error::Error;
+use crate::reach::choice::{Why, choose};
+use crate::reach::given::{advertisable, bindable, doubt, is_link_local};
+use crate::reach::local::Surroundings;
+use crate::reach::watch::Advertised;
 use crate::runtime::Runtime;
+use crate::sockets::{self, NodeSockets};
 
 /// How many ports are tried when the default one is taken.
 const PORTS_TRIED: u16 = 1000;
 
 impl<R: Runtime> Builder<R> {
     /// Binds a listener and a datagram socket to one port.
-    pub(super) async fn bind_sockets(
-        &self,
-        resolver: &HostResolver,
-    ) -> Result<(R::Udp, R::Listener, SocketAddr), Error> {
+    pub(super) async fn bind_sockets(&self, resolver: &HostResolver) -> Result<NodeSockets, Error> {
         let address = Address::parse(&self.options.bind)?;
         let addrs = address.resolve(resolver, DEFAULT_PORT).await?;
-        let addr = addrs[0];
+        let addrs = bindable(&address.host, addrs).map_err(|problem| address.refused(problem))?;
+        let is_given = self.options.advertise.is_some() || self.config.advertised().is_some();
+        if !is_given && addrs.iter().all(|addr| is_link_local(addr.ip())) {
+            return Err(address.refused(AddressProblem::LinkLocal).into());
+        }
         let tries = match address.port {
             None => PORTS_TRIED,
             // A port that is free for TCP may be taken for UDP.
             Some(0) => 10,
             Some(_) => 1,
         };
-        let mut tried = addr;
         let mut refusal = None;
-        for n in 0..tries {
-            if addr.port() != 0 {
-                tried.set_port(addr.port().saturating_add(n));
-            }
-            match self.try_bind(tried).await {
-                Ok(bound) => return Ok(bound),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    refusal.get_or_insert(error);
+        for addr in addrs {
+            match bind_port(addr, tries) {
+                // Another address of the same name may be of this machine.
+                Err(Error::Bind { addr, source }) if source.kind() != io::ErrorKind::AddrInUse => {
+                    refusal.get_or_insert(Error::Bind { addr, source });
                 }
-                Err(source) => return Err(Error::Bind { addr: tried, source }),
+                done => return done,
             }
         }
-        let source = refusal.unwrap_or_else(|| io::ErrorKind::AddrInUse.into());
-        Err(Error::Bind { addr, source })
-    }
-
-    async fn try_bind(&self, addr: SocketAddr) -> io::Result<(R::Udp, R::Listener, SocketAddr)> {
-        let (listener, bound) = self.runtime.listen(addr).await?;
-        let udp = self.runtime.bind_udp(bound).await?;
-        Ok((udp, listener, bound))
+        Err(refusal.unwrap_or_else(|| {
+            let problem = AddressProblem::Unresolved("no address".to_owned());
+            Error::from(address.refused(problem))
+        }))
     }
 
     /// Where others reach us.
     pub(super) async fn advertised(
         &self,
         resolver: &HostResolver,
-        bound: SocketAddr,
-    ) -> Result<SocketAddr, Error> {
-        if let Some(advertise) = &self.options.advertise {
-            let addrs = Address::parse(advertise)?.resolve(resolver, bound.port()).await?;
-            return Ok(addrs[0]);
-        }
-        if let Some(advertise) = self.config.advertised() {
-            return Ok(advertise);
+        sockets: &NodeSockets,
+    ) -> Result<Advertised, Error> {
+        let (bound, heard) = (sockets.bound, sockets.heard);
+        let around = self.runtime.unblock(Surroundings::look).await;
+        let around = around.map_err(|source| Error::System { what: "interfaces", source })?;
+        if let Some((address, addrs)) = self.given(resolver, bound).await? {
+            let addr = advertisable(&address.host, addrs, bound, heard, &around)
+                .map_err(|problem| address.refused(problem))?;
+            if let Some(doubt) = doubt(addr.ip(), bound.ip(), &around) {
+                tracing::warn!(target: "serfer::runtime", advertise = %addr, %bound, "{doubt}; others may not reach us");
+            }
+            return Ok(Advertised { addr, choice: None });
         }
         if !bound.ip().is_unspecified() {
-            return Ok(bound);
+            let addr = SocketAddr::new(bound.ip().to_canonical(), bound.port());
+            return Ok(Advertised { addr, choice: None });
         }
-        let interfaces = if_addrs::get_if_addrs()
-            .map_err(|source| Error::System { what: "interfaces", source })?;
-        let interfaces: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).collect();
-        let ip =
-            to_advertise(bound.ip(), &interfaces).ok_or(Error::NoAddressToAdvertise { bound })?;
-        Ok(SocketAddr::new(ip, bound.port()))
+        let Some(choice) = choose(&around, heard) else {
+            let any = sockets::HeardFamilies { v4: true, v6: true };
+            let unheard = choose(&around, any).map(|choice| choice.ip);
+            return Err(Error::NoAddressToAdvertise { bound, unheard });
+        };
+        match choice.why {
+            Why::Guess(_) => {
+                tracing::warn!(target: "serfer::runtime", "advertising {choice}");
+            }
+            Why::DefaultRoute | Why::OnlyOne => {
+                tracing::info!(target: "serfer::runtime", "advertising {choice}");
+            }
+        }
+        let addr = SocketAddr::new(choice.ip, bound.port());
+        Ok(Advertised { addr, choice: Some(choice) })
     }
+
+    /// The address to advertise that the settings give, and what it leads to.
+    async fn given(
+        &self,
+        resolver: &HostResolver,
+        bound: SocketAddr,
+    ) -> Result<Option<(Address, Vec<SocketAddr>)>, AddressError> {
+        let text = match (&self.options.advertise, self.config.advertised()) {
+            (Some(text), _) => text.clone(),
+            // The core says what is wrong with it.
+            (None, Some(addr)) => addr.to_string(),
+            (None, None) => return Ok(None),
+        };
+        let address = Address::parse(&text)?;
+        let addrs = address.resolve(resolver, bound.port()).await?;
+        Ok(Some((address, addrs)))
+    }
+}
+
+/// Binds this port, or the first of so many that is free.
+fn bind_port(addr: SocketAddr, tries: u16) -> Result<NodeSockets, Error> {
+    let mut tried = addr;
+    let mut refusal = None;
+    for n in 0..tries {
+        if addr.port() != 0 {
+            tried.set_port(addr.port().saturating_add(n));
+        }
+        match sockets::bind(tried) {
+            Ok(bound) => return Ok(bound),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                refusal.get_or_insert(error);
+            }
+            Err(source) => return Err(Error::Bind { addr: tried, source }),
+        }
+    }
+    let source = refusal.unwrap_or_else(|| io::ErrorKind::AddrInUse.into());
+    Err(Error::Bind { addr, source })
 }
 
 /// The name of a node on this machine: the host's, and the port unless it is the default one.

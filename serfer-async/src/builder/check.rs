@@ -54,10 +54,14 @@ impl<R: Runtime> Builder<R> {
             ("event buffer", self.options.event_buffer as u64, 1, EVENT_BUFFER_MAX),
             ("seed interval in milliseconds", interval, 10, SEED_INTERVAL_MAX),
         ];
-        let wrong = ranges.into_iter().filter(|&(_, value, min, max)| !(min..=max).contains(&value));
-        faults.extend(
-            wrong.map(|(setting, value, min, max)| ConfigFault::Range { setting, value, min, max }),
-        );
+        let wrong =
+            ranges.into_iter().filter(|&(_, value, min, max)| !(min..=max).contains(&value));
+        faults.extend(wrong.map(|(setting, value, min, max)| ConfigFault::Range {
+            setting,
+            value,
+            min,
+            max,
+        }));
         faults
     }
 }

@@ -40,7 +40,7 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Listens on this address: `HOST` or `HOST:PORT`. By default `0.0.0.0`: on all IPv4 addresses of this
-    /// machine.
+    /// machine. `[::]` is all addresses of both families, whatever the system's default (`bindv6only`) is.
     ///
     /// Without a port, it is 7946 or, if that is taken, the next that is free. A port that is given must be
     /// free; port 0 is any free one.
@@ -51,7 +51,12 @@ impl<R: Runtime> Builder<R> {
 
     /// Tells others to reach us at this address: `HOST` or `HOST:PORT`. By default it is the address of the
     /// configuration or, without one, the address that is bound. If that means all addresses of this machine,
-    /// it is one of them, a private one if there is any.
+    /// it is the one that the default route uses; the trace says which. It is replaced, and others are told, if
+    /// this machine loses it while the node runs: they see the node fail and come back within a few seconds.
+    ///
+    /// A name may lead to several addresses: one is taken that others can reach and that the node listens to.
+    /// If there is none, the node does not start: `127.0.1.1`, for example, which many machines have for their
+    /// own name, or IPv6 while an IPv4 address is bound.
     pub fn advertise(mut self, addr: impl Into<String>) -> Self {
         self.options.advertise = Some(addr.into());
         self

@@ -27,7 +27,9 @@ use crate::node::shared::{Shared, ShutdownOnDrop};
 use crate::node::tasks::{self, Tasks};
 use crate::node::thread::{self, NodeEnd};
 use crate::options::Options;
+use crate::reach::watch;
 use crate::runtime::Runtime;
+use crate::sockets::NodeSockets;
 
 impl<R: Runtime> Builder<R> {
     /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before
@@ -53,12 +55,17 @@ impl<R: Runtime> Builder<R> {
         self.recover().await?;
         let keyring_to_create = self.load_keyring().await?;
         let resolver = host_resolver(self.runtime.clone());
-        let (udp, listener, bound) = self.bind_sockets(&resolver).await?;
-        let advertise = self.advertised(&resolver, bound).await?;
+        let sockets = self.bind_sockets(&resolver).await?;
+        let advertised = self.advertised(&resolver, &sockets).await?;
         let Self { runtime, config, options, router } = self;
-        let config = config.advertise(advertise);
+        let config = config.advertise(advertised.addr);
         let keeps_seeds = config.keeps_seeds();
-        let endpoint = new_endpoint(config, &options, &tasks.span, bound, runtime.now())?;
+        let NodeSockets { udp, listener, bound, heard, receive_buffer } = sockets;
+        let mut endpoint = new_endpoint(config, &options, &tasks.span, bound, runtime.now())?;
+        endpoint.note_receive_buffer(receive_buffer);
+        let take_over = |source| Error::System { what: "waiting for sockets", source };
+        let udp = runtime.udp(udp).map_err(take_over)?;
+        let listener = runtime.listener(listener).map_err(take_over)?;
         if let Some((path, ring)) = keyring_to_create {
             runtime.unblock(move || keyring::create(&path, &ring)).await?;
         }
@@ -68,8 +75,12 @@ impl<R: Runtime> Builder<R> {
         if let Some(router) = router {
             router.start(options.event_buffer, &shared);
         }
-        let driver = Driver { runtime: runtime.clone(), udp, bound, shared: shared.clone() };
+        let driver = Driver::new(runtime.clone(), udp, bound, shared.clone());
         spawn_tasks(&shared, driver, listener, &options);
+        if watch::is_worth_it(advertised.addr.ip()) {
+            let watch = watch::watch(runtime.clone(), shared.clone(), advertised, heard);
+            shared.tasks.spawn(watch);
+        }
         let resolver = SeedResolver::new(runtime, resolver, options.dns_servers.clone());
         let resolver = Arc::new(resolver);
         let event_buffer = options.event_buffer;

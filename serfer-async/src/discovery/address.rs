@@ -1,4 +1,4 @@
-//! Addresses as people write them, and the address to advertise.
+//! Addresses as people write them.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -44,6 +44,25 @@ pub enum AddressProblem {
     /// The host cannot be looked up.
     #[error("does not resolve: {0}")]
     Unresolved(String),
+    /// A name leads to an address of the loopback network only, as a machine's own name often does.
+    #[error(
+        "leads to {0}, which no other machine reaches; give an IP address, or leave it out to have one chosen"
+    )]
+    Loopback(IpAddr),
+    /// The node does not listen to addresses of this family.
+    #[error(
+        "is not heard by a node that is bound to {bound}; bind [::] to hear IPv4 and IPv6, or advertise an \
+         address of the family that is bound"
+    )]
+    Unheard {
+        /// What is bound.
+        bound: SocketAddr,
+    },
+    /// A link-local address of IPv6 means something only together with a link, which messages do not name.
+    #[error(
+        "is valid on one link only, and others are not told which; bind [::], or advertise another address"
+    )]
+    LinkLocal,
 }
 
 /// `HOST`, `HOST:PORT`, `[V6]:PORT` or a bare IPv6 address, taken apart.
@@ -51,7 +70,7 @@ pub enum AddressProblem {
 pub(crate) struct Address {
     /// As it was given.
     text: String,
-    host: String,
+    pub(crate) host: String,
     pub(crate) port: Option<u16>,
 }
 
@@ -108,27 +127,13 @@ impl Address {
             Ok(_) => AddressProblem::Unresolved("no address".to_owned()),
             Err(error) => AddressProblem::Unresolved(error.to_string()),
         };
-        Err(AddressError { address: self.text.clone(), problem })
+        Err(self.refused(problem))
     }
-}
 
-/// The address at which others reach us, when we listen on all addresses of this machine.
-///
-/// Private IPv4 is best, then any other IPv4, then local IPv6, then any other IPv6. An address that is only
-/// valid on this machine or this link is never chosen, and no IPv6 address is if we listen on IPv4.
-pub(crate) fn to_advertise(bound: IpAddr, interfaces: &[IpAddr]) -> Option<IpAddr> {
-    let rank = |ip: &IpAddr| match ip {
-        IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() => None,
-        IpAddr::V4(v4) if v4.is_private() => Some(0),
-        IpAddr::V4(_) => Some(1),
-        IpAddr::V6(_) if bound.is_ipv4() => None,
-        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unspecified() => None,
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => None,
-        IpAddr::V6(v6) if v6.is_unique_local() => Some(2),
-        IpAddr::V6(_) => Some(3),
-    };
-    let ranked = interfaces.iter().filter_map(|ip| Some((rank(ip)?, *ip)));
-    ranked.min_by_key(|(rank, _)| *rank).map(|(_, ip)| ip)
+    /// The error that something is wrong with it.
+    pub(crate) fn refused(&self, problem: AddressProblem) -> AddressError {
+        AddressError { address: self.text.clone(), problem }
+    }
 }
 
 #[cfg(test)]
@@ -204,21 +209,5 @@ mod tests {
             error("a:80000"),
             "address \"a:80000\" has port \"80000\", which is not a number from 0 to 65535"
         );
-    }
-
-    #[test]
-    fn the_address_to_advertise_is_one_that_others_can_reach() {
-        let ips =
-            |text: &str| -> Vec<IpAddr> { text.split(' ').map(|ip| ip.parse().unwrap()).collect() };
-        let chosen = |bound: &str, interfaces: &str| {
-            let chosen = to_advertise(bound.parse().unwrap(), &ips(interfaces));
-            chosen.map(|ip| ip.to_string())
-        };
-        let all = "127.0.0.1 169.254.1.1 fe80::1 2001:db8::1 fd00::1 203.0.113.9 10.0.0.5 10.0.0.6";
-        assert_eq!(chosen("0.0.0.0", all).as_deref(), Some("10.0.0.5"));
-        assert_eq!(chosen("::", all).as_deref(), Some("10.0.0.5"));
-        assert_eq!(chosen("::", "::1 fe80::1 2001:db8::1 fd00::1").as_deref(), Some("fd00::1"));
-        assert_eq!(chosen("0.0.0.0", "127.0.0.1 203.0.113.9").as_deref(), Some("203.0.113.9"));
-        assert_eq!(chosen("0.0.0.0", "127.0.0.1 fd00::1"), None);
     }
 }

@@ -11,6 +11,7 @@ use simple_dns::rdata::{OPT, RData};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 
 use crate::runtime::Runtime;
+use crate::sockets;
 
 /// The largest datagram that we ask for, which nothing on the way takes apart.
 const EDNS_LEN: u16 = 1232;
@@ -104,11 +105,7 @@ async fn over_datagram<R: Runtime>(
     id: u16,
 ) -> Result<Vec<u8>, String> {
     let exchange = async {
-        let any: IpAddr = match server {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let udp = runtime.bind_udp(SocketAddr::new(any, 0)).await?;
+        let udp = runtime.udp(sockets::client(server)?)?;
         runtime.send_to(&udp, query, server).await?;
         let mut buf = vec![0; 4096];
         loop {

@@ -22,17 +22,35 @@ const BATCH: usize = 64;
 /// The largest datagram there is.
 const DATAGRAM_MAX: usize = 65_536;
 
-/// How long to wait after a socket has failed, at first and at most.
-const PAUSE: Duration = Duration::from_millis(5);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How long to wait after a socket has failed: longer and longer.
+struct Pause(Duration);
+
+impl Pause {
+    const MAX: Duration = Duration::from_secs(1);
+
+    /// How long to wait now.
+    fn pause(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (2 * pause).min(Self::MAX);
+        pause
+    }
+}
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(Duration::from_millis(5))
+    }
+}
 
 /// Drains outputs and performs them; then waits for the deadline, a datagram or another input.
 pub(crate) struct Driver<R: Runtime> {
     pub(crate) runtime: R,
-    pub(crate) udp: R::Udp,
+    udp: R::Udp,
     /// Where the sockets are bound.
-    pub(crate) bound: SocketAddr,
-    pub(crate) shared: Arc<Shared>,
+    bound: SocketAddr,
+    shared: Arc<Shared>,
+    /// How long to wait when the socket fails.
+    failed: Pause,
 }
 
 /// Why the driver goes on.
@@ -43,7 +61,11 @@ enum WakeReason {
 }
 
 impl<R: Runtime> Driver<R> {
-    pub(crate) async fn run(self) {
+    pub(crate) fn new(runtime: R, udp: R::Udp, bound: SocketAddr, shared: Arc<Shared>) -> Self {
+        Self { runtime, udp, bound, shared, failed: Pause::default() }
+    }
+
+    pub(crate) async fn run(mut self) {
         let mut outgoing = Vec::with_capacity(2048);
         let mut incoming = vec![0; DATAGRAM_MAX];
         let mut wakers = Wakers::default();
@@ -104,7 +126,7 @@ impl<R: Runtime> Driver<R> {
 
     /// Takes in a datagram, and those that have come meanwhile. Returns how many they are.
     async fn receive(
-        &self,
+        &mut self,
         mut received: io::Result<(usize, SocketAddr)>,
         incoming: &mut [u8],
     ) -> usize {
@@ -115,11 +137,13 @@ impl<R: Runtime> Driver<R> {
                     node.handle_datagram(now, mapped::unmapped(from), &mut incoming[..len]);
                 }),
                 Err(error) => {
-                    tracing::debug!(target: "serfer::runtime", %error, "cannot receive datagrams");
-                    self.runtime.sleep_until(self.runtime.now() + PAUSE).await;
+                    let reason = error.to_string();
+                    self.shared.drive(|node, now| node.handle_receive_failed(now, &reason));
+                    self.runtime.sleep_until(self.runtime.now() + self.failed.pause()).await;
                     return taken;
                 }
             }
+            self.failed = Pause::default();
             taken += 1;
             if taken == BATCH {
                 return taken;
@@ -144,19 +168,18 @@ impl<R: Runtime> Driver<R> {
 
 /// Accepts streams.
 pub(crate) async fn accept<R: Runtime>(runtime: R, listener: R::Listener, shared: Arc<Shared>) {
-    let mut pause = PAUSE;
+    let mut failed = Pause::default();
     loop {
         match runtime.accept(&listener).await {
             Ok((stream, from)) => {
-                pause = PAUSE;
+                failed = Pause::default();
                 streams::serve(&runtime, &shared, stream, mapped::unmapped(from));
                 // Otherwise a flood could keep other tasks from their turn for ever.
                 future::yield_now().await;
             }
             Err(error) => {
                 tracing::warn!(target: "serfer::runtime", %error, "cannot accept streams");
-                runtime.sleep_until(runtime.now() + pause).await;
-                pause = (2 * pause).min(PAUSE_MAX);
+                runtime.sleep_until(runtime.now() + failed.pause()).await;
             }
         }
     }
@@ -197,7 +220,7 @@ impl<R: Runtime> Alarm<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::testing::TestNode;
+    use crate::node::testing::{Incoming, TestNode, traced};
     use crate::router::Router;
 
     /// How long, in milliseconds, it waits after each stream that it cannot accept.
@@ -228,13 +251,43 @@ mod tests {
         node.runtime.incoming().datagrams = FLOOD;
         let (runtime, shared) = (node.runtime.clone(), node.shared.clone());
         let bound = node.serf.local_addr();
-        node.shared.tasks.spawn(Driver { runtime, udp: (), bound, shared }.run());
+        node.shared.tasks.spawn(Driver::new(runtime, (), bound, shared).run());
         let mut turns = 0;
         while node.runtime.step() {
             turns += 1;
         }
         assert!(turns >= FLOOD / (2 * BATCH), "{turns} turns");
         assert_eq!(node.serf.stats().datagrams_received, FLOOD as u64, "none is lost");
+    }
+
+    #[test]
+    fn a_socket_that_fails_again_and_again_is_a_warning_now_and_then_and_left_alone_for_longer() {
+        let mut pauses = Vec::new();
+        let log = traced(|| {
+            let node = TestNode::with(Router::new());
+            node.settle();
+            *node.runtime.incoming() = Incoming { failing_receives: 12, ..Incoming::default() };
+            let bound = node.serf.local_addr();
+            let driver = Driver::new(node.runtime.clone(), (), bound, node.shared.clone());
+            node.shared.tasks.spawn(driver.run());
+            node.settle();
+            while node.runtime.incoming().failing_receives > 0 {
+                let left = node.runtime.incoming().failing_receives;
+                let mut pause = 0;
+                while node.runtime.incoming().failing_receives == left {
+                    pause += 5;
+                    node.advance(Duration::from_millis(5));
+                }
+                pauses.push(pause);
+            }
+            assert_eq!(node.serf.stats().receives_failed, 12);
+        });
+        assert_eq!(pauses[..9], [5, 10, 20, 40, 80, 160, 320, 640, 1000]);
+        let warnings = log.lines().filter(|line| line.contains("WARN"));
+        let warnings: Vec<&str> =
+            warnings.filter(|line| line.contains("cannot receive datagrams")).collect();
+        assert_eq!(warnings.len(), 2, "the first and the tenth: {log}");
+        assert!(warnings.iter().all(|line| line.contains("network is down")), "{log}");
     }
 
     #[test]

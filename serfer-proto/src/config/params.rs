@@ -10,7 +10,7 @@ use crate::config::faults::{check_strictly, faults};
 use crate::config::group::Bounded;
 use crate::snapshot::Recovered;
 
-/// The settings that both layers use. They never change.
+/// The settings that both layers use. They never change, except for the address.
 #[derive(Debug)]
 pub(crate) struct Params {
     /// Its tags, keys and snapshot are gone: those change while the node runs, and are kept elsewhere.

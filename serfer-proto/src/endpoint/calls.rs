@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::Endpoint;
 use crate::api::{
-    EventError, ForceLeaveError, JoinError, JoinId, KeyError, KeyOp, KeyParams, LeaveError, Query,
-    QueryError, QueryId, Replay, RespondError, RotationParams, SecretKey, Tags, TagsError,
+    ConfigError, ConfigFault, EventError, ForceLeaveError, JoinError, JoinId, KeyError, KeyOp,
+    KeyParams, LeaveError, Query, QueryError, QueryId, Replay, RespondError, RotationParams,
+    SecretKey, Tags, TagsError,
 };
 use crate::serf::{Coalesce, Prune, QueryParams};
 
@@ -135,6 +136,24 @@ impl Endpoint {
         let cx = &mut self.core.cx(now);
         let meta = self.serf.set_tags(cx, tags);
         self.memberlist.announce(cx, &mut self.serf, &meta);
+        Ok(())
+    }
+
+    /// Others reach us at another address from now on, and no more at the one before: tells everybody. They see
+    /// us leave or fail, and come back, within two seconds or three.
+    ///
+    /// # Errors
+    /// If nobody can be reached at such an address.
+    pub fn set_advertise(&mut self, now: Instant, addr: SocketAddr) -> Result<(), ConfigError> {
+        let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
+        if addr.ip().is_unspecified() || addr.port() == 0 {
+            return Err(ConfigError { faults: vec![ConfigFault::Advertise { addr }] });
+        }
+        let old = std::mem::replace(&mut self.core.params.advertise, addr);
+        if old != addr {
+            let cx = &mut self.core.cx(now);
+            self.memberlist.relocate(cx, &mut self.serf, old);
+        }
         Ok(())
     }
 

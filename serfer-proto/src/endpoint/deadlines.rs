@@ -29,6 +29,7 @@ impl Endpoint {
             Timer::Gossip => memberlist.on_gossip_tick(cx, serf),
             Timer::PushPull => memberlist.on_push_pull_tick(cx, due),
             Timer::Forget => memberlist.on_forget(cx),
+            Timer::Relocation => memberlist.on_relocation_tick(cx, serf),
             Timer::Leave => serf.on_leave_timer(cx, memberlist),
             Timer::Query(query) => serf.on_query_timeout(cx, query),
             Timer::QuerySettle(query) => serf.on_query_settled(cx, query),

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::Endpoint;
 use crate::api::{Event, StoreFailure, StoredFile, StreamId};
+use crate::machinery::is_notable;
 use crate::memberlist::StreamEnd;
 
 impl Endpoint {
@@ -27,7 +28,29 @@ impl Endpoint {
     pub fn handle_send_failed(&mut self, now: Instant, to: SocketAddr) {
         let cx = &mut self.core.cx(now);
         cx.stats.sends_failed += 1;
+        let count = cx.stats.sends_failed;
+        if is_notable(count) {
+            tracing::warn!(target: "serfer::runtime", %to, count, "this machine refuses to send a datagram: it has no route there, or a firewall forbids it");
+        }
         self.memberlist.on_send_failed(cx, &mut self.serf, to);
+    }
+
+    /// The socket for datagrams failed. `reason` is for people to read.
+    pub fn handle_receive_failed(&mut self, now: Instant, reason: &str) {
+        let cx = &mut self.core.cx(now);
+        cx.stats.receives_failed += 1;
+        let count = cx.stats.receives_failed;
+        if is_notable(count) {
+            tracing::warn!(target: "serfer::runtime", reason, count, "cannot receive datagrams; others will take us for dead if this goes on");
+        } else {
+            tracing::debug!(target: "serfer::runtime", reason, "cannot receive datagrams");
+        }
+    }
+
+    /// So many bytes of datagrams may wait to be received, as the operating system says. It is only reported,
+    /// as [`Stats::receive_buffer`](crate::Stats::receive_buffer).
+    pub fn note_receive_buffer(&mut self, bytes: usize) {
+        self.core.stats.receive_buffer = bytes;
     }
 
     /// Somebody opened a stream to us. `None` means that we are full: drop it. Another stream may have to

@@ -40,6 +40,8 @@ pub(crate) enum Timer {
     PushPull,
     /// When to forget a member that died or left.
     Forget,
+    /// When to take the next step of moving to another address.
+    Relocation,
     /// When to take the next step of leaving.
     Leave,
     /// When to close a query.
@@ -79,6 +81,7 @@ impl Timer {
             Self::Gossip => "gossip",
             Self::PushPull => "push-pull",
             Self::Forget => "forget",
+            Self::Relocation => "relocation",
             Self::Leave => "leave",
             Self::Query(_) => "query",
             Self::QuerySettle(_) => "query-settle",

@@ -39,6 +39,7 @@ use join::snapshot_rejoin::SnapshotRejoin;
 use members::address_claim::AddressClaims;
 use members::list::SwimMembers;
 use members::own_name::OwnName;
+use members::relocation::Relocation;
 use members::suspicion::Suspicions;
 use probe::awareness::Awareness;
 use probe::prober::Prober;
@@ -58,6 +59,7 @@ pub(crate) struct Memberlist<D> {
     suspicions: Suspicions,
     address_claims: AddressClaims,
     own_name: OwnName,
+    relocation: Relocation,
     leaving: bool,
     awareness: Awareness,
     prober: Prober,
@@ -84,6 +86,7 @@ impl<D: Delegate> Memberlist<D> {
             suspicions: Suspicions::default(),
             address_claims: Default::default(),
             own_name: Default::default(),
+            relocation: Relocation::default(),
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
             prober: Prober::new(rng),
@@ -143,6 +146,7 @@ impl<D: Delegate> Memberlist<D> {
         result: Result<(), JoinFailure>,
     ) {
         let peer = cx.from;
+        self.note_stream_health(cx, peer, result.as_ref().map(|&()| ()));
         if reason != PushPullReason::Periodic {
             self.on_tried(cx, peer, result.is_ok());
         }

@@ -93,7 +93,8 @@ impl Sim {
     }
 
     /// Gives a node another address. Its machine is reached there from now on. A running process
-    /// advertises the old address until it is restarted.
+    /// advertises the old address until it is restarted, or told with
+    /// [`set_advertise`](serfer_proto::Endpoint::set_advertise).
     ///
     /// # Panics
     /// If the address is taken.

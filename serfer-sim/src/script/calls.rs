@@ -109,7 +109,7 @@ impl Player {
     }
 
     /// Calls a node's endpoint, and prints the error if there is one.
-    fn call<T, E: std::fmt::Display>(
+    pub(super) fn call<T, E: std::fmt::Display>(
         &mut self,
         id: NodeId,
         call: impl FnOnce(&mut Endpoint, Instant) -> std::result::Result<T, E>,

@@ -74,8 +74,11 @@ impl Player {
             "resume" => self.sim.resume(id),
             "crash" => self.sim.crash(id),
             _ => {
-                let addr = words.next("an address")?;
-                self.sim.readdress(id, parse("move", &addr)?);
+                let addr = parse("move", &words.next("an address")?)?;
+                self.sim.readdress(id, addr);
+                if words.flag("noticed") {
+                    self.call(id, |it, now| it.set_advertise(now, addr));
+                }
             }
         }
         Ok(())

@@ -30,6 +30,9 @@ pub(super) fn stats(endpoint: &Endpoint) -> Vec<String> {
         ("flaps".to_owned(), stats.flaps),
         ("deep-queues".to_owned(), stats.deep_queues),
         ("sends-failed".to_owned(), stats.sends_failed),
+        ("streams-blocked".to_owned(), stats.streams_blocked),
+        ("datagrams-blocked".to_owned(), stats.datagrams_blocked),
+        ("moves".to_owned(), stats.moves),
         ("broadcasts-dropped".to_owned(), stats.broadcasts_dropped),
         ("coordinate-resets".to_owned(), stats.coordinate_resets),
     ];

@@ -43,11 +43,13 @@ const PROTO: [Room; 9] = [
     ),
 ];
 
-const ASYNC: [Room; 12] = [
+const ASYNC: [Room; 14] = [
     ("runtime", &[]),
+    ("sockets", &[]),
     ("pattern", &[]),
     ("node", &["runtime"]),
-    ("discovery", &["runtime", "node"]),
+    ("discovery", &["runtime", "sockets", "node"]),
+    ("reach", &["runtime", "sockets", "node", "discovery"]),
     ("files", &["runtime", "node"]),
     ("options", &["discovery"]),
     ("settings", &["discovery", "options"]),
@@ -55,7 +57,21 @@ const ASYNC: [Room; 12] = [
     ("handle", &["pattern", "node", "discovery", "error"]),
     ("router", &["pattern", "node", "error"]),
     ("uri", &["pattern", "error", "handle", "router"]),
-    ("builder", &["runtime", "node", "discovery", "files", "options", "error", "handle", "router"]),
+    (
+        "builder",
+        &[
+            "runtime",
+            "sockets",
+            "node",
+            "discovery",
+            "reach",
+            "files",
+            "options",
+            "error",
+            "handle",
+            "router",
+        ],
+    ),
 ];
 
 const SIM: [Room; 6] = [

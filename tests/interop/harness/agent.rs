@@ -184,6 +184,10 @@ impl Agent {
         read(&self.dir.join("log"))
     }
 
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.process.borrow())
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.process.borrow_mut().try_wait(), Ok(None))
     }

@@ -5,6 +5,7 @@ pub(crate) mod by_hand;
 pub(crate) mod network;
 pub(crate) mod node;
 pub(crate) mod peer;
+pub(crate) mod program;
 pub(crate) mod rpc;
 pub(crate) mod scene;
 pub(crate) mod setting;

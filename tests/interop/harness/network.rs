@@ -203,6 +203,13 @@ impl Host {
     pub(crate) fn enter(&self) -> Visit {
         Visit::to(&self.namespace).expect("its namespace is there")
     }
+
+    /// Runs a command there, given as words.
+    #[track_caller]
+    pub(crate) fn run(&self, command: &str) {
+        let _there = self.enter();
+        run(command).expect("what was possible once is possible again");
+    }
 }
 
 /// A thread's stay in another namespace, which ends when this is dropped.

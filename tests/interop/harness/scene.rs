@@ -16,6 +16,7 @@ use crate::harness::agent::{Agent, FAULTS};
 use crate::harness::network::{Family, Host, Network};
 use crate::harness::node::Node;
 use crate::harness::peer::{Identity, Peer};
+use crate::harness::program::Program;
 use crate::harness::setting::Setting;
 
 pub(crate) struct Scene {
@@ -135,6 +136,12 @@ impl Scene {
         let node = Rc::new(Node::start_on_smol(identity, setting, seed));
         self.nodes.borrow_mut().push(node.clone());
         node
+    }
+
+    /// Starts a node of ours in a process of its own, at a host or on this machine: its runtime, its name,
+    /// what it binds, and the seed that it joins, if any.
+    pub(crate) fn program(&self, how: [&str; 4], host: Option<Rc<Host>>) -> Program {
+        Program::start(self.dir.path().to_owned(), host, how)
     }
 
     /// Starts an agent or a node of ours, depending on its name. It joins `seed`, unless that is

@@ -69,3 +69,53 @@ fn host_names_are_as_good_as_addresses() {
         get_along(&a, &b).await;
     });
 }
+
+#[test]
+fn an_address_that_others_cannot_reach_is_refused_with_advice() {
+    run(async {
+        for (bind, advertise, words) in [
+            (
+                "0.0.0.0:0",
+                "[2001:db8::1]",
+                "\"[2001:db8::1]\" is not heard by a node that is bound to 0.0.0.0",
+            ),
+            ("127.0.0.1:0", "[2001:db8::1]", "bind [::] to hear IPv4 and IPv6"),
+            ("[::1]:0", "203.0.113.9", "advertise an address of the family that is bound"),
+            (
+                "0.0.0.0:0",
+                "localhost",
+                "\"localhost\" leads to 127.0.0.1, which no other machine reaches",
+            ),
+            ("[::]:0", "[fe80::1]", "\"[fe80::1]\" is valid on one link only"),
+            ("0.0.0.0:0", "0.0.0.0", "0.0.0.0"),
+        ] {
+            let refused = builder("a").bind(bind).advertise(advertise).start().await;
+            let why = refused.err().expect("nobody reaches it there").to_string();
+            assert!(why.contains(words), "bind {bind}, advertise {advertise}: {why}");
+        }
+        let refused = builder("a").bind("[fe80::1]:0").start().await;
+        let why = refused.err().expect("it is of one link only").to_string();
+        assert!(why.contains("is valid on one link only"), "{why}");
+    });
+}
+
+#[test]
+fn a_node_on_all_of_both_stacks_is_heard_on_ipv4_by_any_program() {
+    run(async {
+        let dual = builder("dual").bind("[::]:0").advertise("127.0.0.1").start().await.unwrap();
+        let port = addr_of(&dual, "dual").port();
+        assert_eq!(addr(&dual), format!("127.0.0.1:{port}"));
+        std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens there");
+        std::net::TcpStream::connect(("::1", port)).expect("and there");
+    });
+}
+
+#[test]
+fn a_node_says_how_many_bytes_of_datagrams_may_wait() {
+    run(async {
+        let a = builder("a").start().await.unwrap();
+        // More than the system gives to those who do not ask, unless it gives no more.
+        let granted = a.stats().receive_buffer;
+        assert!(granted >= 200_000, "{granted}");
+    });
+}

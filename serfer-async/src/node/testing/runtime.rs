@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -38,6 +38,8 @@ pub(crate) struct Incoming {
     /// One entry for each stream that another node opens: whether it can be accepted.
     pub(crate) streams: VecDeque<bool>,
     pub(crate) datagrams: usize,
+    /// How often receiving one fails, before any comes.
+    pub(crate) failing_receives: usize,
     /// How much can be read from streams, at 1,000 bytes a time; then they end.
     pub(crate) reads: usize,
 }
@@ -113,7 +115,7 @@ impl Runtime for ManualRuntime {
         Ok(Vec::new())
     }
 
-    async fn bind_udp(&self, _addr: SocketAddr) -> io::Result<()> {
+    fn udp(&self, _socket: UdpSocket) -> io::Result<()> {
         Ok(())
     }
 
@@ -122,6 +124,11 @@ impl Runtime for ManualRuntime {
     }
 
     async fn recv_from(&self, (): &(), buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let failing = self.incoming().failing_receives;
+        if failing > 0 {
+            self.incoming().failing_receives = failing - 1;
+            return Err(io::Error::other("network is down"));
+        }
         let Some(left) = self.incoming().datagrams.checked_sub(1) else {
             return future::pending().await;
         };
@@ -130,8 +137,8 @@ impl Runtime for ManualRuntime {
         Ok((1, HERE))
     }
 
-    async fn listen(&self, addr: SocketAddr) -> io::Result<((), SocketAddr)> {
-        Ok(((), addr))
+    fn listener(&self, _socket: TcpListener) -> io::Result<()> {
+        Ok(())
     }
 
     async fn accept(&self, (): &()) -> io::Result<((), SocketAddr)> {

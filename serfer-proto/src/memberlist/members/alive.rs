@@ -54,10 +54,13 @@ impl<'a> CheckedAlive<'a> {
 impl<D: Delegate> Memberlist<D> {
     /// Makes ourselves a member, or announces our new tags.
     pub(crate) fn announce(&mut self, cx: &mut Cx<'_>, up: &mut D, meta: &[u8]) {
+        // While we move, others still know us at our old address.
+        let addr = self.members.me().map(|me| self.members[me].node.addr());
+        let addr = addr.unwrap_or(cx.params.advertise);
         let node = Arc::new(Node {
             name: cx.params.name.clone(),
-            ip: cx.params.advertise.ip(),
-            port: cx.params.advertise.port(),
+            ip: addr.ip(),
+            port: addr.port(),
             meta: meta.into(),
             versions: cx.params.versions,
         });
@@ -120,6 +123,9 @@ impl<D: Delegate> Memberlist<D> {
         let known = &self.members[me];
         if !alive.is_at(&known.node) {
             let (node, other) = (known.node.clone(), alive.node());
+            if self.relocation.was_at(other.addr()) {
+                return;
+            }
             up.on_conflict(cx, &node, other.addr());
             return self.on_own_name_claimed(cx, other);
         }
@@ -192,7 +198,9 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     pub(crate) fn broadcast_alive_me(&mut self, cx: &mut Cx<'_>) {
-        if let Some(me) = self.members.me() {
+        if let Some(me) = self.members.me()
+            && !self.relocation.says_farewell()
+        {
             self.broadcast_alive(cx, me);
         }
     }

@@ -7,8 +7,8 @@
 //! - [`alive`], [`suspect`] and [`dead`]: a message of each kind, and who decides. [`messages`] writes
 //!   them.
 //! - [`suspicion`]: how long a suspect has before it counts as dead.
-//! - [`address_claim`]: a name that turns up at another address; [`own_name`]: if that name is ours.
-//!   [`same_address`]: the reverse.
+//! - [`address_claim`]: a name that turns up at another address; [`own_name`]: if that name is ours;
+//!   [`relocation`]: if it is we who move. [`same_address`]: another name turns up at an address.
 
 pub(crate) mod address_claim;
 pub(crate) mod alive;
@@ -18,6 +18,7 @@ pub(crate) mod messages;
 pub(crate) mod own_name;
 pub(crate) mod pick_zones;
 pub(crate) mod probe_order;
+pub(crate) mod relocation;
 pub(crate) mod row_list;
 pub(crate) mod same_address;
 pub(crate) mod suspect;

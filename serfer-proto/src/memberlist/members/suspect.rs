@@ -106,6 +106,10 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         self.raise_incarnation(cx, accused);
+        if self.relocation.says_farewell() {
+            // It is our own farewell that comes back.
+            return;
+        }
         self.awareness.worsen(1);
         cx.stats.refutations += 1;
         tracing::debug!(target: "serfer::swim", incarnation = self.incarnation(), "refuting");

@@ -15,6 +15,16 @@ pub(crate) enum SwimState {
     Left,
 }
 
+/// Whether streams to a member work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StreamHealth {
+    Fine,
+    /// A push/pull failed. It is repeated when the member answers a datagram.
+    Failed,
+    /// It has been repeated, and failed again if it is over.
+    Repeated,
+}
+
 /// One member, ourselves included.
 #[derive(Debug)]
 pub(crate) struct SwimMember {
@@ -22,12 +32,20 @@ pub(crate) struct SwimMember {
     pub(crate) incarnation: Incarnation,
     /// Our last probe of it failed.
     pub(crate) missed: bool,
+    /// How our last push/pull with it went.
+    pub(crate) stream_health: StreamHealth,
     pub(super) state: SwimState,
 }
 
 impl SwimMember {
     pub(crate) fn alive(node: Arc<Node>, incarnation: Incarnation) -> Self {
-        Self { node, incarnation, missed: false, state: SwimState::Alive }
+        Self {
+            node,
+            incarnation,
+            missed: false,
+            stream_health: StreamHealth::Fine,
+            state: SwimState::Alive,
+        }
     }
 
     pub(crate) fn state(&self) -> SwimState {

@@ -18,8 +18,6 @@ pub(crate) struct Prober {
     pub(crate) isolation: Isolation,
     /// Pings for others, by our number.
     pub(crate) relayed: BTreeMap<u32, RelayedPing>,
-    /// How often a member has answered a probe over a stream only.
-    pub(crate) stream_only: u64,
 }
 
 /// The probe of one member.

@@ -90,10 +90,12 @@ impl<D: Delegate> Memberlist<D> {
     pub(crate) fn on_ack(&mut self, cx: &mut Cx<'_>, up: &mut D, ack: &Ack<'_>) {
         if let Some(round) = self.prober.round_of(ack.seq) {
             let (healthy, rtt) = (!round.send_failed, cx.now - round.sent);
-            let member = self.members.get(round.target);
+            let target = round.target;
+            let member = self.members.get(target);
             // Once helpers have been asked, the ack may be from one of them.
             if let Some(member) = member.filter(|_| cx.timers.is_set(Timer::ProbeIndirect)) {
                 up.on_ping_done(cx, &member.node.name, rtt, ack.payload);
+                self.repeat_failed_push_pull(cx, target);
             }
             self.on_probe_acked(cx, up, healthy);
         } else if !self.on_namesake_ack(cx, up, ack.seq)
@@ -125,9 +127,9 @@ impl<D: Delegate> Memberlist<D> {
         };
         if round.stream_acked {
             let healthy = !round.send_failed;
-            self.prober.stream_only += 1;
+            cx.stats.datagrams_blocked += 1;
             if let Some(member) = self.members.get(round.target) {
-                trace_stream_only(&member.node, self.prober.stream_only, cx.params.advertise);
+                trace_stream_only(&member.node, cx.stats.datagrams_blocked, cx.params.advertise);
             }
             return self.on_probe_acked(cx, up, healthy);
         }

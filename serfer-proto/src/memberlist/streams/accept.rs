@@ -21,6 +21,7 @@ impl<D: Delegate> Memberlist<D> {
             return None;
         }
         cx.stats.streams_accepted += 1;
+        self.exchanges.quiet_ticks = 0;
         let reader = FrameReader::new(Side::Accepted, cx.params.limits.stream_len);
         let reading = ExchangePhase::Reading(None, reader);
         let origin = Origin { source, since: cx.now };

@@ -26,6 +26,8 @@ pub(crate) struct Exchanges {
     pub(crate) inbound: usize,
     /// From where those are.
     pub(crate) sources: BTreeMap<IpAddr, SourceStreams>,
+    /// How many push/pulls of ours have come due since another node dialled us.
+    pub(crate) quiet_ticks: u32,
 }
 
 #[derive(Debug)]

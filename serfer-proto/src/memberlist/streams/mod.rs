@@ -7,10 +7,11 @@
 //! The endpoint enters with what a runtime reports, `probe/` and `join/` to dial. Read [`exchange`] for
 //! that machine's states, [`handler`] for its steps, [`dial`] for our requests and [`accept`] for those
 //! of others, [`admission`] for who gives way if there are too many of them, [`push_pull`] for what is
-//! compared over a stream.
+//! compared over a stream, [`blocked`] for streams that fail while datagrams pass.
 
 pub(crate) mod accept;
 pub(crate) mod admission;
+pub(crate) mod blocked;
 pub(crate) mod dial;
 pub(crate) mod exchange;
 pub(crate) mod handler;

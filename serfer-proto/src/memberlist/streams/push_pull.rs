@@ -30,6 +30,7 @@ impl<D: Delegate> Memberlist<D> {
         let interval = push_pull_interval(interval, self.members.len());
         cx.timers.set(Timer::PushPull, next_tick(due, interval, cx.now));
         self.members.pick(cx.rng, 1, SwimState::Alive, None, &mut self.picked);
+        self.note_quiet_tick(cx);
         if let Some(&key) = self.picked.first() {
             let to = self.members[key].node.addr();
             self.dial_push_pull(cx, to, PushPullReason::Periodic);
