@@ -20,7 +20,7 @@ mod probe;
 mod streams;
 
 pub(crate) use delegate::{
-    Delegate, EventDelegate, LeaveDelegate, PingDelegate, PushPullDelegate, RejoinDelegate,
+    Delegate, Departure, EventDelegate, LeaveDelegate, PingDelegate, PushPullDelegate, RejoinDelegate,
 };
 pub use streams::exchange::StreamEnd;
 
@@ -37,6 +37,7 @@ use join::seed_retry::SeedRetries;
 use join::snapshot_rejoin::SnapshotRejoin;
 use members::address_claim::AddressClaims;
 use members::list::SwimMembers;
+use members::return_claim::ReturnClaims;
 use members::suspicion::Suspicions;
 use probe::awareness::Awareness;
 use probe::prober::Prober;
@@ -55,6 +56,7 @@ pub(crate) struct Memberlist<D> {
     members: SwimMembers,
     suspicions: Suspicions,
     address_claims: AddressClaims,
+    return_claims: ReturnClaims,
     leaving: bool,
     awareness: Awareness,
     prober: Prober,
@@ -79,6 +81,7 @@ impl<D: Delegate> Memberlist<D> {
             members: SwimMembers::new(rng),
             suspicions: Suspicions::default(),
             address_claims: Default::default(),
+            return_claims: Default::default(),
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
             prober: Prober::new(rng),
@@ -115,7 +118,7 @@ impl<D: Delegate> Memberlist<D> {
             Message::IndirectPing(ping) => self.on_indirect_ping(cx, up, &ping),
             Message::Ack(ack) => self.on_ack(cx, up, &ack),
             Message::Nack(nack) => self.prober.on_nack(nack),
-            Message::Suspect(suspect) => self.on_suspect(cx, &suspect),
+            Message::Suspect(suspect) => self.on_suspect(cx, up, &suspect),
             Message::Alive(_) if !cx.params.allows(cx.from.ip()) => {
                 cx.dropped(DropReason::Network, &"alive");
             }

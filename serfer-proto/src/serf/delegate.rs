@@ -76,6 +76,7 @@ impl Delegate for Serf {
         let is_ours = *existing.name() == *cx.params.name;
         if !is_ours {
             self.name_disputes.note_claim(existing.name(), other);
+            self.send_held(cx, |query| *query.from == *existing.name());
         }
         cx.emit(Event::Conflict(Conflict { existing, other }));
         if is_ours {

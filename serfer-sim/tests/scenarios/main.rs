@@ -16,5 +16,6 @@ mod partitions;
 mod pods;
 mod quiet;
 mod restarts;
+mod rolling;
 mod sick;
 mod support;

@@ -7,7 +7,8 @@
 //! - [`alive`], [`suspect`] and [`dead`]: a message of each kind, and who decides. [`messages`] writes
 //!   them.
 //! - [`suspicion`]: how long a suspect has before it counts as dead.
-//! - [`address_claim`]: a name that turns up at another address.
+//! - [`address_claim`]: a name that turns up at another address. [`return_claim`]: a member that left or
+//!   died, and that is alive as another node says.
 
 pub(crate) mod address_claim;
 pub(crate) mod alive;
@@ -16,6 +17,7 @@ pub(crate) mod list;
 pub(crate) mod messages;
 pub(crate) mod pick_zones;
 pub(crate) mod probe_order;
+pub(crate) mod return_claim;
 pub(crate) mod row_list;
 pub(crate) mod suspect;
 pub(crate) mod suspicion;
