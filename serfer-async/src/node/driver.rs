@@ -19,6 +19,9 @@ use crate::runtime::Runtime;
 /// other tasks of the node have their turn.
 const BATCH: usize = 64;
 
+/// How many batches are taken in before deadlines are met.
+const BATCHES_WAITING: usize = 16;
+
 /// The largest datagram there is.
 const DATAGRAM_MAX: usize = 65_536;
 
@@ -87,6 +90,7 @@ impl<R: Runtime> Driver<R> {
                     done += 1;
                     match self.wait(&mut alarm, &mut incoming).await {
                         WakeReason::Deadline => {
+                            done += self.receive_waiting(&mut incoming).await;
                             self.shared.drive(|node, now| node.handle_timeout(now));
                         }
                         WakeReason::Datagram(received) => {
@@ -105,7 +109,8 @@ impl<R: Runtime> Driver<R> {
         }
     }
 
-    /// The order is a priority: an alarm that is due must not wait for a flood of datagrams. An input comes
+    /// The order is a priority: an alarm that is due must not wait for a flood of datagrams, but for some
+    /// batches at most. An input comes
     /// last, because it only needs another turn of the loop, which any other reason to wake up brings as
     /// well.
     async fn wait(&self, alarm: &mut Alarm<R>, incoming: &mut [u8]) -> WakeReason {
@@ -122,6 +127,23 @@ impl<R: Runtime> Driver<R> {
             WakeReason::Input
         };
         future::or(deadline, future::or(datagram, input)).await
+    }
+
+    /// Takes in the datagrams that wait: they are read before a verdict is passed, in case the process
+    /// stood still. Returns how many they are.
+    async fn receive_waiting(&mut self, incoming: &mut [u8]) -> usize {
+        let mut taken = 0;
+        for _ in 0..BATCHES_WAITING {
+            let received = future::poll_once(self.runtime.recv_from(&self.udp, incoming)).await;
+            let Some(received) = received else {
+                break;
+            };
+            match self.receive(received, incoming).await {
+                0 => break,
+                count => taken += count,
+            }
+        }
+        taken
     }
 
     /// Takes in a datagram, and those that have come meanwhile. Returns how many they are.

@@ -270,8 +270,8 @@ pub enum RespondError {
     /// A node answers a query once.
     #[error("the query was answered already")]
     Answered,
-    /// The query asked for its answer at an address that no member has.
-    #[error("no member has the address the answer should go to")]
+    /// The query named neither a node nor an address, so nobody can get the answer.
+    #[error("the query says neither who asks nor where the answer should go to")]
     StrangeAddress,
 }
 

@@ -127,19 +127,10 @@ pub struct Query {
     pub from: Arc<str>,
     /// When the asking node stops listening, by our clock.
     pub deadline: Instant,
-    /// Where the answer goes. `None` if no member has the address in the query.
-    pub(crate) answer_to: Option<AnswerTo>,
+    /// The address at which it asks for its answer, if it is one.
+    pub(crate) addr: Option<SocketAddr>,
     /// Through how many other members the answer is relayed as well.
     pub(crate) relay_factor: u8,
-}
-
-/// Where an answer to a query goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AnswerTo {
-    /// To our own query.
-    Ourselves,
-    /// To a member.
-    Member(SocketAddr),
 }
 
 /// A member has received a query of ours.

@@ -33,5 +33,4 @@ pub use member::{Member, Status, Versions};
 pub use stored::{Durability, StoreWrite, StoredFile};
 pub use tags::{TAGS_LEN_MAX, Tags};
 
-pub(crate) use event::AnswerTo;
 pub(crate) use member::{Node, received_name};

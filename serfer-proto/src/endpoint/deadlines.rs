@@ -7,10 +7,18 @@ use crate::machinery::Timer;
 
 impl Endpoint {
     /// It is `now`: does whatever is due.
+    ///
+    /// If this comes late, because the process stood still, defences may be waiting in its sockets: acks,
+    /// refutations, answers. Then what passes a verdict waits a little longer, so that they are read
+    /// before.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.core.latest(now);
+        let grace = self.core.grace(now);
         while let Some((due, timer)) = self.core.timers.pop_due(now) {
-            self.on_timer(now, due, timer);
+            match grace.filter(|_| timer.is_verdict()) {
+                Some(end) => self.core.timers.set(timer, end),
+                None => self.on_timer(now, due, timer),
+            }
         }
     }
 
@@ -24,16 +32,19 @@ impl Endpoint {
             Timer::ProbeIndirect => memberlist.on_probe_indirect(cx, serf),
             Timer::AddressClaim(key) => memberlist.on_address_claim_timeout(cx, serf, key),
             Timer::OwnName => memberlist.on_own_name_timer(cx, serf),
+            Timer::ReturnClaim(seq) => memberlist.on_return_claim_timeout(cx, seq),
             Timer::Suspicion(key) => memberlist.on_suspicion_timeout(cx, serf, key),
             Timer::Probe => memberlist.on_probe_tick(cx, serf, due),
             Timer::Gossip => memberlist.on_gossip_tick(cx, serf),
             Timer::PushPull => memberlist.on_push_pull_tick(cx, due),
-            Timer::Forget => memberlist.on_forget(cx),
+            Timer::Forget => memberlist.on_forget(cx, serf),
             Timer::Relocation => memberlist.on_relocation_tick(cx, serf),
             Timer::Leave => serf.on_leave_timer(cx, memberlist),
             Timer::Query(query) => serf.on_query_timeout(cx, query),
             Timer::QuerySettle(query) => serf.on_query_settled(cx, query),
+            Timer::HeldAnswers => serf.on_held_answers_timeout(cx),
             Timer::Rotation => serf.on_rotation_timer(cx),
+            Timer::AskLeaving => serf.on_ask_leaving_tick(cx),
             Timer::Reap => serf.on_reap_tick(cx),
             Timer::Reconnect => serf.on_reconnect_tick(cx, memberlist),
             Timer::Rejoin => memberlist.on_rejoin_tick(cx, serf),

@@ -1,7 +1,7 @@
 //! What a handler may touch besides its own state.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::api::{Event, StreamId};
 use crate::config::Config;
@@ -12,6 +12,12 @@ use crate::machinery::rng::Rng;
 use crate::machinery::stats::{DropReason, Stats, is_notable};
 use crate::machinery::timers::{Timer, Timers};
 use crate::wire::stream::{Side, StreamMessage};
+
+/// A deadline that is seen so late is overdue because we stood still.
+const LATE: Duration = Duration::from_millis(250);
+
+/// How long verdicts wait then. It takes a runtime less to read full sockets.
+const GRACE: Duration = Duration::from_millis(250);
 
 /// What both layers share. Owned by the endpoint and lent out as a [`Cx`].
 #[derive(Debug)]
@@ -26,6 +32,8 @@ pub(crate) struct Core {
     epoch: Instant,
     /// The latest time that was passed in.
     last_now: Instant,
+    /// Until when verdicts wait, because we stood still.
+    grace: Option<Instant>,
 }
 
 impl Core {
@@ -39,6 +47,7 @@ impl Core {
             stats: Stats::default(),
             epoch: now,
             last_now: now,
+            grace: None,
         }
     }
 
@@ -46,6 +55,18 @@ impl Core {
     pub(crate) fn latest(&mut self, now: Instant) -> Instant {
         self.last_now = now.max(self.last_now);
         self.last_now
+    }
+
+    /// Until when verdicts wait, if deadlines are overdue by so much that we must have stood still. They
+    /// wait once: a node that is always late would come to no verdict at all.
+    pub(crate) fn grace(&mut self, now: Instant) -> Option<Instant> {
+        let late = self.timers.next().map_or(Duration::ZERO, |(due, _)| now - due);
+        self.grace = match self.grace {
+            Some(end) if now < end => Some(end),
+            Some(_) => None,
+            None => (late >= LATE).then(|| now + GRACE),
+        };
+        self.grace
     }
 
     pub(crate) fn cx(&mut self, now: Instant) -> Cx<'_> {
@@ -128,7 +149,7 @@ impl Cx<'_> {
         let interval = self.params.gossip.interval.as_nanos();
         let since_tick = (self.now - self.epoch).as_nanos() % interval;
         let to_tick = u64::try_from(interval - since_tick).unwrap_or(u64::MAX);
-        let tick = self.now + std::time::Duration::from_nanos(to_tick);
+        let tick = self.now + Duration::from_nanos(to_tick);
         self.timers.set(Timer::Gossip, tick);
     }
 

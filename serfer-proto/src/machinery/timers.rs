@@ -30,6 +30,8 @@ pub(crate) enum Timer {
     AddressClaim(Key),
     /// When to take the next step about another node that is said to have our name.
     OwnName,
+    /// When to stop waiting for an answer of a member that left or died, and that others say is back.
+    ReturnClaim(u32),
     /// When to declare a suspect dead.
     Suspicion(Key),
     /// When to start the next probe.
@@ -48,8 +50,12 @@ pub(crate) enum Timer {
     Query(QueryId),
     /// When to close a query that all have acked and that has gone quiet.
     QuerySettle(QueryId),
+    /// When to drop the answers that are held because the asker is unknown.
+    HeldAnswers,
     /// When to take the next step of a rotation of keys.
     Rotation,
+    /// When to ask members that mean to leave whether they really do.
+    AskLeaving,
     /// When to look for members that failed or left too long ago.
     Reap,
     /// When to try a failed member again.
@@ -67,6 +73,38 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
+    /// Whether it passes a verdict on somebody who may have answered in time.
+    pub(crate) fn is_verdict(self) -> bool {
+        match self {
+            Self::Stream(_)
+            | Self::Relay(_)
+            | Self::ProbeEnd
+            | Self::ProbeIndirect
+            | Self::AddressClaim(_)
+            | Self::OwnName
+            | Self::ReturnClaim(_)
+            | Self::Suspicion(_)
+            | Self::Leave
+            | Self::Query(_)
+            | Self::QuerySettle(_) => true,
+            Self::Probe
+            | Self::Gossip
+            | Self::PushPull
+            | Self::Forget
+            | Self::Relocation
+            | Self::HeldAnswers
+            | Self::Rotation
+            | Self::AskLeaving
+            | Self::Reap
+            | Self::Reconnect
+            | Self::Rejoin
+            | Self::SeedRetry
+            | Self::CoalesceMembers
+            | Self::CoalesceEvents
+            | Self::Snapshot => false,
+        }
+    }
+
     /// Its name in [`Stats::next_wake`](crate::Stats::next_wake).
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -76,6 +114,7 @@ impl Timer {
             Self::ProbeIndirect => "probe-indirect",
             Self::AddressClaim(_) => "address-claim",
             Self::OwnName => "own-name",
+            Self::ReturnClaim(_) => "return-claim",
             Self::Suspicion(_) => "suspicion",
             Self::Probe => "probe",
             Self::Gossip => "gossip",
@@ -85,7 +124,9 @@ impl Timer {
             Self::Leave => "leave",
             Self::Query(_) => "query",
             Self::QuerySettle(_) => "query-settle",
+            Self::HeldAnswers => "held-answers",
             Self::Rotation => "rotation",
+            Self::AskLeaving => "ask-leaving",
             Self::Reap => "reap",
             Self::Reconnect => "reconnect",
             Self::Rejoin => "rejoin",

@@ -9,16 +9,35 @@ use crate::api::{JoinDone, Node, RejoinDone, Replay};
 use crate::machinery::Cx;
 use crate::memberlist::gossip::packing::Lane;
 
+/// How a node has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// It said itself that it leaves.
+    Left,
+    /// Somebody waited for it in vain.
+    Died,
+}
+
 /// Changes of nodes.
 pub(crate) trait EventDelegate {
     /// A node joined, or is back.
     fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
 
     /// A node left or died.
-    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>, how: Departure);
 
     /// A node has other tags.
     fn on_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+
+    /// Whether a node has said that it means to leave.
+    fn means_to_leave(&self, name: &str) -> bool;
+
+    /// The incarnation with which a node was gone that is only remembered by the layer above. `None` if
+    /// it is not remembered, or if it has said since that it means to be a member.
+    fn gone_with(&self, name: &str) -> Option<u32>;
+
+    /// A node that is gone was so with this incarnation, or a higher one that is known already.
+    fn note_gone_with(&mut self, name: &str, incarnation: u32);
 }
 
 /// What the layer above adds to acks.

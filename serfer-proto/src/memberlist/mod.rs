@@ -20,7 +20,8 @@ mod probe;
 mod streams;
 
 pub(crate) use delegate::{
-    Delegate, EventDelegate, LeaveDelegate, PingDelegate, PushPullDelegate, RejoinDelegate,
+    Delegate, Departure, EventDelegate, LeaveDelegate, PingDelegate, PushPullDelegate,
+    RejoinDelegate,
 };
 pub use streams::exchange::StreamEnd;
 
@@ -40,6 +41,7 @@ use members::address_claim::AddressClaims;
 use members::list::SwimMembers;
 use members::own_name::OwnName;
 use members::relocation::Relocation;
+use members::return_claim::ReturnClaims;
 use members::suspicion::Suspicions;
 use probe::awareness::Awareness;
 use probe::prober::Prober;
@@ -60,6 +62,7 @@ pub(crate) struct Memberlist<D> {
     address_claims: AddressClaims,
     own_name: OwnName,
     relocation: Relocation,
+    return_claims: ReturnClaims,
     leaving: bool,
     awareness: Awareness,
     prober: Prober,
@@ -87,6 +90,7 @@ impl<D: Delegate> Memberlist<D> {
             address_claims: Default::default(),
             own_name: Default::default(),
             relocation: Relocation::default(),
+            return_claims: Default::default(),
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
             prober: Prober::new(rng),
@@ -124,7 +128,7 @@ impl<D: Delegate> Memberlist<D> {
             Message::IndirectPing(ping) => self.on_indirect_ping(cx, up, &ping),
             Message::Ack(ack) => self.on_ack(cx, up, &ack),
             Message::Nack(nack) => self.prober.on_nack(nack),
-            Message::Suspect(suspect) => self.on_suspect(cx, &suspect),
+            Message::Suspect(suspect) => self.on_suspect(cx, up, &suspect),
             Message::Alive(_) if !cx.params.allows(cx.from.ip()) => {
                 cx.dropped(DropReason::Network, &"alive");
             }

@@ -75,6 +75,7 @@ impl Delegate for Serf {
         let (name, addr) = (existing.name(), existing.addr());
         if *name != *cx.params.name {
             self.name_disputes.note_claim(name, other);
+            self.send_held(cx, |query| *query.from == *name);
         }
         cx.stats.name_conflicts += 1;
         let Some(count) = self.name_disputes.told.is_news(cx.now, name) else {

@@ -41,6 +41,7 @@ use members::leave::LeaveProgress;
 use members::recent_intents::RecentIntents;
 use members::state::{Departures, MemberState};
 use queries::filter::FilterEvaluator;
+use queries::held_answers::HeldAnswers;
 use queries::incoming::PastQuery;
 use queries::name_conflict::NameDisputes;
 use queries::open_queries::OpenQueries;
@@ -80,6 +81,7 @@ pub(crate) struct Serf {
     events: Ring<RecentUserEvent>,
     queries: Ring<PastQuery>,
     open_queries: OpenQueries,
+    held_answers: HeldAnswers,
     /// How many responses were relayed for other nodes.
     relayed: RateLimit,
     name_disputes: NameDisputes,
@@ -126,6 +128,7 @@ impl Serf {
             events: Ring::new(limits.ring, limits.ring_slot, limits.ring_bytes),
             queries: Ring::new(limits.ring, limits.ring_slot, limits.ring_bytes),
             open_queries: Default::default(),
+            held_answers: Default::default(),
             relayed: Default::default(),
             name_disputes: Default::default(),
             filters: Default::default(),

@@ -86,6 +86,7 @@ impl Serf {
     fn merge_intents(&mut self, cx: &mut Cx<'_>, theirs: &PushPull<'_>) {
         let mut left: Vec<&[u8]> = theirs.left_members.iter().map(|name| name.0).collect();
         left.sort_unstable();
+        let leaving_before = self.departures.leaving.len();
         for (node, ltime) in theirs.status_ltimes.iter() {
             if left.binary_search(&node.0).is_err() {
                 self.on_join_intent(cx, &Join { ltime, node });
@@ -98,6 +99,10 @@ impl Serf {
             let agreed = known.is_some_and(|member| member.status() == Status::Left);
             let ltime = ltime.saturating_add(u64::from(!agreed));
             self.on_leave_intent(cx, &Leave { ltime, node, prune: false });
+        }
+        if self.departures.leaving.len() > leaving_before {
+            // Nobody has told the member.
+            self.ask_leaving_soon(cx);
         }
     }
 

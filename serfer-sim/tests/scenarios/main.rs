@@ -17,5 +17,6 @@ mod partitions;
 mod pods;
 mod quiet;
 mod restarts;
+mod rolling;
 mod sick;
 mod support;

@@ -67,6 +67,8 @@ reasons! {
     Versions "versions" => "its protocol versions do not fit ours",
     /// A member outside of the allowed networks, or gossip about members from there.
     Network "network" => "the address is outside the networks that we allow",
+    /// A member that is gone, is alive as another node says, and does not answer.
+    Unconfirmed "unconfirmed",
     /// A member or a merge that the application did not accept.
     Vetoed "vetoed",
     /// An incarnation or Lamport time that is out of reach.

@@ -20,6 +20,8 @@ pub(crate) struct Corrections {
     gone: Vec<Key>,
     /// Members that have refuted an accusation, and the address of a node that does not know it.
     refutations: Vec<(Key, SocketAddr)>,
+    /// Members of which two descriptions have the same incarnation.
+    disputed: Vec<Key>,
 }
 
 impl<D: Delegate> Memberlist<D> {
@@ -52,6 +54,19 @@ impl<D: Delegate> Memberlist<D> {
         }
     }
 
+    /// Two nodes describe a member differently, with the same incarnation: tells it, once. It refutes,
+    /// and so all learn what it says now.
+    ///
+    /// Unlike Go, which ignores it: the member forgot its incarnation, and some nodes would show the tags
+    /// of its earlier life until they happen to have a push/pull with it.
+    pub(crate) fn settle_dispute(&mut self, cx: &mut Cx<'_>, key: Key) {
+        let disputed = &mut self.corrections.disputed;
+        if disputed.len() < REFUTATIONS_MAX && !disputed.contains(&key) {
+            disputed.push(key);
+            cx.gossip_soon();
+        }
+    }
+
     pub(crate) fn send_corrections(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         while let Some(key) = self.corrections.gone.pop() {
             let Some(member) = self.members.get(key).filter(|member| member.is_gone()) else {
@@ -63,22 +78,29 @@ impl<D: Delegate> Memberlist<D> {
             self.send(cx, up, node.addr(), &dead);
         }
         while let Some((key, to)) = self.corrections.refutations.pop() {
-            let Some(member) = self.members.get(key) else {
-                continue;
-            };
-            if member.state() != SwimState::Alive {
-                continue;
+            self.send_alive(cx, up, key, to);
+        }
+        while let Some(key) = self.corrections.disputed.pop() {
+            if let Some(to) = self.members.get(key).map(|member| member.node.addr()) {
+                self.send_alive(cx, up, key, to);
             }
-            let mut alive = Vec::with_capacity(160);
-            messages::with_alive(&member.node, member.incarnation.number(), |message| {
-                message.encode(&mut alive);
-            });
-            self.packet.reset(cx.link.message_len_max());
-            // If it is too long for a packet, push/pulls spread it.
-            if self.packet.push(&[&alive]) {
-                self.fill_packet(cx, up);
-                self.send_packet(cx, up, to, Checksum::Omit);
-            }
+        }
+    }
+
+    /// Sends one node what we know of a member that is alive.
+    fn send_alive(&mut self, cx: &mut Cx<'_>, up: &mut D, key: Key, to: SocketAddr) {
+        let Some(member) = self.members.get(key).filter(|it| it.state() == SwimState::Alive) else {
+            return;
+        };
+        let mut alive = Vec::with_capacity(160);
+        messages::with_alive(&member.node, member.incarnation.number(), |message| {
+            message.encode(&mut alive);
+        });
+        self.packet.reset(cx.link.message_len_max());
+        // If it is too long for a packet, push/pulls spread it.
+        if self.packet.push(&[&alive]) {
+            self.fill_packet(cx, up);
+            self.send_packet(cx, up, to, Checksum::Omit);
         }
     }
 }

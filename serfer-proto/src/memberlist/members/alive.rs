@@ -3,7 +3,7 @@
 //! What a member says about itself carries an incarnation. Only a higher one replaces what is known.
 //! Counterpart of Go's `aliveNode` and `setAlive`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::api::incarnation;
@@ -44,6 +44,11 @@ impl<'a> CheckedAlive<'a> {
 
     fn is_at(&self, node: &Node) -> bool {
         (self.ip, self.port) == (node.ip, node.port)
+    }
+
+    /// Whether the node says this itself, as far as its address tells.
+    fn is_own_word(&self, from: SocketAddr) -> bool {
+        from == SocketAddr::new(self.ip, self.port)
     }
 
     fn is_same(&self, node: &Node) -> bool {
@@ -105,6 +110,17 @@ impl<D: Delegate> Memberlist<D> {
             // No node starts below 1. Unlike Go, which enters such a member as dead for a while.
             return;
         }
+        if !alive.is_own_word(cx.from)
+            && let Some(gone_with) = up.gone_with(alive.name)
+            && alive.incarnation <= gone_with
+        {
+            return self.on_return_claim(cx, up, alive, gone_with);
+        }
+        self.enter(cx, up, alive);
+    }
+
+    /// Makes a node a member.
+    pub(crate) fn enter(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &CheckedAlive<'_>) {
         let node = alive.node();
         let incarnation = Incarnation::new(alive.incarnation, cx.uptime());
         let key = self.members.insert(node.clone(), incarnation);
@@ -148,6 +164,9 @@ impl<D: Delegate> Memberlist<D> {
         if alive.incarnation <= known.incarnation.number() && !moved {
             if known.is_gone() {
                 self.notify_gone(cx, key);
+            } else if alive.incarnation == known.incarnation.number() && !alive.is_same(&known.node)
+            {
+                self.settle_dispute(cx, key);
             }
         } else if !known.incarnation.reaches(alive.incarnation, cx.uptime()) {
             cx.dropped(DropReason::OutOfReach, &"incarnation");
@@ -169,8 +188,8 @@ impl<D: Delegate> Memberlist<D> {
         let known = &self.members[key];
         let was = known.state();
         let moved = !alive.is_at(&known.node);
-        let meta_changed = *known.node.meta != *alive.meta;
-        if !alive.is_same(&known.node) {
+        let changed = !alive.is_same(&known.node);
+        if changed {
             self.members.set_node(key, alive.node());
         }
         let incarnation = &mut self.members[key].incarnation;
@@ -192,7 +211,8 @@ impl<D: Delegate> Memberlist<D> {
             tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "node is back");
             up.on_join(cx, &node);
             self.suspect_namesakes(cx, key);
-        } else if meta_changed {
+        } else if changed {
+            // Unlike Go, which tells of changed tags only, and not of changed versions.
             up.on_update(cx, &node);
         }
     }

@@ -141,10 +141,16 @@ impl SwimMembers {
     /// Removes the members that have been gone for `keep`.
     ///
     /// Unlike Go, which does so when a round of probes begins, however long that takes.
-    pub(crate) fn forget(&mut self, now: Instant, keep: Duration) {
+    pub(crate) fn forget(
+        &mut self,
+        now: Instant,
+        keep: Duration,
+        mut forgotten: impl FnMut(&SwimMember),
+    ) {
         while let Some(&(since, key)) = self.departures.first()
             && since + keep <= now
         {
+            forgotten(&self.table[key]);
             self.forget_departure(key);
             self.zones.remove(key.index());
             self.table.remove(key);
@@ -308,11 +314,11 @@ mod tests {
         members.set_state(keys[0], SwimState::Alive, at(2));
         members.set_state(keys[0], SwimState::Dead, at(3));
         assert_eq!(members.next_forgotten(keep), Some(at(31)));
-        members.forget(at(31), keep);
+        members.forget(at(31), keep, |_| {});
         assert!(members.get(keys[0]).is_some());
         assert!(members.get(keys[1]).is_none());
         assert_eq!(members.next_forgotten(keep), Some(at(33)));
-        members.forget(at(33), keep);
+        members.forget(at(33), keep, |_| {});
         assert!(members.get(keys[0]).is_none());
         assert_eq!(members.next_forgotten(keep), None);
         assert_eq!(members.len(), 2);

@@ -9,6 +9,7 @@
 //! - [`suspicion`]: how long a suspect has before it counts as dead.
 //! - [`address_claim`]: a name that turns up at another address; [`own_name`]: if that name is ours;
 //!   [`relocation`]: if it is we who move. [`same_address`]: another name turns up at an address.
+//!   [`return_claim`]: a member that left or died, and that is alive as another node says.
 
 pub(crate) mod address_claim;
 pub(crate) mod alive;
@@ -19,6 +20,7 @@ pub(crate) mod own_name;
 pub(crate) mod pick_zones;
 pub(crate) mod probe_order;
 pub(crate) mod relocation;
+pub(crate) mod return_claim;
 pub(crate) mod row_list;
 pub(crate) mod same_address;
 pub(crate) mod suspect;

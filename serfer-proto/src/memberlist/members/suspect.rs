@@ -16,8 +16,8 @@ use crate::wire::msgpack::Text;
 
 impl<D: Delegate> Memberlist<D> {
     /// A message says that a node cannot be reached.
-    pub(crate) fn on_suspect(&mut self, cx: &mut Cx<'_>, suspect: &Suspect<'_>) {
-        let Some(key) = self.check_accusation(cx, suspect.node, suspect.incarnation) else {
+    pub(crate) fn on_suspect(&mut self, cx: &mut Cx<'_>, up: &mut D, suspect: &Suspect<'_>) {
+        let Some(key) = self.check_accusation(cx, up, suspect.node, suspect.incarnation) else {
             return;
         };
         let Some(accuser) = received_name(suspect.from) else {
@@ -30,8 +30,21 @@ impl<D: Delegate> Memberlist<D> {
         }
     }
 
-    /// Starts or confirms a suspicion.
+    /// Starts or confirms a suspicion. If the member is gone already, it is so with this incarnation,
+    /// too.
+    ///
+    /// Unlike Go, the number counts whatever we believe of the member. Otherwise something old could
+    /// clear a suspect or bring back a dead member. A suspicion of a higher incarnation begins anew: the
+    /// member has refuted the one before.
     pub(crate) fn suspect(&mut self, cx: &mut Cx<'_>, key: Key, incarnation: u32, accuser: &str) {
+        if self.raise_accused(cx, key, incarnation)
+            && self.members[key].state() == SwimState::Suspect
+            && let Some(suspicion) = self.suspicions.get_mut(key)
+        {
+            suspicion.restart(cx.now);
+            cx.timers.set(Timer::Suspicion(key), suspicion.deadline());
+            return self.broadcast_suspect(cx, key, incarnation, accuser);
+        }
         if let Some(suspicion) = self.suspicions.get_mut(key) {
             if suspicion.confirm(accuser) {
                 cx.timers.set(Timer::Suspicion(key), suspicion.deadline().max(cx.now));
@@ -40,11 +53,10 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         let members = self.members.len();
-        let member = &mut self.members[key];
+        let member = &self.members[key];
         if member.state() != SwimState::Alive {
             return;
         }
-        member.incarnation.raise(incarnation, cx.uptime());
         tracing::debug!(target: "serfer::swim", name = %member.node.name, %accuser, "suspecting");
         let settings = &cx.params.suspicion;
         let min = suspicion::timeout_min(settings.mult, members, cx.params.probe.interval);
@@ -59,14 +71,32 @@ impl<D: Delegate> Memberlist<D> {
         self.broadcast_suspect(cx, key, incarnation, accuser);
     }
 
-    /// A suspect has not refuted in time: this node declares it dead.
-    pub(crate) fn on_suspicion_timeout(&mut self, cx: &mut Cx<'_>, up: &mut D, key: Key) {
-        if let Some(member) = self.members.get(key)
-            && member.state() == SwimState::Suspect
-        {
-            let (incarnation, me) = (member.incarnation.number(), &cx.params.name);
-            self.mark_gone(cx, up, key, incarnation, me);
+    /// Raises the incarnation that a member is accused with. Returns whether it was lower.
+    pub(crate) fn raise_accused(&mut self, cx: &Cx<'_>, key: Key, incarnation: u32) -> bool {
+        let known = &mut self.members[key].incarnation;
+        let is_higher = incarnation > known.number();
+        if is_higher {
+            known.raise(incarnation, cx.uptime());
         }
+        is_higher
+    }
+
+    /// A suspect has not refuted in time: this node declares it dead, or left if somebody said so.
+    ///
+    /// Unlike Go, not while it answers our pings. They tell it that it is a suspect, so its refutation
+    /// is lost on the way; it is asked again.
+    pub(crate) fn on_suspicion_timeout(&mut self, cx: &mut Cx<'_>, up: &mut D, key: Key) {
+        let Some(member) = self.members.get(key).filter(|it| it.state() == SwimState::Suspect)
+        else {
+            return;
+        };
+        let (incarnation, me) = (member.incarnation.number(), &cx.params.name);
+        if let Some(suspicion) = self.suspicions.get_mut(key).filter(|it| it.answered) {
+            suspicion.restart(cx.now);
+            cx.timers.set(Timer::Suspicion(key), suspicion.deadline());
+            return self.broadcast_suspect(cx, key, incarnation, me);
+        }
+        self.mark_gone(cx, up, key, incarnation, me);
     }
 
     pub(crate) fn clear_suspicion(&mut self, cx: &mut Cx<'_>, key: Key) {
@@ -80,6 +110,7 @@ impl<D: Delegate> Memberlist<D> {
     pub(crate) fn check_accusation(
         &mut self,
         cx: &mut Cx<'_>,
+        up: &mut D,
         accused: Text<'_>,
         incarnation: u32,
     ) -> Option<Key> {
@@ -87,7 +118,10 @@ impl<D: Delegate> Memberlist<D> {
             cx.dropped(DropReason::Name, &"accused");
             return None;
         };
-        let key = self.members.find(name)?;
+        let Some(key) = self.members.find(name) else {
+            up.note_gone_with(name, incarnation);
+            return None;
+        };
         let known = self.members[key].incarnation;
         if incarnation < known.number() {
             self.pass_refutation_on(cx, key, cx.from);

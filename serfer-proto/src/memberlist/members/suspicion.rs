@@ -32,10 +32,21 @@ impl Suspicions {
         let mut accusers = self.spare.pop().unwrap_or_default();
         accusers.clear();
         accusers.push_str(accuser);
-        let suspicion = SuspicionTimer { start: now, terms, accusers, confirmations: 0 };
+        let suspicion = SuspicionTimer {
+            start: now,
+            terms,
+            accusers,
+            confirmations: 0,
+            farewell: false,
+            answered: false,
+        };
         let deadline = suspicion.deadline();
         self.open.insert(key, suspicion);
         deadline
+    }
+
+    pub(crate) fn is_farewell(&self, key: Key) -> bool {
+        self.open.get(&key).is_some_and(|suspicion| suspicion.farewell)
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut SuspicionTimer> {
@@ -60,6 +71,10 @@ pub(crate) struct SuspicionTimer {
     /// The names of the accusers, one on each line: the first, then at most `wanted` who confirmed.
     accusers: String,
     confirmations: usize,
+    /// Somebody passed on that the member left.
+    pub(crate) farewell: bool,
+    /// The member has answered a ping of ours since it began.
+    pub(crate) answered: bool,
 }
 
 /// How long a suspicion lasts.
@@ -82,6 +97,13 @@ impl SuspicionTimer {
             self.confirmations += 1;
         }
         counts
+    }
+
+    /// Begins again.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        let first = self.accusers.find('\n').unwrap_or(self.accusers.len());
+        self.accusers.truncate(first);
+        (self.start, self.confirmations, self.answered) = (now, 0, false);
     }
 
     /// When the time is up, unless there are more confirmations.
@@ -118,7 +140,14 @@ mod tests {
 
     fn suspicion(start: Instant, wanted: usize) -> SuspicionTimer {
         let terms = SuspicionTerms { min: MIN, max: Duration::from_secs(30), wanted };
-        SuspicionTimer { start, terms, accusers: "a".to_owned(), confirmations: 0 }
+        SuspicionTimer {
+            start,
+            terms,
+            accusers: "a".to_owned(),
+            confirmations: 0,
+            farewell: false,
+            answered: false,
+        }
     }
 
     #[test]
@@ -142,6 +171,17 @@ mod tests {
         assert!(suspicion.confirm("b"));
         assert!(!suspicion.confirm("b"));
         assert!(!suspicion.confirm("c"));
+    }
+
+    #[test]
+    fn a_suspicion_that_begins_again_can_be_confirmed_again() {
+        let start = epoch();
+        let mut suspicion = suspicion(start, 1);
+        assert!(suspicion.confirm("b"));
+        suspicion.restart(start + MIN);
+        assert_eq!(suspicion.deadline(), start + MIN + Duration::from_secs(30));
+        assert!(!suspicion.confirm("a"));
+        assert!(suspicion.confirm("b"));
     }
 
     #[test]

@@ -100,6 +100,7 @@ impl<D: Delegate> Memberlist<D> {
             self.on_probe_acked(cx, up, healthy);
         } else if !self.on_namesake_ack(cx, up, ack.seq)
             && (self.address_claims.is_empty() || !self.refuse_address_claim(cx, ack.seq))
+            && !self.on_return_acked(cx, up, ack.seq)
             && !self.on_ask_acked(cx, ack.seq)
         {
             self.on_relayed_ack(cx, up, ack.seq);
@@ -113,6 +114,9 @@ impl<D: Delegate> Memberlist<D> {
         let target = self.prober.round.as_ref().map(|round| round.target);
         if let Some(member) = target.and_then(|target| self.members.get_mut(target)) {
             member.missed = false;
+        }
+        if let Some(suspicion) = target.and_then(|target| self.suspicions.get_mut(target)) {
+            suspicion.answered = true;
         }
         if healthy {
             self.awareness.improve();

@@ -110,7 +110,7 @@ impl<D: Delegate> Memberlist<D> {
             // The dead are only suspected, so that they can refute.
             state::DEAD | state::SUSPECT => {
                 let me = Text(cx.params.name.as_bytes());
-                self.on_suspect(cx, &Suspect { from: me, incarnation, node });
+                self.on_suspect(cx, up, &Suspect { from: me, incarnation, node });
             }
             _ => {}
         }

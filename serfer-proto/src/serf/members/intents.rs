@@ -47,10 +47,10 @@ impl Serf {
         if join.ltime <= state.status_ltime {
             return false;
         }
-        if state.member.status == Status::Left {
+        if matches!(state.member.status, Status::Left | Status::Failed) {
             // Unlike Go: until the member is back here too, its state keeps the time of its leave
             // intent. Otherwise our push/pulls would tell others, where it is back already, that it
-            // left after its join, and they would show it as leaving for as long as it stays.
+            // left after its join. And the newer intent is evidence that it is back.
             return self.keep_intent(cx, name, Intent::Join, join.ltime);
         }
         state.status_ltime = join.ltime;
@@ -84,7 +84,10 @@ impl Serf {
         let state = &mut self.members[key];
         state.status_ltime = leave.ltime;
         match state.member.status {
-            Status::Alive => self.set_status(key, Status::Leaving, None),
+            Status::Alive => {
+                self.set_status(key, Status::Leaving, None);
+                self.arm_ask_leaving(cx);
+            }
             Status::Leaving | Status::Left => {}
             Status::Failed => {
                 // It counts as gone since it failed.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::api::{Event, Member, MemberChange, MemberEvent, Node, Status};
 use crate::machinery::{Cx, Key};
-use crate::memberlist::EventDelegate;
+use crate::memberlist::{Departure, EventDelegate};
 use crate::serf::Serf;
 use crate::serf::members::recent_intents::Intent;
 use crate::serf::members::state::MemberState;
@@ -21,20 +21,24 @@ impl EventDelegate for Serf {
                 self.on_member_back(cx, key, node);
                 key
             }
-            None => self.insert_member(node),
+            None => self.insert_member(cx, node),
         };
         self.emit_member(cx, MemberChange::Join, key);
+        self.send_held_answers(cx, node);
     }
 
     /// If the node said that it would leave, it left. Otherwise it failed.
-    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
+    ///
+    /// Unlike Go, where only the leave intent counts: a member whose leave intent was lost also left if
+    /// its leave message came.
+    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>, how: Departure) {
         let Some(key) = self.members.find(&node.name) else {
             return;
         };
-        let (status, change) = match self.members[key].member.status {
-            Status::Leaving => (Status::Left, MemberChange::Leave),
-            Status::Alive => (Status::Failed, MemberChange::Failed),
-            Status::Left | Status::Failed => return,
+        let (status, change) = match (self.members[key].member.status, how) {
+            (Status::Left | Status::Failed, _) => return,
+            (Status::Leaving, _) | (_, Departure::Left) => (Status::Left, MemberChange::Leave),
+            (Status::Alive, Departure::Died) => (Status::Failed, MemberChange::Failed),
         };
         self.set_status(key, status, Some(cx.now));
         self.arm_reap(cx);
@@ -53,6 +57,28 @@ impl EventDelegate for Serf {
             self.note_change(key);
             self.members.set_node(key, node.clone());
             self.emit_member(cx, MemberChange::Update, key);
+        }
+    }
+
+    fn means_to_leave(&self, name: &str) -> bool {
+        let key = self.members.find(name);
+        key.is_some_and(|key| self.members[key].member.status == Status::Leaving)
+    }
+
+    fn gone_with(&self, name: &str) -> Option<u32> {
+        let key = self.members.find(name)?;
+        let incarnation = self.departures.incarnations.get(&key).copied();
+        let left_at = self.members[key].status_ltime;
+        let means_to_be_back = |(intent, ltime)| intent == Intent::Join && ltime > left_at;
+        incarnation.filter(|_| !self.recent_intents.get(name).is_some_and(means_to_be_back))
+    }
+
+    fn note_gone_with(&mut self, name: &str, incarnation: u32) {
+        if let Some(key) = self.members.find(name)
+            && self.departures.gone.contains_key(&key)
+        {
+            let known = self.departures.incarnations.entry(key).or_default();
+            *known = incarnation.max(*known);
         }
     }
 }
@@ -83,7 +109,7 @@ impl Serf {
         }
     }
 
-    fn insert_member(&mut self, node: &Arc<Node>) -> Key {
+    fn insert_member(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) -> Key {
         // An intent about it may have come first.
         let (status, status_ltime) = match self.recent_intents.get(&node.name) {
             None => (Status::Alive, 0),
@@ -94,6 +120,10 @@ impl Serf {
         let member = Member { node: node.clone(), status };
         let key = self.members.insert(MemberState { member, status_ltime });
         self.open_queries.note_liveness(key);
+        if status == Status::Leaving {
+            self.departures.leaving.insert(key);
+            self.arm_ask_leaving(cx);
+        }
         key
     }
 
@@ -103,12 +133,20 @@ impl Serf {
         self.members[key].member.status = status;
         match gone_since {
             Some(since) => self.departures.gone.insert(key, since),
-            None => self.departures.gone.remove(&key),
+            None => {
+                self.departures.incarnations.remove(&key);
+                self.departures.gone.remove(&key)
+            }
         };
         if status == Status::Alive {
             self.departures.to_prune.remove(&key);
         }
         self.departures.recalled.remove(&key);
+        if status == Status::Leaving {
+            self.departures.leaving.insert(key);
+        } else {
+            self.departures.leaving.remove(&key);
+        }
     }
 
     /// Records, counts and traces a change of a member, and tells the application.

@@ -52,6 +52,8 @@ impl Serf {
         self.emit_member(cx, MemberChange::Reap, key);
         self.note_change(key);
         self.departures.gone.remove(&key);
+        self.departures.incarnations.remove(&key);
+        self.departures.leaving.remove(&key);
         self.departures.to_prune.remove(&key);
         self.departures.recalled.remove(&key);
         if let Some(coordinates) = &mut self.coordinates {

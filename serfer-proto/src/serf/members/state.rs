@@ -26,11 +26,15 @@ impl Row for MemberState {
     }
 }
 
-/// What concerns only the few members that are gone, and so is not kept in each member's state.
+/// What concerns only the few members that are gone or about to go, and so is not kept in each member's state.
 #[derive(Debug, Default)]
 pub(crate) struct Departures {
     /// The members that left or failed, and since when.
     pub(crate) gone: BTreeMap<Key, Instant>,
+    /// The incarnation with which memberlist forgot them.
+    pub(crate) incarnations: BTreeMap<Key, u32>,
+    /// The members that mean to leave and are still there.
+    pub(crate) leaving: BTreeSet<Key>,
     /// The members to forget as soon as they are gone.
     pub(crate) to_prune: BTreeSet<Key>,
     /// The failed members that we know from our snapshot only.

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::api::{AnswerTo, Event, Query, QueryId, RespondError, received_name};
+use crate::api::{Event, Query, QueryId, RespondError, received_name};
 use crate::machinery::{Checksum, Cx, DropReason, is_notable};
 use crate::serf::Serf;
 use crate::serf::broadcasts::USER_MESSAGE;
 use crate::serf::events::ring::Seen;
 use crate::serf::queries::filter::TooManySteps;
+use crate::serf::queries::held_answers::AnswerTo;
 use crate::serf::queries::internal_names;
 use crate::serf::queries::params::TIMEOUT_MAX;
 use crate::wire::message::ip_from_bytes;
@@ -105,24 +106,20 @@ impl Serf {
     ) {
         self.record_query(cx, query.ltime);
         let wants_ack = query.flags & FLAG_ACK != 0;
-        let answer_to = self.answer_to(query, name, source);
         let timeout = Duration::from_nanos(u64::try_from(query.timeout).unwrap_or(0));
+        let ip = ip_from_bytes(query.addr).map(|ip| ip.to_canonical());
         let query = Query {
             id,
             name: name.into(),
             payload: Bytes::copy_from_slice(query.payload),
             from: source.into(),
             deadline: cx.now + timeout.min(TIMEOUT_MAX),
-            answer_to,
+            addr: ip.map(|ip| SocketAddr::new(ip, query.port)),
             relay_factor: query.relay_factor,
         };
-        match answer_to {
-            None => cx.dropped(DropReason::StrangeAnswerAddress, &name),
-            Some(to) if wants_ack => {
-                let ack = response(cx, id, FLAG_ACK, &[]).to_vec();
-                self.send_response(cx, &query, to, &ack);
-            }
-            Some(_) => {}
+        if wants_ack {
+            let ack = response(cx, id, FLAG_ACK, &[]).to_vec();
+            self.send_response(cx, &query, ack);
         }
         if name.starts_with(internal_names::PREFIX) {
             self.on_internal_query(cx, &query);
@@ -131,37 +128,6 @@ impl Serf {
             tracing::debug!(target: "serfer::queries", %name, by = &*query.from, len, "query received");
             cx.emit(Event::Query(query));
         }
-    }
-
-    /// Where to send the responses to a query.
-    ///
-    /// Unlike Go, which sends them to whatever address the query names: the responses to a member go to
-    /// that member's address. The responses to another node go to the address that it names, if some
-    /// member has this address. So nobody can direct a cluster's responses at a stranger. One query is
-    /// an exception, since its sender cannot be reached otherwise: that of a node which wants to know
-    /// whether it may have a member's name. Its responses go to the address where it claimed the name.
-    fn answer_to(
-        &self,
-        query: &serf_message::Query<'_>,
-        name: &str,
-        source: &str,
-    ) -> Option<AnswerTo> {
-        if self.open_queries.is_open(QueryId { ltime: query.ltime, id: query.id }) {
-            return Some(AnswerTo::Ourselves);
-        }
-        let ip = ip_from_bytes(query.addr).map(|ip| ip.to_canonical());
-        let addr = ip.map(|ip| SocketAddr::new(ip, query.port));
-        let asks_for_its_name =
-            name == internal_names::CONFLICT && *query.payload == *source.as_bytes();
-        let claimed = |&addr: &SocketAddr| self.name_disputes.has_claim(source, addr);
-        if let Some(addr) = addr.filter(|addr| asks_for_its_name && claimed(addr)) {
-            return Some(AnswerTo::Member(addr));
-        }
-        if let Some(member) = self.member(source) {
-            return Some(AnswerTo::Member(member.addr()));
-        }
-        self.members.find_addr(addr?)?;
-        addr.map(AnswerTo::Member)
     }
 
     /// Replies to a query, once. If that cannot be, the asker waits for nothing, so an operator should know.
@@ -188,7 +154,9 @@ impl Serf {
         if cx.now >= query.deadline {
             return Err(RespondError::Late);
         }
-        let answer_to = query.answer_to.ok_or(RespondError::StrangeAddress)?;
+        if query.from.is_empty() && query.addr.is_none() {
+            return Err(RespondError::StrangeAddress);
+        }
         let max = cx.params.queries.response_len_max;
         let reply = response(cx, query.id, 0, payload).encode_within(max);
         let reply = reply.map_err(|len| RespondError::TooLarge { len, max })?;
@@ -198,11 +166,25 @@ impl Serf {
             Some(past) if past.answered => return Err(RespondError::Answered),
             Some(past) => past.answered = true,
         }
-        self.send_response(cx, query, answer_to, &reply);
+        self.send_response(cx, query, reply);
         Ok(())
     }
 
-    fn send_response(&mut self, cx: &mut Cx<'_>, query: &Query, to: AnswerTo, response: &[u8]) {
+    /// Sends a response to the asker, or holds it until the asker is known.
+    fn send_response(&mut self, cx: &mut Cx<'_>, query: &Query, response: Vec<u8>) {
+        match self.answer_to(query) {
+            Some(to) => self.send_response_to(cx, query, to, &response),
+            None => self.hold_answer(cx, query, response),
+        }
+    }
+
+    pub(crate) fn send_response_to(
+        &mut self,
+        cx: &mut Cx<'_>,
+        query: &Query,
+        to: AnswerTo,
+        response: &[u8],
+    ) {
         match to {
             AnswerTo::Member(addr) => {
                 send_direct(cx, addr, response);

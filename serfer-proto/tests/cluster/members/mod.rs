@@ -4,6 +4,7 @@ mod address_claim;
 mod admission;
 mod coalescing;
 mod deltas;
+mod evidence;
 mod intents;
 mod name_conflict;
 mod own_name;

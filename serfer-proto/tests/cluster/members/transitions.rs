@@ -73,7 +73,7 @@ const TABLE: &[Row] = {
         ("left",    Found,    "alive",   10, &[It::Join],            No),
         ("left",    Lost,     "left",    10, &[],                    No),
         ("left",    OldJoin,  "left",    10, &[],                    No),
-        // Unlike in Go, it keeps the time of its leave until it is alive again.
+        // Unlike in Go, it keeps the time of its departure until it is alive again.
         ("left",    NewJoin,  "left",    10, &[],                    Yes),
         ("left",    OldLeave, "left",    10, &[],                    No),
         ("left",    NewLeave, "left",    11, &[],                    Yes),
@@ -82,7 +82,7 @@ const TABLE: &[Row] = {
         ("failed",  Found,    "alive",   10, &[It::Join],            No),
         ("failed",  Lost,     "failed",  10, &[],                    No),
         ("failed",  OldJoin,  "failed",  10, &[],                    No),
-        ("failed",  NewJoin,  "failed",  11, &[],                    Yes),
+        ("failed",  NewJoin,  "failed",  10, &[],                    Yes),
         ("failed",  OldLeave, "failed",  10, &[],                    No),
         ("failed",  NewLeave, "left",    11, &[It::Leave],           Yes),
         ("failed",  Prune,    "unknown", 0,  &[It::Leave, It::Reap], Yes),
