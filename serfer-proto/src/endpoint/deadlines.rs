@@ -32,6 +32,7 @@ impl Endpoint {
             Timer::Query(query) => serf.on_query_timeout(cx, query),
             Timer::QuerySettle(query) => serf.on_query_settled(cx, query),
             Timer::Rotation => serf.on_rotation_timer(cx),
+            Timer::KeyChange => serf.on_key_change_late(cx),
             Timer::Reap => serf.on_reap_tick(cx),
             Timer::Reconnect => serf.on_reconnect_tick(cx, memberlist),
             Timer::SeedRetry => memberlist.on_seed_retry_tick(cx, serf),

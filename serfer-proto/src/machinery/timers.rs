@@ -46,6 +46,8 @@ pub(crate) enum Timer {
     QuerySettle(QueryId),
     /// When to take the next step of a rotation of keys.
     Rotation,
+    /// When to answer that a change of keys is not stored yet.
+    KeyChange,
     /// When to look for members that failed or left too long ago.
     Reap,
     /// When to try a failed member again.
@@ -78,6 +80,7 @@ impl Timer {
             Self::Query(_) => "query",
             Self::QuerySettle(_) => "query-settle",
             Self::Rotation => "rotation",
+            Self::KeyChange => "key-change",
             Self::Reap => "reap",
             Self::Reconnect => "reconnect",
             Self::SeedRetry => "seed-retry",
