@@ -153,10 +153,16 @@
 //!
 //! [`Builder::snapshot`] keeps a file of the members that are there and the events that were heard. A node
 //! that starts with it comes back without seeds, and does not deliver any event twice.
-//! [`Builder::keyring_file`] keeps the keys, including those that came while the node ran: from
-//! [`Serfer::rotate_key`], which gives the whole cluster a new key, or from a `serf` agent. If a file cannot
-//! be written, the node goes on and reports it as
-//! [`Event::StoreFailed`](crate::Event::StoreFailed).
+//! [`Builder::keyring_file_or_create`] keeps the keys, including those that came while the node ran: from
+//! [`Serfer::rotate_key`], which gives the whole cluster a new key, or from a `serf` agent.
+//!
+//! One rule holds for both files. What can be read is used, and what cannot is said with its line; a damaged
+//! snapshot is kept aside. A node does not start only where going on would lose something: with a keyring file
+//! that it cannot read, with a file of another kind, or with a file that another node uses. If a file cannot be
+//! written, the node goes on and reports it as [`Event::StoreFailed`](crate::Event::StoreFailed); keys do
+//! not change then, and whoever wants to change them is told why. A file that cannot be replaced, such as a
+//! mount point, is written in place, and one that cannot be synced is as durable as it gets there; a warning
+//! says so.
 //!
 //! # Ending
 //!

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serfer_proto::{AfterLeave, Replay};
+use serfer_proto::{AfterLeave, Replay, SecretKey};
 
 use crate::discovery::join::JoinPolicy;
 
-/// The plain settings of a [`Builder`](crate::Builder). It has a function with the same name for each.
+/// The plain settings of a [`Builder`](crate::Builder). It has a function for each, mostly with the same name.
 ///
 /// ```
 /// # use serfer_async::Options;
@@ -29,6 +29,9 @@ pub struct Options {
     /// The file that keeps the keys. Not set.
     /// See [`Builder::keyring_file`](crate::Builder::keyring_file).
     pub keyring_file: Option<PathBuf>,
+    /// What the keyring file is created with, if it is not there. Without a keyring file, a key like others. Not set.
+    /// See [`Builder::keyring_file_or_create`](crate::Builder::keyring_file_or_create).
+    pub first_key: Option<SecretKey>,
     /// The file that keeps the snapshot. Not set. See [`Builder::snapshot`](crate::Builder::snapshot).
     pub snapshot: Option<PathBuf>,
     /// Whether a node that left rejoins by itself when it is started again. By default it does not.
@@ -60,6 +63,7 @@ impl Default for Options {
             advertise: None,
             named_after_host: false,
             keyring_file: None,
+            first_key: None,
             snapshot: None,
             after_leave: AfterLeave::default(),
             join: Vec::new(),

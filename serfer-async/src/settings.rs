@@ -60,7 +60,7 @@ pub struct Settings {
 
 settings_group! {
     Options {
-        bind, advertise, named_after_host, keyring_file, snapshot, after_leave, join, join_policy,
+        bind, advertise, named_after_host, keyring_file, first_key, snapshot, after_leave, join, join_policy,
         dns_servers, seed_interval, replay, event_buffer, metric_names
     }
 }

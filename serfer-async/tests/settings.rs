@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use serfer_async::{AfterLeave, Config, JoinPolicy, Options, Replay, Settings};
+use serfer_async::{AfterLeave, Config, JoinPolicy, Options, Replay, SecretKey, Settings};
 use serfer_settings::SettingsGroup;
 
 /// The file that is shown in the docs.
@@ -57,6 +57,7 @@ fn options_are_read_and_written() {
         advertise: Some("node.example".to_owned()),
         named_after_host: true,
         keyring_file: Some("/var/lib/keyring".into()),
+        first_key: None,
         snapshot: Some("/var/lib/snapshot".into()),
         after_leave: AfterLeave::Rejoin,
         join: vec!["a.example".to_owned(), "srv+_serf._tcp.example".to_owned()],
@@ -131,4 +132,35 @@ fn an_error_names_the_setting_and_what_is_allowed() {
     assert!(policy.ends_with("did you mean \"best-effort\"?"), "{policy}");
     let two = refusal("join_policy = { require = 1, retry = {} }");
     assert_eq!(two, "join_policy: there can be one only");
+}
+
+#[test]
+fn a_name_stands_once_wherever_it_is() {
+    for (json, twice) in [
+        (r#"{"join": [], "join": []}"#, "join"),
+        (r#"{"tags": {"role": "web", "role": "db"}}"#, "tags.role"),
+        (r#"{"join_policy": {"require": 1, "require": 2}}"#, "join_policy.require"),
+        (
+            r#"{"join_policy": {"retry": {"first": "1s", "first": "2s"}}}"#,
+            "join_policy.retry.first",
+        ),
+        (r#"{"gossip": {"nodes": 1, "nodes": 2}}"#, "gossip.nodes"),
+    ] {
+        let error = serde_json::from_str::<Settings>(json).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{twice} is set twice at line 1")), "{error}");
+    }
+}
+
+#[test]
+fn a_first_key_is_read_and_never_written_or_shown() {
+    const KEY: &str = "U3VwZXJTZWN1cmVUb2tlbg==";
+    let options: Options = toml::from_str(&format!("first_key = \"{KEY}\\n\"")).unwrap();
+    assert_eq!(options.first_key.as_ref().map(SecretKey::to_base64).as_deref(), Some(KEY));
+    assert!(!format!("{options:?} {}", toml::to_string(&options).unwrap()).contains(&KEY[..8]));
+    assert_eq!(refusal("first_key = 7"), "first_key: 7 is not a key in base64");
+    assert!(
+        refusal(&format!("first_key = \"{KEY}=\"")).starts_with("first_key: key is not base64")
+    );
+    assert_eq!(refusal("keys = true"), "keys: true is not a list of keys in base64");
+    assert_eq!(refusal("keys = 7"), "keys: 7 is not a list of keys in base64");
 }

@@ -270,8 +270,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! Files are written in the order of the outputs, and nothing waits for them: with a slow disk, give them
-//! to another thread. If one cannot be written, call
+//! Files are written in the order of the outputs, and only changes of keys wait for them: with a slow disk, give
+//! them to another thread. When a keyring is written, call [`handle_stored`](Endpoint::handle_stored): then its
+//! keys are in force. If a file cannot be written, call
 //! [`handle_store_failed`](Endpoint::handle_store_failed), and write nothing more to that file until it is
 //! to be replaced. A keyring is for its owner only: create it with mode 0600. `serfer-async` has such a
 //! writer with all the trimmings.

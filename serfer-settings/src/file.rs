@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
 use crate::group::SettingsGroup;
+use crate::reader::ValueReader;
 use crate::values::{Written, choose, nearest};
 
 /// A group that can be a file, or a part of another file. Made by [`settings_file!`](crate::settings_file!).
@@ -107,7 +107,7 @@ impl<'de, G: SettingsGroup> DeserializeSeed<'de> for FileReader<'_, G> {
         if self.inner().next().is_some() {
             return from.deserialize_any(self);
         }
-        let found = Written::deserialize(from)?;
+        let found = ValueReader { at: &self.at }.deserialize(from)?;
         if self.at != PRESET {
             return self.set(&found);
         }

@@ -46,11 +46,12 @@
 //! serde's derive cannot do this. The file may name its preset last, every error names the setting in full,
 //! and it is made where the setting is read, so that the format can add the line.
 //!
-//! To read the code, begin with `values`: what one setting can be. `group` has settings with names, and
-//! `file` reads them from a format.
+//! To read the code, begin with `values`: what one setting can be. `reader` reads one from a format. `group` has
+//! settings with names, and `file` reads them.
 
 mod file;
 mod group;
+mod reader;
 mod values;
 
 pub use file::{SettingsFile, unknown};

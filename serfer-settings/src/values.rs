@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 /// A value as a file has it.
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 #[serde(untagged)]
 pub enum Written {
     /// True; or false, which also turns a setting off.
@@ -22,14 +22,13 @@ pub enum Written {
     /// Text.
     Text(String),
     /// A path, only to be written: it may not be text.
-    #[serde(skip_deserializing)]
     Path(PathBuf),
     /// Several values.
     List(Vec<Self>),
     /// Values with names.
     Table(BTreeMap<String, Self>),
     /// Values with names, only to be written: in this order.
-    #[serde(skip_deserializing, serialize_with = "in_order")]
+    #[serde(serialize_with = "in_order")]
     Group(Vec<(&'static str, Self)>),
     /// Turns a setting off.
     Null,

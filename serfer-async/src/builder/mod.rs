@@ -111,15 +111,45 @@ impl<R: Runtime> Builder<R> {
 
     /// Keeps the keys in this file, as `serf agent -keyring-file` does: a JSON list of keys in base64, the
     /// primary first. The node starts with the keys in the file. If there is no file yet, it is created with
-    /// the keys that are given, readable by its owner only. It is rewritten whenever the keys change; if that
-    /// fails, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) says so, and the node goes on with the
-    /// keys it has.
+    /// the keys that are given, readable by its owner only. It is rewritten whenever the keys change, before
+    /// the change is in force; if that fails, the keys stay as they are, whoever asked for the change is told
+    /// why, and so is the application, by [`Event::StoreFailed`](serfer_proto::Event::StoreFailed). So a file
+    /// that may only be read is a good one, too: the node starts with it, and refuses changes.
     ///
     /// As with the agent, the node does not start if there is a file and other keys than its own are given:
-    /// the file may have newer ones. So give a first key only as long as there is no file.
+    /// the file may have newer ones. A program that is always started in the same way gives its first key with
+    /// [`keyring_file_or_create`](Self::keyring_file_or_create).
+    ///
+    /// No two nodes may use one file: the second does not start.
     pub fn keyring_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.options.keyring_file = Some(path.into());
         self
+    }
+
+    /// Keeps the keys in this file, as [`keyring_file`](Self::keyring_file) does, and creates it with this first
+    /// key, in base64, if it is not there yet. If it is there, its own keys count, whatever the first key is:
+    /// so a program can be started again in the same way after the cluster has got another key.
+    ///
+    /// ```
+    /// # fn example<R: serfer_async::Runtime>(
+    /// #     builder: serfer_async::Builder<R>,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let key = "U3VwZXJTZWN1cmVUb2tlbg=="; // better from a secret store
+    /// let builder = builder.keyring_file_or_create("/var/lib/web/keyring.json", key)?;
+    /// # let _ = builder;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the key is not base64 of 16, 24 or 32 bytes.
+    pub fn keyring_file_or_create(
+        mut self,
+        path: impl Into<PathBuf>,
+        first_key: &str,
+    ) -> Result<Self, SecretKeyError> {
+        self.options.first_key = Some(SecretKey::from_base64(first_key)?);
+        Ok(self.keyring_file(path))
     }
 
     /// Joins a cluster through any of these seeds before [`start`](Self::start) returns. A seed is
@@ -192,8 +222,13 @@ impl<R: Runtime> Builder<R> {
     /// [seeds](Self::join) and [`replay`](Self::replay) says to skip them. A `serf agent` can go on from such
     /// a file, and a node can go on from the file of an agent.
     ///
-    /// No other process may use the file at the same time. If it cannot be written while the node
-    /// runs, [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) says so. Go: `SnapshotPath`.
+    /// Whatever can be read in the file is used. Lines that are damaged, as after a loss of power, are skipped
+    /// with a warning, and the damaged file is kept beside the new one, as `….damaged`. A file of another kind is
+    /// refused.
+    ///
+    /// No two nodes may use one file: the second does not start. If the file cannot be written,
+    /// [`Event::StoreFailed`](serfer_proto::Event::StoreFailed) says so, and the node goes on. A file that
+    /// cannot be replaced, such as a mount point, is written in place. Go: `SnapshotPath`.
     pub fn snapshot(mut self, path: impl Into<PathBuf>) -> Self {
         self.options.snapshot = Some(path.into());
         self

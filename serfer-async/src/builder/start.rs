@@ -1,13 +1,12 @@
 //! From the settings to a node at work.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_lite::future;
-use serfer_proto::{Config, Endpoint, Keyring};
+use serfer_proto::{Config, Endpoint};
 use tracing::{Span, field};
 
 use super::Builder;
@@ -18,8 +17,10 @@ use crate::discovery::join::StartupSeeds;
 use crate::discovery::seed_watch::SeedWatch;
 use crate::discovery::seeds::{self, SeedResolver};
 use crate::error::Error;
-use crate::files::writer::{self, FilePaths};
-use crate::files::{keyring, snapshot};
+use crate::files::keyring::{self, GivenKeys, KeyringFile};
+use crate::files::own_file::OwnFile;
+use crate::files::snapshot;
+use crate::files::writer::{self, OwnFiles};
 use crate::handle::serfer::Serfer;
 use crate::node::driver::{self, Driver};
 use crate::node::end_cause::EndCause;
@@ -52,8 +53,8 @@ impl<R: Runtime> Builder<R> {
     /// Starts the node on its own thread, with the runtime of that thread.
     async fn start_on_thread(mut self, tasks: Tasks, end: NodeEnd) -> Result<Serfer, Error> {
         self.check()?;
-        self.recover().await?;
-        let keyring_to_create = self.load_keyring().await?;
+        let snapshot = self.recover().await?;
+        let keyring = self.load_keyring().await?;
         let resolver = host_resolver(self.runtime.clone());
         let sockets = self.bind_sockets(&resolver).await?;
         let advertised = self.advertised(&resolver, &sockets).await?;
@@ -66,9 +67,14 @@ impl<R: Runtime> Builder<R> {
         let take_over = |source| Error::System { what: "waiting for sockets", source };
         let udp = runtime.udp(udp).map_err(take_over)?;
         let listener = runtime.listener(listener).map_err(take_over)?;
-        if let Some((path, ring)) = keyring_to_create {
-            runtime.unblock(move || keyring::create(&path, &ring)).await?;
-        }
+        let keyring = match keyring {
+            Some(file) => {
+                let span = Span::current();
+                Some(runtime.unblock(move || span.in_scope(|| file.create())).await?)
+            }
+            None => None,
+        };
+        let files = OwnFiles { snapshot, keyring };
         let clock = runtime.clone();
         let shared = Arc::new(Shared::new(endpoint, tasks, move || clock.now()));
         // Before the driver, so that the router gets everything from the start.
@@ -76,7 +82,7 @@ impl<R: Runtime> Builder<R> {
             router.start(options.event_buffer, &shared);
         }
         let driver = Driver::new(runtime.clone(), udp, bound, shared.clone());
-        spawn_tasks(&shared, driver, listener, &options);
+        spawn_tasks(&shared, driver, listener, files, &options);
         if watch::is_worth_it(advertised.addr.ip()) {
             let watch = watch::watch(runtime.clone(), shared.clone(), advertised, heard);
             shared.tasks.spawn(watch);
@@ -138,34 +144,32 @@ impl<R: Runtime> Builder<R> {
         serfer.check_end()
     }
 
-    /// Reads the snapshot, if one is kept.
-    async fn recover(&mut self) -> Result<(), Error> {
-        if let Some(path) = &self.options.snapshot {
-            let recovered =
-                snapshot::recover(&self.runtime, path, self.options.after_leave).await?;
-            self.config = self.config.clone().recovered(recovered);
-        }
-        Ok(())
-    }
-
-    /// Reads the keyring file. If there is none yet, returns its path and the keys to create it with.
-    async fn load_keyring(&mut self) -> Result<Option<(PathBuf, Keyring)>, Error> {
-        let Some(path) = self.options.keyring_file.clone() else {
+    /// Takes and reads the snapshot, if one is kept.
+    async fn recover(&mut self) -> Result<Option<OwnFile>, Error> {
+        let Some(path) = &self.options.snapshot else {
             return Ok(None);
         };
-        let given = self.config.keys().cloned();
-        self.config = self.config.clone().store_keyring();
-        let loading = {
-            let (path, given) = (path.clone(), given.clone());
-            self.runtime.unblock(move || keyring::load(&path, given.as_ref()))
-        };
-        match loading.await? {
-            Some(ring) => {
+        let (own, recovered) =
+            snapshot::recover(&self.runtime, path, self.options.after_leave).await?;
+        self.config = self.config.clone().recovered(recovered);
+        Ok(Some(own))
+    }
+
+    /// Takes and reads the keyring file, if one is kept. Without one, a first key is a key like others.
+    async fn load_keyring(&mut self) -> Result<Option<KeyringFile>, Error> {
+        let given =
+            GivenKeys { keys: self.config.keys().cloned(), first: self.options.first_key.clone() };
+        let Some(path) = self.options.keyring_file.clone() else {
+            if let Some(ring) = given.ring() {
                 self.config = self.config.clone().keyring(ring);
-                Ok(None)
             }
-            None => Ok(given.map(|ring| (path, ring))),
-        }
+            return Ok(None);
+        };
+        let span = Span::current();
+        let loading = move || span.in_scope(|| keyring::load(&path, &given));
+        let file = self.runtime.unblock(loading).await?;
+        self.config = self.config.clone().store_keyring().keyring(file.ring.clone());
+        Ok(Some(file))
     }
 }
 
@@ -193,15 +197,16 @@ fn spawn_tasks<R: Runtime>(
     shared: &Arc<Shared>,
     driver: Driver<R>,
     listener: R::Listener,
+    files: OwnFiles,
     options: &Options,
 ) {
     let (runtime, tasks) = (driver.runtime.clone(), &shared.tasks);
     let vital = || ShutdownOnDrop(shared.clone());
     tasks.spawn(vital().during(driver.run()));
     tasks.spawn_outside(vital().during(future::pending()));
-    let paths =
-        FilePaths { snapshot: options.snapshot.clone(), keyring: options.keyring_file.clone() };
-    let writer = writer::run(runtime.clone(), shared.clone(), paths);
+    let writer = writer::run(runtime.clone(), shared.clone(), files);
+    #[cfg(not(feature = "metrics"))]
+    let _ = options;
     #[cfg(feature = "metrics")]
     let writer = crate::node::metrics::export_beside(shared, options.metric_names.clone(), writer);
     tasks.spawn_finishing(vital().during(writer));

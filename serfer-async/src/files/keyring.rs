@@ -2,16 +2,19 @@
 //!
 //! It is a JSON list of keys in base64, the primary first, as `serf agent -keyring-file` reads and writes it.
 //! It is read before anything of the node starts. Errors never show a key. While the node runs, the file is
-//! written anew whenever the keys change.
+//! written anew whenever the keys change. A key that cannot be read is a reason not to start: it would be lost
+//! with the next change.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::error::Category;
-use serfer_proto::{Keyring, SecretKey, SecretKeyError, StoredFile};
+use serfer_proto::{Durability, Keyring, SecretKey, SecretKeyError, StoreWrite, StoredFile};
 
-use super::disk;
+use super::own_file::{InUse, OwnFile};
+use super::system::is_full;
+use crate::node::state::backlog::StoreJob;
 
 /// A keyring file that a node cannot start with.
 #[derive(Debug, thiserror::Error)]
@@ -31,13 +34,21 @@ pub enum KeyringFileProblem {
     /// Give a key; the file is created with it.
     #[error("it is not there, and no key is given to create it with")]
     Missing,
-    /// Its keys may have changed since they were given for the first time. Give no keys if there is a file.
-    #[error("it is there, and has not the keys that are given beside it")]
+    /// Its keys may have changed since they were given for the first time. Give no keys if there is a file, or
+    /// give one that is only for a new file, with
+    /// [`keyring_file_or_create`](crate::Builder::keyring_file_or_create).
+    #[error(
+        "it is there, and has not the keys that are given beside it: start without these keys, or give one with \
+         `keyring_file_or_create` (`first_key` in a file of settings), which counts only for a new file"
+    )]
     KeyBesideFile,
+    /// Another process, or another node of this one, uses it. Give each node a file of its own.
+    #[error("it is in use by another node: give each node a file of its own")]
+    InUse,
     /// The operating system refuses to read it.
     #[error("it cannot be read: {0}")]
     Unreadable(io::Error),
-    /// It cannot be written, so no change of the keys would outlive the process.
+    /// It is not there, and cannot be created. Its folder must exist.
     #[error("it cannot be written: {0}")]
     Unwritable(io::Error),
     /// No keyring is so long.
@@ -54,7 +65,7 @@ pub enum KeyringFileProblem {
         /// What is wrong there.
         reason: &'static str,
     },
-    /// It is an empty list.
+    /// It is an empty list, or there is nothing in it. Give a key to write it with, or restore it.
     #[error("it has no keys")]
     Empty,
     /// One of its keys is invalid.
@@ -72,44 +83,148 @@ pub enum KeyringFileProblem {
 /// More than thousands of keys need.
 const LEN_MAX: u64 = 1 << 20;
 
-/// Reads the keys of the file; `None` if there is no file yet. `given` are the keys of the configuration.
-/// Also checks that the file can be written. Blocks.
-pub(crate) fn load(
-    path: &Path,
-    given: Option<&Keyring>,
-) -> Result<Option<Keyring>, KeyringFileError> {
-    let loaded = match (fs::exists(path), given) {
-        (Ok(true), given) => read(path).and_then(|ring| match given {
-            Some(given) if !given.keys().eq(ring.keys()) => Err(KeyringFileProblem::KeyBesideFile),
-            _ => Ok(Some(ring)),
-        }),
-        (Ok(false), Some(_)) => Ok(None),
-        (Ok(false), None) => Err(KeyringFileProblem::Missing),
-        (Err(error), _) => Err(KeyringFileProblem::Unreadable(error)),
-    };
-    let writable = || {
-        let checked = disk::check_replaceable(path, StoredFile::Keyring);
-        checked.map_err(KeyringFileProblem::Unwritable)
-    };
-    let checked = loaded.and_then(|loaded| writable().map(|()| loaded));
-    checked.map_err(|problem| KeyringFileError { path: path.to_owned(), problem })
+/// A keyring file, taken by this node.
+#[derive(Debug)]
+pub(crate) struct KeyringFile {
+    pub(crate) own: OwnFile,
+    pub(crate) ring: Keyring,
+    /// Whether the file is to be written with these keys when the node starts.
+    pub(crate) is_new: bool,
 }
 
-/// Creates the file. Blocks.
-pub(crate) fn create(path: &Path, ring: &Keyring) -> Result<(), KeyringFileError> {
-    let written = disk::replace(path, ring.to_json().as_bytes(), StoredFile::Keyring);
-    written.map_err(|error| KeyringFileError {
-        path: path.to_owned(),
-        problem: KeyringFileProblem::Unwritable(error),
-    })
+/// The keys to go by beside the file.
+#[derive(Clone, Debug)]
+pub(crate) struct GivenKeys {
+    /// Those of the configuration. If there is a file, it must have the same.
+    pub(crate) keys: Option<Keyring>,
+    /// What a new file is created with. If there is a file, this counts for nothing.
+    pub(crate) first: Option<SecretKey>,
 }
 
-fn read(path: &Path) -> Result<Keyring, KeyringFileProblem> {
+/// Takes the file and reads its keys. A file that is not there yet, or has nothing but zeros and blanks in it,
+/// is to be written with those that are given. Blocks.
+pub(crate) fn load(path: &Path, given: &GivenKeys) -> Result<KeyringFile, KeyringFileError> {
+    open(path, given).map_err(|problem| KeyringFileError { path: path.to_owned(), problem })
+}
+
+fn open(path: &Path, given: &GivenKeys) -> Result<KeyringFile, KeyringFileProblem> {
+    let is_there = fs::exists(path).map_err(KeyringFileProblem::Unreadable)?;
+    let content = if is_there { read(path)? } else { Vec::new() };
+    let own = OwnFile::take(path, StoredFile::Keyring).map_err(in_use)?;
+    if is_blank(&content)
+        && let Some(ring) = given.ring()
+    {
+        match is_there {
+            true => tell_blank(path, content.len()),
+            false => check_creatable(&own)?,
+        }
+        return Ok(KeyringFile { own, ring, is_new: true });
+    }
+    if !is_there {
+        return Err(KeyringFileProblem::Missing);
+    }
+    // Nobody changes it from here on.
+    let ring = parse(&read(path)?)?;
+    if given.keys.as_ref().is_some_and(|given| !given.keys().eq(ring.keys())) {
+        return Err(KeyringFileProblem::KeyBesideFile);
+    }
+    if given.first.as_ref().is_some_and(|first| !ring.has(first)) {
+        tracing::info!(target: "serfer::keys", path = %path.display(), "the keyring file has other keys than the first one, which is not used");
+    }
+    if let Err(error) = own.check_writable() {
+        tracing::warn!(
+            target: "serfer::store", path = %path.display(), %error,
+            "the keyring file cannot be written: this node refuses each change of the keys"
+        );
+    }
+    Ok(KeyringFile { own, ring, is_new: false })
+}
+
+fn in_use(_: InUse) -> KeyringFileProblem {
+    KeyringFileProblem::InUse
+}
+
+/// A full disk is no reason not to start: nothing is lost, since the keys were given.
+fn check_creatable(own: &OwnFile) -> Result<(), KeyringFileProblem> {
+    match own.check_creatable() {
+        Err(error) if !is_full(&error) => Err(KeyringFileProblem::Unwritable(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there is nothing in it: it was just created, or there are zeros after a loss of power.
+fn is_blank(content: &[u8]) -> bool {
+    content.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace())
+}
+
+fn tell_blank(path: &Path, len: usize) {
+    if len > 0 {
+        tracing::warn!(
+            target: "serfer::store", path = %path.display(), len,
+            "line 1: the keyring file has nothing in it, as after a loss of power: it is written anew with the key that is given"
+        );
+    }
+}
+
+impl GivenKeys {
+    /// All of them, as those of a new file.
+    pub(crate) fn ring(&self) -> Option<Keyring> {
+        let first = self.first.iter().cloned();
+        first.fold(self.keys.clone(), |ring, key| match ring {
+            Some(ring) => Some(ring.with(key)),
+            None => Some(Keyring::new(key)),
+        })
+    }
+}
+
+impl KeyringFile {
+    /// Writes a file that is new. Blocks.
+    pub(crate) fn create(mut self) -> Result<OwnFile, KeyringFileError> {
+        if self.is_new {
+            self.write().map_err(|problem| {
+                let path = self.own.path.clone();
+                KeyringFileError { path, problem }
+            })?;
+        }
+        Ok(self.own)
+    }
+
+    fn write(&mut self) -> Result<(), KeyringFileProblem> {
+        match self.write_claimed()? {
+            Err(error) if is_full(&error) => {
+                tracing::warn!(target: "serfer::store", path = %self.own.path.display(), %error, "the keyring file cannot be written yet");
+                Ok(())
+            }
+            written => written.map_err(KeyringFileProblem::Unwritable),
+        }
+    }
+
+    /// Of two nodes that start together, one creates the file, and the other does not start.
+    fn write_claimed(&mut self) -> Result<io::Result<()>, KeyringFileProblem> {
+        let was_there = fs::exists(&self.own.path).unwrap_or(false);
+        match self.own.create() {
+            Ok(claimed) => claimed.map_err(in_use)?,
+            Err(error) => return Ok(Err(error)),
+        }
+        if !is_blank(&read(&self.own.path)?) {
+            return Err(KeyringFileProblem::InUse);
+        }
+        let bytes = self.ring.to_json().into_bytes();
+        let (write, durability) = (StoreWrite::Replace, Durability::Synced);
+        let written = self.own.write(&StoreJob { write, durability, bytes });
+        if written.is_err() && !was_there {
+            let _ = fs::remove_file(&self.own.path);
+        }
+        Ok(written)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, KeyringFileProblem> {
     let content = content(path).map_err(KeyringFileProblem::Unreadable)?;
     if content.len() as u64 > LEN_MAX {
         return Err(KeyringFileProblem::TooLong { max: LEN_MAX });
     }
-    parse(&content)
+    Ok(content)
 }
 
 fn content(path: &Path) -> io::Result<Vec<u8>> {
@@ -122,7 +237,12 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Reads the content of a keyring file.
-fn parse(content: &[u8]) -> Result<Keyring, KeyringFileProblem> {
+pub(super) fn parse(content: &[u8]) -> Result<Keyring, KeyringFileProblem> {
+    // Some editors begin a file with this.
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    if is_blank(content) {
+        return Err(KeyringFileProblem::Empty);
+    }
     // serde's own message would show the text that it found.
     let keys: Vec<String> = serde_json::from_slice(content).map_err(|error| {
         let reason = match error.classify() {
@@ -162,149 +282,4 @@ fn line_of_string(content: &[u8], number: usize) -> usize {
         }
     }
     line
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const RED: &str = "U3VwZXJTZWN1cmVUb2tlbg==";
-    const BLUE: &str = "QW5vdGhlclNlY3JldDEyMw==";
-
-    fn problem(content: &str) -> String {
-        match parse(content.as_bytes()) {
-            Ok(ring) => format!("{} keys", ring.keys().count()),
-            Err(problem) => problem.to_string(),
-        }
-    }
-
-    #[test]
-    fn any_layout_of_a_list_of_keys_will_do() {
-        for content in [
-            format!("[\n  \"{RED}\",\n  \"{BLUE}\"\n]"),
-            format!("[\"{RED}\",\"{BLUE}\"]\n"),
-            format!("\r\n\t[ \"{RED}\" ,\"{BLUE}\" , \"{RED}\"]"),
-            format!("[\"{}\", \"{BLUE}\"]", RED.replace("==", "\\u003d\\u003d")),
-        ] {
-            let ring = parse(content.as_bytes()).unwrap();
-            let keys: Vec<_> = ring.keys().map(SecretKey::to_base64).collect();
-            assert_eq!(keys, [RED, BLUE], "{content}");
-        }
-    }
-
-    #[test]
-    fn an_invalid_keyring_is_reported_with_its_line() {
-        let of = |content: &str| problem(content);
-        assert_eq!(of(""), "line 1: it ends too early");
-        assert_eq!(of(&format!("[\n  \"{RED}\",\n  \"QW5v")), "line 3: it ends too early");
-        assert_eq!(of(&format!("[\n  \"{RED}\",\n  QW5v\n]")), "line 3: it is not JSON");
-        assert_eq!(of(&format!("[\n\"{RED}\"\n]\n]")), "line 4: it is not JSON");
-        assert_eq!(of("alive: web-1 10.0.0.1:7946\n"), "line 1: it is not JSON");
-        assert_eq!(of(&format!("\"{RED}\"")), "line 1: it is not a list of strings");
-        assert_eq!(of(&format!("{{\"key\": \"{RED}\"}}")), "line 1: it is not a list of strings");
-        assert_eq!(of(&format!("[\n\"{RED}\",\n7]")), "line 3: it is not a list of strings");
-        assert_eq!(of("[]"), "it has no keys");
-        let short = format!("[\n  \"{RED}\",\n  \"c2hvcnQ=\"\n]");
-        assert_eq!(
-            of(&short),
-            "line 3: key 2: a key of 5 bytes is not 16, 24 or 32 bytes long; as text it is base64, see `serf keygen`"
-        );
-        assert_eq!(of("[\"\\\"\",\n\"\"]"), "line 1: key 1: key is not base64: invalid byte at 0");
-        let text = format!("[\"{RED}\", \"{BLUE}\",\n\n\"{BLUE}\", \"no!!\"]");
-        assert_eq!(of(&text), "line 3: key 4: key is not base64: invalid byte at 2");
-    }
-
-    #[test]
-    fn an_error_has_the_path_of_the_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("keyring");
-        let said = |given: Option<&Keyring>| {
-            let error = load(&path, given).unwrap_err().to_string();
-            error.replace(&path.display().to_string(), "PATH")
-        };
-        let given = Keyring::new(SecretKey::from_base64(RED).unwrap());
-        assert_eq!(
-            said(None),
-            "keyring file PATH: it is not there, and no key is given to create it with"
-        );
-        fs::write(&path, "[").unwrap();
-        assert_eq!(said(None), "keyring file PATH: line 1: it ends too early");
-        assert_eq!(said(Some(&given)), said(None));
-        fs::write(&path, format!("[\"{BLUE}\"]")).unwrap();
-        assert_eq!(
-            said(Some(&given)),
-            "keyring file PATH: it is there, and has not the keys that are given beside it"
-        );
-        fs::write(&path, vec![b' '; 2 << 20]).unwrap();
-        assert_eq!(
-            said(None),
-            "keyring file PATH: it is longer than 1048576 bytes, so it is no keyring"
-        );
-        fs::remove_file(&path).unwrap();
-        fs::create_dir(&path).unwrap();
-        assert_eq!(said(None), "keyring file PATH: it cannot be read: it is no file");
-        let below = dir.path().join("file").join("keyring");
-        let error = load(&below, Some(&given)).unwrap_err();
-        assert!(matches!(error.problem, KeyringFileProblem::Unwritable(_)), "{error}");
-    }
-
-    #[test]
-    fn a_file_that_is_created_is_loaded_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("keyring");
-        let given = Keyring::new(SecretKey::from_base64(RED).unwrap());
-        assert!(load(&path, Some(&given)).unwrap().is_none());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left behind");
-        create(&path, &given).unwrap();
-        for given in [None, Some(&given)] {
-            let loaded = load(&path, given).unwrap().expect("it is there");
-            assert_eq!(loaded.primary().to_base64(), RED);
-        }
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
-
-    fn any_ring() -> impl Strategy<Value = Keyring> {
-        let len = prop_oneof![Just(16), Just(24), Just(32)];
-        let key = len.prop_flat_map(|len| prop::collection::vec(any::<u8>(), len));
-        let key = key.prop_map(|bytes| SecretKey::new(&bytes).unwrap());
-        prop::collection::vec(key, 1..20).prop_map(|mut keys| {
-            let primary = Keyring::new(keys.remove(0));
-            keys.into_iter().fold(primary, Keyring::with)
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn a_keyring_that_is_written_is_read_again(ring in any_ring()) {
-            let read = parse(ring.to_json().as_bytes()).unwrap();
-            let [written, read] = [&ring, &read].map(|ring| ring.keys().collect::<Vec<_>>());
-            prop_assert_eq!(written, read);
-        }
-
-        #[test]
-        fn a_file_that_is_cut_off_is_noticed(ring in any_ring(), at in any::<prop::sample::Index>()) {
-            let text = ring.to_json();
-            prop_assert!(parse(&text.as_bytes()[..at.index(text.len())]).is_err());
-        }
-
-        #[test]
-        fn no_content_makes_the_parser_panic(content in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&content);
-        }
-
-        #[test]
-        fn no_error_shows_a_key(ring in any_ring(), at in any::<prop::sample::Index>(), byte: u8) {
-            let mut content = ring.to_json().into_bytes();
-            let at = at.index(content.len());
-            content[at] = byte;
-            if let Err(problem) = parse(&content) {
-                let said = problem.to_string();
-                for key in ring.keys() {
-                    prop_assert!(!said.contains(&key.to_base64()[..8]));
-                }
-            }
-        }
-    }
 }

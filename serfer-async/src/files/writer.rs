@@ -3,35 +3,32 @@
 //! The endpoint says what to store. That is queued beside the endpoint, in the
 //! [`backlog`](crate::node::state::backlog), and one task per node takes it to a thread that may block.
 
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serfer_proto::{StoreWrite, StoredFile};
+use serfer_proto::StoredFile;
 
-use super::disk;
+use super::own_file::OwnFile;
 use crate::node::shared::Shared;
-use crate::node::state::backlog::StoreJob;
 use crate::runtime::Runtime;
 
-/// Where a node's files are.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct FilePaths {
-    pub(crate) snapshot: Option<PathBuf>,
-    pub(crate) keyring: Option<PathBuf>,
+/// A node's files. They are locked for as long as the writer runs.
+#[derive(Debug, Default)]
+pub(crate) struct OwnFiles {
+    pub(crate) snapshot: Option<OwnFile>,
+    pub(crate) keyring: Option<OwnFile>,
 }
 
-impl FilePaths {
-    fn path(&self, file: StoredFile) -> Option<&Path> {
+impl OwnFiles {
+    fn of(&mut self, file: StoredFile) -> &mut Option<OwnFile> {
         match file {
-            StoredFile::Snapshot => self.snapshot.as_deref(),
-            StoredFile::Keyring => self.keyring.as_deref(),
+            StoredFile::Snapshot => &mut self.snapshot,
+            StoredFile::Keyring => &mut self.keyring,
         }
     }
 }
 
 /// Writes what the endpoint wants stored. When the node is shut down, it first writes what is left.
-pub(crate) async fn run<R: Runtime>(runtime: R, shared: Arc<Shared>, paths: FilePaths) {
+pub(crate) async fn run<R: Runtime>(runtime: R, shared: Arc<Shared>, mut files: OwnFiles) {
     while let Ok(next) = shared.with(|state| state.backlog.take()) {
         let Some((file, job)) = next else {
             match shared.store_came.recv().await {
@@ -39,14 +36,27 @@ pub(crate) async fn run<R: Runtime>(runtime: R, shared: Arc<Shared>, paths: File
                 Err(_shut_down) => return,
             }
         };
-        let Some(path) = paths.path(file).map(Path::to_owned) else {
+        let Some(mut own) = files.of(file).take() else {
             continue;
         };
-        let written = runtime.unblock(move || {
-            let outcome = write(&job, &path, file);
-            outcome.map_err(|error| format!("{}: {error}", path.display()))
+        let span = tracing::Span::current();
+        let writing = runtime.unblock(move || {
+            let written = span.in_scope(|| own.write(&job));
+            let reason = written.map_err(|error| format!("{}: {error}", own.path.display()));
+            (own, reason)
         });
-        if let Err(reason) = written.await {
+        let (own, written) = writing.await;
+        *files.of(file) = Some(own);
+        report(&shared, file, written);
+    }
+}
+
+fn report(shared: &Shared, file: StoredFile, written: Result<(), String>) {
+    match written {
+        Ok(()) if file == StoredFile::Snapshot => {}
+        // If the node is shut down, nobody waits for it.
+        Ok(()) => drop(shared.input(|state, now| state.endpoint.handle_stored(now, file))),
+        Err(reason) => {
             let _ = shared.with(|state| state.backlog.drop_appends(file));
             let told =
                 shared.input(|state, now| state.endpoint.handle_store_failed(now, file, &reason));
@@ -54,12 +64,5 @@ pub(crate) async fn run<R: Runtime>(runtime: R, shared: Arc<Shared>, paths: File
                 tracing::warn!(target: "serfer::store", %file, reason, "cannot store");
             }
         }
-    }
-}
-
-fn write(job: &StoreJob, path: &Path, file: StoredFile) -> io::Result<()> {
-    match job.write {
-        StoreWrite::Append => disk::append(path, &job.bytes, job.durability),
-        StoreWrite::Replace => disk::replace(path, &job.bytes, file),
     }
 }

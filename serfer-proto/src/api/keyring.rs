@@ -8,7 +8,7 @@
 //! A key is never shown. Its [`Fingerprint`] is shown in its place.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use sha2::{Digest, Sha256};
 
 use crate::wire::seal::Cipher;
@@ -44,6 +44,12 @@ pub enum SecretKeyError {
     },
 }
 
+/// As Go's decoder, which does not look at the last bits that belong to no byte.
+const AS_GO: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
 impl SecretKey {
     /// Takes the key's own bytes.
     ///
@@ -56,14 +62,18 @@ impl SecretKey {
         }
     }
 
-    /// Takes the key as `serf agent -encrypt` does: in standard base64, padded.
+    /// Takes the key as `serf agent -encrypt` does: in standard base64, padded. Line breaks count for nothing,
+    /// so what `cat` or a mounted secret gives can be taken as it is.
     ///
     /// # Errors
     /// If it is not base64 of 16, 24 or 32 bytes.
     pub fn from_base64(text: &str) -> Result<Self, SecretKeyError> {
-        let bytes = STANDARD.decode(text).map_err(|error| SecretKeyError::Base64 {
+        let kept = || text.bytes().enumerate().filter(|(_, byte)| !b"\r\n".contains(byte));
+        let packed: Vec<u8> = kept().map(|(_, byte)| byte).collect();
+        let place = |at| kept().nth(at).map_or(at, |(at, _)| at);
+        let bytes = AS_GO.decode(packed).map_err(|error| SecretKeyError::Base64 {
             reason: match error {
-                base64::DecodeError::InvalidByte(at, _) => format!("invalid byte at {at}"),
+                base64::DecodeError::InvalidByte(at, _) => format!("invalid byte at {}", place(at)),
                 base64::DecodeError::InvalidLength(len) => format!("invalid length {len}"),
                 base64::DecodeError::InvalidLastSymbol { .. } => "invalid last symbol".to_owned(),
                 _ => "invalid padding".to_owned(),
@@ -74,7 +84,7 @@ impl SecretKey {
 
     /// The key in standard base64. It is a secret: do not log it.
     pub fn to_base64(&self) -> String {
-        STANDARD.encode(&self.0)
+        AS_GO.encode(&self.0)
     }
 
     /// The fingerprint to show in place of the key.
@@ -230,6 +240,29 @@ mod tests {
         let key = SecretKey::from_base64("U3VwZXJTZWN1cmVUb2tlbg==").unwrap();
         assert_eq!(key, SecretKey::new(b"SuperSecureToken").unwrap());
         assert_eq!(key.to_base64(), "U3VwZXJTZWN1cmVUb2tlbg==");
+    }
+
+    /// What Go's decoder takes.
+    #[test]
+    fn a_key_may_have_line_breaks_and_any_last_bits() {
+        let key = SecretKey::new(b"SuperSecureToken").unwrap();
+        for text in [
+            "U3VwZXJTZWN1cmVUb2tlbg==\n",
+            "U3VwZXJTZWN1cmVUb2tlbg==\r\n",
+            "\nU3VwZXJTZWN1\r\ncmVUb2tlbg=\n=\n\n",
+            "U3VwZXJTZWN1cmVUb2tlbh==",
+        ] {
+            assert_eq!(SecretKey::from_base64(text), Ok(key.clone()), "{text:?}");
+        }
+        // A space is refused, and named by its place in the text.
+        for (text, at) in [("U3VwZXJTZWN1\ncmVU b2tlbg==", 17), ("U3VwZXJTZWN1cmVUb2tlbg== \n", 24)]
+        {
+            let error = SecretKey::from_base64(text).unwrap_err().to_string();
+            assert_eq!(error, format!("key is not base64: invalid byte at {at}"));
+        }
+        for text in ["\n", "", "U3VwZXJTZWN1cmVUb2tlbg", "U3VwZXJTZWN1cmVUb2tlbg=\n"] {
+            assert!(SecretKey::from_base64(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

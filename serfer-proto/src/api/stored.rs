@@ -25,7 +25,8 @@ pub enum StoreWrite {
     Append,
     /// In place of the file. After a crash there must be either the whole old file or the whole new one:
     /// write another file beside it, sync it, and rename it. An existing file keeps its mode; a new keyring is
-    /// for its owner only.
+    /// for its owner only. A file that cannot be replaced, such as a mount point, is better written in place than
+    /// not at all.
     Replace,
 }
 

@@ -52,8 +52,13 @@ choices! {
 /// Errors do not show keys. Keys are never written: somebody may print the file.
 impl SettingValue for Keyring {
     fn read(at: &str, found: &Written) -> Result<Self, String> {
-        if let Written::Text(_) = found {
-            return Err(format!("{at}: expected a list of keys in base64, found text"));
+        match found {
+            Written::List(_) => {}
+            // It may be a key.
+            Written::Text(_) => {
+                return Err(format!("{at}: expected a list of keys in base64, found text"));
+            }
+            _ => return refuse(at, found, "a list of keys in base64"),
         }
         let mut ring: Option<Self> = None;
         for key in Vec::<String>::read(at, found)? {
@@ -71,6 +76,20 @@ impl SettingValue for Keyring {
         match found {
             Written::List(keys) => keys.is_empty(),
             _ => matches!(found, Written::Bool(false) | Written::Null),
+        }
+    }
+
+    fn write(&self) -> Option<Written> {
+        None
+    }
+}
+
+/// A key in base64. Errors do not show it, and it is never written.
+impl SettingValue for SecretKey {
+    fn read(at: &str, found: &Written) -> Result<Self, String> {
+        match found {
+            Written::Text(key) => Self::from_base64(key).map_err(|error| format!("{at}: {error}")),
+            _ => refuse(at, found, "a key in base64"),
         }
     }
 

@@ -45,6 +45,7 @@ impl Endpoint {
             Timer::HeldAnswers => serf.on_held_answers_timeout(cx),
             Timer::Rotation => serf.on_rotation_timer(cx),
             Timer::AskLeaving => serf.on_ask_leaving_tick(cx),
+            Timer::KeyChange => serf.on_key_change_late(cx),
             Timer::Reap => serf.on_reap_tick(cx),
             Timer::Reconnect => serf.on_reconnect_tick(cx, memberlist),
             Timer::Rejoin => memberlist.on_rejoin_tick(cx, serf),

@@ -105,7 +105,17 @@ impl Endpoint {
         cx.emit(Event::StoreFailed(StoreFailure { file, reason: reason.into() }));
         match file {
             StoredFile::Snapshot => self.serf.on_snapshot_failed(cx),
-            StoredFile::Keyring => {}
+            StoredFile::Keyring => self.serf.on_keyring_stored(cx, Err(reason)),
+        }
+    }
+
+    /// The file is stored as the last [`Output::Store`](crate::Output::Store) wants it. This must be reported of
+    /// the keyring, since keys change only then; of a snapshot, nobody needs to know.
+    pub fn handle_stored(&mut self, now: Instant, file: StoredFile) {
+        let cx = &mut self.core.cx(now);
+        match file {
+            StoredFile::Snapshot => {}
+            StoredFile::Keyring => self.serf.on_keyring_stored(cx, Ok(())),
         }
     }
 }

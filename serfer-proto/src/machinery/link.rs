@@ -94,9 +94,9 @@ impl Link {
         }
     }
 
-    /// Our keys, if any, to be changed. A change is in force for the next message.
-    pub(crate) fn keyring_mut(&mut self) -> Option<&mut Keyring> {
-        self.keyring.as_mut()
+    /// Changes our keys. The change is in force for the next message.
+    pub(crate) fn set_keyring(&mut self, ring: Keyring) {
+        self.keyring = Some(ring);
     }
 
     pub(crate) fn keyring(&self) -> Option<&Keyring> {
@@ -415,15 +415,15 @@ mod tests {
         let green = SecretKey::new(&[2; 32]).unwrap();
         let red = a.keyring().unwrap().primary().clone();
         for link in [&mut a, &mut b] {
-            link.keyring_mut().unwrap().install(green.clone()).unwrap();
+            link.keyring.as_mut().unwrap().install(green.clone()).unwrap();
         }
         let before = packet(&mut a, Checksum::Omit);
-        a.keyring_mut().unwrap().make_primary(&green).unwrap();
+        a.keyring.as_mut().unwrap().make_primary(&green).unwrap();
         let after = packet(&mut a, Checksum::Omit);
         assert!(opened(&b, &before).is_ok() && opened(&b, &after).is_ok());
 
-        b.keyring_mut().unwrap().make_primary(&green).unwrap();
-        b.keyring_mut().unwrap().remove(&red).unwrap();
+        b.keyring.as_mut().unwrap().make_primary(&green).unwrap();
+        b.keyring.as_mut().unwrap().remove(&red).unwrap();
         assert_eq!(opened(&b, &before), Err(Refusal::Undecryptable));
         assert!(opened(&b, &after).is_ok());
     }

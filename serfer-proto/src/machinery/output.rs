@@ -44,8 +44,8 @@ pub enum Output {
         stream: StreamId,
     },
     /// Store the `len` bytes just appended to the buffer, after everything stored before. Report with
-    /// `handle_store_failed` if that fails. Nothing waits for it: a runtime with a slow disk goes on with
-    /// the next output.
+    /// `handle_stored` when a keyring is stored, and with `handle_store_failed` if storing fails. Nothing but
+    /// the change of keys waits for it: a runtime with a slow disk goes on with the next output.
     Store {
         /// In which file.
         file: StoredFile,

@@ -56,6 +56,8 @@ pub(crate) enum Timer {
     Rotation,
     /// When to ask members that mean to leave whether they really do.
     AskLeaving,
+    /// When to answer that a change of keys is not stored yet.
+    KeyChange,
     /// When to look for members that failed or left too long ago.
     Reap,
     /// When to try a failed member again.
@@ -95,6 +97,7 @@ impl Timer {
             | Self::HeldAnswers
             | Self::Rotation
             | Self::AskLeaving
+            | Self::KeyChange
             | Self::Reap
             | Self::Reconnect
             | Self::Rejoin
@@ -127,6 +130,7 @@ impl Timer {
             Self::HeldAnswers => "held-answers",
             Self::Rotation => "rotation",
             Self::AskLeaving => "ask-leaving",
+            Self::KeyChange => "key-change",
             Self::Reap => "reap",
             Self::Reconnect => "reconnect",
             Self::Rejoin => "rejoin",

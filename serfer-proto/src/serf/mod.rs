@@ -36,6 +36,7 @@ use events::first_contact::FirstContact;
 use events::ring::Ring;
 use events::user_event::RecentUserEvent;
 use keys::manager::KeyManager;
+use keys::storing::KeyChanges;
 use members::changes::ChangedMembers;
 use members::leave::LeaveProgress;
 use members::recent_intents::RecentIntents;
@@ -89,6 +90,7 @@ pub(crate) struct Serf {
     /// How many steps the filters of other nodes' queries took.
     filter_steps: RateLimit,
     keys: KeyManager,
+    key_changes: KeyChanges,
 
     coalescer: Coalescer,
     /// `None` if coordinates are turned off.
@@ -134,6 +136,7 @@ impl Serf {
             filters: Default::default(),
             filter_steps: Default::default(),
             keys: Default::default(),
+            key_changes: Default::default(),
             coalescer: Default::default(),
             coordinates: CoordinateEstimates::new(config.coordinates, rng),
             broadcasts: Broadcasts::new(limits.queue_bytes),

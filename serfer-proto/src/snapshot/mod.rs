@@ -5,8 +5,9 @@
 //! members that may come back (hs#333), and our incarnation. A snapshot is replayed before a node is
 //! made. Lines that cannot be read are skipped and reported; only a file that is no snapshot at all is
 //! refused. Runtimes, `config` and `serf` enter here; the core writes the file in `serf/snapshot/`.
-//! Read `record.rs` first, for the lines, then this file.
+//! Read `record.rs` first, for the lines, then this file, then `evidence.rs`.
 
+mod evidence;
 mod record;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use evidence::Evidence;
 pub use record::LineFault;
 pub(crate) use record::Record;
 
@@ -37,6 +39,8 @@ pub struct Recovered {
     /// Whether it can be appended to.
     pub(crate) end: End,
     problems: Vec<SnapshotProblem>,
+    /// How many lines were skipped.
+    skipped: usize,
 }
 
 /// What all lines of a snapshot add up to.
@@ -62,11 +66,12 @@ pub(crate) enum Fate {
     Failed,
 }
 
-/// How the last line of a snapshot ends.
+/// Whether a snapshot can go on where it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Complete,
-    /// It is cut short. The next record would be appended to it.
+    /// Its last line is cut short, so the next record would be appended to that, or it has lines that make no
+    /// sense. It is to be replaced.
     Torn,
 }
 
@@ -80,8 +85,8 @@ pub struct SnapshotProblem {
     pub fault: LineFault,
 }
 
-/// The file is not a snapshot, or a badly damaged one: most of its lines are wrong. Move it away, or name
-/// another file.
+/// The file is not a snapshot: it has more lines of other text than records, or other bytes and no record at
+/// all. Move it away, or name another file. A file of zeros is a snapshot of nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a snapshot: {first}")]
 pub struct SnapshotError {
@@ -107,47 +112,58 @@ impl Recovered {
     /// For a node that keeps a snapshot and has none yet.
     pub fn nothing(after_leave: AfterLeave) -> Self {
         let (state, problems) = (Arc::default(), Vec::new());
-        Self { after_leave, state, len: 0, end: End::Complete, problems }
+        Self { after_leave, state, len: 0, end: End::Complete, problems, skipped: 0 }
     }
 
     /// Reads a snapshot, ours or Go's. Lines that cannot be read are skipped, see
     /// [`problems`](Self::problems); so is a last line that was not written to its end.
     ///
+    /// A node that starts with what is left replaces the file soon. Keep a copy if there are
+    /// [problems](Self::problems).
+    ///
     /// # Errors
-    /// If more lines are wrong than right: then the file is not a snapshot.
+    /// If the file is not a snapshot.
     pub fn replay(snapshot: &[u8], after_leave: AfterLeave) -> Result<Self, SnapshotError> {
         let mut recovered = Self { len: snapshot.len(), ..Self::nothing(after_leave) };
         let mut state = State::default();
-        let (mut right, mut wrong) = (0_usize, 0_usize);
-        let mut note = |line, fault| {
-            wrong += 1;
-            if wrong <= PROBLEMS_MAX {
-                recovered.problems.push(SnapshotProblem { line, fault });
-            }
-        };
+        let mut evidence = Evidence::default();
         for (number, line) in snapshot.split_inclusive(|&byte| byte == b'\n').enumerate() {
-            let Some(line) = line.strip_suffix(b"\n") else {
-                recovered.end = End::Torn;
-                if right == 0 && !Record::could_be(line) {
-                    note(number + 1, LineFault::Unknown);
-                }
-                break;
-            };
-            match Record::parse(line) {
-                Ok(Record::Comment) => {}
-                Ok(record) => {
-                    right += 1;
+            let whole = line.strip_suffix(b"\n");
+            let fault = match (whole, Record::parse(whole.unwrap_or(line))) {
+                (Some(_), Ok(Record::Comment)) => continue,
+                (Some(_), Ok(record)) => {
+                    evidence.note_right();
                     state.apply(&record, after_leave);
+                    continue;
                 }
-                Err(fault) => note(number + 1, fault),
-            }
+                (Some(_), Err(fault)) => fault,
+                // It was not written to its end.
+                (None, parsed) => {
+                    recovered.end = End::Torn;
+                    match parsed {
+                        Err(fault) if !Record::could_be(line) => fault,
+                        Err(LineFault::Zeros) => LineFault::Zeros,
+                        _ => break,
+                    }
+                }
+            };
+            evidence.note_wrong(whole.unwrap_or(line), fault);
+            recovered.skip(number + 1, fault);
         }
-        if wrong > right {
+        if !evidence.is_of_snapshot() {
             let first = recovered.problems.swap_remove(0);
             return Err(SnapshotError { first });
         }
         recovered.state = Arc::new(state);
         Ok(recovered)
+    }
+
+    fn skip(&mut self, line: usize, fault: LineFault) {
+        self.end = End::Torn;
+        self.skipped += 1;
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(SnapshotProblem { line, fault });
+        }
     }
 
     /// The members that were alive, by name, this node included.
@@ -193,6 +209,11 @@ impl Recovered {
     /// The first lines that were skipped, at most 16.
     pub fn problems(&self) -> &[SnapshotProblem] {
         &self.problems
+    }
+
+    /// How many lines were skipped, besides a last one that was not written to its end.
+    pub fn skipped(&self) -> usize {
+        self.skipped
     }
 }
 
@@ -300,7 +321,7 @@ mod tests {
     #[test]
     fn a_torn_last_line_is_skipped() {
         let whole = "alive: a 10.0.0.1:7946\nclock: 12\n";
-        for torn in ["c", "clock: 1", "alive: b 10.0.0.2:794", "leave", "\0\0\0"] {
+        for torn in ["c", "clock: 1", "alive: b 10.0.0.2:794", "leave"] {
             let it = replay(&format!("{whole}{torn}"));
             assert_eq!((it.clock(), it.alive().count()), (12, 1), "{torn:?}");
             assert_eq!((it.end, it.problems()), (End::Torn, &[][..]), "{torn:?}");
@@ -311,7 +332,16 @@ mod tests {
 
     #[test]
     fn what_is_no_snapshot_is_refused_with_its_first_wrong_line() {
-        assert_eq!(refusal(b"\x7fELF\x02\n"), "not a snapshot: line 1 is not a line of a snapshot");
+        assert_eq!(refusal(b"\x7fELF\x02\n"), "not a snapshot: line 1 is not text");
+        assert_eq!(
+            refusal(b"\x7fELF\x02\0\0\0>\0"),
+            "not a snapshot: line 1 has zeros in it, as after a loss of power"
+        );
+        // As UTF-16.
+        assert_eq!(
+            refusal(b"c\0l\0o\0c\0k\0\n\0"),
+            "not a snapshot: line 1 has zeros in it, as after a loss of power"
+        );
         assert_eq!(refusal(b"\xff\xfe\n"), "not a snapshot: line 1 is not text");
         assert_eq!(refusal(b"[\"key\"]"), "not a snapshot: line 1 is not a line of a snapshot");
         assert_eq!(
@@ -328,5 +358,41 @@ mod tests {
     fn an_empty_file_is_a_snapshot_of_nothing() {
         let nothing = Recovered::nothing(AfterLeave::StayAway);
         assert_eq!(replay(""), nothing);
+    }
+
+    fn replay_bytes(snapshot: &[u8]) -> (usize, Vec<String>, End) {
+        let it = Recovered::replay(snapshot, AfterLeave::StayAway).unwrap();
+        (it.alive().count(), it.problems().iter().map(ToString::to_string).collect(), it.end)
+    }
+
+    #[test]
+    fn a_file_of_zeros_is_a_snapshot_of_nothing_after_a_loss_of_power() {
+        let said = || vec!["line 1 has zeros in it, as after a loss of power".to_owned()];
+        for zeros in [vec![0], vec![0; 4096], b"\0\0\n".to_vec(), b"ali\0\0".to_vec()] {
+            assert_eq!(replay_bytes(&zeros), (0, said(), End::Torn));
+        }
+    }
+
+    #[test]
+    fn zeros_and_garbage_after_a_loss_of_power_cost_only_the_lines_they_are_in() {
+        let [first, last] = ["alive: a 10.0.0.1:7946\n", "alive: b 10.0.0.2:7946\nclock: 7\n"];
+        let garbage: Vec<u8> = (0..8192_u32).map(|n| (n * n % 251 + n % 7) as u8 | 0x80).collect();
+        for hole in [&b"\0\0\0\0"[..], b"ali\0\0\0\0946\n", b"clo\xff\n\xfe\n\xfd\n", &garbage] {
+            let whole = [first.as_bytes(), hole, b"\n", last.as_bytes()].concat();
+            let (alive, problems, end) = replay_bytes(&whole);
+            assert_eq!((alive, end), (2, End::Torn), "{problems:?}");
+            assert!(problems[0].starts_with("line 2 "), "{problems:?}");
+            let tail = [first.as_bytes(), hole].concat();
+            assert_eq!(replay_bytes(&tail).0, 1);
+            let head = [hole, b"\n", last.as_bytes()].concat();
+            assert_eq!(replay_bytes(&head).0, 1);
+        }
+    }
+
+    #[test]
+    fn lines_may_end_as_an_editor_of_another_system_ends_them() {
+        let it = replay("alive: a 10.0.0.1:7946\r\nclock: 7\r\nleave\r\n# incarnation: 5\r\n");
+        assert_eq!((it.alive().count(), it.clock(), it.incarnation()), (0, 0, 5));
+        assert_eq!(it.problems(), []);
     }
 }

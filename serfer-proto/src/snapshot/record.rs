@@ -52,10 +52,20 @@ const KEYWORDS: [&str; 8] = [
 
 impl<'a> Record<'a> {
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, LineFault> {
-        let line = std::str::from_utf8(line).map_err(|_| LineFault::NotText)?;
-        if line.contains('\0') {
-            return Err(LineFault::NotText);
+        if line.contains(&0) {
+            return Err(LineFault::Zeros);
         }
+        let line = std::str::from_utf8(line).map_err(|_| LineFault::NotText)?;
+        // An editor may have left these.
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let fault = |fault| match line.chars().any(|char| char.is_control() && char != '\t') {
+            true => LineFault::NotText,
+            false => fault,
+        };
+        Self::parse_text(line).map_err(fault)
+    }
+
+    fn parse_text(line: &'a str) -> Result<Self, LineFault> {
         if line == "leave" {
             return Ok(Self::Leave);
         }
@@ -141,7 +151,10 @@ fn time(text: &str) -> Result<u64, LineFault> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineFault {
-    /// It has bytes that are not UTF-8, or zeros.
+    /// It has zeros, as a file may after a loss of power.
+    #[error("has zeros in it, as after a loss of power")]
+    Zeros,
+    /// It has bytes that are not UTF-8, or control characters.
     #[error("is not text")]
     NotText,
     /// It begins like no record.

@@ -59,6 +59,13 @@ impl Sim {
         }
     }
 
+    pub(super) fn keyring_stored(&mut self, id: NodeId, life: u32) {
+        let node = &self.nodes[id.index()];
+        if node.lives == life && node.is_running() {
+            self.with(id, |node, now| node.handle_stored(now, StoredFile::Keyring));
+        }
+    }
+
     /// The next segment for an end of a pipe is due.
     pub(super) fn segment_arrives(&mut self, at: EndId) {
         let Some((from, to)) = self.nodes_of(at) else {

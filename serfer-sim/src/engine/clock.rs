@@ -86,6 +86,7 @@ impl Sim {
             Due::Datagram { from, to, bytes } => self.datagram_arrives(from, to, bytes),
             Due::SendFailed { node, life, to } => self.send_failed(node, life, to),
             Due::StoreFailed { node, life, file } => self.store_failed(node, life, file),
+            Due::KeyringStored { node, life } => self.keyring_stored(node, life),
             Due::Segment(at) => self.segment_arrives(at),
             Due::Closed(at) => self.stream_closed(at),
         }

@@ -91,9 +91,14 @@ impl Sim {
     ) {
         let node = &mut self.nodes[id.index()];
         let written = node.disk.write(file, write, durability, bytes);
-        if written.is_err() {
-            let life = node.lives;
-            self.queue.push(self.now, Due::StoreFailed { node: id, life, file });
+        let life = node.lives;
+        match (written, file) {
+            (Err(_), _) => self.queue.push(self.now, Due::StoreFailed { node: id, life, file }),
+            (Ok(()), StoredFile::Keyring) => {
+                self.queue.push(self.now, Due::KeyringStored { node: id, life });
+            }
+            // Nobody needs to know.
+            (Ok(()), StoredFile::Snapshot) => {}
         }
         if let Some(trace) = &mut self.trace {
             let failed = if written.is_err() { " (fails)" } else { "" };

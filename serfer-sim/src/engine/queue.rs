@@ -24,6 +24,8 @@ pub(crate) enum Due {
     SendFailed { node: NodeId, life: u32, to: SocketAddr },
     /// A node is told that a file could not be written.
     StoreFailed { node: NodeId, life: u32, file: StoredFile },
+    /// A node is told that its keyring is written.
+    KeyringStored { node: NodeId, life: u32 },
     /// The next segment arrives at an end of a pipe.
     Segment(EndId),
     /// Everything that an end wanted to send before it closes has left.
@@ -53,6 +55,7 @@ impl Queue {
             Due::Datagram { .. }
             | Due::SendFailed { .. }
             | Due::StoreFailed { .. }
+            | Due::KeyringStored { .. }
             | Due::Segment(_)
             | Due::Closed(_) => {
                 self.pushed += 1;

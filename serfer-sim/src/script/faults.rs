@@ -106,6 +106,10 @@ impl Player {
             }
             Some("fails") => self.sim.disk_fails(id),
             Some("works") => self.sim.disk_works(id),
+            Some("zeros") => {
+                content.fill(0);
+                self.sim.put_file(id, StoredFile::Snapshot, &content);
+            }
             Some("append") => {
                 content.extend_from_slice(words.next("a line")?.as_bytes());
                 content.extend(if words.flag("torn") { "" } else { "\n" }.bytes());

@@ -124,6 +124,8 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
         }),
         "incarnation" => config.incarnation(parse(key, value)?),
         "key" => config.keyring(keyring(value)?),
+        "keyring-file" if switch(key, value)? => config.store_keyring(),
+        "keyring-file" => config,
         "label" => config.label(Label::new(value).map_err(|error| error.to_string())?),
         "name-conflicts" => config.name_conflicts(match value {
             "vote" => NameConflicts::Vote,

@@ -40,6 +40,10 @@ pub(crate) struct Flags {
     /// A key of 16, 24 or 32 bytes; the first one seals what we send. May be repeated
     #[arg(long, value_name = "BASE64", default_value = DEFAULT_KEY)]
     key: Vec<String>,
+    /// Where to keep the keys, as they change. A new file is created with the first --key; if it is there, its own
+    /// keys count
+    #[arg(long, value_name = "FILE", conflicts_with = "plain")]
+    keyring_file: Option<PathBuf>,
     /// No encryption
     #[arg(long, conflicts_with = "key")]
     plain: bool,
@@ -79,9 +83,14 @@ impl Flags {
         if let Some(snapshot) = self.snapshot {
             builder = builder.snapshot(snapshot);
         }
-        if !self.plain {
-            for key in &self.key {
-                builder = builder.key(key)?;
+        match (self.keyring_file, &self.key[..]) {
+            _ if self.plain => {}
+            (Some(path), [first]) => builder = builder.keyring_file_or_create(path, first)?,
+            (Some(_), _) => return Err("give one --key with --keyring-file, for a new file".into()),
+            (None, keys) => {
+                for key in keys {
+                    builder = builder.key(key)?;
+                }
             }
         }
         Ok(builder)

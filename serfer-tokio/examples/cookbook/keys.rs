@@ -40,7 +40,8 @@ async fn show(serf: &Serfer) -> Result {
     Ok(())
 }
 
-/// `Builder::keyring_file` keeps the keys over a restart. These nodes never restart.
+/// These nodes never restart. A service calls `keyring_file_or_create(path, key)` instead of `key`: the file is
+/// created with this first key, and from then on has the keys that the cluster has got since.
 async fn start(name: &str, key: &str, seed: Option<&str>) -> Result<Serfer> {
     Ok(node(name).key(key)?.join(seed.map(str::to_owned)).start().await?)
 }

@@ -25,8 +25,12 @@ const GO_REGEX: [Room; 6] = [
     ("regex", &["problem", "class", "parse"]),
 ];
 
-const SETTINGS: [Room; 3] =
-    [("values", &[]), ("group", &["values"]), ("file", &["values", "group"])];
+const SETTINGS: [Room; 4] = [
+    ("values", &[]),
+    ("reader", &["values"]),
+    ("group", &["values"]),
+    ("file", &["values", "reader", "group"]),
+];
 
 const PROTO: [Room; 9] = [
     ("wire", &[]),

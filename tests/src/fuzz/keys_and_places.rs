@@ -14,7 +14,7 @@ use serfer_proto::wire::serf_message::{
 };
 use serfer_proto::{
     DIMENSIONS, Endpoint, KeyError, KeyOp, KeyParams, Keyring, Neighbor, Retire, RotationParams,
-    SecretKey, Status, StoredFile,
+    SecretKey, Status,
 };
 
 use super::layers::{key, key_bytes};
@@ -56,7 +56,10 @@ pub(super) enum Step {
         key: u8,
         incarnation: u8,
     },
-    KeysNotStored,
+    /// The keyring file is written, or cannot be.
+    KeysStored {
+        works: bool,
+    },
     /// A peer acks the last ping of the node, with a coordinate.
     Answer(Place),
     /// The application reads the coordinates.
@@ -182,9 +185,7 @@ impl Others {
                 let news = alive(from, incarnation.into(), b"\xff\x80");
                 node.hear_sealed(addr(from), &key(which), &news);
             }
-            Step::KeysNotStored => {
-                node.act(|node, now| node.handle_store_failed(now, StoredFile::Keyring, "full"));
-            }
+            Step::KeysStored { works } => node.report_stored(works),
             Step::Answer(place) => answer_ping(node, &place.encoded()),
             Step::Look { a, b, count, rtt } => {
                 node.act(|node, _| look(node, [a, b], count.into(), millis(rtt)));

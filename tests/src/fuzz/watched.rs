@@ -38,8 +38,12 @@ pub(super) struct Watched {
     pub(super) now: Instant,
     until: Option<Instant>,
     before: Stats,
-    /// Its keys, as they are stored.
+    /// Its keys.
     keys: Option<String>,
+    /// The keyring that it wants stored and has not heard of yet.
+    stored: Option<Vec<u8>>,
+    /// The keyring that was written last.
+    written: Option<Vec<u8>>,
     streams: BTreeMap<StreamId, Stage>,
     /// The streams that others opened.
     accepted: BTreeSet<StreamId>,
@@ -103,6 +107,8 @@ impl Watched {
             until: None,
             before,
             keys,
+            stored: None,
+            written: None,
             streams: BTreeMap::new(),
             accepted: BTreeSet::new(),
             newest: None,
@@ -253,19 +259,19 @@ impl Watched {
     }
 
     fn drain(&mut self) {
-        let mut stored = None;
         for _ in 0..OUTPUTS_MAX {
             let mut bytes = Vec::new();
             let output = self.endpoint.poll_output(&mut bytes);
             self.follow(&output);
             if let Output::Wait { until } = output {
                 self.until = until;
-                self.check_keys(stored.as_deref());
+                self.check_keys();
                 return self.check();
             }
             if let Output::Store { file: StoredFile::Keyring, write, .. } = output {
                 assert_eq!(write, StoreWrite::Replace);
-                stored = Some(bytes.clone());
+                assert_eq!(self.stored, None, "one change of keys is stored at a time");
+                self.stored = Some(bytes.clone());
             }
             self.said.push((output, bytes));
         }
@@ -296,12 +302,22 @@ impl Watched {
         }
     }
 
-    /// `stored` is the keyring that it stored last.
-    fn check_keys(&mut self, stored: Option<&[u8]>) {
+    /// Its keyring is written, or cannot be.
+    pub(super) fn report_stored(&mut self, works: bool) {
+        let stored = self.stored.take();
+        if works {
+            self.written = stored.or(self.written.take());
+            self.act(|node, now| node.handle_stored(now, StoredFile::Keyring));
+        } else {
+            self.act(|node, now| node.handle_store_failed(now, StoredFile::Keyring, "full"));
+        }
+    }
+
+    /// The keys in force are those that were written last.
+    fn check_keys(&mut self) {
         let keys = self.endpoint.keyring().map(Keyring::to_json);
-        let is_stored =
-            stored.is_some_and(|stored| Some(stored) == keys.as_ref().map(String::as_bytes));
-        assert!(is_stored || stored.is_none() && keys == self.keys, "other keys are stored");
+        let is_written = keys.as_ref().map(String::as_bytes) == self.written.as_deref();
+        assert!(is_written || keys == self.keys, "other keys are stored");
         self.keys = keys;
         if let Some(ring) = self.endpoint.keyring() {
             assert!(ring.keys().count() <= 64);

@@ -53,6 +53,7 @@ fn a_keyring_file_is_created_for_its_owner_and_follows_the_keys() {
         let refused = builder("a").keyring_file(&file).start().await.unwrap_err();
         let Error::KeyringFile(refused) = refused else { panic!("{refused}") };
         assert!(matches!(refused.problem, KeyringFileProblem::KeyBesideFile));
+        assert!(refused.to_string().contains("start without these keys"), "{refused}");
         let a = plain_builder("a").bind(old).keyring_file(&file).join([addr(&b)]).start().await;
         let report = a.unwrap().list_keys().await.unwrap();
         assert_eq!(report.primary_keys().values().sum::<usize>(), 2);
@@ -108,7 +109,10 @@ fn a_file_that_cannot_be_written_any_more_is_told_and_the_node_goes_on() {
         let b = start_joined("b", &a).await;
         fs::rename(&folder, dir.path().join("elsewhere")).unwrap();
         let mut events = a.events();
-        assert!(b.install_key(key(OTHER)).await.unwrap().is_complete());
+        let report = b.install_key(key(OTHER)).await.unwrap();
+        let refused: Vec<_> = report.failures().map(|it| (&*it.node, &*it.message)).collect();
+        let [("a", why)] = refused[..] else { panic!("{report}") };
+        assert!(why.starts_with("the keyring file cannot be written: "), "{why}");
         loop {
             match events.next().await.unwrap().unwrap() {
                 Event::StoreFailed(failure) => {
@@ -120,10 +124,12 @@ fn a_file_that_cannot_be_written_any_more_is_told_and_the_node_goes_on() {
             }
         }
         assert_eq!(keys_in(&dir.path().join("elsewhere/keyring")), [KEY]);
-        // The change is in force all the same, and is written once that is possible again.
+        let lists = b.list_keys().await.unwrap();
+        assert_eq!(lists.keys()[&key(OTHER)], 1, "a has what it would start with again");
+        // The same call succeeds once the file can be written again.
         fs::rename(dir.path().join("elsewhere"), &folder).unwrap();
-        assert!(b.use_key(key(OTHER)).await.unwrap().is_complete());
-        until("the file has the other first", || keys_in(&file) == [OTHER, KEY]).await;
+        assert!(b.install_key(key(OTHER)).await.unwrap().is_complete());
+        assert_eq!(keys_in(&file), [KEY, OTHER], "it is stored before it is answered");
     });
 }
 

@@ -3,6 +3,7 @@
 mod addresses;
 mod calls;
 mod ends;
+mod files;
 mod go_defects;
 mod handlers;
 mod hostile;

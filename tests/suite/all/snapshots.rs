@@ -241,7 +241,7 @@ fn a_link_stays_one_and_a_file_keeps_its_mode() {
         use std::os::unix::fs::PermissionsExt as _;
         let place = Place::new();
         let target = place.dir.path().join("target");
-        fs::write(&target, "clock: 1\ntorn").unwrap();
+        fs::write(&target, "clock: 1\nalive: b").unwrap();
         fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink(&target, place.path()).unwrap();
         let a = place.start().await;

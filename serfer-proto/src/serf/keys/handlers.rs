@@ -1,10 +1,11 @@
 //! What this node does with its keyring when a query asks for it.
 //!
 //! A node that has the primary key of a cluster may change the keys of all its members by a query. The
-//! node that sends this query changes its own keys here as well, before the query is on its way.
+//! node that sends this query changes its own keys here as well. With a keyring file, a change first goes
+//! through [`storing`](super::storing).
 //! Counterpart of the key handlers in Go's `internal_query.go`.
 
-use crate::api::{Durability, KeyringError, Query, SecretKey, StoreWrite, StoredFile};
+use crate::api::{Keyring, KeyringError, Query, SecretKey};
 use crate::machinery::Cx;
 use crate::serf::Serf;
 use crate::serf::keys::list;
@@ -24,34 +25,51 @@ impl Serf {
     /// Does what a query about keys asks for, and answers it. The answer is sealed with the primary key
     /// after the change.
     pub(crate) fn on_key_query(&mut self, cx: &mut Cx<'_>, query: &Query) {
-        let answer = match &*query.name {
-            internal_names::LIST_KEYS => list_keys(cx, query),
-            _ => {
-                let changed = change_keys(cx, query);
-                if changed.is_ok() {
-                    store_keyring(cx);
+        match &*query.name {
+            internal_names::LIST_KEYS => {
+                if let Some(answer) = list_keys(cx, query) {
+                    self.answer_internal(cx, query, &answer);
                 }
-                Some(encode_outcome(changed.as_ref().map(drop).map_err(String::as_str)))
             }
-        };
-        if let Some(answer) = answer {
-            self.answer_internal(cx, query, &answer);
+            _ if cx.params.store_keyring => self.store_key_change(cx, query),
+            _ => {
+                let changed = changed_keys(cx, query).map(|ring| use_keys(cx, query, ring));
+                self.answer_key_change(cx, query, changed);
+            }
         }
+    }
+
+    /// Answers a query that is to change keys.
+    pub(crate) fn answer_key_change(
+        &mut self,
+        cx: &mut Cx<'_>,
+        query: &Query,
+        outcome: Result<(), String>,
+    ) {
+        let answer = encode_outcome(outcome.as_ref().map(drop).map_err(String::as_str));
+        self.answer_internal(cx, query, &answer);
     }
 }
 
-/// Changes the keyring as a query asks. The error is for the sender of the query.
-fn change_keys(cx: &mut Cx<'_>, query: &Query) -> Result<(), String> {
+/// Puts changed keys into force. The next message is sealed with them.
+pub(crate) fn use_keys(cx: &mut Cx<'_>, query: &Query, ring: Keyring) {
+    cx.link.set_keyring(ring);
+    let key = read_request(&query.payload).ok().and_then(|key| SecretKey::new(key).ok());
+    if let Some(key) = key.map(|key| key.fingerprint()) {
+        tracing::info!(target: "serfer::keys", %key, what = &*query.name, by = &*query.from, "keyring changed");
+    }
+}
+
+/// The keyring as a query wants it. The error is for the sender of the query.
+pub(crate) fn changed_keys(cx: &Cx<'_>, query: &Query) -> Result<Keyring, String> {
     // Go gives no reason if it cannot read the query.
     let key = read_request(&query.payload).map_err(|_| String::new())?;
-    let is_private = cx.link.is_private();
-    let ring = cx.link.keyring_mut().ok_or(NOTHING_TO_MODIFY)?;
-    if !is_private {
+    let mut ring = cx.link.keyring().ok_or(NOTHING_TO_MODIFY)?.clone();
+    if !cx.link.is_private() {
         // Unlike Go: otherwise a node that can send in the clear could take over the cluster.
         return Err(NOT_PRIVATE.to_owned());
     }
     let key = SecretKey::new(key).ok();
-    let fingerprint = key.as_ref().map(SecretKey::fingerprint);
     let changed = match (&*query.name, key) {
         (internal_names::INSTALL_KEY, Some(key)) => ring.install(key),
         (internal_names::INSTALL_KEY, None) => return Err(KEY_LEN.to_owned()),
@@ -62,10 +80,7 @@ fn change_keys(cx: &mut Cx<'_>, query: &Query) -> Result<(), String> {
         (_, None) => Ok(()),
     };
     changed.map_err(|error| error.to_string())?;
-    if let Some(key) = fingerprint {
-        tracing::info!(target: "serfer::keys", %key, what = &*query.name, by = &*query.from, "keyring changed");
-    }
-    Ok(())
+    Ok(ring)
 }
 
 /// Reads what Go's handlers read: the first byte may be anything.
@@ -73,17 +88,6 @@ fn read_request(payload: &[u8]) -> Result<&[u8], DecodeError> {
     let body = payload.get(1..).ok_or(DecodeError::Empty)?;
     let request = KeyRequest::take(&mut Reader::new(body))?;
     Ok(request.key.0)
-}
-
-/// Has the keyring stored, if it is to be. Unlike Go, the answer does not tell whether this works, since
-/// it shows only later. The application is told.
-fn store_keyring(cx: &mut Cx<'_>) {
-    if let (true, Some(ring)) = (cx.params.store_keyring, cx.link.keyring()) {
-        let (file, write) = (StoredFile::Keyring, StoreWrite::Replace);
-        cx.out.store(file, write, Durability::Synced, |out| {
-            out.extend_from_slice(ring.to_json().as_bytes());
-        });
-    }
 }
 
 /// The keys of this node, as many as fit; `None` if none fits.

@@ -1,6 +1,6 @@
 //! Key operations of this node: it asks all members, and collects their answers to a report.
 //!
-//! This node is one of the members, so it changes its own keys first. Counterpart of Go's
+//! This node is one of the members, so it changes its own keys as well. Counterpart of Go's
 //! `keymanager.go`.
 
 use std::collections::{BTreeMap, BTreeSet};

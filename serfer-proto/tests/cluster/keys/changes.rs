@@ -6,8 +6,8 @@ use serfer_proto::wire::msgpack::Text;
 use serfer_proto::wire::seal::{self, Cipher};
 use serfer_proto::wire::serf_message::{KeyRequest, Query, QueryResponse, SerfMessage};
 use serfer_proto::{
-    Config, Durability, Encryption, Event, Fingerprint, KeyError, KeyOp, KeyParams, KeyReport,
-    Keyring, SecretKey, StoreWrite, StoredFile,
+    Config, Encryption, Event, Fingerprint, KeyError, KeyOp, KeyParams, KeyReport, Keyring,
+    SecretKey,
 };
 
 use crate::harness::cluster::Cluster;
@@ -17,10 +17,10 @@ use crate::harness::solo::Solo;
 use crate::harness::support::{lan, local, name, secs};
 use crate::harness::wrap::sealed;
 
-const INSTALL: &str = "_serf_install-key";
-const USE: &str = "_serf_use-key";
-const REMOVE: &str = "_serf_remove-key";
-const LIST: &str = "_serf_list-keys";
+pub(super) const INSTALL: &str = "_serf_install-key";
+pub(super) const USE: &str = "_serf_use-key";
+pub(super) const REMOVE: &str = "_serf_remove-key";
+pub(super) const LIST: &str = "_serf_list-keys";
 
 pub(crate) fn key(byte: u8) -> SecretKey {
     SecretKey::new(&[byte; 16]).unwrap()
@@ -42,29 +42,29 @@ pub(crate) fn bytes_of(ring: Option<&Keyring>) -> Vec<u8> {
 
 /// The answer of a node, and the key that it was sealed with.
 #[derive(Debug, PartialEq, Eq)]
-struct Answer {
-    sealed_with: Option<u8>,
-    done: bool,
-    message: String,
-    keys: usize,
+pub(super) struct Answer {
+    pub(super) sealed_with: Option<u8>,
+    pub(super) done: bool,
+    pub(super) message: String,
+    pub(super) keys: usize,
 }
 
-fn no(sealed_with: Option<u8>, message: &str) -> Answer {
+pub(super) fn no(sealed_with: Option<u8>, message: &str) -> Answer {
     Answer { sealed_with, done: false, message: message.to_owned(), keys: 0 }
 }
 
-fn yes(sealed_with: u8) -> Answer {
+pub(super) fn yes(sealed_with: u8) -> Answer {
     Answer { sealed_with: Some(sealed_with), done: true, message: String::new(), keys: 0 }
 }
 
 /// A node that knows node 1, which sends it key requests.
-struct Asked {
-    solo: Solo,
+pub(super) struct Asked {
+    pub(super) solo: Solo,
     ltime: u64,
 }
 
 impl Asked {
-    fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config) -> Self {
         let mut asked = Self { solo: Solo::new(config), ltime: 1 };
         let known = alive(1, 1);
         asked.hear(&known);
@@ -72,14 +72,14 @@ impl Asked {
     }
 
     /// A packet of node 1, sealed with the primary key of node 0, if that has one.
-    fn hear(&mut self, message: &[u8]) {
+    pub(super) fn hear(&mut self, message: &[u8]) {
         match bytes_of(self.solo.node.keyring()).first() {
             Some(&primary) => self.solo.hear(1, &sealed([primary; 16], b"", message)),
             None => self.solo.hear(1, message),
         }
     }
 
-    fn request(&mut self, name: &str, payload: &[u8]) -> Option<Answer> {
+    pub(super) fn request(&mut self, name: &str, payload: &[u8]) -> Option<Answer> {
         self.ltime += 1;
         self.solo.sent.clear();
         self.hear(&user(&SerfMessage::Query(Query {
@@ -96,11 +96,11 @@ impl Asked {
         self.answer()
     }
 
-    fn about(&mut self, name: &str, key: u8) -> Answer {
+    pub(super) fn about(&mut self, name: &str, key: u8) -> Answer {
         self.request(name, &request(&[key; 16])).expect("it answers")
     }
 
-    fn answer(&mut self) -> Option<Answer> {
+    pub(super) fn answer(&mut self) -> Option<Answer> {
         for (to, mut packet) in std::mem::take(&mut self.solo.sent) {
             let sealed_with = (0..=255).find(|&byte| {
                 let cipher = Cipher::new(&[byte; 16]).unwrap();
@@ -134,12 +134,12 @@ impl Asked {
         None
     }
 
-    fn ring(&self) -> Vec<u8> {
+    pub(super) fn ring(&self) -> Vec<u8> {
         bytes_of(self.solo.node.keyring())
     }
 }
 
-fn request(key: &[u8]) -> Vec<u8> {
+pub(super) fn request(key: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     SerfMessage::KeyRequest(KeyRequest { key: Text(key) }).encode(&mut bytes);
     bytes
@@ -233,40 +233,6 @@ fn a_ring_does_not_grow_without_end() {
     let message = format!("truncated key list response, showing first {} of 64 keys", answer.keys);
     assert_eq!((answer.done, answer.message), (true, message));
     assert!(answer.keys > 30, "{}", answer.keys);
-}
-
-#[test]
-fn a_changed_ring_is_stored_whole_and_in_order() {
-    let mut node = Asked::new(keyed(lan(0), &[1]).store_keyring());
-    let stored = |node: &mut Asked| {
-        let [(file, write, durability, content)] = &node.solo.stored.split_off(0)[..] else {
-            panic!("it is stored once");
-        };
-        let how = (StoredFile::Keyring, StoreWrite::Replace, Durability::Synced);
-        assert_eq!((*file, *write, *durability), how);
-        String::from_utf8(content.clone()).unwrap()
-    };
-    let file = |keys: &[u8]| {
-        let keys: Vec<_> =
-            keys.iter().map(|&byte| format!("  \"{}\"", key(byte).to_base64())).collect();
-        format!("[\n{}\n]", keys.join(",\n"))
-    };
-    node.about(INSTALL, 2);
-    assert_eq!(stored(&mut node), file(&[1, 2]));
-    node.about(USE, 2);
-    assert_eq!(stored(&mut node), file(&[2, 1]));
-    node.about(REMOVE, 1);
-    assert_eq!(stored(&mut node), file(&[2]));
-    node.about(LIST, 0);
-    node.about(USE, 9);
-    assert!(node.solo.stored.is_empty());
-
-    // A file that cannot be written changes nothing.
-    let (file, reason) = (StoredFile::Keyring, "disk full");
-    node.solo.act(|node, now| node.handle_store_failed(now, file, reason));
-    assert!(matches!(node.solo.events.last(), Some(Event::StoreFailed(_))));
-    assert_eq!(node.ring(), [2]);
-    assert_eq!(node.about(INSTALL, 3), yes(2));
 }
 
 #[test]

@@ -3,3 +3,4 @@
 mod changes;
 mod migration;
 mod rotation;
+mod storing;

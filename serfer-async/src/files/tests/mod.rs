@@ -1,0 +1,4 @@
+//! Files that are read, written and locked.
+
+mod disk;
+mod keyring;
