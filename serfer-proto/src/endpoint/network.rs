@@ -40,7 +40,7 @@ impl Endpoint {
     /// A stream that was to be dialled is open.
     pub fn handle_connected(&mut self, now: Instant, stream: StreamId) {
         let cx = &mut self.core.cx(now);
-        self.memberlist.on_connected(cx, &self.serf, stream);
+        self.memberlist.on_connected(cx, &mut self.serf, stream);
     }
 
     /// Bytes came on a stream, in chunks of any size.

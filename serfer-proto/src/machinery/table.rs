@@ -124,6 +124,11 @@ impl<T: Row> Table<T> {
         rows.any(|row| row.as_ref().is_some_and(&is_such))
     }
 
+    /// The hash of anything, with the keys of this table.
+    pub(crate) fn hash_of(&self, value: &(impl Hash + ?Sized)) -> u64 {
+        hash(self.hash_keys, value)
+    }
+
     /// How many places there are for rows, taken or not.
     pub(crate) fn places(&self) -> usize {
         self.slots.len()

@@ -58,6 +58,8 @@ pub(crate) enum Timer {
     CoalesceEvents,
     /// When to store the lines that wait for the snapshot.
     Snapshot,
+    /// When to go on with a push/pull that is too long for one call.
+    Portion,
 }
 
 impl Timer {
@@ -84,6 +86,7 @@ impl Timer {
             Self::CoalesceMembers => "coalesce-members",
             Self::CoalesceEvents => "coalesce-events",
             Self::Snapshot => "snapshot",
+            Self::Portion => "portion",
         }
     }
 }

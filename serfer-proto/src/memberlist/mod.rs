@@ -41,6 +41,7 @@ use members::suspicion::Suspicions;
 use probe::awareness::Awareness;
 use probe::prober::Prober;
 use streams::exchange::{Exchanges, PushPullReason};
+use streams::long_push_pull::LongPushPulls;
 
 use crate::api::JoinFailure;
 use crate::config::Config;
@@ -51,7 +52,7 @@ use crate::wire::msgpack::DecodeError;
 
 /// The state of this layer. The layer above, `D`, is an argument of the handlers.
 #[derive(Debug)]
-pub(crate) struct Memberlist<D> {
+pub(crate) struct Memberlist<D: Delegate> {
     members: SwimMembers,
     suspicions: Suspicions,
     address_claims: AddressClaims,
@@ -61,6 +62,7 @@ pub(crate) struct Memberlist<D> {
     queue: BroadcastQueue,
     corrections: Corrections,
     exchanges: Exchanges,
+    long_push_pulls: LongPushPulls<D>,
     joins: Joins,
     snapshot_rejoin: SnapshotRejoin,
     seed_retries: SeedRetries,
@@ -85,6 +87,7 @@ impl<D: Delegate> Memberlist<D> {
             queue: BroadcastQueue::new(config.limits.queue_bytes),
             corrections: Default::default(),
             exchanges: Exchanges::default(),
+            long_push_pulls: LongPushPulls::default(),
             joins: Default::default(),
             snapshot_rejoin: Default::default(),
             seed_retries: Default::default(),

@@ -50,6 +50,7 @@ stats! {
     Counter sends_failed: u64 = "datagrams that the network stack refused to send",
     Counter streams_accepted: u64 = "streams accepted",
     Counter streams_dialled: u64 = "streams dialled",
+    Counter portions: u64 = "times that a push/pull too long for one call was gone on with",
     Counter probes_acked: u64 = "probes that ended with an ack",
     Counter probes_failed: u64 = "probes that ended without an ack",
     Counter accusations_held: u64 = "members not accused because hardly anybody answers us",

@@ -1,6 +1,6 @@
 //! The streams that others dial: their request, and our answer.
 
-use crate::api::{Replay, StreamId};
+use crate::api::StreamId;
 use crate::machinery::{Cx, DropReason, Output, Refusal};
 use crate::memberlist::probe::ping::is_for_us;
 use crate::memberlist::streams::exchange::ExchangePhase;
@@ -15,7 +15,9 @@ impl<D: Delegate> Memberlist<D> {
     ///
     /// Unlike Go, which counts push/pulls only: a stream costs us the same whatever comes over it.
     pub(crate) fn on_accepted(&mut self, cx: &mut Cx<'_>) -> Option<StreamId> {
-        if self.exchanges.inbound >= cx.params.limits.inbound_streams {
+        // A push/pull that is not done counts even if its stream is gone: it takes as much memory.
+        let inbound = self.exchanges.inbound + self.long_push_pulls.orphans(&self.exchanges);
+        if inbound >= cx.params.limits.inbound_streams {
             cx.dropped(DropReason::Full, &"too many inbound streams");
             return None;
         }
@@ -27,7 +29,7 @@ impl<D: Delegate> Memberlist<D> {
         Some(stream)
     }
 
-    /// The request of another node is here, or cannot be read.
+    /// The request of another node is here, and is no push/pull, or it cannot be read.
     pub(crate) fn serve(
         &mut self,
         cx: &mut Cx<'_>,
@@ -50,20 +52,10 @@ impl<D: Delegate> Memberlist<D> {
             Ok(StreamMessage::Ping(ping)) => {
                 cx.dropped(DropReason::Misaddressed, &ping.node.to_string_lossy());
             }
-            Ok(StreamMessage::PushPull(theirs)) => {
-                // Our state is sent as it was before theirs is merged, so that neither waits.
-                self.write_local_state(cx, up, stream, Side::Accepted, theirs.join);
-                cx.out.push(Output::Close { stream });
-                // Old events are delivered: only the joining node may ask not to get them.
-                let join = theirs.join.then_some(Replay::Deliver);
-                if let Err(failure) = self.merge(cx, up, join, &theirs) {
-                    tracing::debug!(target: "serfer::swim", peer = %cx.from, %failure, "cannot merge");
-                }
-                return;
-            }
             Ok(StreamMessage::User([])) => {}
             Ok(StreamMessage::User(message)) => up.on_message(cx, message),
-            Ok(StreamMessage::Ack(_) | StreamMessage::Error(_)) => {
+            // Push/pulls take another way.
+            Ok(StreamMessage::Ack(_) | StreamMessage::Error(_) | StreamMessage::PushPull(_)) => {
                 cx.dropped(DropReason::UnknownType, &"an answer to nothing");
             }
         }

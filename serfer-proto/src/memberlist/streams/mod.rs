@@ -6,10 +6,14 @@
 //!
 //! The endpoint enters with what a runtime reports, `probe/` and `join/` to dial. Read [`exchange`] for
 //! that machine's states, [`handler`] for its steps, [`dial`] for our requests and [`accept`] for those
-//! of others, [`push_pull`] for what is compared over a stream.
+//! of others, [`push_pull`] for what is compared over a stream. A push/pull may be too long for one call:
+//! [`long_push_pull`] keeps those that are not done, [`send`] and [`receive`] go on with one.
 
 pub(crate) mod accept;
 pub(crate) mod dial;
 pub(crate) mod exchange;
 pub(crate) mod handler;
+pub(crate) mod long_push_pull;
 pub(crate) mod push_pull;
+mod receive;
+mod send;
