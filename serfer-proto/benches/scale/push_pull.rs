@@ -1,25 +1,26 @@
 //! How long a push/pull in a large cluster keeps a node from everything else.
 //!
 //! Two nodes compare everything, once when one of them knows nobody yet, and once when both know
-//! everybody. Each call is timed by itself, and of each kind of call the longest is printed: during
-//! that time a ping would have waited.
+//! everybody. Each call is timed by itself, and of each kind of call the longest is printed: for so long a
+//! ping would have waited.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use serfer_proto::{
-    Compression, Config, Encryption, Endpoint, Event, Keyring, Output, Replay, SecretKey, StreamEnd, StreamId,
+    Compression, Config, Encryption, Endpoint, Event, Keyring, Output, Replay, SecretKey,
+    StreamEnd, StreamId,
 };
 
 use crate::crowd::{Crowd, addr};
-use crate::meter::now;
+use crate::meter::{now, worked};
 
 const SIZES: [usize; 2] = [10_000, 100_000];
 /// The longest that any call may take.
 const LONGEST: Duration = Duration::from_millis(5);
 /// What a runtime reads at once.
 const CHUNK: usize = 16 * 1024;
-/// Of so many runs the fastest counts, for others run here too.
+/// Of so many runs the fastest counts: caches are shared with what else runs here.
 const RUNS: usize = 3;
 
 /// Of each kind of call the longest.
@@ -107,7 +108,9 @@ impl Pair {
         self.call(0, "join", |node| drop(node.join(now, &to, Replay::Deliver)));
         let mut end = None;
         while end.is_none_or(|end| self.now < end) {
-            while let Some((at, input)) = (0..2).find_map(|at| Some((at, self.ways[at].pop_front()?))) {
+            while let Some((at, input)) =
+                (0..2).find_map(|at| Some((at, self.ways[at].pop_front()?)))
+            {
                 self.take(at, input);
             }
             if self.is_joined && end.is_none() {
@@ -148,9 +151,9 @@ impl Pair {
     }
 
     fn call(&mut self, at: usize, kind: &'static str, call: impl FnOnce(&mut Endpoint)) {
-        let start = now();
+        let start = worked();
         call(&mut self.nodes[at]);
-        self.count(kind, start.elapsed());
+        self.count(kind, worked() - start);
         self.drain(at);
     }
 
@@ -164,9 +167,9 @@ impl Pair {
         let other = 1 - at;
         loop {
             let mut bytes = Vec::new();
-            let start = now();
+            let start = worked();
             let output = self.nodes[at].poll_output(&mut bytes);
-            self.count("poll_output", start.elapsed());
+            self.count("poll_output", worked() - start);
             match output {
                 Output::Connect { stream, .. } => {
                     self.streams[at] = Some(stream);

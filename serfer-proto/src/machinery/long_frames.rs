@@ -172,7 +172,8 @@ impl Sealer {
             return SealerStage::Sealed;
         };
         let how = (link.version(), rng.nonce());
-        let (header, aad) = (stream::sealed_header, |header: &[u8]| sealed_aad(header, link.label()));
+        let (header, aad) =
+            (stream::sealed_header, |header: &[u8]| sealed_aad(header, link.label()));
         let sealing = LongSealing::begin(&mut self.message, how, key, header, aad);
         SealerStage::Sealing(Box::new(sealing.expect("a SecretKey has the length of an AES key")))
     }

@@ -10,6 +10,7 @@ pub(crate) mod long_frames;
 pub(crate) mod output;
 pub(crate) mod portion;
 pub(crate) mod rng;
+mod row_index;
 pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod timers;

@@ -11,12 +11,11 @@ use std::net::SocketAddr;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use siphasher::sip::SipHasher13;
 
 use crate::api::Node;
 use crate::machinery::rng::Rng;
+use crate::machinery::row_index::RowIndex;
 
 /// Names one row for ever. The key of a removed row finds nothing, even when another row takes its
 /// slot.
@@ -43,9 +42,9 @@ pub(crate) trait Row {
 pub(crate) struct Table<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
-    by_name: HashTable<u32>,
+    by_name: RowIndex,
     /// One row of each address.
-    by_addr: HashTable<u32>,
+    by_addr: RowIndex,
     /// The other rows of an address that several members share. An honest cluster has hardly any. In the
     /// hash table, many members at one address would form one long chain.
     twins: BTreeSet<(SocketAddr, u32)>,
@@ -63,8 +62,8 @@ impl<T: Row> Table<T> {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            by_name: HashTable::new(),
-            by_addr: HashTable::new(),
+            by_name: RowIndex::default(),
+            by_addr: RowIndex::default(),
             twins: BTreeSet::new(),
             hash_keys: (rng.u64(), rng.u64()),
         }
@@ -85,8 +84,8 @@ impl<T: Row> Table<T> {
         slot.row = Some(row);
         let key = Key { index, generation: slot.generation };
         let (slots, keys) = (&self.slots, self.hash_keys);
-        let name_hash = |&index: &u32| hash(keys, &*node_at(slots, index).name);
-        self.by_name.insert_unique(name_hash(&index), index, name_hash);
+        let name_hash = |index| Some(hash(keys, &*node_in(slots, index)?.name));
+        self.by_name.insert(index, slots.len(), name_hash);
         self.index_addr(index);
         key
     }
@@ -95,8 +94,8 @@ impl<T: Row> Table<T> {
         self.get(key)?;
         self.unindex_addr(key.index);
         let name_hash = hash(self.hash_keys, &*self[key].node().name);
-        let entry = self.by_name.find_entry(name_hash, |&index| index == key.index);
-        entry.expect("every row is indexed by its name").remove();
+        let was_there = self.by_name.remove(name_hash, key.index);
+        debug_assert!(was_there, "every row is indexed by its name");
         let slot = &mut self.slots[key.index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(key.index);
@@ -104,16 +103,16 @@ impl<T: Row> Table<T> {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Key> {
-        let is_it = |&index: &u32| *node_at(&self.slots, index).name == *name;
+        let is_it = |index| *node_at(&self.slots, index).name == *name;
         let found = self.by_name.find(hash(self.hash_keys, name), is_it);
-        found.map(|&index| self.key_at(index))
+        found.map(|index| self.key_at(index))
     }
 
     /// Some row of this address: names may share one.
     pub(crate) fn find_addr(&self, addr: SocketAddr) -> Option<Key> {
-        let is_it = |&index: &u32| node_at(&self.slots, index).addr() == addr;
+        let is_it = |index| node_at(&self.slots, index).addr() == addr;
         let found = self.by_addr.find(hash(self.hash_keys, &addr), is_it);
-        found.map(|&index| self.key_at(index))
+        found.map(|index| self.key_at(index))
     }
 
     /// Whether any row of this address satisfies the condition.
@@ -175,16 +174,12 @@ impl<T: Row> Table<T> {
     fn index_addr(&mut self, index: u32) {
         let (slots, keys) = (&self.slots, self.hash_keys);
         let addr = node_at(slots, index).addr();
-        let is_it = |&other: &u32| node_at(slots, other).addr() == addr;
-        let addr_hash = |&index: &u32| hash(keys, &node_at(slots, index).addr());
-        match self.by_addr.entry(hash(keys, &addr), is_it, addr_hash) {
-            Entry::Vacant(entry) => {
-                entry.insert(index);
-            }
-            Entry::Occupied(_) => {
-                self.twins.insert((addr, index));
-            }
+        if self.find_addr(addr).is_some() {
+            self.twins.insert((addr, index));
+            return;
         }
+        let addr_hash = |index| Some(hash(keys, &node_in(slots, index)?.addr()));
+        self.by_addr.insert(index, slots.len(), addr_hash);
     }
 
     fn unindex_addr(&mut self, index: u32) {
@@ -192,16 +187,11 @@ impl<T: Row> Table<T> {
         if self.twins.remove(&(addr, index)) {
             return;
         }
-        let entry = self.by_addr.find_entry(hash(self.hash_keys, &addr), |&other| other == index);
-        let mut entry = entry.expect("a row that is no twin is indexed by its address");
-        match self.twins.range((addr, 0)..=(addr, u32::MAX)).next().copied() {
-            Some(twin) => {
-                self.twins.remove(&twin);
-                *entry.get_mut() = twin.1;
-            }
-            None => {
-                entry.remove();
-            }
+        let was_there = self.by_addr.remove(hash(self.hash_keys, &addr), index);
+        debug_assert!(was_there, "a row that is no twin is indexed by its address");
+        if let Some(twin) = self.twins.range((addr, 0)..=(addr, u32::MAX)).next().copied() {
+            self.twins.remove(&twin);
+            self.index_addr(twin.1);
         }
     }
 }
@@ -232,6 +222,11 @@ pub(crate) fn push_tight<T>(vec: &mut Vec<T>, value: T) {
 fn node_at<T: Row>(slots: &[Slot<T>], index: u32) -> &Node {
     let row = slots[index as usize].row.as_ref();
     row.expect("an indexed row is there").node()
+}
+
+/// The node of a row, if it is there.
+fn node_in<T: Row>(slots: &[Slot<T>], index: u32) -> Option<&Node> {
+    slots.get(index as usize)?.row.as_ref().map(|row| &**row.node())
 }
 
 fn hash(keys: (u64, u64), value: &(impl Hash + ?Sized)) -> u64 {

@@ -84,10 +84,11 @@ impl TheirState {
     }
 }
 
-/// The names of those that left, by where they are in the state.
+/// The names of those that left.
 #[derive(Debug, Default)]
 struct LeftNames {
-    places: HashTable<(usize, usize)>,
+    /// Where each is in the state, and how long it is.
+    places: HashTable<(u32, u32)>,
 }
 
 impl LeftNames {
@@ -99,17 +100,22 @@ impl LeftNames {
     }
 
     fn insert(&mut self, serf: &Serf, state: &[u8], name: &[u8]) {
-        if self.places.len() < self.places.capacity() {
-            let place = (offset_in(name, state), name.len());
-            let hash = |&(at, len): &(usize, usize)| serf.members.hash_of(&state[at..at + len]);
+        // Each once: many of one name would form a long chain.
+        if self.places.len() < self.places.capacity() && !self.has(serf, state, name) {
+            let place = (offset_in(name, state) as u32, name.len() as u32);
+            let hash = |place: &(u32, u32)| serf.members.hash_of(at(state, *place));
             self.places.insert_unique(hash(&place), place, hash);
         }
     }
 
     fn has(&self, serf: &Serf, state: &[u8], name: &[u8]) -> bool {
-        let is_it = |&(at, len): &(usize, usize)| state[at..at + len] == *name;
+        let is_it = |place: &(u32, u32)| *at(state, *place) == *name;
         self.places.find(serf.members.hash_of(name), is_it).is_some()
     }
+}
+
+fn at(state: &[u8], (at, len): (u32, u32)) -> &[u8] {
+    &state[at as usize..][..len as usize]
 }
 
 impl Serf {

@@ -99,6 +99,15 @@ impl<D: Delegate> LongPushPulls<D> {
         };
         self.waiting.iter().filter(is_orphan).count()
     }
+
+    /// Whether the answer to one of ours waits.
+    pub(crate) fn has_answers(&self) -> bool {
+        let is_answer = |job: &Job<D>| match job {
+            Job::Receive(receiving) => matches!(receiving.origin, Origin::Dialled(_)),
+            Job::Send(_) => false,
+        };
+        self.waiting.iter().any(is_answer)
+    }
 }
 
 impl<D: PushPullDelegate> Default for LongPushPulls<D> {

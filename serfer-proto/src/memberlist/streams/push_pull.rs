@@ -27,6 +27,10 @@ impl<D: Delegate> Memberlist<D> {
         }
         let interval = push_pull_interval(interval, self.members.len());
         cx.timers.set(Timer::PushPull, next_tick(due, interval, cx.now));
+        if self.long_push_pulls.has_answers() {
+            // The last one is not done yet. One more would only take memory.
+            return;
+        }
         self.members.pick(cx.rng, 1, SwimState::Alive, None, &mut self.picked);
         if let Some(&key) = self.picked.first() {
             let to = self.members[key].node.addr();
@@ -40,7 +44,12 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// Handles what another node knows of a member. Returns whether it is alive and could be our member.
-    pub(crate) fn merge_node(&mut self, cx: &mut Cx<'_>, up: &mut D, theirs: &PushNodeState<'_>) -> bool {
+    pub(crate) fn merge_node(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        theirs: &PushNodeState<'_>,
+    ) -> bool {
         let &PushNodeState { addr, incarnation, meta, name: node, port, state, versions } = theirs;
         match state {
             state::ALIVE => {

@@ -25,11 +25,11 @@ impl PushPullBuf {
     pub(crate) fn finish(mut self, join: bool, user_state: &[u8]) -> LongMessage {
         let user_state_len = user_state.len() as i64;
         let mut header = Vec::with_capacity(64);
-        put(&mut header, kind::PUSH_PULL, &PushPullHeader {
-            join,
-            nodes: self.nodes,
-            user_state_len,
-        });
+        put(
+            &mut header,
+            kind::PUSH_PULL,
+            &PushPullHeader { join, nodes: self.nodes, user_state_len },
+        );
         self.message.end().extend_from_slice(user_state);
         self.message.prepend(&header);
         self.message
@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn member_by_member_and_in_one_go_the_bytes_are_the_same() {
         let names = ["a", "b", "a-longer-name"];
-        let nodes = names.map(|name| PushNodeState { name: Text::from(name), ..Default::default() });
+        let nodes =
+            names.map(|name| PushNodeState { name: Text::from(name), ..Default::default() });
         for join in [false, true] {
             let list = SeqBuf::of(nodes);
             let whole = PushPull { join, nodes: list.as_seq(), user_state: b"above" };
@@ -114,7 +115,10 @@ mod tests {
             }
             assert_eq!(cursor.next(&message), Ok(None));
             assert_eq!(cursor.user_state(&message), Ok(&b"above"[..]));
-            assert_eq!(cursor.user_state(&message[..message.len() - 1]), Err(DecodeError::Truncated));
+            assert_eq!(
+                cursor.user_state(&message[..message.len() - 1]),
+                Err(DecodeError::Truncated)
+            );
         }
     }
 }

@@ -2,3 +2,4 @@
 
 mod accepted;
 mod dialled;
+mod long_push_pulls;
