@@ -36,7 +36,12 @@ pub(crate) struct Crowd {
 impl Crowd {
     /// A node that got to know all others by gossip, and has nothing left to tell.
     pub(crate) fn new(members: usize, now: Instant) -> Self {
-        let config = Config::lan("n000000").advertise(addr(0)).push_pull_interval(None);
+        Self::with(Config::lan("n000000"), members, now)
+    }
+
+    /// The same, but for some of its settings.
+    pub(crate) fn with(config: Config, members: usize, now: Instant) -> Self {
+        let config = config.advertise(addr(0)).push_pull_interval(None);
         let mut crowd = Self {
             node: Endpoint::new(config, [1; 32], now).expect("the configuration works"),
             now,
@@ -52,6 +57,11 @@ impl Crowd {
         }
         crowd.rest();
         crowd
+    }
+
+    /// The node, and what time it is.
+    pub(crate) fn into_node(self) -> (Endpoint, Instant) {
+        (self.node, self.now)
     }
 
     /// The next few members, far from each other.
@@ -216,7 +226,7 @@ pub(crate) fn bytes_per_member(members: usize, now: Instant) -> f64 {
     taken.bytes_current as f64 / members as f64 - own as f64
 }
 
-fn addr(member: usize) -> SocketAddr {
+pub(crate) fn addr(member: usize) -> SocketAddr {
     let [.., a, b, c] = member.to_be_bytes();
     SocketAddr::from(([10, a, b, c], 7946))
 }

@@ -8,6 +8,7 @@
 
 mod crowd;
 mod meter;
+mod push_pull;
 mod rows;
 
 use std::path::Path;
@@ -32,6 +33,10 @@ fn main() -> ExitCode {
             count(members.parse().expect("a number of members"));
             ExitCode::SUCCESS
         }
+        [mode, ..] if mode == "--push-pull" => {
+            push_pull::bench();
+            ExitCode::SUCCESS
+        }
         arguments if arguments.iter().any(|argument| argument == "--bench") => bench(),
         // `cargo test --benches` only wants to know that it builds.
         _ => ExitCode::SUCCESS,
@@ -53,6 +58,7 @@ fn bench() -> ExitCode {
         holds &= print_row(row.name, instructions, nanoseconds.each_ref().map(|row| row[at]));
     }
     let bytes = bytes_per_member(SIZES[3], now());
+    holds &= push_pull::bench();
     println!("\nMemory: {bytes:.0} bytes per member, besides those of its name and tags.");
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

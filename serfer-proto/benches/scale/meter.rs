@@ -32,6 +32,20 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// How long the processor has worked for this thread: the same whatever else is running here.
+#[cfg(unix)]
+pub(crate) fn worked() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("it grows from zero")
+}
+
+/// By the clock, for want of anything better.
+#[cfg(not(unix))]
+pub(crate) fn worked() -> Duration {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    START.get_or_init(now).elapsed()
+}
+
 #[inline(never)]
 fn counted(work: &mut dyn FnMut()) {
     work();

@@ -226,6 +226,11 @@ impl Keyring {
         &self.keys[0].1
     }
 
+    /// The keys themselves, the primary first.
+    pub(crate) fn key_bytes(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        self.keys.iter().map(|(key, _)| key.as_bytes())
+    }
+
     pub(crate) fn ciphers(&self) -> impl Iterator<Item = &Cipher> {
         self.keys.iter().map(|(_, cipher)| cipher)
     }

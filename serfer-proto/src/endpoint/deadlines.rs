@@ -52,6 +52,7 @@ impl Endpoint {
             Timer::SeedRetry => memberlist.on_retry_tick(cx, serf),
             Timer::CoalesceMembers => serf.flush_members(cx),
             Timer::CoalesceEvents => serf.flush_user_events(cx),
+            Timer::Portion => memberlist.on_portion_tick(cx, serf),
             Timer::Snapshot => serf.on_snapshot_tick(cx, memberlist.incarnation()),
         }
     }

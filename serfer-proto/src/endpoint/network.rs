@@ -73,7 +73,7 @@ impl Endpoint {
     /// A stream that was to be dialled is open.
     pub fn handle_connected(&mut self, now: Instant, stream: StreamId) {
         let cx = &mut self.core.cx(now);
-        self.memberlist.on_connected(cx, &self.serf, stream);
+        self.memberlist.on_connected(cx, &mut self.serf, stream);
     }
 
     /// A stream that was to be dialled could not be opened. `reason` is for people to read. A runtime that

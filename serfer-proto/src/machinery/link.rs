@@ -2,8 +2,8 @@
 //!
 //! All layers between a message and the network are put on and taken off here, so no runtime ever
 //! sees one. A packet is decrypted in place, in the caller's buffer; a message is sealed right into the
-//! outbox. Counterpart of `rawSendMsgPacket`, `ingestPacket`,
-//! `rawSendMsgStream` and `readStream` in Go's `net.go`.
+//! outbox. Counterpart of `rawSendMsgPacket` and `ingestPacket` in Go's `net.go`. What may be long goes
+//! through [`long_frames`](crate::machinery::long_frames).
 
 use crate::api::Keyring;
 use crate::config::{Compression, Config, Encryption, InboundLabel};
@@ -12,8 +12,8 @@ use crate::wire::compound::{HEADER_LEN, PART_OVERHEAD};
 use crate::wire::error::DecodeError;
 use crate::wire::lzw::Lzw;
 use crate::wire::seal::{OpenError, Sealing, Version};
-use crate::wire::stream::{Frame, SEALED_HEADER_LEN, Side, StreamMessage};
-use crate::wire::{checksum, kind, label, seal, stream};
+use crate::wire::stream::{Side, StreamMessage};
+use crate::wire::{checksum, label, seal, stream};
 
 /// Streams shorter than this are not worth compressing.
 const COMPRESS_MIN: usize = 1024;
@@ -116,7 +116,7 @@ impl Link {
     }
 
     /// The label that arriving packets and streams must have.
-    fn expected_label(&self) -> &[u8] {
+    pub(crate) fn expected_label(&self) -> &[u8] {
         match self.inbound_label {
             InboundLabel::Check => &self.label,
             InboundLabel::Stripped => &[],
@@ -182,7 +182,7 @@ impl Link {
         Ok(checksum::strip(plain)?)
     }
 
-    /// Appends a message for a stream. `side` says who opened the stream.
+    /// Appends a short message for a stream. `side` says who opened the stream.
     pub(crate) fn seal_stream(
         &mut self,
         rng: &mut Rng,
@@ -195,8 +195,9 @@ impl Link {
         }
         self.message.clear();
         message.encode(&mut self.message);
+        let is_long = self.compresses_streams(self.message.len());
         let mut bytes = &self.message;
-        if self.compression != Compression::Off && bytes.len() > COMPRESS_MIN {
+        if is_long {
             self.squeezed.clear();
             self.lzw.compress(bytes, &mut self.squeezed);
             if self.squeezed.len() < bytes.len() {
@@ -215,40 +216,23 @@ impl Link {
         self.squeezed.shrink_to(KEEP_BYTES);
     }
 
-    /// Takes label, encryption and one compression off the frame of a stream. A compressed message is
-    /// inflated into `inflated`.
-    pub(crate) fn open_stream<'a>(
-        &mut self,
-        side: Side,
-        frame: Frame<'a>,
-        len_max: usize,
-        inflated: &'a mut Vec<u8>,
-    ) -> Result<&'a [u8], Refusal> {
-        if side == Side::Accepted && *frame.label != *self.expected_label() {
-            return Err(Refusal::Label);
-        }
-        let is_sealed = frame.bytes.first() == Some(&kind::ENCRYPT);
-        let plain: &[u8] = match &self.keyring {
-            None if is_sealed => return Err(Refusal::Sealed),
-            None => frame.bytes,
-            Some(_) if !is_sealed && self.encryption == Encryption::Require => {
-                return Err(Refusal::Plaintext);
-            }
-            Some(_) if !is_sealed => frame.bytes,
-            Some(keyring) => {
-                let (header, sealed) = frame.bytes.split_at_mut(SEALED_HEADER_LEN);
-                let aad = stream::sealed_aad(header, &self.label);
-                match seal::open(sealed, keyring.ciphers(), &aad) {
-                    Ok(plain) => plain,
-                    Err(_) => return Err(Refusal::Undecryptable),
-                }
-            }
-        };
-        let Some((&kind::COMPRESS, body)) = plain.split_first() else {
-            return Ok(plain);
-        };
-        self.lzw.inflate(body, len_max, inflated)?;
-        Ok(inflated)
+    /// Whether a message of this length is compressed for a stream.
+    pub(crate) fn compresses_streams(&self, len: usize) -> bool {
+        self.compression != Compression::Off && len > COMPRESS_MIN
+    }
+
+    /// The key to seal with, if we seal.
+    pub(crate) fn sealing_key(&self) -> Option<&[u8]> {
+        sealing_keys(&self.keyring, self.encryption).and_then(|ring| ring.key_bytes().next())
+    }
+
+    /// How a message is sealed.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(crate) fn label(&self) -> &[u8] {
+        &self.label
     }
 }
 
@@ -265,6 +249,8 @@ mod tests {
     use super::*;
     use crate::api::SecretKey;
     use crate::config::Label;
+    use crate::machinery::long_frames::Opener;
+    use crate::machinery::portion::Portion;
     use crate::machinery::unpacker::Unpacker;
     use crate::wire::message::Ack;
 
@@ -374,9 +360,9 @@ mod tests {
         };
         let mut reader = stream::FrameReader::new(side, 1 << 20);
         assert_eq!(reader.push(&bytes), Ok(true));
-        let mut inflated = Vec::new();
-        let message = to.open_stream(side, reader.frame().unwrap(), 1 << 20, &mut inflated)?;
-        assert_eq!(StreamMessage::decode(message), Ok(ack));
+        let mut opener = Opener::begin(to, side, reader, 1 << 20)?;
+        assert!(opener.step(&mut Portion::default())?);
+        assert_eq!(StreamMessage::decode(opener.message()), Ok(ack));
         Ok(bytes)
     }
 

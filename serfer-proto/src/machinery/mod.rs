@@ -1,13 +1,16 @@
 //! What both layers run on: timers, randomness, the outbox, sealing, counters, tables.
 //!
 //! `memberlist/` and `serf/` use it through [`context::Cx`]; it knows neither of them. Read [`context`]
-//! first, then [`output`], [`timers`], [`link`] and [`unpacker`]. [`table`] finds members, [`rng`] is all
-//! chance, [`stats`] counts.
+//! first, then [`output`], [`timers`], [`link`] and [`unpacker`], and for what is too long for one call
+//! [`portion`] and [`long_frames`]. [`table`] finds members, [`rng`] is all chance, [`stats`] counts.
 
 pub(crate) mod context;
 pub(crate) mod link;
+pub(crate) mod long_frames;
 pub(crate) mod output;
+pub(crate) mod portion;
 pub(crate) mod rng;
+mod row_index;
 pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod timers;
@@ -15,7 +18,9 @@ pub(crate) mod unpacker;
 
 pub(crate) use context::{Core, Cx};
 pub(crate) use link::{Checksum, Refusal, checksum_for};
+pub(crate) use long_frames::{Opener, Sealer};
 pub(crate) use output::Output;
+pub(crate) use portion::{Portion, cost};
 pub(crate) use rng::Rng;
 pub(crate) use stats::{DropReason, Stats, is_notable};
 pub(crate) use table::{Key, Row, Table, push_tight};

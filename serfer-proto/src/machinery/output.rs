@@ -69,6 +69,8 @@ pub enum Output {
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queue: VecDeque<Output>,
+    /// The bytes of each [`Output::Write`] in the queue. They may be many, so they are moved, not copied.
+    frames: VecDeque<Vec<u8>>,
     bytes: Vec<u8>,
     /// How much of `bytes` has been handed out.
     taken: usize,
@@ -86,8 +88,15 @@ impl Outbox {
 
     /// Queues what a stream has to send.
     pub(crate) fn write(&mut self, stream: StreamId, write: impl FnOnce(&mut Vec<u8>)) {
-        let len = self.append(write);
-        self.queue.push_back(Output::Write { stream, len });
+        let mut frame = Vec::new();
+        write(&mut frame);
+        self.write_frame(stream, frame);
+    }
+
+    /// Queues the frame that a stream has to send.
+    pub(crate) fn write_frame(&mut self, stream: StreamId, frame: Vec<u8>) {
+        self.queue.push_back(Output::Write { stream, len: frame.len() });
+        self.frames.push_back(frame);
     }
 
     /// Queues what is to be stored.
@@ -115,12 +124,16 @@ impl Outbox {
             self.taken = 0;
             return None;
         };
-        if let Output::Datagram { len, .. }
-        | Output::Write { len, .. }
-        | Output::Store { len, .. } = output
-        {
-            buf.extend_from_slice(&self.bytes[self.taken..self.taken + len]);
-            self.taken += len;
+        match output {
+            Output::Datagram { len, .. } | Output::Store { len, .. } => {
+                buf.extend_from_slice(&self.bytes[self.taken..self.taken + len]);
+                self.taken += len;
+            }
+            Output::Write { .. } => match self.frames.pop_front() {
+                Some(frame) if buf.is_empty() && frame.len() > KEEP_BYTES => *buf = frame,
+                frame => buf.extend(frame.unwrap_or_default()),
+            },
+            _ => {}
         }
         Some(output)
     }
@@ -166,9 +179,22 @@ mod tests {
     #[test]
     fn the_memory_of_a_large_write_is_given_back() {
         let mut outbox = Outbox::default();
-        outbox.write(StreamId(1), |out| out.resize(8 << 20, 0));
+        let (file, write) = (StoredFile::Snapshot, StoreWrite::Replace);
+        outbox.store(file, write, Durability::Lazy, |out| out.resize(8 << 20, 0));
         let mut buf = Vec::new();
         while outbox.pop(&mut buf).is_some() {}
         assert!(outbox.bytes.capacity() <= KEEP_BYTES);
+    }
+
+    #[test]
+    fn a_long_frame_is_appended_as_well_as_handed_over() {
+        for before in [&b""[..], b"> "] {
+            let mut outbox = Outbox::default();
+            outbox.write_frame(StreamId(1), vec![7; KEEP_BYTES + 1]);
+            let mut buf = before.to_vec();
+            let len = KEEP_BYTES + 1;
+            assert_eq!(outbox.pop(&mut buf), Some(Output::Write { stream: StreamId(1), len }));
+            assert!(buf == [before, &vec![7; len]].concat());
+        }
     }
 }

@@ -11,12 +11,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use siphasher::sip::SipHasher13;
 
 use crate::api::Node;
 use crate::machinery::rng::Rng;
+use crate::machinery::row_index::RowIndex;
 
 /// Names one row for ever. The key of a removed row finds nothing, even when another row takes its
 /// slot.
@@ -43,9 +42,9 @@ pub(crate) trait Row {
 pub(crate) struct Table<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
-    by_name: HashTable<u32>,
+    by_name: RowIndex,
     /// One row of each IP address.
-    by_ip: HashTable<u32>,
+    by_ip: RowIndex,
     /// The other rows of an IP address that several members share. Most clusters have hardly any. In the
     /// hash table, many members at one IP address would form one long chain.
     twins: BTreeSet<(SocketAddr, u32)>,
@@ -63,8 +62,8 @@ impl<T: Row> Table<T> {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            by_name: HashTable::new(),
-            by_ip: HashTable::new(),
+            by_name: RowIndex::default(),
+            by_ip: RowIndex::default(),
             twins: BTreeSet::new(),
             hash_keys: (rng.u64(), rng.u64()),
         }
@@ -85,8 +84,8 @@ impl<T: Row> Table<T> {
         slot.row = Some(row);
         let key = Key { index, generation: slot.generation };
         let (slots, keys) = (&self.slots, self.hash_keys);
-        let name_hash = |&index: &u32| hash(keys, &*node_at(slots, index).name);
-        self.by_name.insert_unique(name_hash(&index), index, name_hash);
+        let name_hash = |index| Some(hash(keys, &*node_in(slots, index)?.name));
+        self.by_name.insert(index, slots.len(), name_hash);
         self.index_addr(index);
         key
     }
@@ -95,8 +94,8 @@ impl<T: Row> Table<T> {
         self.get(key)?;
         self.unindex_addr(key.index);
         let name_hash = hash(self.hash_keys, &*self[key].node().name);
-        let entry = self.by_name.find_entry(name_hash, |&index| index == key.index);
-        entry.expect("every row is indexed by its name").remove();
+        let was_there = self.by_name.remove(name_hash, key.index);
+        debug_assert!(was_there, "every row is indexed by its name");
         let slot = &mut self.slots[key.index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(key.index);
@@ -104,9 +103,9 @@ impl<T: Row> Table<T> {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Key> {
-        let is_it = |&index: &u32| *node_at(&self.slots, index).name == *name;
+        let is_it = |index| *node_at(&self.slots, index).name == *name;
         let found = self.by_name.find(hash(self.hash_keys, name), is_it);
-        found.map(|&index| self.key_at(index))
+        found.map(|index| self.key_at(index))
     }
 
     /// Some row of this address: names may share one.
@@ -130,10 +129,10 @@ impl<T: Row> Table<T> {
     /// The rows of addresses from `first` to `last`, which have the same IP address.
     fn rows_at(&self, first: SocketAddr, last: SocketAddr) -> impl Iterator<Item = u32> {
         let (slots, ip) = (&self.slots, first.ip());
-        let found = self.by_ip.find(hash(self.hash_keys, &ip), |&index| ip_at(slots, index) == ip);
+        let found = self.by_ip.find(hash(self.hash_keys, &ip), |index| ip_at(slots, index) == ip);
         let is_within = move |index: &u32| (first..=last).contains(&node_at(slots, *index).addr());
         let twins = self.twins.range((first, 0)..=(last, u32::MAX)).map(|&(_, index)| index);
-        found.copied().filter(is_within).into_iter().chain(twins)
+        found.filter(is_within).into_iter().chain(twins)
     }
 
     /// A row of this address that satisfies the condition. Looks at a few only, however many share it.
@@ -147,6 +146,11 @@ impl<T: Row> Table<T> {
         let twins = self.twins.range((addr, 0)..=(addr, u32::MAX)).map(|&(_, index)| index);
         let keys = first.into_iter().chain(twins).take(LOOKED_AT).map(|index| self.key_at(index));
         keys.into_iter().find(|&key| is_such(key, &self[key]))
+    }
+
+    /// The hash of anything, with the keys of this table.
+    pub(crate) fn hash_of(&self, value: &(impl Hash + ?Sized)) -> u64 {
+        hash(self.hash_keys, value)
     }
 
     /// How many places there are for rows, taken or not.
@@ -195,16 +199,12 @@ impl<T: Row> Table<T> {
     fn index_addr(&mut self, index: u32) {
         let (slots, keys) = (&self.slots, self.hash_keys);
         let (addr, ip) = (node_at(slots, index).addr(), ip_at(slots, index));
-        let is_it = |&other: &u32| ip_at(slots, other) == ip;
-        let ip_hash = |&index: &u32| hash(keys, &ip_at(slots, index));
-        match self.by_ip.entry(hash(keys, &ip), is_it, ip_hash) {
-            Entry::Vacant(entry) => {
-                entry.insert(index);
-            }
-            Entry::Occupied(_) => {
-                self.twins.insert((addr, index));
-            }
+        if self.by_ip.find(hash(keys, &ip), |other| ip_at(slots, other) == ip).is_some() {
+            self.twins.insert((addr, index));
+            return;
         }
+        let ip_hash = |index| Some(hash(keys, &node_in(slots, index)?.addr().ip()));
+        self.by_ip.insert(index, slots.len(), ip_hash);
     }
 
     fn unindex_addr(&mut self, index: u32) {
@@ -212,17 +212,12 @@ impl<T: Row> Table<T> {
         if self.twins.remove(&(addr, index)) {
             return;
         }
-        let entry = self.by_ip.find_entry(hash(self.hash_keys, &ip), |&other| other == index);
-        let mut entry = entry.expect("a row that is no twin is indexed by its IP address");
+        let was_there = self.by_ip.remove(hash(self.hash_keys, &ip), index);
+        debug_assert!(was_there, "a row that is no twin is indexed by its IP address");
         let (first, last) = (SocketAddr::new(ip, 0), SocketAddr::new(ip, u16::MAX));
-        match self.twins.range((first, 0)..=(last, u32::MAX)).next().copied() {
-            Some(twin) => {
-                self.twins.remove(&twin);
-                *entry.get_mut() = twin.1;
-            }
-            None => {
-                entry.remove();
-            }
+        if let Some(twin) = self.twins.range((first, 0)..=(last, u32::MAX)).next().copied() {
+            self.twins.remove(&twin);
+            self.index_addr(twin.1);
         }
     }
 }
@@ -257,6 +252,11 @@ fn node_at<T: Row>(slots: &[Slot<T>], index: u32) -> &Node {
 
 fn ip_at<T: Row>(slots: &[Slot<T>], index: u32) -> IpAddr {
     node_at(slots, index).addr().ip()
+}
+
+/// The node of a row, if it is there.
+fn node_in<T: Row>(slots: &[Slot<T>], index: u32) -> Option<&Node> {
+    slots.get(index as usize)?.row.as_ref().map(|row| &**row.node())
 }
 
 fn hash(keys: (u64, u64), value: &(impl Hash + ?Sized)) -> u64 {

@@ -72,6 +72,8 @@ pub(crate) enum Timer {
     CoalesceEvents,
     /// When to store the lines that wait for the snapshot.
     Snapshot,
+    /// When to go on with a push/pull that is too long for one call.
+    Portion,
 }
 
 impl Timer {
@@ -104,7 +106,8 @@ impl Timer {
             | Self::SeedRetry
             | Self::CoalesceMembers
             | Self::CoalesceEvents
-            | Self::Snapshot => false,
+            | Self::Snapshot
+            | Self::Portion => false,
         }
     }
 
@@ -138,6 +141,7 @@ impl Timer {
             Self::CoalesceMembers => "coalesce-members",
             Self::CoalesceEvents => "coalesce-events",
             Self::Snapshot => "snapshot",
+            Self::Portion => "portion",
         }
     }
 }

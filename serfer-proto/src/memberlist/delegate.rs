@@ -1,12 +1,13 @@
 //! What memberlist asks the layer above, and what it tells it. Counterpart of Go's `Delegate`,
 //! `EventDelegate`, `ConflictDelegate` and `PingDelegate`.
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::{JoinDone, Node, RejoinDone, Replay};
-use crate::machinery::Cx;
+use crate::machinery::{Cx, Portion};
 use crate::memberlist::gossip::packing::Lane;
 
 /// How a node has gone.
@@ -49,14 +50,30 @@ pub(crate) trait PingDelegate {
     fn on_ping_done(&mut self, cx: &mut Cx<'_>, name: &str, rtt: Duration, payload: &[u8]);
 }
 
-/// What the layer above adds to push/pulls.
+/// What the layer above adds to push/pulls. A long one is made, and handled, in portions.
 pub(crate) trait PushPullDelegate {
-    /// Appends what the layer above adds to a push/pull.
-    fn local_state(&self, out: &mut Vec<u8>);
+    /// How far what is added has been put together.
+    type LocalState: Debug + Default;
+    /// How far what another node added has been handled.
+    type RemoteState: Debug + Default;
+
+    /// Goes on with what is added to a push/pull. Returns it as soon as all of it is there.
+    fn local_state(
+        &self,
+        progress: &mut Self::LocalState,
+        portion: &mut Portion,
+    ) -> Option<Vec<u8>>;
 
     /// What another node's layer above added to its push/pull has come, after the members in it. `join`
-    /// is set if one of us is joining the other.
-    fn on_remote_state(&mut self, cx: &mut Cx<'_>, join: Option<Replay>, state: &[u8]);
+    /// is set if one of us is joining the other. Goes on with it, and says whether all of it is done.
+    fn on_remote_state(
+        &mut self,
+        cx: &mut Cx<'_>,
+        join: Option<Replay>,
+        state: &[u8],
+        progress: &mut Self::RemoteState,
+        portion: &mut Portion,
+    ) -> bool;
 }
 
 /// How far our own leave message has got.

@@ -46,6 +46,7 @@ use members::suspicion::Suspicions;
 use probe::awareness::Awareness;
 use probe::prober::Prober;
 use streams::exchange::{Exchanges, PushPullReason};
+use streams::long_push_pull::LongPushPulls;
 
 use crate::api::JoinFailure;
 use crate::config::Config;
@@ -56,7 +57,7 @@ use crate::wire::msgpack::DecodeError;
 
 /// The state of this layer. The layer above, `D`, is an argument of the handlers.
 #[derive(Debug)]
-pub(crate) struct Memberlist<D> {
+pub(crate) struct Memberlist<D: Delegate> {
     members: SwimMembers,
     suspicions: Suspicions,
     address_claims: AddressClaims,
@@ -69,6 +70,7 @@ pub(crate) struct Memberlist<D> {
     queue: BroadcastQueue,
     corrections: Corrections,
     exchanges: Exchanges,
+    long_push_pulls: LongPushPulls<D>,
     joins: Joins,
     snapshot_rejoin: SnapshotRejoin,
     asks: Asks,
@@ -97,6 +99,7 @@ impl<D: Delegate> Memberlist<D> {
             queue: BroadcastQueue::new(config.limits.queue_bytes),
             corrections: Default::default(),
             exchanges: Exchanges::default(),
+            long_push_pulls: LongPushPulls::default(),
             joins: Default::default(),
             snapshot_rejoin: Default::default(),
             asks: Default::default(),

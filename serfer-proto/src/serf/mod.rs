@@ -12,8 +12,7 @@
 //! - [`snapshot`]: what the next run of this node has to know.
 //!
 //! Read [`members`] first. memberlist moves the bytes. It calls serf through [`delegate`]; push/pulls go
-//! through [`push_pull`]; serf
-//! sends through [`broadcasts`]. [`clock`] has the Lamport clocks.
+//! through [`push_pull`] and [`their_state`]; serf sends through [`broadcasts`]. [`clock`] has the Lamport clocks.
 
 mod broadcasts;
 mod clock;
@@ -25,6 +24,7 @@ mod members;
 mod push_pull;
 mod queries;
 mod snapshot;
+mod their_state;
 
 use std::collections::BTreeMap;
 

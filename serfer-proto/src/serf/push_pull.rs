@@ -2,69 +2,131 @@
 //!
 //! Counterpart of `LocalState` and `MergeRemoteState` in Go's `delegate.go`.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use crate::api::{Replay, Status};
-use crate::machinery::{Cx, DropReason};
+use crate::machinery::{Cx, DropReason, Portion, cost};
 use crate::memberlist::PushPullDelegate;
 use crate::serf::Serf;
+use crate::serf::their_state::{TheirStage, TheirState};
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
-use crate::wire::serf_message::{
-    EventSlot, Join, Leave, PastEvent, PushPull, SerfMessage, UserEvent,
-};
+use crate::wire::serf_message::{EventSlot, PastEvent, PushPull, SerfMessage};
+
+/// What we add, as far as it is put together.
+#[derive(Debug, Default)]
+pub(crate) struct OwnState {
+    /// How many places of the member table are in it.
+    places: usize,
+    left: SeqBuf,
+    times: SeqBuf,
+    /// How many Lamport times of the events are in it.
+    slots_done: usize,
+    slots: SeqBuf,
+}
 
 impl PushPullDelegate for Serf {
-    fn local_state(&self, out: &mut Vec<u8>) {
-        let (mut left, mut times) = (SeqBuf::default(), SeqBuf::default());
-        let is_recalled = |key| self.departures.recalled.contains(&key);
-        for (_, state) in self.members.iter().filter(|&(key, _)| !is_recalled(key)) {
-            let name = Text(state.member.node.name.as_bytes());
-            times.push(&(name, state.status_ltime));
-            if state.member.status == Status::Left {
-                left.push(&name);
+    type LocalState = OwnState;
+    type RemoteState = TheirState;
+
+    fn local_state(&self, own: &mut OwnState, portion: &mut Portion) -> Option<Vec<u8>> {
+        self.add_members(own, portion)?;
+        self.add_events(own, portion)?;
+        let state = SerfMessage::PushPull(PushPull {
+            event_ltime: self.event_clock.time(),
+            events: own.slots.as_seq(),
+            ltime: self.clock.time(),
+            left_members: own.left.as_seq(),
+            query_ltime: self.query_clock.time(),
+            status_ltimes: own.times.as_seq(),
+        });
+        let mut out = Vec::new();
+        state.encode(&mut out);
+        Some(out)
+    }
+
+    /// Nothing in it is passed on: every node hears it in push/pulls of its own.
+    fn on_remote_state(
+        &mut self,
+        cx: &mut Cx<'_>,
+        join: Option<Replay>,
+        state: &[u8],
+        theirs: &mut TheirState,
+        portion: &mut Portion,
+    ) -> bool {
+        while !portion.is_used_up() {
+            let is_done = match theirs.stage {
+                TheirStage::Check => match theirs.check(state, portion) {
+                    Ok(is_done) => is_done,
+                    Err(error) => {
+                        cx.dropped(error.into(), &error);
+                        return true;
+                    }
+                },
+                TheirStage::Clocks => {
+                    self.merge_clocks(cx, &theirs.scan.clocks());
+                    true
+                }
+                TheirStage::Left => theirs.note_left(self, state, portion),
+                TheirStage::Intents => self.merge_intents(cx, theirs, state, portion),
+                TheirStage::Replay => {
+                    let ltime = theirs.scan.event_ltime;
+                    if ltime > self.event_clock.time() && self.first_contact.would_skip(join) {
+                        // Their clock was refused, so nobody knows which of their events are old.
+                        return true;
+                    }
+                    self.skip_old_events(join, ltime);
+                    true
+                }
+                TheirStage::EventTimes => theirs.note_event_times(cx, state, portion),
+                TheirStage::Events => self.merge_events(cx, theirs, state, portion),
+                TheirStage::Done => return true,
+            };
+            if !is_done {
+                return false;
             }
+            theirs.stage = theirs.stage.next();
         }
-        let mut slots = SeqBuf::default();
-        for (ltime, events) in self.events.iter() {
+        false
+    }
+}
+
+impl Serf {
+    fn add_members(&self, own: &mut OwnState, portion: &mut Portion) -> Option<()> {
+        while own.places < self.members.places() {
+            if portion.is_used_up() {
+                return None;
+            }
+            portion.spend(cost::LOOK);
+            if let Some(state) = self.members.at(own.places)
+                && !self.departures.recalled.contains(&self.members.key_at(own.places as u32))
+            {
+                let name = Text(state.member.node.name.as_bytes());
+                own.times.push(&(name, state.status_ltime));
+                if state.member.status == Status::Left {
+                    own.left.push(&name);
+                }
+            }
+            own.places += 1;
+        }
+        Some(())
+    }
+
+    fn add_events(&self, own: &mut OwnState, portion: &mut Portion) -> Option<()> {
+        for (ltime, events) in self.events.iter().skip(own.slots_done) {
+            if portion.is_used_up() {
+                return None;
+            }
+            portion.spend(cost::LOOK * events.len() as u32);
             let events = events.iter().map(|event| PastEvent {
                 name: Text(event.name.as_bytes()),
                 payload: &event.payload,
             });
             let events = SeqBuf::of(events);
-            slots.push(&EventSlot { events: events.as_seq(), ltime });
+            own.slots.push(&EventSlot { events: events.as_seq(), ltime });
+            own.slots_done += 1;
         }
-        let state = SerfMessage::PushPull(PushPull {
-            event_ltime: self.event_clock.time(),
-            events: slots.as_seq(),
-            ltime: self.clock.time(),
-            left_members: left.as_seq(),
-            query_ltime: self.query_clock.time(),
-            status_ltimes: times.as_seq(),
-        });
-        state.encode(out);
+        Some(())
     }
 
-    /// Nothing in it is passed on: every node hears it in push/pulls of its own.
-    fn on_remote_state(&mut self, cx: &mut Cx<'_>, join: Option<Replay>, state: &[u8]) {
-        let theirs = match SerfMessage::decode(state) {
-            Ok(SerfMessage::PushPull(theirs)) => theirs,
-            Ok(_) => return cx.dropped(DropReason::UnknownType, &"not a push/pull"),
-            Err(error) => return cx.dropped(error.into(), &error),
-        };
-        self.merge_clocks(cx, &theirs);
-        self.merge_intents(cx, &theirs);
-        if theirs.event_ltime > self.event_clock.time() && self.first_contact.would_skip(join) {
-            // Their clock was refused, so nobody knows which of their events are old.
-            return;
-        }
-        self.skip_old_events(join, theirs.event_ltime);
-        self.merge_events(cx, &theirs);
-    }
-}
-
-impl Serf {
     fn merge_clocks(&mut self, cx: &mut Cx<'_>, theirs: &PushPull<'_>) {
         let clocks = [
             (&mut self.clock, theirs.ltime),
@@ -82,50 +144,4 @@ impl Serf {
         }
         self.record_clock(cx);
     }
-
-    fn merge_intents(&mut self, cx: &mut Cx<'_>, theirs: &PushPull<'_>) {
-        let mut left: Vec<&[u8]> = theirs.left_members.iter().map(|name| name.0).collect();
-        left.sort_unstable();
-        let leaving_before = self.departures.leaving.len();
-        for (node, ltime) in theirs.status_ltimes.iter() {
-            if left.binary_search(&node.0).is_err() {
-                self.on_join_intent(cx, &Join { ltime, node });
-                continue;
-            }
-            // The member left after the intent of this time, hence one more. Unlike Go, not if we
-            // agree that it left: two nodes that agree would drive the time and their clocks up with
-            // every push/pull.
-            let known = node.to_str().and_then(|name| self.member(name));
-            let agreed = known.is_some_and(|member| member.status() == Status::Left);
-            let ltime = ltime.saturating_add(u64::from(!agreed));
-            self.on_leave_intent(cx, &Leave { ltime, node, prune: false });
-        }
-        if self.departures.leaving.len() > leaving_before {
-            // Nobody has told the member.
-            self.ask_leaving_soon(cx);
-        }
-    }
-
-    fn merge_events(&mut self, cx: &mut Cx<'_>, theirs: &PushPull<'_>) {
-        let used = || theirs.events.iter().filter(|slot| !slot.events.is_empty());
-        let oldest = newest(used().map(|slot| slot.ltime), cx.params.limits.ring);
-        for slot in used().filter(|slot| slot.ltime >= oldest) {
-            for PastEvent { name, payload } in slot.events.iter() {
-                let event = UserEvent { coalesce: false, ltime: slot.ltime, name, payload };
-                self.on_user_event(cx, &event);
-            }
-        }
-    }
-}
-
-/// The earliest of the `count` latest times.
-fn newest(times: impl Iterator<Item = u64>, count: usize) -> u64 {
-    let mut latest = BinaryHeap::new();
-    for time in times {
-        latest.push(Reverse(time));
-        if latest.len() > count {
-            latest.pop();
-        }
-    }
-    latest.peek().map_or(0, |earliest| earliest.0)
 }

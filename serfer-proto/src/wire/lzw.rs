@@ -16,13 +16,13 @@ use crate::wire::message::put;
 use crate::wire::msgpack::{DecodeError, Reader, Text, Value};
 
 body! {
-    struct Compressed<'a> {
+    pub(in crate::wire) struct Compressed<'a> {
         algorithm: u8 => "Algo",
         bytes: Text<'a> => "Buf",
     }
 }
 
-const LZW: u8 = 0;
+pub(in crate::wire) const LZW: u8 = 0;
 
 /// Compresses and inflates. The tables are made when first needed, and then kept.
 #[derive(Default)]

@@ -41,6 +41,25 @@ impl Version {
             Self::Plain => 0,
         }
     }
+
+    /// Appends the padding of a text of `len` bytes.
+    pub(in crate::wire) fn pad(self, len: usize, out: &mut Vec<u8>) {
+        let padding = self.padding(len);
+        out.resize(out.len() + padding, padding as u8);
+    }
+
+    /// The version of a sealed message that is long enough for it.
+    pub(in crate::wire) fn of(sealed: &[u8]) -> Result<Self, OpenError> {
+        let version = match sealed.first().ok_or(OpenError::TooShort(0))? {
+            0 => Self::Padded,
+            1 => Self::Plain,
+            other => return Err(OpenError::Version(*other)),
+        };
+        if sealed.len() < version.overhead() {
+            return Err(OpenError::TooShort(sealed.len()));
+        }
+        Ok(version)
+    }
 }
 
 /// A nonce, never to be used twice with one key.
@@ -48,7 +67,7 @@ pub type Nonce = [u8; 12];
 
 /// The length of what stands before a sealed message: version and nonce.
 pub const HEADER_LEN: usize = 1 + size_of::<Nonce>();
-const TAG_LEN: usize = 16;
+pub(in crate::wire) const TAG_LEN: usize = 16;
 const BLOCK: usize = 16;
 
 /// Why a sealed message could not be opened.
@@ -137,8 +156,7 @@ impl Sealing {
 
     /// Encrypts everything appended since [`begin`](Self::begin) and appends the tag.
     pub fn finish(self, cipher: &Cipher, aad: &[u8], out: &mut Vec<u8>) {
-        let padding = self.version.padding(out.len() - self.text_start);
-        out.resize(out.len() + padding, padding as u8);
+        self.version.pad(out.len() - self.text_start, out);
         let tag = cipher.encrypt(self.nonce, aad, &mut out[self.text_start..]);
         out.extend_from_slice(&tag);
     }
@@ -154,15 +172,7 @@ pub fn open<'a, 'k>(
     aad: &[u8],
 ) -> Result<&'a mut [u8], OpenError> {
     let len = sealed.len();
-    let (&version, _) = sealed.split_first().ok_or(OpenError::TooShort(0))?;
-    let version = match version {
-        0 => Version::Padded,
-        1 => Version::Plain,
-        other => return Err(OpenError::Version(other)),
-    };
-    if len < version.overhead() {
-        return Err(OpenError::TooShort(len));
-    }
+    let version = Version::of(sealed)?;
     let (header, rest) = sealed.split_at_mut(HEADER_LEN);
     let (text, tag) = rest.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError::TooShort(len))?;
     let nonce: Nonce = header[1..].try_into().expect("the header's tail is a nonce");
@@ -174,7 +184,7 @@ pub fn open<'a, 'k>(
     }
 }
 
-fn unpad(text: &mut [u8]) -> Result<&mut [u8], OpenError> {
+pub(in crate::wire) fn unpad(text: &mut [u8]) -> Result<&mut [u8], OpenError> {
     let padding = usize::from(*text.last().ok_or(OpenError::Padding)?);
     let len = text.len().checked_sub(padding).ok_or(OpenError::Padding)?;
     let (text, padded) = text.split_at_mut(len);

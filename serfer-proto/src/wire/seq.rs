@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use crate::wire::msgpack::{DecodeError, Reader, Value, put_array, put_map, put_nil};
+use crate::wire::msgpack::{DecodeError, Reader, Value, offset_in, put_array, put_map, put_nil};
 
 /// An element of a [`Seq`]: a value, or a pair of values in a map.
 pub trait Element<'a>: Sized {
@@ -49,6 +49,11 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
         let mut reader = Reader::new(self.elements);
         (0..self.len()).map_while(move |_| T::take_element(&mut reader).ok())
+    }
+
+    /// The start of these elements in the bytes that they were read from.
+    pub(crate) fn cursor_in(&self, bytes: &[u8]) -> SeqCursor {
+        SeqCursor::new(offset_in(self.elements, bytes), self.len())
     }
 
     /// The `len` elements at the front of `from`, without a head before them.
@@ -139,6 +144,49 @@ impl<T> Eq for Seq<'_, T> {}
 impl<'a, T: Element<'a> + std::fmt::Debug> std::fmt::Debug for Seq<'a, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// How far a list has been read. It keeps no borrow of the bytes that the list is in, and must get the same
+/// ones each time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SeqCursor {
+    at: usize,
+    left: usize,
+}
+
+impl SeqCursor {
+    /// Starts on `len` elements, the first of which is at `at`.
+    pub(in crate::wire) fn new(at: usize, len: usize) -> Self {
+        Self { at, left: len }
+    }
+
+    /// How many elements are still to come.
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// The next element.
+    ///
+    /// # Errors
+    /// If it is broken.
+    pub(crate) fn next<'a, T: Element<'a>>(
+        &mut self,
+        bytes: &'a [u8],
+    ) -> Result<Option<T>, DecodeError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let reader = &mut Reader::new(self.rest(bytes));
+        let element = T::take_element(reader)?;
+        self.at = bytes.len() - reader.rest().len();
+        self.left -= 1;
+        Ok(Some(element))
+    }
+
+    /// What has not been read.
+    pub(in crate::wire) fn rest<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.at..).unwrap_or_default()
     }
 }
 

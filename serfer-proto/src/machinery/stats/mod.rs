@@ -54,6 +54,7 @@ stats! {
     Counter streams_dialled: u64 = "streams dialled",
     Counter streams_blocked: u64 = "push/pulls that failed with a member that answers datagrams",
     Counter datagrams_blocked: u64 = "members that answered a stream but no datagram",
+    Counter portions: u64 = "times that a push/pull too long for one call was gone on with",
     Counter probes_acked: u64 = "probes that ended with an ack",
     Counter probes_failed: u64 = "probes that ended without an ack",
     Counter accusations_held: u64 = "members not accused because hardly anybody answers us",

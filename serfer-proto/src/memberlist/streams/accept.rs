@@ -1,6 +1,6 @@
 //! The streams that others dial: their request, and our answer.
 
-use crate::api::{Replay, StreamId};
+use crate::api::StreamId;
 use crate::machinery::{Cx, DropReason, Output, Refusal};
 use crate::memberlist::probe::ping::is_for_us;
 use crate::memberlist::streams::exchange::{ExchangePhase, Origin};
@@ -30,7 +30,7 @@ impl<D: Delegate> Memberlist<D> {
         Some(stream)
     }
 
-    /// The request of another node is here, or cannot be read.
+    /// The request of another node is here, and is no push/pull, or it cannot be read.
     pub(crate) fn serve(
         &mut self,
         cx: &mut Cx<'_>,
@@ -55,20 +55,10 @@ impl<D: Delegate> Memberlist<D> {
             Ok(StreamMessage::Ping(ping)) => {
                 cx.dropped(DropReason::Misaddressed, &ping.node.to_string_lossy());
             }
-            Ok(StreamMessage::PushPull(theirs)) => {
-                // Our state is sent as it was before theirs is merged, so that neither waits.
-                self.write_local_state(cx, up, stream, Side::Accepted, theirs.join);
-                cx.out.push(Output::Close { stream });
-                // Old events are delivered: only the joining node may ask not to get them.
-                let join = theirs.join.then_some(Replay::Deliver);
-                if let Err(failure) = self.merge(cx, up, join, &theirs) {
-                    tracing::debug!(target: "serfer::swim", peer = %cx.from, %failure, "cannot merge");
-                }
-                return;
-            }
             Ok(StreamMessage::User([])) => {}
             Ok(StreamMessage::User(message)) => up.on_message(cx, message),
-            Ok(StreamMessage::Ack(_) | StreamMessage::Error(_)) => {
+            // Push/pulls take another way.
+            Ok(StreamMessage::Ack(_) | StreamMessage::Error(_) | StreamMessage::PushPull(_)) => {
                 cx.dropped(DropReason::UnknownType, &"an answer to nothing");
             }
         }

@@ -72,7 +72,13 @@ impl<D: Delegate> Memberlist<D> {
 
     /// Whether a source gets a place for one more stream, if necessary that of another one.
     pub(super) fn find_place(&mut self, cx: &mut Cx<'_>, source: IpAddr, entitled: usize) -> bool {
-        if self.exchanges.inbound < cx.params.limits.inbound_streams {
+        let places = cx.params.limits.inbound_streams;
+        // A push/pull that is not done counts even if its stream is gone: it takes as much memory.
+        if self.exchanges.inbound + self.long_push_pulls.orphans(&self.exchanges) < places {
+            return true;
+        }
+        self.long_push_pulls.drop_abandoned(&self.exchanges);
+        if self.exchanges.inbound + self.long_push_pulls.orphans(&self.exchanges) < places {
             return true;
         }
         let open = self.exchanges.sources.get(&source).map_or(0, |it| it.open);
@@ -165,6 +171,20 @@ impl<D: Delegate> Memberlist<D> {
             cx.timers.clear(Timer::Stream(stream));
             cx.out.push(Output::Abort { stream });
             cx.dropped_from(exchange.peer, DropReason::Full, why);
+            self.long_push_pulls.drop_abandoned(&self.exchanges);
+        }
+    }
+
+    /// One more push/pull waits for its turn: if all of them take too much memory, the newest is given up.
+    pub(super) fn bound_waiting(&mut self, cx: &mut Cx<'_>) {
+        let len_max = cx.params.limits.stream_len.saturating_mul(UNFINISHED_STREAMS);
+        if self.long_push_pulls.received_len() > len_max {
+            self.long_push_pulls.drop_abandoned(&self.exchanges);
+        }
+        while self.long_push_pulls.received_len() > len_max
+            && let Some(stream) = self.long_push_pulls.newest_unanswered()
+        {
+            self.evict(cx, stream, &"push/pulls that wait for their turn take too much memory");
         }
     }
 }

@@ -51,7 +51,7 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// A stream that we dialled is open: sends our request.
-    pub(crate) fn on_connected(&mut self, cx: &mut Cx<'_>, up: &D, stream: StreamId) {
+    pub(crate) fn on_connected(&mut self, cx: &mut Cx<'_>, up: &mut D, stream: StreamId) {
         let Some(Exchange { phase, .. }) = self.exchanges.open.get_mut(&stream) else {
             return;
         };
@@ -65,7 +65,7 @@ impl<D: Delegate> Memberlist<D> {
             StreamRequest::PushPull(reason) => {
                 set_deadline(cx, stream);
                 let join = reason.replay().is_some();
-                self.write_local_state(cx, up, stream, Side::Dialled, join);
+                self.send_local_state(cx, up, stream, Side::Dialled, join);
             }
             StreamRequest::Ping { seq, node } => {
                 let me = PingSource::of(cx);
@@ -90,7 +90,7 @@ impl<D: Delegate> Memberlist<D> {
         }
     }
 
-    /// The answer to our request is here, or cannot be read.
+    /// The answer to our request is here, and is no push/pull, or it cannot be read.
     pub(crate) fn on_answer(
         &mut self,
         cx: &mut Cx<'_>,
@@ -111,7 +111,6 @@ impl<D: Delegate> Memberlist<D> {
             }
         };
         let result = match answer {
-            Ok(StreamMessage::PushPull(theirs)) => self.merge(cx, up, self.replay(reason), &theirs),
             Ok(StreamMessage::Error(response)) => {
                 let text = response.error.to_string_lossy();
                 Err(JoinFailure::Refused(text.chars().take(ERROR_TEXT_MAX).collect()))
@@ -126,7 +125,7 @@ impl<D: Delegate> Memberlist<D> {
     ///
     /// A node that starts again with both a snapshot and seeds comes back through whichever answers
     /// first, and what the seeds are joined for must not depend on that. Go: `eventJoinIgnore`.
-    fn replay(&self, reason: PushPullReason) -> Option<Replay> {
+    pub(crate) fn replay(&self, reason: PushPullReason) -> Option<Replay> {
         match reason {
             PushPullReason::SnapshotRejoin if self.joins.skip_old_events() => Some(Replay::Skip),
             _ => reason.replay(),

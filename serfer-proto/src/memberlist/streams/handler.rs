@@ -5,11 +5,10 @@
 //! bounded time.
 
 use crate::api::{JoinFailure, StreamId};
-use crate::machinery::{Cx, DropReason, Output, Refusal, Timer};
+use crate::machinery::{Cx, DropReason, Opener, Output, Timer};
 use crate::memberlist::streams::exchange::{Exchange, ExchangePhase, StreamEnd, StreamRequest};
+use crate::memberlist::streams::long_push_pull::StreamUse;
 use crate::memberlist::{Delegate, Memberlist};
-use crate::wire::msgpack::DecodeError;
-use crate::wire::stream::{FrameReader, Side, StreamMessage};
 
 impl<D: Delegate> Memberlist<D> {
     /// Bytes have come.
@@ -36,24 +35,25 @@ impl<D: Delegate> Memberlist<D> {
         cx.from = exchange.peer;
         let side = exchange.side;
         let phase = std::mem::replace(&mut exchange.phase, ExchangePhase::Closing);
-        let ExchangePhase::Reading(request, mut reader) = phase else {
+        let ExchangePhase::Reading(request, reader) = phase else {
             return;
         };
-        let mut inflated = Vec::new();
-        let message = match pushed {
-            Ok(_) => open(cx, side, &mut reader, &mut inflated),
-            Err(error) => Err(error.into()),
-        };
-        if let Err(refusal) = &message {
-            cx.dropped((*refusal).into(), refusal);
-        }
-        if let Some(request) = request {
+        if request.is_some() {
             cx.out.push(Output::Close { stream });
-            self.on_answer(cx, up, &request, message);
         } else {
             set_deadline(cx, stream);
-            self.serve(cx, up, stream, message);
         }
+        let len_max = cx.params.limits.inflated_stream_len;
+        let opener = match pushed {
+            Ok(_) => Opener::begin(cx.link, side, reader, len_max),
+            Err(error) => Err(error.into()),
+        };
+        self.receive(
+            cx,
+            up,
+            request.map_or(StreamUse::Accepted(stream), StreamUse::Dialled),
+            opener,
+        );
     }
 
     /// The stream is over, or the other side has sent all it will.
@@ -113,17 +113,4 @@ impl<D: Delegate> Memberlist<D> {
 /// Gives a stream the whole stream timeout, from now on.
 pub(crate) fn set_deadline(cx: &mut Cx<'_>, stream: StreamId) {
     cx.timers.set(Timer::Stream(stream), cx.now + cx.params.stream_timeout);
-}
-
-/// Opens a complete frame and decodes the message in it.
-fn open<'a>(
-    cx: &mut Cx<'_>,
-    side: Side,
-    reader: &'a mut FrameReader,
-    inflated: &'a mut Vec<u8>,
-) -> Result<StreamMessage<'a>, Refusal> {
-    let frame = reader.frame().ok_or(DecodeError::Truncated)?;
-    let len_max = cx.params.limits.inflated_stream_len;
-    let message = cx.link.open_stream(side, frame, len_max, inflated)?;
-    Ok(StreamMessage::decode(message)?)
 }

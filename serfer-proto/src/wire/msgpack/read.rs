@@ -181,3 +181,11 @@ impl<'a> Reader<'a> {
         Ok(len)
     }
 }
+
+/// Where in `whole` a part of it starts, so that it need not be kept borrowed.
+pub(crate) fn offset_in(part: &[u8], whole: &[u8]) -> usize {
+    if part.is_empty() {
+        return 0;
+    }
+    part.as_ptr() as usize - whole.as_ptr() as usize
+}

@@ -31,7 +31,13 @@ pub fn put_nil(out: &mut Vec<u8>) {
 
 /// Appends a string or bytes in the old raw family, which every version of serf reads.
 pub fn put_raw(out: &mut Vec<u8>, bytes: &[u8]) {
-    let len = length(bytes.len());
+    put_raw_head(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+/// Appends what stands before a string or bytes.
+pub(in crate::wire) fn put_raw_head(out: &mut Vec<u8>, len: usize) {
+    let len = length(len);
     match (u8::try_from(len), u16::try_from(len)) {
         (Ok(len @ 0..=31), _) => out.push(0xa0 | len),
         (_, Ok(len)) => {
@@ -43,7 +49,6 @@ pub fn put_raw(out: &mut Vec<u8>, bytes: &[u8]) {
             out.extend_from_slice(&len.to_be_bytes());
         }
     }
-    out.extend_from_slice(bytes);
 }
 
 /// Appends an integer in the shortest unsigned form.

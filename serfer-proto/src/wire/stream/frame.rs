@@ -28,14 +28,17 @@ pub fn put_sealed(
     label: &[u8],
     out: &mut Vec<u8>,
 ) {
-    let header_start = out.len();
-    out.push(kind::ENCRYPT);
-    let sealed_len = version.sealed_len(message.len()) as u32;
-    out.extend_from_slice(&sealed_len.to_be_bytes());
-    let aad = sealed_aad(&out[header_start..], label);
+    let header = sealed_header(version.sealed_len(message.len()));
+    let aad = sealed_aad(&header, label);
+    out.extend_from_slice(&header);
     let sealing = Sealing::begin(version, nonce, out);
     out.extend_from_slice(message);
     sealing.finish(cipher, &aad, out);
+}
+
+/// What stands before a sealed message of this length.
+pub(crate) fn sealed_header(sealed_len: usize) -> Vec<u8> {
+    [&[kind::ENCRYPT][..], &(sealed_len as u32).to_be_bytes()].concat()
 }
 
 /// What is authenticated along with a sealed frame: its header, then the label.
@@ -163,6 +166,16 @@ impl FrameReader {
             label: label.get(2..).unwrap_or_default(),
             bytes: &mut rest[..self.at - self.start],
         })
+    }
+
+    /// All bytes up to the end of the frame, and where it starts, behind the label. `None` if it is not
+    /// complete.
+    pub(crate) fn into_frame(mut self) -> Option<(Vec<u8>, usize)> {
+        if !self.is_complete() {
+            return None;
+        }
+        self.bytes.truncate(self.at);
+        Some((self.bytes, self.start))
     }
 
     /// Moves on by one phase, if enough bytes are here; says whether to try again.

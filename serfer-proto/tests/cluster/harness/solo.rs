@@ -10,7 +10,7 @@ use serfer_proto::{
 
 use crate::harness::craft::{alive, encoded, is_ack_to, messages, ping};
 use crate::harness::network::addr;
-use crate::harness::support::epoch;
+use crate::harness::support::{epoch, ms};
 
 /// Node 0. The other nodes exist only in what the test lets them say.
 pub(crate) struct Solo {
@@ -88,11 +88,30 @@ impl Solo {
         self.act(|node, now| node.handle_datagram(now, from, &mut packet));
     }
 
-    /// All that a stream of another node brings, at once.
+    /// All that a stream of another node brings, at once. If it is too much for one call, more follow.
     pub(crate) fn accept(&mut self, from: usize, bytes: &[u8]) -> Option<StreamId> {
         let stream = self.act(|node, now| node.handle_accepted(now, addr(from)))?;
         self.act(|node, now| node.handle_stream_data(now, stream, bytes));
+        if self.node.stats().next_wake == Some("portion") {
+            self.go_on(|_| {});
+        }
         Some(stream)
+    }
+
+    /// Lets the node go on with what is too long for one call until it is done, and does something between
+    /// any two calls. Returns how many it took.
+    pub(crate) fn go_on(&mut self, mut between: impl FnMut(&mut Self)) -> usize {
+        let (mut calls, mut last) = (0, self.now);
+        while let Some(until) = self.until.filter(|until| *until <= last + ms(5)) {
+            let portions = self.node.stats().portions;
+            self.now = self.now.max(until);
+            self.act(Endpoint::handle_timeout);
+            if self.node.stats().portions > portions {
+                (calls, last) = (calls + 1, self.now);
+                between(self);
+            }
+        }
+        calls
     }
 
     pub(crate) fn pass(&mut self, time: Duration) {

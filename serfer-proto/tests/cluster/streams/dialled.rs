@@ -131,6 +131,7 @@ fn a_message_that_inflates_to_less_than_the_limit_is_read() {
     let mut bytes = Vec::new();
     Lzw::default().compress(&on_stream(&StreamMessage::Error(error)), &mut bytes);
     data(&mut solo, stream, &bytes);
+    solo.go_on(|_| {});
     let said = "x".repeat(200);
     assert_eq!(failure(&solo), Some(JoinFailure::Refused(said).to_string()));
 }

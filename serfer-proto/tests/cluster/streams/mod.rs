@@ -3,3 +3,4 @@
 mod accepted;
 mod crowded;
 mod dialled;
+mod long_push_pulls;
