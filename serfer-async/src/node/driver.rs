@@ -190,21 +190,51 @@ impl<R: Runtime> Driver<R> {
 
 /// Accepts streams.
 pub(crate) async fn accept<R: Runtime>(runtime: R, listener: R::Listener, shared: Arc<Shared>) {
-    let mut failed = Pause::default();
+    let (mut failed, mut in_a_row) = (Pause::default(), 0);
     loop {
         match runtime.accept(&listener).await {
             Ok((stream, from)) => {
-                failed = Pause::default();
+                (failed, in_a_row) = (Pause::default(), 0);
                 streams::serve(&runtime, &shared, stream, mapped::unmapped(from));
                 // Otherwise a flood could keep other tasks from their turn for ever.
                 future::yield_now().await;
             }
+            Err(error) if is_gone(&error) && in_a_row < BATCH => {
+                in_a_row += 1;
+                tracing::debug!(target: "serfer::runtime", %error, "a stream is gone before it was accepted");
+                future::yield_now().await;
+            }
             Err(error) => {
-                tracing::warn!(target: "serfer::runtime", %error, "cannot accept streams");
+                let made_room = accept_failed(&shared, &error);
                 runtime.sleep_until(runtime.now() + failed.pause()).await;
+                if made_room {
+                    failed = Pause::default();
+                }
             }
         }
     }
+}
+
+/// Whether only this stream cannot be accepted: others may wait behind it.
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+/// No stream can be accepted: another one makes room, if that helps. Says whether there was one.
+fn accept_failed(shared: &Shared, error: &io::Error) -> bool {
+    let made_room = shared.input(|state, now| {
+        let made_room = state.endpoint.handle_accept_failed(now);
+        (made_room, state.endpoint.stats().accepts_failed)
+    });
+    let (made_room, count) = made_room.unwrap_or_default();
+    // The first, tenth, hundredth time.
+    if count.checked_ilog10().is_some_and(|zeros| 10_u64.pow(zeros) == count) {
+        tracing::warn!(target: "serfer::runtime", %error, count, "cannot accept streams: others cannot join or compare their state with ours; if the process has too many open files, raise its limit (`ulimit -n`)");
+    } else {
+        tracing::debug!(target: "serfer::runtime", %error, count, "cannot accept streams");
+    }
+    made_room
 }
 
 /// A timer with one deadline. As long as the deadline stays the same, it starts to sleep only once.
@@ -241,6 +271,8 @@ impl<R: Runtime> Alarm<R> {
 
 #[cfg(test)]
 mod tests {
+    use serfer_proto::DropReason;
+
     use super::*;
     use crate::node::testing::{Incoming, TestNode, traced};
     use crate::router::Router;
@@ -263,6 +295,39 @@ mod tests {
     fn a_listener_that_fails_is_left_alone_for_longer_and_longer() {
         assert_eq!(pauses([false; 10]), [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
         assert_eq!(pauses([false, false, true, false]), [5, 10, 5]);
+    }
+
+    #[test]
+    fn streams_that_are_gone_before_they_are_accepted_hold_nobody_up() {
+        let node = TestNode::with(Router::new());
+        node.runtime.incoming().streams.extend([false; 50]);
+        node.runtime.incoming().accept_error = io::ErrorKind::ConnectionAborted;
+        node.shared.tasks.spawn(accept(node.runtime.clone(), (), node.shared.clone()));
+        node.settle();
+        assert_eq!(node.runtime.next_pause(), None);
+        assert_eq!(
+            (node.runtime.incoming().streams.len(), node.serf.stats().accepts_failed),
+            (0, 0)
+        );
+    }
+
+    #[test]
+    fn a_listener_that_fails_is_a_warning_now_and_then_and_a_silent_stream_makes_room() {
+        let node = TestNode::with(Router::new());
+        let from = SocketAddr::from(([127, 0, 0, 9], 9));
+        node.shared.drive(|node, now| assert!(node.handle_accepted(now, from).is_some()));
+        let log = traced(|| {
+            for _ in 0..20 {
+                accept_failed(&node.shared, &io::ErrorKind::Other.into());
+            }
+        });
+        let warnings: Vec<&str> = log
+            .lines()
+            .filter(|line| line.contains("WARN") && line.contains("cannot accept streams"))
+            .collect();
+        assert_eq!(warnings.len(), 2, "the first and the tenth: {log}");
+        let stats = node.serf.stats();
+        assert_eq!((stats.accepts_failed, stats.dropped[DropReason::Full]), (20, 1));
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serfer_sim::Sim;
+use serfer_sim::{Event, NodeId, Sim};
 
 use crate::support::{assert_none_failed, lan, ms, secs, sum, unacquainted, with_seeds};
 
-/// More than the 128 streams that a node accepts at once.
+/// More than the 128 streams that a node has at once.
 const NODES: usize = 200;
 
 /// Until each node knows nearly all others: refused nodes try again after a second, and then the
@@ -43,4 +43,31 @@ fn two_hundred_nodes_that_join_one_seed_at_once_all_find_each_other() {
         assert!(took.is_some(), "not all nodes know all others after {ALL_WITHIN:?}");
         assert_none_failed(&sim, &ids);
     });
+}
+
+/// Three hundred nodes that know each other are ready in the same moment, and say so: all these user events
+/// have the same Lamport time.
+#[test]
+fn events_of_one_time_all_arrive() {
+    const NODES: usize = 300;
+    let mut sim = Sim::new(1);
+    sim.network().latency(ms(1)..ms(5));
+    let ids = sim.many(lan, NODES);
+    for &id in &ids[1..] {
+        sim.join(id, &[ids[0]]);
+    }
+    sim.run_until_converged(secs(300)).expect("they find each other");
+    sim.run_for(secs(60));
+    for &id in &ids {
+        sim.take_events(id);
+        let name = format!("ready-{}", sim.name(id));
+        sim.user_event(id, &name, b"");
+    }
+    sim.run_for(secs(120));
+    let heard = |&id: &NodeId| {
+        sim.events(id).iter().filter(|it| matches!(it.event, Event::User(_))).count()
+    };
+    let counts: Vec<usize> = ids.iter().map(heard).collect();
+    assert!(counts.iter().all(|&count| count == NODES), "{counts:?}");
+    assert_eq!(sum(&sim, &ids, |stats| stats.dropped.total()), 0);
 }

@@ -6,6 +6,7 @@
 
 mod endpoint_ops;
 mod filter;
+mod grammar;
 mod keys_and_places;
 mod layers;
 mod messages;

@@ -1,11 +1,14 @@
 //! Hostile input from the network does no harm.
 
 use std::io::{Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use smol::channel::{Sender, bounded};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::adapter::{Config, DropReason, Serfer};
-use super::{KEY, addr, configured, plain_builder, run, start, start_joined, until};
+use super::{KEY, addr, configured, plain_builder, run, start, start_joined, until, within};
 
 fn dropped(serf: &Serfer, reason: DropReason) -> u64 {
     serf.stats().dropped[reason]
@@ -72,11 +75,68 @@ fn a_flood_of_silent_streams_takes_a_bounded_number_of_slots_for_a_bounded_time(
         let target = serf.clone();
         let flood = move || (0..200).map(|_| silent_connection(&target)).collect::<Vec<_>>();
         let flood = smol::unblock(flood).await;
-        until("those too many are refused", || dropped(&serf, DropReason::Full) == 72).await;
-        assert_eq!(serf.stats().streams_accepted, 128);
+        let all = || serf.stats().streams_accepted == 200;
+        until("all are accepted, and those too many given up", all).await;
+        assert_eq!(dropped(&serf, DropReason::Full), 72);
         until("the others are given up", || dropped(&serf, DropReason::Incomplete) == 128).await;
         still_works(&serf).await;
         drop(flood);
+    });
+}
+
+/// Connections from these addresses, so many of each. Each says so much, is held, and opened again when it
+/// is closed. They end when the sender is dropped.
+fn flood(target: SocketAddr, sources: Vec<(IpAddr, usize)>, says: &'static [u8]) -> Sender<()> {
+    let (stop, stopped) = bounded::<()>(1);
+    let hold = move |source| async move {
+        loop {
+            let socket = tokio::net::TcpSocket::new_v4().expect("there are file descriptors");
+            socket.bind(SocketAddr::new(source, 0)).expect("it is a loopback address");
+            if let Ok(mut stream) = socket.connect(target).await {
+                let _ = stream.write_all(says).await;
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime can be made");
+        runtime.block_on(async {
+            for (source, count) in sources {
+                (0..count).for_each(|_| drop(tokio::spawn(hold(source))));
+            }
+            let _ = stopped.recv().await;
+        });
+    });
+    stop
+}
+
+#[test]
+fn idle_connections_that_are_held_and_renewed_keep_nobody_out() {
+    run(async {
+        const SOON: Duration = Duration::from_secs(2);
+        for says in [&b""[..], b"\xf4\x04blue", b"\x0a"] {
+            let patient = || Config::local("a").stream_timeout(Duration::from_secs(10));
+            let serf = configured(patient()).key(KEY).unwrap().start().await.unwrap();
+            let member = start_joined("member", &serf).await;
+            until("both know each other", || serf.members().len() == 2).await;
+            // One address, a few others, and the one from which nodes on this machine dial.
+            let mut sources =
+                vec![(IpAddr::from([127, 66, 0, 1]), 300), (IpAddr::from([127, 0, 0, 1]), 20)];
+            sources.extend((2..7).map(|n| (IpAddr::from([127, 66, 0, n]), 10)));
+            let flood = flood(addr(&serf).parse().unwrap(), sources, says);
+            until("all places are taken", || dropped(&serf, DropReason::Full) > 300).await;
+            let joined = within(SOON, member.join([addr(&serf)])).await;
+            joined.expect("a member's push/pull is soon done").expect("it is let in");
+            let newcomer = within(SOON, start_joined("newcomer", &serf)).await;
+            newcomer.expect("a newcomer is soon let in");
+            assert_eq!(serf.stats().accepts_failed, 0);
+            drop(flood);
+            for node in [serf, member] {
+                node.shutdown().await;
+            }
+        }
     });
 }
 

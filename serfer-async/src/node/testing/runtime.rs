@@ -33,10 +33,11 @@ pub(super) struct ManualClock {
 }
 
 /// What comes from the network, all of it at once.
-#[derive(Default)]
 pub(crate) struct Incoming {
     /// One entry for each stream that another node opens: whether it can be accepted.
     pub(crate) streams: VecDeque<bool>,
+    /// Why those cannot that cannot.
+    pub(crate) accept_error: io::ErrorKind,
     pub(crate) datagrams: usize,
     /// How often receiving one fails, before any comes.
     pub(crate) failing_receives: usize,
@@ -51,7 +52,12 @@ impl ManualRuntime {
             executor: Arc::default(),
             clock: Arc::new(Mutex::new(clock)),
             calls: Arc::default(),
-            incoming: Arc::default(),
+            incoming: Arc::new(Mutex::new(Incoming {
+                streams: VecDeque::new(),
+                accept_error: io::ErrorKind::Other,
+                datagrams: 0,
+                reads: 0,
+            })),
             is_last: false,
         }
     }
@@ -142,10 +148,13 @@ impl Runtime for ManualRuntime {
     }
 
     async fn accept(&self, (): &()) -> io::Result<((), SocketAddr)> {
-        let next = self.incoming().streams.pop_front();
+        let (next, error) = {
+            let mut incoming = self.incoming();
+            (incoming.streams.pop_front(), incoming.accept_error)
+        };
         match next {
             Some(true) => Ok(((), HERE)),
-            Some(false) => Err(io::ErrorKind::Other.into()),
+            Some(false) => Err(error.into()),
             None => future::pending().await,
         }
     }
