@@ -44,3 +44,24 @@ fn two_hundred_nodes_that_join_one_seed_at_once_all_find_each_other() {
         assert_none_failed(&sim, &ids);
     });
 }
+
+/// More than a join dials at once.
+const ADDRESSES: usize = 60;
+
+/// A name that stands for all members of a large cluster: with Go, a newcomer compares everything with each.
+#[test]
+fn a_newcomer_that_knows_all_addresses_compares_everything_with_a_few() {
+    let mut sim = Sim::new(1);
+    sim.network().latency(ms(1)..ms(5));
+    let ids = sim.many(lan, ADDRESSES);
+    for &id in &ids[1..] {
+        sim.join(id, &[ids[0]]);
+    }
+    sim.run_until_converged(secs(120)).expect("they find each other");
+    let late = sim.node(lan("late".to_owned()));
+    sim.join(late, &ids);
+    sim.run_for(secs(5));
+    let dialled = sum(&sim, &[late], |stats| stats.streams_dialled);
+    assert!(dialled < 20, "{dialled}");
+    assert!(sim.converged());
+}
