@@ -206,13 +206,13 @@ pub struct JoinDone {
     pub failed: Arc<[(SocketAddr, JoinFailure)]>,
 }
 
-/// A restarted node has tried the members in its snapshot, one after another until one answered. Emitted
-/// once, and only if the snapshot has members.
+/// A restarted node has asked the members in its snapshot, many at a time, until it had all from one. Emitted
+/// once, and only if members in the snapshot were alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejoinDone {
     /// The address that answered. If none did, the seed retry goes on trying.
     pub reached: Option<SocketAddr>,
-    /// How many were tried.
+    /// How many were asked.
     pub tried: usize,
 }
 

@@ -56,7 +56,8 @@ groups! {
     pub struct Members {
         /// How often expired members are looked for. Go: `ReapInterval`. 15 s.
         pub reap_interval: Duration = secs(15),
-        /// How often to try a failed member again. Go: `ReconnectInterval`. 30 s.
+        /// How often to try a failed member again over a stream: one of them at most, and the less often
+        /// the fewer have failed. Go: `ReconnectInterval`. 30 s.
         pub reconnect_interval: Duration = secs(30),
         /// After how long a failed member is forgotten. Go: `ReconnectTimeout`. 24 h.
         pub reconnect_timeout: Duration = secs(24 * 3600),
@@ -119,22 +120,26 @@ groups! {
         pub ask_holder: bool = true,
     }
 
-    /// The seed retry: how a node tries addresses again where it has lost contact. It tries the seeds that
-    /// it was told to join, as long as no member there is alive, and the addresses of members that died.
+    /// The seed retry: how a node tries addresses again where it has lost contact. It dials the seeds that
+    /// it was told to join, as long as no member there is alive. It asks members that died, and those that are
+    /// missing after a restart, by their names, with a ping; only if one answers, everything is compared.
     ///
     /// The seed retry merges a cluster that was split for longer than dead members are remembered. Go does
     /// not have it. After a partition has healed, both sides are one after `retry_max` and the time of one
-    /// exchange. It can take longer by chance: in a cluster of more than five, each node tries dead members
-    /// only so often that all nodes together make four tries at a time, on average.
+    /// exchange; after one that lasted longer than half a day, after a thousandth of that time. It can take
+    /// longer by chance: in a cluster of more than five, each node asks only so often that all nodes together
+    /// ask four times at a time, on average. A node makes two tries in a second at most.
     pub struct SeedKeeper {
         /// The longest wait before the first retry; the shortest is half of it. 1 s.
         pub retry_min: Duration = secs(1),
-        /// The wait doubles with each retry, up to this. LAN and WAN 60 s, local 15 s.
+        /// The wait doubles with each retry, up to this. A seed may wait longer: 15 s for each other
+        /// member, which has the same seeds, up to 15 min. LAN and WAN 60 s, local 15 s.
         pub retry_max: Duration = secs(60),
-        /// How many of the addresses given to `join` are kept. 256.
+        /// How many seeds are kept: the addresses given last to `join` or `update_seeds`. 256.
         pub seeds: usize = 256,
-        /// How many dead members are kept, until they are found, or are no longer expected because they
-        /// left or were pruned. 128.
+        /// How many lost members are kept, until they are found, or are no longer expected because they
+        /// left or were pruned. A new one pushes out the oldest; half of the places are for those that were
+        /// lost at the same time as others, as by a partition. 128.
         pub dead: usize = 128,
     }
 }

@@ -71,3 +71,24 @@ fn events_of_one_time_all_arrive() {
     assert!(counts.iter().all(|&count| count == NODES), "{counts:?}");
     assert_eq!(sum(&sim, &ids, |stats| stats.dropped.total()), 0);
 }
+
+/// More than a join dials at once.
+const ADDRESSES: usize = 60;
+
+/// A name that stands for all members of a large cluster: with Go, a newcomer compares everything with each.
+#[test]
+fn a_newcomer_that_knows_all_addresses_compares_everything_with_a_few() {
+    let mut sim = Sim::new(1);
+    sim.network().latency(ms(1)..ms(5));
+    let ids = sim.many(lan, ADDRESSES);
+    for &id in &ids[1..] {
+        sim.join(id, &[ids[0]]);
+    }
+    sim.run_until_converged(secs(120)).expect("they find each other");
+    let late = sim.node(lan("late".to_owned()));
+    sim.join(late, &ids);
+    sim.run_for(secs(5));
+    let dialled = sum(&sim, &[late], |stats| stats.streams_dialled);
+    assert!(dialled < 20, "{dialled}");
+    assert!(sim.converged());
+}

@@ -121,11 +121,16 @@ impl<D: Delegate> Memberlist<D> {
 
     fn dial_waiting(&mut self, cx: &mut Cx<'_>, id: JoinId) {
         let (limits, may_reserve) = (&cx.params.limits, cx.params.seed_keeper.is_some());
-        while let Some(join) = self.joins.open.get_mut(&id)
+        while let Some(join) = self.joins.open.get(&id)
             && join.under_way.len() < limits.joins_at_once
-            && let Some(addr) = join.waiting.pop_front()
+            && let Some(&addr) = join.waiting.front()
         {
-            if join.answers > 0 && self.members.any_at(addr, |member| !member.is_gone()) {
+            let is_with_us = join.answers > 0 && self.is_with_us(addr);
+            let Some(join) = self.joins.open.get_mut(&id) else {
+                return;
+            };
+            join.waiting.pop_front();
+            if is_with_us {
                 join.reached.push(addr);
             } else if may_reserve
                 && join.answers >= limits.join_answers

@@ -20,8 +20,8 @@
 //! - A seed is dialled, and waits like a lost member, up to 60 s, or up to 15 s for each other member, which
 //!   makes four dials a minute in a cluster; but never longer than 15 min.
 //! - 128 lost members and 256 seeds are kept. There is no end to it, except that a new one pushes out the
-//!   oldest. Members that were lost alone go before those that were lost together: one by one, workers
-//!   come and go; many at once are the other half of a partition.
+//!   oldest. Of the lost members, half of the places are for those that were lost together with others:
+//!   one by one, workers come and go; many at once are the other half of a partition.
 //!
 //! [`Members::reconnect_interval`]: crate::Members::reconnect_interval
 
@@ -179,13 +179,20 @@ impl Retries {
             _ => {}
         }
         let lost = LostMember { node: node.clone(), since: cx.now, together };
-        self.targets.insert(node.addr(), RetryTarget::new(Wanted::Member(lost), 0));
-        if self.targets.len() - self.seeds > room {
-            let lost = self.targets.iter().filter_map(|(addr, it)| Some((addr, it.lost()?)));
-            let oldest = lost.min_by_key(|(_, lost)| (lost.together, lost.since));
-            self.remove(oldest.map(|(addr, _)| *addr));
+        if self.targets.len() - self.seeds >= room {
+            self.remove(self.oldest_lost(room));
         }
+        self.targets.insert(node.addr(), RetryTarget::new(Wanted::Member(lost), 0));
         true
+    }
+
+    /// Which one makes room for another: of those that were lost alone, if they are more than half.
+    fn oldest_lost(&self, room: usize) -> Option<SocketAddr> {
+        let lost = || self.targets.iter().filter_map(|(addr, it)| Some((addr, it.lost()?)));
+        let alone = lost().filter(|(_, lost)| !lost.together).count();
+        let together = alone < room.div_ceil(2);
+        let oldest = lost().min_by_key(|(_, lost)| (lost.together != together, lost.since));
+        oldest.map(|(addr, _)| *addr)
     }
 
     /// Notes that another one is lost now. Returns whether some were lost at about the same time.

@@ -125,8 +125,9 @@ impl<D: Delegate> Memberlist<D> {
         self.retries.arm(cx);
     }
 
-    /// Whether anybody alive has an address.
+    /// Whether anybody alive has an address, which may be a mapped one.
     pub(crate) fn is_with_us(&self, addr: SocketAddr) -> bool {
+        let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
         self.members.any_at(addr, |member| !member.is_gone())
     }
 }

@@ -1,14 +1,16 @@
 //! Joining a cluster, and being refused.
 
+use serfer_proto::wire::message::{PushNodeState, ip_bytes, state};
 use serfer_proto::{
     Config, DropReason, Event, JoinDone, JoinFailure, Keyring, Label, MemberChange, Replay,
     SecretKey,
 };
 
 use crate::harness::cluster::Cluster;
+use crate::harness::craft::{VERSIONS, push_pull};
 use crate::harness::network::{ALL, addr};
 use crate::harness::solo::Solo;
-use crate::harness::support::{lan, local, ms, secs};
+use crate::harness::support::{lan, local, ms, name, secs};
 
 /// How the last join of a node went.
 #[track_caller]
@@ -111,6 +113,80 @@ fn only_so_many_addresses_are_dialled_at_once() {
         panic!("{:?}", solo.events);
     };
     assert_eq!(done.failed.len(), 40);
+}
+
+/// The push/pull of a node that knows these.
+fn knows(nodes: std::ops::RangeInclusive<usize>) -> Vec<u8> {
+    let known: Vec<_> = nodes.map(|node| (name(node), ip_bytes(addr(node).ip()))).collect();
+    let states = known.iter().map(|(name, ip)| PushNodeState {
+        addr: ip,
+        incarnation: 1,
+        meta: b"\xff\x80",
+        name: name.as_str().into(),
+        port: 7946,
+        state: state::ALIVE,
+        versions: &VERSIONS,
+    });
+    push_pull(true, &states.collect::<Vec<_>>(), None)
+}
+
+/// All that are dialled answer: with these members, or with themselves only. Returns how many were dialled, and
+/// the outcome.
+fn joined(solo: &mut Solo, all: Option<&[u8]>) -> (usize, JoinDone) {
+    let mut dialled = 0;
+    while !solo.dialled.is_empty() {
+        let (stream, to) = solo.dialled.remove(0);
+        dialled += 1;
+        let node = (0..200).find(|&node| addr(node) == to).unwrap();
+        let answer = all.map_or_else(|| knows(node..=node), <[u8]>::to_vec);
+        solo.act(|node, now| node.handle_connected(now, stream));
+        solo.act(|node, now| node.handle_stream_data(now, stream, &answer));
+    }
+    let done = solo.events.iter().find_map(|event| match event {
+        Event::JoinDone(done) => Some(done.clone()),
+        _ => None,
+    });
+    (dialled, done.unwrap())
+}
+
+#[test]
+fn a_name_with_hundreds_of_addresses_of_one_cluster_costs_a_few_push_pulls() {
+    let mut solo = Solo::new(local(0));
+    let seeds: Vec<_> = (1..=199).map(addr).collect();
+    solo.act(|node, now| node.join(now, &seeds, Replay::Skip)).unwrap();
+    let (dialled, done) = joined(&mut solo, Some(&knows(1..=199)));
+    assert_eq!((dialled, done.reached.len(), done.failed.len()), (16, 199, 0));
+}
+
+#[test]
+fn after_a_few_answers_the_rest_of_a_join_is_kept_in_reserve() {
+    let seeds: Vec<_> = (1..=100).map(addr).collect();
+    let mut solo = Solo::new(local(0));
+    solo.act(|node, now| node.join(now, &seeds, Replay::Skip)).unwrap();
+    let (dialled, done) = joined(&mut solo, None);
+    assert!(dialled <= 16 + 8, "{dialled}");
+    assert_eq!(done.reached.len(), dialled);
+    assert!(done.failed.iter().all(|(_, why)| *why == JoinFailure::Reserved), "{done:?}");
+    // It is tried soon.
+    for _ in 0..100 {
+        solo.pass(secs(1));
+        joined(&mut solo, None);
+    }
+    assert_eq!(solo.node.stats().members_alive, 101);
+}
+
+#[test]
+fn a_join_that_has_to_reach_more_dials_more() {
+    let seeds: Vec<_> = (1..=100).map(addr).collect();
+    let mut solo = Solo::new(local(0));
+    solo.act(|node, now| node.join_at_least(now, &seeds, Replay::Skip, 60)).unwrap();
+    let (dialled, done) = joined(&mut solo, None);
+    assert!((60..=60 + 16).contains(&dialled), "{dialled}");
+    assert_eq!(done.reached.len(), dialled);
+    // Without retries there is no reserve.
+    let mut solo = Solo::new(local(0).seed_keeper(None));
+    solo.act(|node, now| node.join(now, &seeds, Replay::Skip)).unwrap();
+    assert_eq!(joined(&mut solo, None).0, 100);
 }
 
 #[test]

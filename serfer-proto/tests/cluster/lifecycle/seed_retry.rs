@@ -1,11 +1,14 @@
-//! Seed retry: seeds that are not members are tried again for ever.
+//! The scheduler of retries: seeds that are not members are dialled again and again, and lost members asked.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use serfer_proto::{MemberChange, Members, Prune, Replay, SeedKeeper};
+use serfer_proto::wire::message::Ack;
+use serfer_proto::wire::stream::StreamMessage;
+use serfer_proto::{Config, MemberChange, Members, Prune, Replay, SeedKeeper};
 
 use crate::harness::cluster::Cluster;
-use crate::harness::craft::{alive, dead, leave_intent};
+use crate::harness::craft::{alive, alive_at, dead, leave_intent};
 use crate::harness::network::{ALL, addr};
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, local, ms, secs};
@@ -62,14 +65,22 @@ fn only_some_try_at_a_time() {
     assert!((10..=50).contains(&later), "some seven rounds in five minutes: {later}");
 }
 
-/// This holds even if no other node knows of the seed.
+/// All nodes of a cluster have the same seeds. Each dials one less often the more they are.
 #[test]
-fn a_seed_is_tried_as_often_in_a_large_cluster() {
-    let mut cluster = Cluster::joined(3, 20, lan);
-    cluster.join(0, &[20]);
-    cluster.run(secs(300));
-    let tried = cluster.node(0).stats().seed_retries;
-    assert!((8..=12).contains(&tried), "less and less often, then each minute: {tried}");
+fn a_cluster_dials_a_seed_four_times_a_minute() {
+    for count in [4, 12] {
+        let mut cluster = Cluster::joined(3, count, lan);
+        (0..count).for_each(|node| cluster.join(node, &[50]));
+        cluster.run(secs(600));
+        let tried = |cluster: &Cluster| -> u64 {
+            (0..count).map(|at| cluster.node(at).stats().seed_retries).sum()
+        };
+        let before = tried(&cluster);
+        assert!(before > 8 * count as u64, "quickly at first: {before}");
+        cluster.run(secs(600));
+        let later = tried(&cluster) - before;
+        assert!((30..=65).contains(&later), "{count} nodes in ten minutes: {later}");
+    }
 }
 
 #[test]
@@ -142,6 +153,183 @@ fn it_can_be_turned_off() {
     cluster.run(HOUR);
     assert!(!cluster.agree());
     assert_eq!(cluster.count_all(MemberChange::Failed), 2);
+}
+
+/// The addresses that a node pings in this time, without those of members that are alive.
+fn asked(solo: &mut Solo, time: Duration) -> Vec<SocketAddr> {
+    solo.sent.clear();
+    solo.acks = false;
+    solo.pass(time);
+    let mut asked: Vec<_> = solo.sent.drain(..).map(|(to, _)| to).collect();
+    asked.sort_unstable();
+    asked.dedup();
+    asked
+}
+
+/// A node that probes nobody and that keeps no more than two lost members and three seeds.
+fn frugal() -> Config {
+    let keeper = SeedKeeper { seeds: 3, dead: 2, ..SeedKeeper::default() };
+    let members = Members { reconnect_interval: 10 * HOUR, ..Members::default() };
+    lan(0)
+        .probe_with(|probe| probe.interval = 100 * HOUR)
+        .push_pull_interval(None)
+        .members(members)
+        .seed_keeper(Some(keeper))
+}
+
+#[test]
+fn the_newest_push_out_the_oldest() {
+    let mut solo = Solo::among(frugal(), 4);
+    for node in 1..=3 {
+        solo.hear(4, &dead(node, 4, 1));
+        solo.pass(secs(100));
+    }
+    solo.hear(9, &dead(4, 9, 1));
+    solo.pass(secs(100));
+    assert_eq!(asked(&mut solo, secs(100)), [addr(3), addr(4)]);
+    let seeds: Vec<_> = (20..25).map(addr).collect();
+    solo.act(|node, now| node.join(now, &seeds, Replay::Skip)).unwrap();
+    solo.pass(secs(100));
+    solo.dialled.clear();
+    solo.pass(secs(200));
+    let mut dialled: Vec<_> = solo.dialled.iter().map(|(_, to)| *to).collect();
+    dialled.retain(|to| *to >= addr(20));
+    dialled.sort_unstable();
+    dialled.dedup();
+    assert_eq!(dialled, [22, 23, 24].map(addr));
+}
+
+/// Many that are lost at once are the other half of a partition. One by one, workers come and go.
+#[test]
+fn members_that_were_lost_together_are_kept_for_longer() {
+    let mut solo = Solo::among(frugal(), 5);
+    solo.hear(5, &dead(1, 5, 1));
+    solo.hear(5, &dead(2, 5, 1));
+    for node in 3..=5 {
+        solo.pass(secs(100));
+        solo.hear(9, &dead(node, 9, 1));
+    }
+    // The last one has a place, too.
+    solo.pass(secs(100));
+    assert_eq!(asked(&mut solo, secs(200)), [addr(2), addr(5)]);
+}
+
+#[test]
+fn a_node_makes_two_tries_in_a_second_at_most() {
+    let members = Members { reconnect_interval: 10 * HOUR, ..Members::default() };
+    let mut solo = Solo::among(lan(0).members(members), 100);
+    solo.acks = false;
+    (1..=100).for_each(|node| solo.hear(0, &dead(node, 101, 1)));
+    let seeds: Vec<_> = (101..=200).map(addr).collect();
+    solo.act(|node, now| node.update_seeds(now, &seeds, Replay::Skip));
+    for _ in 0..60 {
+        let before = solo.node.stats().seed_retries;
+        solo.pass(secs(10));
+        let tried = solo.node.stats().seed_retries - before;
+        assert!(tried <= 20, "{tried}");
+    }
+    let tried = solo.node.stats().seed_retries;
+    assert!(tried >= 1100, "all the time, because there is always something to try: {tried}");
+}
+
+/// Two halves that are apart for a month find each other after three quarters of an hour, not for want of tries.
+#[test]
+fn who_is_gone_for_longer_is_asked_less_often() {
+    let mut solo = Solo::among(frugal(), 1);
+    solo.acks = false;
+    solo.hear(2, &dead(1, 2, 1));
+    let mut asked_in = |time: Duration| {
+        let before = solo.node.stats().seed_retries;
+        solo.pass(time);
+        solo.node.stats().seed_retries - before
+    };
+    let first_hour = asked_in(HOUR);
+    assert!((70..=100).contains(&first_hour), "each 45 s: {first_hour}");
+    asked_in(20 * 24 * HOUR);
+    let later = asked_in(24 * HOUR);
+    assert!((55..=80).contains(&later), "each 22 min: {later}");
+}
+
+#[test]
+fn a_lost_member_is_dialled_only_when_it_has_answered_to_its_name() {
+    let mut solo = Solo::among(frugal(), 1);
+    solo.acks = false;
+    solo.hear(2, &dead(1, 2, 1));
+    solo.pass(secs(9));
+    // Over a stream it is asked once, with a ping that names it.
+    let [(stream, to)] = solo.dialled[..] else { panic!("{:?}", solo.dialled) };
+    assert_eq!(to, addr(1));
+    solo.written.clear();
+    solo.act(|node, now| node.handle_connected(now, stream));
+    let asked = StreamMessage::decode(&solo.written[0].1);
+    assert!(matches!(asked, Ok(StreamMessage::Ping(ping)) if ping.node.0 == b"n1"), "{asked:?}");
+    solo.dialled.clear();
+    solo.acks = true;
+    solo.pass(secs(90));
+    assert_eq!(solo.dialled.first().map(|(_, to)| *to), Some(addr(1)));
+}
+
+#[test]
+fn the_push_pull_also_follows_an_answer_over_a_stream() {
+    let mut solo = Solo::among(frugal(), 1);
+    solo.acks = false;
+    solo.hear(2, &dead(1, 2, 1));
+    solo.pass(secs(3));
+    let (stream, _) = solo.dialled[0];
+    solo.act(|node, now| node.handle_connected(now, stream));
+    let asked = solo.written.last().unwrap().1.clone();
+    let Ok(StreamMessage::Ping(ping)) = StreamMessage::decode(&asked) else { panic!("{asked:?}") };
+    let mut ack = Vec::new();
+    StreamMessage::Ack(Ack { payload: &[], seq: ping.seq }).encode(&mut ack);
+    solo.dialled.clear();
+    solo.act(|node, now| node.handle_stream_data(now, stream, &ack));
+    assert_eq!(solo.dialled.iter().map(|(_, to)| *to).collect::<Vec<_>>(), [addr(1)]);
+}
+
+/// It cannot be there.
+#[test]
+fn a_lost_member_is_not_looked_for_where_somebody_else_is() {
+    let mut solo = Solo::among(frugal(), 1);
+    solo.hear(2, &alive_at("other", addr(1), 1));
+    solo.hear(2, &dead(1, 2, 1));
+    solo.dialled.clear();
+    solo.pass(HOUR);
+    assert_eq!((solo.dialled.len(), solo.node.stats().seed_retries), (0, 0));
+}
+
+// Seeds that change.
+
+#[test]
+fn the_seeds_of_now_are_dialled_where_nobody_is_with_us() {
+    let mut solo = Solo::among(frugal(), 2);
+    solo.act(|node, now| node.join(now, &[addr(30)], Replay::Skip)).unwrap();
+    solo.pass(secs(20));
+    solo.dialled.clear();
+    let seeds = [0, 1, 2, 31, 32].map(addr);
+    solo.act(|node, now| node.update_seeds(now, &seeds, Replay::Skip));
+    assert_eq!(solo.dialled, [], "not all at once");
+    solo.pass(secs(120));
+    let mut dialled: Vec<_> = solo.dialled.iter().map(|(_, to)| *to).collect();
+    dialled.sort_unstable();
+    dialled.dedup();
+    assert_eq!(dialled, [31, 32].map(addr), "not ourselves, no member, and no seed of yesterday");
+    solo.act(|node, now| node.update_seeds(now, &[], Replay::Skip));
+    solo.dialled.clear();
+    solo.pass(secs(120));
+    assert_eq!(solo.dialled, []);
+}
+
+#[test]
+fn two_islands_become_one_when_their_seeds_are_looked_up_again() {
+    let mut cluster = Cluster::new(1);
+    for node in 0..4 {
+        cluster.add(lan(node));
+        cluster.join(node, &[node / 2 * 2]);
+    }
+    cluster.run(secs(60));
+    assert_eq!(cluster.node(0).members().count(), 2);
+    cluster.act(1, |node, now| node.update_seeds(now, &[0, 1, 2, 3].map(addr), Replay::Skip));
+    cluster.run_until(secs(5), Cluster::agree);
 }
 
 #[test]

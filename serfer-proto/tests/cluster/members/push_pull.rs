@@ -4,9 +4,10 @@ use serfer_proto::wire::msgpack::Text;
 use serfer_proto::wire::seq::SeqBuf;
 use serfer_proto::wire::serf_message::{EventSlot, PastEvent, PushPull, SerfMessage};
 use serfer_proto::wire::stream::StreamMessage;
-use serfer_proto::{Coalesce, Event, QueryParams, Status};
+use serfer_proto::{Coalesce, Event, QueryParams, Replay, Status};
 
-use crate::harness::craft::{alive, dead, join_intent, leave_intent, push_pull};
+use crate::harness::craft::{alive, dead, join_intent, leave_intent, push_pull, user_event};
+use crate::harness::network::addr;
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, name, secs};
 
@@ -49,6 +50,40 @@ fn a_push_pull_brings_times_intents_and_events() {
     assert_eq!(status_of(&mut solo, 6), Some(Status::Leaving));
     solo.hear(1, &join_intent(6, 17));
     assert_eq!(status_of(&mut solo, 6), Some(Status::Alive));
+}
+
+/// It crashed, and others find it before it has looked for them.
+#[test]
+fn a_newcomer_that_others_find_first_is_told_nothing_from_before_unless_it_asks() {
+    let past = SeqBuf::of([PastEvent { name: "old".into(), payload: b"" }]);
+    let slots = SeqBuf::of([EventSlot { events: past.as_seq(), ltime: 45 }]);
+    let theirs = PushPull { event_ltime: 50, events: slots.as_seq(), ..PushPull::default() };
+    let told = |solo: &mut Solo| {
+        let events = std::mem::take(&mut solo.events);
+        events.iter().filter(|event| matches!(event, Event::User(_))).count()
+    };
+    for join in [true, false] {
+        let bytes = push_pull(join, &[], Some(&theirs));
+        let mut solo = Solo::among(lan(0), 1);
+        for _ in 0..2 {
+            solo.accept(1, &bytes).unwrap();
+            assert_eq!(told(&mut solo), 0);
+        }
+        solo.hear(1, &user_event("new", 50));
+        assert_eq!(told(&mut solo), 1);
+        // Its own join comes late, and asks for them, or not.
+        solo.act(|node, now| node.join(now, &[addr(1)], Replay::Skip)).unwrap();
+        solo.accept(1, &bytes).unwrap();
+        assert_eq!(told(&mut solo), 0);
+        solo.act(|node, now| node.join(now, &[addr(1)], Replay::Deliver)).unwrap();
+        solo.accept(1, &bytes).unwrap();
+        assert_eq!(told(&mut solo), 1);
+    }
+    // If it has asked before, it is told at once.
+    let mut solo = Solo::among(lan(0), 1);
+    solo.act(|node, now| node.join(now, &[addr(1)], Replay::Deliver)).unwrap();
+    solo.accept(1, &push_pull(true, &[], Some(&theirs))).unwrap();
+    assert_eq!(told(&mut solo), 1);
 }
 
 #[test]
