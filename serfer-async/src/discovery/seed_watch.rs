@@ -122,7 +122,13 @@ impl SeedWatch {
                 Ok(Progress::Failed { failure, .. }) => {
                     tracing::debug!(target: "serfer::join", %failure, "still alone");
                 }
-                Ok(Progress::Done) => return true,
+                Ok(Progress::Done) => {
+                    // So that the core forgets where they led before.
+                    if self.keeps_seeds {
+                        self.update();
+                    }
+                    return true;
+                }
                 Ok(Progress::Refused(_)) | Err(_) => return false,
             }
         }
