@@ -35,7 +35,8 @@
 //!   and tries all its keys on what it receives. So each node's first key must be among the keys of all
 //!   others.
 //! - **Seeds** are some of the members, or names that lead to them. One that answers is enough. They are
-//!   looked up again whenever they are tried, and tried again whenever the node is alone.
+//!   looked up again as long as the node runs ([`seed_interval`](Builder::seed_interval)), so parts of a
+//!   cluster that have seeds in common find each other.
 //! - [`start`](Builder::start) returns when the node has joined, or with an error that says what is wrong
 //!   with each seed; then nothing is left running. A node without seeds is the first of its cluster.
 //!

@@ -176,11 +176,12 @@ impl<'a> Dials<'a> {
     fn on_found(&mut self, SeedFinding { seed, result }: SeedFinding) {
         match result {
             Ok(addrs) => {
+                let room = ADDRS_MAX.saturating_sub(self.found[seed].len());
+                self.found[seed].extend(addrs.iter().take(room));
                 for addr in addrs {
                     if self.seed_of.len() < ADDRS_MAX && !self.seed_of.contains_key(&addr) {
                         self.seed_of.insert(addr, seed);
                         self.waiting.push_back(addr);
-                        self.found[seed].push(addr);
                     }
                 }
             }

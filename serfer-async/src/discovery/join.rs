@@ -261,3 +261,35 @@ fn is_power_of_ten(n: u64) -> bool {
 pub(crate) fn is_alone(shared: &Shared) -> Result<bool, Closed> {
     shared.with(|state| state.endpoint.stats().members_alive <= 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_lite::future::{block_on, poll_once};
+
+    use crate::node::testing::TestNode;
+    use crate::router::Router;
+
+    use super::*;
+
+    #[test]
+    fn a_join_waits_half_a_minute_for_its_slowest_seed() {
+        let node = TestNode::with(Router::new());
+        // Nothing reads the settings of DNS, and nobody dials.
+        let mut joining = pin!(node.serf.join(["srv+x", "10.0.0.1"]));
+        for _ in 0..30 {
+            assert!(block_on(poll_once(joining.as_mut())).is_none());
+            node.advance(Duration::from_secs(1));
+        }
+        let error = block_on(poll_once(joining)).expect("it ends").unwrap_err().to_string();
+        let expected = "cannot join: srv+x: nothing yet; it is still being tried; 10.0.0.1:7946: no answer in time";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn warnings_get_rarer() {
+        let told: Vec<u64> = (0..2000).filter(|&n| is_power_of_ten(n)).collect();
+        assert_eq!(told, [1, 10, 100, 1000]);
+    }
+}

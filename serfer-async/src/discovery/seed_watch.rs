@@ -5,6 +5,8 @@
 //! so. The core dials an address at which no member is known
 //! ([`update_seeds`](serfer_proto::Endpoint::update_seeds)).
 //!
+//! Unlike Go, where a seed is looked up once and islands stay apart until somebody joins them by hand (hs#605).
+//!
 //! How long name servers let an answer be kept does not matter here: it is they who keep it.
 
 use std::sync::Arc;
@@ -71,8 +73,8 @@ impl SeedWatch {
     fn is_time(&self, turn: &LookTurn) -> bool {
         let alive = self.shared.with(|state| state.endpoint.stats().members_alive);
         let alive = u32::try_from(alive.unwrap_or_default()).unwrap_or(u32::MAX);
-        let all = self.interval.saturating_mul(alive).min(LOOK_MAX.max(self.interval));
-        self.shared.now() >= turn.since + all.mul_f64(turn.share.as_secs_f64())
+        let longest = longest_wait(self.interval, alive);
+        self.shared.now() >= turn.since + longest.mul_f64(turn.share.as_secs_f64())
     }
 
     /// Looks all seeds up.
@@ -120,9 +122,36 @@ impl SeedWatch {
                 Ok(Progress::Failed { failure, .. }) => {
                     tracing::debug!(target: "serfer::join", %failure, "still alone");
                 }
-                Ok(Progress::Done) => return true,
+                Ok(Progress::Done) => {
+                    // So that the core forgets where they led before.
+                    if self.keeps_seeds {
+                        self.update();
+                    }
+                    return true;
+                }
                 Ok(Progress::Refused(_)) | Err(_) => return false,
             }
         }
+    }
+}
+
+/// How long each of so many members waits at most, so that about one of them looks in each interval.
+fn longest_wait(interval: Duration, members: u32) -> Duration {
+    interval.saturating_mul(members).min(LOOK_MAX.max(interval))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_larger_a_cluster_the_rarer_each_of_its_nodes_looks() {
+        let seconds =
+            |interval, members| longest_wait(Duration::from_secs(interval), members).as_secs();
+        assert_eq!(
+            [2, 10, 1000, u32::MAX].map(|members| seconds(60, members)),
+            [120, 600, 3600, 3600]
+        );
+        assert_eq!(seconds(86_400, 3), 86_400);
     }
 }
