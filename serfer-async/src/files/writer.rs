@@ -18,6 +18,9 @@ pub(crate) struct OwnFiles {
     pub(crate) keyring: Option<OwnFile>,
 }
 
+/// Only a configuration that stores keys, without a file for that, comes to this.
+const NO_FILE: &str = "no file is given for it: see `keyring_file`";
+
 impl OwnFiles {
     fn of(&mut self, file: StoredFile) -> &mut Option<OwnFile> {
         match file {
@@ -37,6 +40,9 @@ pub(crate) async fn run<R: Runtime>(runtime: R, shared: Arc<Shared>, mut files: 
             }
         };
         let Some(mut own) = files.of(file).take() else {
+            if file == StoredFile::Keyring {
+                report(&shared, file, Err(NO_FILE.to_owned()));
+            }
             continue;
         };
         let span = tracing::Span::current();

@@ -172,7 +172,9 @@ impl Config {
     }
 
     /// Stores the keys as [`StoredFile::Keyring`](crate::StoredFile::Keyring) whenever another node changes
-    /// them. A runtime that keeps a keyring file sets this itself. Go: `KeyringFile`. Off.
+    /// them. The change is in force when that is reported with
+    /// [`handle_stored`](crate::Endpoint::handle_stored). A runtime that keeps a keyring file sets this itself. Go:
+    /// `KeyringFile`. Off.
     #[must_use]
     pub fn store_keyring(mut self) -> Self {
         self.store_keyring = true;

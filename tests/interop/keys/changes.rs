@@ -31,6 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("keys/are_changed_everywhere_by_an_agent", by_an_agent),
         case("keys/are_changed_everywhere_by_us", by_us),
         case("keys/are_not_changed_against_the_rules", against_the_rules),
+        case("keys/are_refused_by_a_member_that_cannot_store_them", not_stored),
         case("keys/are_rotated_without_a_lost_message", rotation_loses_nothing),
     ]
 }
@@ -161,6 +162,24 @@ fn against_the_rules(scene: &Scene) {
     let report = node.wait(node.serf().remove_key(key(KEY_A))).expect("all can be asked");
     assert_eq!((report.done(), report.failures().count()), (0, 4), "{report}");
     four.have(&[KEY_A]);
+}
+
+/// The member says so to the agent that asks, and has not the key.
+fn not_stored(scene: &Scene) {
+    let four = Four::start(scene);
+    let file = &four.files[2];
+    fs::remove_file(file).expect("it is there");
+    // Even root cannot write this.
+    fs::create_dir(file).expect("nothing is there");
+    let printed = four.agents[0].fails(&["keys", "-install", KEY_B]);
+    assert!(printed.contains("1/4 nodes reported failure"), "{printed}");
+    let why = "the keyring file cannot be written";
+    assert!(printed.lines().any(|line| line.contains("node-1") && line.contains(why)), "{printed}");
+    four.listed(&[(KEY_A, "4/4"), (KEY_B, "3/4")]);
+    fs::remove_dir(file).expect("it is empty");
+    four.agents[0].run(&["keys", "-install", KEY_B]);
+    four.have(&[KEY_A, KEY_B]);
+    still_talk(&four);
 }
 
 /// All peers send messages all the time, the agents as fast as their command can.

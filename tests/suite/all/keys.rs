@@ -174,3 +174,16 @@ fn keys_cannot_be_sent_in_the_clear() {
         assert_eq!(&*answer.message, "Keyring is empty (encryption not enabled)");
     });
 }
+
+#[test]
+fn keys_that_are_to_be_stored_without_a_file_do_not_change() {
+    run(async {
+        let a = builder("a").configure(|config| config.store_keyring()).start().await.unwrap();
+        let report = a.install_key(key(OTHER)).await.unwrap();
+        let [refused] = &*report.answers else { panic!("{report}") };
+        assert!(
+            refused.message.contains("no file is given for it: see `keyring_file`"),
+            "{report}"
+        );
+    });
+}
