@@ -129,6 +129,8 @@ pub struct Query {
     pub deadline: Instant,
     /// The address at which it asks for its answer, if it is one.
     pub(crate) addr: Option<SocketAddr>,
+    /// The node that passed it on to us.
+    pub(crate) via: SocketAddr,
     /// Through how many other members the answer is relayed as well.
     pub(crate) relay_factor: u8,
 }

@@ -39,6 +39,9 @@ pub(crate) trait EventDelegate {
 
     /// A node that is gone was so with this incarnation, or a higher one that is known already.
     fn note_gone_with(&mut self, name: &str, incarnation: u32);
+
+    /// Another node accuses a node that left, so it does not know that.
+    fn on_departed_accused(&mut self, cx: &mut Cx<'_>, name: &str);
 }
 
 /// What the layer above adds to acks.

@@ -41,6 +41,7 @@ use members::changes::ChangedMembers;
 use members::leave::LeaveProgress;
 use members::recent_intents::RecentIntents;
 use members::state::{Departures, MemberState};
+use queries::early_responses::EarlyResponses;
 use queries::filter::FilterEvaluator;
 use queries::held_answers::HeldAnswers;
 use queries::incoming::PastQuery;
@@ -83,6 +84,7 @@ pub(crate) struct Serf {
     queries: Ring<PastQuery>,
     open_queries: OpenQueries,
     held_answers: HeldAnswers,
+    early_responses: EarlyResponses,
     /// How many responses were relayed for other nodes.
     relayed: RateLimit,
     name_disputes: NameDisputes,
@@ -131,6 +133,7 @@ impl Serf {
             queries: Ring::new(limits.ring, limits.ring_slot, limits.ring_bytes),
             open_queries: Default::default(),
             held_answers: Default::default(),
+            early_responses: Default::default(),
             relayed: Default::default(),
             name_disputes: Default::default(),
             filters: Default::default(),

@@ -97,7 +97,7 @@ fn the_nearest_come_first_and_only_those_alive() {
     assert_eq!(names(&solo.node.within(second.rtt)), ["n3", "n2"]);
     assert_eq!(solo.node.coordinate_of("n4"), None);
 
-    solo.hear(1, &dead(3, 3, 1));
+    solo.hear(3, &dead(3, 3, 1));
     assert_eq!(names(&solo.node.nearest(2)), ["n2", "n1"]);
     assert!(solo.node.coordinate_of("n3").is_some(), "it may come back");
 }

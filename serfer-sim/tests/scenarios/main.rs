@@ -9,6 +9,7 @@
 mod autoscaling;
 mod churn;
 mod crowds;
+mod evidence;
 mod fairness;
 mod keys;
 mod links;

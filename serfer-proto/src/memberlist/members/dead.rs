@@ -12,6 +12,7 @@ use crate::api::received_name;
 use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages;
+use crate::memberlist::members::suspicion::Hearsay;
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::{Delegate, Departure, Memberlist};
 use crate::wire::message::Dead;
@@ -60,8 +61,8 @@ impl<D: Delegate> Memberlist<D> {
         let me = &*cx.params.name;
         let accuser = if is_farewell || accuser.is_empty() { me } else { accuser };
         self.suspect(cx, key, incarnation, accuser);
-        if is_farewell && let Some(suspicion) = self.suspicions.get_mut(key) {
-            suspicion.farewell = true;
+        if let Some(suspicion) = self.suspicions.get_mut(key) {
+            suspicion.hearsay = Some(if is_farewell { Hearsay::Farewell } else { Hearsay::Death });
         }
     }
 

@@ -17,6 +17,7 @@ use crate::wire::msgpack::Text;
 impl<D: Delegate> Memberlist<D> {
     /// A message says that a node cannot be reached.
     pub(crate) fn on_suspect(&mut self, cx: &mut Cx<'_>, up: &mut D, suspect: &Suspect<'_>) {
+        self.tell_accuser(cx, up, suspect.node);
         let Some(key) = self.check_accusation(cx, up, suspect.node, suspect.incarnation) else {
             return;
         };
@@ -71,6 +72,17 @@ impl<D: Delegate> Memberlist<D> {
         self.broadcast_suspect(cx, key, incarnation, accuser);
     }
 
+    /// If somebody suspects a member that left, it does not know that: tells it.
+    fn tell_accuser(&self, cx: &mut Cx<'_>, up: &mut D, accused: Text<'_>) {
+        let Some(name) = received_name(accused) else {
+            return;
+        };
+        let key = self.members.find(name).filter(|key| Some(*key) != self.members.me());
+        if key.is_none_or(|key| self.members[key].state() == SwimState::Left) {
+            up.on_departed_accused(cx, name);
+        }
+    }
+
     /// Raises the incarnation that a member is accused with. Returns whether it was lower.
     pub(crate) fn raise_accused(&mut self, cx: &Cx<'_>, key: Key, incarnation: u32) -> bool {
         let known = &mut self.members[key].incarnation;
@@ -83,15 +95,14 @@ impl<D: Delegate> Memberlist<D> {
 
     /// A suspect has not refuted in time: this node declares it dead, or left if somebody said so.
     ///
-    /// Unlike Go, not while it answers our pings. They tell it that it is a suspect, so its refutation
-    /// is lost on the way; it is asked again.
+    /// Not if all began with hearsay, and the member answers our pings: it is asked again.
     pub(crate) fn on_suspicion_timeout(&mut self, cx: &mut Cx<'_>, up: &mut D, key: Key) {
         let Some(member) = self.members.get(key).filter(|it| it.state() == SwimState::Suspect)
         else {
             return;
         };
         let (incarnation, me) = (member.incarnation.number(), &cx.params.name);
-        if let Some(suspicion) = self.suspicions.get_mut(key).filter(|it| it.answered) {
+        if let Some(suspicion) = self.suspicions.get_mut(key).filter(|it| it.is_refuted()) {
             suspicion.restart(cx.now);
             cx.timers.set(Timer::Suspicion(key), suspicion.deadline());
             return self.broadcast_suspect(cx, key, incarnation, me);

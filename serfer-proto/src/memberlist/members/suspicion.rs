@@ -37,7 +37,7 @@ impl Suspicions {
             terms,
             accusers,
             confirmations: 0,
-            farewell: false,
+            hearsay: None,
             answered: false,
         };
         let deadline = suspicion.deadline();
@@ -46,7 +46,8 @@ impl Suspicions {
     }
 
     pub(crate) fn is_farewell(&self, key: Key) -> bool {
-        self.open.get(&key).is_some_and(|suspicion| suspicion.farewell)
+        let suspicion = self.open.get(&key);
+        suspicion.is_some_and(|it| it.hearsay == Some(Hearsay::Farewell))
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut SuspicionTimer> {
@@ -71,10 +72,19 @@ pub(crate) struct SuspicionTimer {
     /// The names of the accusers, one on each line: the first, then at most `wanted` who confirmed.
     accusers: String,
     confirmations: usize,
-    /// Somebody passed on that the member left.
-    pub(crate) farewell: bool,
+    /// What was passed on that may be of an earlier life of the member.
+    pub(crate) hearsay: Option<Hearsay>,
     /// The member has answered a ping of ours since it began.
     pub(crate) answered: bool,
+}
+
+/// What somebody passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hearsay {
+    /// That the member left.
+    Farewell,
+    /// That it died.
+    Death,
 }
 
 /// How long a suspicion lasts.
@@ -97,6 +107,11 @@ impl SuspicionTimer {
             self.confirmations += 1;
         }
         counts
+    }
+
+    /// Whether the member has answered what was only hearsay.
+    pub(crate) fn is_refuted(&self) -> bool {
+        self.hearsay.is_some() && self.answered
     }
 
     /// Begins again.
@@ -145,7 +160,7 @@ mod tests {
             terms,
             accusers: "a".to_owned(),
             confirmations: 0,
-            farewell: false,
+            hearsay: None,
             answered: false,
         }
     }

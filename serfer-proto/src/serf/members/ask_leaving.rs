@@ -37,6 +37,9 @@ impl Serf {
     }
 
     pub(crate) fn on_ask_leaving_tick(&mut self, cx: &mut Cx<'_>) {
+        if !self.is_alive() {
+            return;
+        }
         let me = self.members.find(&cx.params.name);
         let others = self.departures.leaving.iter().filter(|key| Some(**key) != me);
         let asked: Vec<Key> = others.take(ASKED_MAX).copied().collect();

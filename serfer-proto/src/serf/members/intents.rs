@@ -72,6 +72,10 @@ impl Serf {
         let (is_us, status_ltime) = (*name == *cx.params.name, self.members[key].status_ltime);
         if is_us && !self.is_alive() && leave.ltime >= status_ltime {
             self.on_leave_echoed(cx);
+            if cx.from != cx.params.advertise {
+                // An echo, or a question whether we really leave: no news for anybody.
+                return false;
+            }
         }
         if leave.ltime <= status_ltime {
             return false;

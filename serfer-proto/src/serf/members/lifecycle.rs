@@ -13,6 +13,9 @@ use crate::memberlist::{Departure, EventDelegate};
 use crate::serf::Serf;
 use crate::serf::members::recent_intents::Intent;
 use crate::serf::members::state::MemberState;
+use crate::serf::queries::incoming::send_direct;
+use crate::wire::msgpack::Text;
+use crate::wire::serf_message::{Leave, SerfMessage};
 
 impl EventDelegate for Serf {
     fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
@@ -25,6 +28,7 @@ impl EventDelegate for Serf {
         };
         self.emit_member(cx, MemberChange::Join, key);
         self.send_held_answers(cx, node);
+        self.take_early_responses(cx, &node.name);
     }
 
     /// If the node said that it would leave, it left. Otherwise it failed.
@@ -79,6 +83,19 @@ impl EventDelegate for Serf {
         {
             let known = self.departures.incarnations.entry(key).or_default();
             *known = incarnation.max(*known);
+        }
+    }
+
+    /// Unlike Go, which ignores it: a node that missed all of a leave would take it for a failure.
+    fn on_departed_accused(&mut self, cx: &mut Cx<'_>, name: &str) {
+        let key = self.members.find(name).filter(|_| self.is_live_other(cx, cx.from));
+        let Some(state) = key.map(|key| &self.members[key]) else {
+            return;
+        };
+        if state.member.status == Status::Left {
+            let node = Text(name.as_bytes());
+            let leave = Leave { ltime: state.status_ltime, node, prune: false };
+            send_direct(cx, cx.from, &SerfMessage::Leave(leave).to_vec());
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A node that asks as soon as it has joined may be known to few: its query travels in the same gossip as
 //! the news of the node. So where to answer is decided when the answer is sent. As long as the asker is
-//! unknown, the answer is held, for a few seconds at most.
+//! unknown, the answer is held, for a few seconds at most. And the node that passed the query on may know
+//! the asker, so it is asked to relay the answer.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -78,6 +79,7 @@ impl Serf {
 
     /// Holds a response until its asker is a member.
     pub(crate) fn hold_answer(&mut self, cx: &mut Cx<'_>, query: &Query, response: Vec<u8>) {
+        self.relay_through_sender(cx, query, &response);
         let until = query.deadline.min(cx.now + HELD_FOR);
         let held = &mut self.held_answers.0;
         if held.len() >= HELD_MAX

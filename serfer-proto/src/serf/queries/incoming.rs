@@ -115,6 +115,7 @@ impl Serf {
             from: source.into(),
             deadline: cx.now + timeout.min(TIMEOUT_MAX),
             addr: ip.map(|ip| SocketAddr::new(ip, query.port)),
+            via: cx.from,
             relay_factor: query.relay_factor,
         };
         if wants_ack {

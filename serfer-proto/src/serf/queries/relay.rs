@@ -37,16 +37,21 @@ impl Serf {
         if count == 0 {
             return;
         }
-        let addr = ip_bytes(to.ip());
-        let dest_addr = UdpAddr { ip: &addr, port: to.port().into(), zone: Text(b"") };
-        let header = RelayHeader { dest_addr, dest_name: Text(query.from.as_bytes()) };
-        let message = SerfMessage::Relay(header, response).to_vec();
-        if message.len() > cx.params.queries.response_len_max {
-            tracing::debug!(target: "serfer::queries", len = message.len(), "answer too long to be relayed");
+        let Some(message) = relay_message(cx, query, to, response) else {
             return;
-        }
+        };
         for relay in self.pick_relays(cx, usize::from(count), to) {
             send_direct(cx, relay, &message);
+        }
+    }
+
+    /// Sends a response through the member that passed the query on, because its sender is unknown to us.
+    pub(crate) fn relay_through_sender(&self, cx: &mut Cx<'_>, query: &Query, response: &[u8]) {
+        let is_member = self.members.any_at(query.via, |state| can_relay(&state.member));
+        if let Some(to) = query.addr.filter(|_| is_member && query.via != cx.params.advertise)
+            && let Some(message) = relay_message(cx, query, to, response)
+        {
+            send_direct(cx, query.via, &message);
         }
     }
 
@@ -56,8 +61,7 @@ impl Serf {
         let mut drawn = Vec::new();
         cx.rng.pick(16 + 4 * count, self.members.places(), &mut drawn);
         let can_relay = |member: &&Member| {
-            member.status() == Status::Alive
-                && member.versions().protocol_max >= PROTOCOL_MIN
+            can_relay(member)
                 && *member.name() != *cx.params.name
                 && member.addr() != receiver
         };
@@ -87,6 +91,23 @@ impl Serf {
         self.relayed.add(1);
         send_direct(cx, to, message);
     }
+}
+
+fn can_relay(member: &Member) -> bool {
+    member.status() == Status::Alive && member.versions().protocol_max >= PROTOCOL_MIN
+}
+
+/// A response that another member is to pass on, if it is short enough.
+fn relay_message(cx: &Cx<'_>, query: &Query, to: SocketAddr, response: &[u8]) -> Option<Vec<u8>> {
+    let addr = ip_bytes(to.ip());
+    let dest_addr = UdpAddr { ip: &addr, port: to.port().into(), zone: Text(b"") };
+    let header = RelayHeader { dest_addr, dest_name: Text(query.from.as_bytes()) };
+    let message = SerfMessage::Relay(header, response).to_vec();
+    let fits = message.len() <= cx.params.queries.response_len_max;
+    if !fits {
+        tracing::debug!(target: "serfer::queries", len = message.len(), "answer too long to be relayed");
+    }
+    fits.then_some(message)
 }
 
 fn relay_target(header: &RelayHeader<'_>) -> Option<SocketAddr> {

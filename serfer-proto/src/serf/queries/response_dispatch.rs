@@ -26,9 +26,10 @@ impl Serf {
         let Some(name) = received_name(response.from) else {
             return cx.dropped(DropReason::Name, &"query response");
         };
-        // Unlike Go, where a response of a node that is no member takes the place of a member's.
+        // Unlike Go, where a response of a node that is no member takes the place of a member's. But it
+        // may be about to become one.
         let Some(key) = self.members.find(name) else {
-            return cx.dropped(DropReason::Stranger, &"query response");
+            return self.early_responses.keep(cx, response, name);
         };
         let (is_ack, is_live) = (response.flags & FLAG_ACK != 0, self.is_live(key));
         let Some(asker) = self.open_queries.on_response(id, key, is_ack, is_live) else {
@@ -48,6 +49,13 @@ impl Serf {
         }
         self.close_if_complete(cx, id);
         self.settle(cx, id);
+    }
+
+    /// A node is a member now: what it has responded so far counts.
+    pub(crate) fn take_early_responses(&mut self, cx: &mut Cx<'_>, name: &str) {
+        for (early, payload) in self.early_responses.take(name) {
+            self.on_query_response(cx, &early.response(name, &payload));
+        }
     }
 
     /// The timeout of a query of this node is over.
@@ -90,6 +98,7 @@ impl Serf {
         };
         cx.timers.clear(Timer::Query(query));
         cx.timers.clear(Timer::QuerySettle(query));
+        self.early_responses.drop_all_to(cx, query);
         match asker {
             Asker::Application => cx.emit(Event::QueryClosed(QueryClosed { query, end })),
             Asker::Keys(op, requester) => self.on_keys_answered(cx, query, op, requester),

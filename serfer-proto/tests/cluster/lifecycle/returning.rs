@@ -91,9 +91,11 @@ fn a_member_that_left_may_return_at_another_address_and_one_that_failed_not_yet(
     };
     assert_eq!(member(&solo, "n1"), (Status::Alive, addr(51)));
     assert_eq!(member(&solo, "n2"), (Status::Failed, addr(2)));
-    // Once memberlist has forgotten the member, its name is free.
+    // Once memberlist has forgotten the member, its name is free for whoever comes in person.
     solo.pass(secs(31));
     solo.hear(2, &alive_at("n2", addr(52), 1));
+    assert_eq!(member(&solo, "n2"), (Status::Failed, addr(2)));
+    solo.hear_from(addr(52), &alive_at("n2", addr(52), 1));
     assert_eq!(member(&solo, "n2"), (Status::Alive, addr(52)));
 }
 

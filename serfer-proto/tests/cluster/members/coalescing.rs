@@ -66,7 +66,7 @@ fn coalesced_events_can_be_flushed_at_once() {
     solo.hear(1, &dead(1, 1, 1));
     assert_eq!(changes(&mut solo), []);
     solo.act(|node, now| node.flush_events(now));
-    assert_eq!(changes(&mut solo), [(MemberChange::Failed, 1)]);
+    assert_eq!(changes(&mut solo), [(MemberChange::Leave, 1)]);
     solo.act(|node, now| node.flush_events(now));
     solo.pass(secs(5));
     assert_eq!(changes(&mut solo), []);

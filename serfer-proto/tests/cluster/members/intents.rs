@@ -24,7 +24,7 @@ fn an_intent_may_come_before_its_member() {
         intents.iter().for_each(|intent| solo.hear(1, intent));
         solo.hear(5, &alive(5, 1));
         let status_then = status(&solo, 5).unwrap();
-        solo.hear(5, &dead(5, 5, 1));
+        solo.hear(5, &dead(5, 1, 1));
         (status_then, status(&solo, 5).unwrap())
     };
     let (join, leave) = (|ltime| join_intent(5, ltime), |ltime| leave_intent(5, ltime));

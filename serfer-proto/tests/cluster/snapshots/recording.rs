@@ -86,7 +86,7 @@ fn lines_are_those_of_go_and_extensions_are_comments() {
     }
     solo.hear(1, &join_intent(1, 2));
     solo.pass(SEC);
-    solo.hear(1, &dead(1, 1, 1));
+    solo.hear(1, &dead(1, 2, 1));
     solo.pass(SEC);
     solo.act(|node, now| node.leave(now).unwrap());
     solo.pass(10 * SEC);
