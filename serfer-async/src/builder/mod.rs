@@ -1,9 +1,10 @@
 //! The builder of a node: what is set before it starts, and how it starts.
 //!
 //! Programs start here. Read in this order: this file (the settings), `start` (from the settings to a node at
-//! work), `addresses` (where it listens, and where others reach it).
+//! work), `addresses` (where it listens, and where others reach it), and the room `reach` behind that.
 
 mod addresses;
+mod reach;
 mod start;
 
 use std::net::SocketAddr;

@@ -12,6 +12,7 @@ use tracing::{Span, field};
 
 use super::Builder;
 use super::addresses::host_name;
+use crate::builder::reach::watch;
 use crate::discovery::address::HostResolver;
 use crate::discovery::join::StartupSeeds;
 use crate::discovery::seeds::SeedResolver;
@@ -21,12 +22,11 @@ use crate::files::{keyring, snapshot};
 use crate::handle::serfer::Serfer;
 use crate::node::driver::{self, Driver};
 use crate::node::shared::{Shared, ShutdownOnDrop};
+use crate::node::sockets::NodeSockets;
 use crate::node::tasks::{self, Tasks};
 use crate::node::thread::{self, NodeEnd};
 use crate::options::Options;
-use crate::reach::watch;
 use crate::runtime::Runtime;
-use crate::sockets::NodeSockets;
 
 /// How many events a reader may fall behind at most.
 const EVENT_BUFFER_MAX: usize = 65_536;

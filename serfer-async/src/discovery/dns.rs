@@ -12,8 +12,8 @@ use futures_lite::future;
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 
+use crate::node::sockets;
 use crate::runtime::Runtime;
-use crate::sockets;
 
 /// How long one server has to answer once.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);

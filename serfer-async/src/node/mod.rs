@@ -3,7 +3,7 @@
 //! The other rooms push inputs through [`shared`] and start tasks through [`tasks`]. Only the builder starts
 //! a node. Read in this order: [`state`] (what is under the lock), [`shared`] (who may do what), [`driver`]
 //! (the loop), [`streams`], [`tasks`], [`thread`], and `metrics`. The rest is small: [`closed`], [`latch`],
-//! [`mapped`], [`reentrancy`].
+//! [`mapped`], [`reentrancy`], [`sockets`].
 
 pub(crate) mod closed;
 pub(crate) mod driver;
@@ -13,6 +13,7 @@ mod mapped;
 pub(crate) mod metrics;
 mod reentrancy;
 pub(crate) mod shared;
+pub(crate) mod sockets;
 pub(crate) mod state;
 mod streams;
 pub(crate) mod tasks;

@@ -81,7 +81,7 @@ impl<D: Delegate> Memberlist<D> {
             members: SwimMembers::new(rng),
             suspicions: Suspicions::default(),
             address_claims: Default::default(),
-            relocation: Relocation::default(),
+            relocation: Default::default(),
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
             prober: Prober::new(rng),

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::local::{LocalAddress, Surroundings};
-use crate::sockets::HeardFamilies;
+use crate::node::sockets::HeardFamilies;
 
 /// An address that was chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ pub(super) mod tests {
 
     /// Addresses like `eth0 10.0.0.1`, with `-` before an interface that has no carrier and `~` before an
     /// address that is temporary. `>` marks the default route.
-    pub(in crate::reach) fn around(addresses: &[&str]) -> Surroundings {
+    pub(in crate::builder::reach) fn around(addresses: &[&str]) -> Surroundings {
         let mut around = Surroundings::default();
         for address in addresses {
             let (interface, ip) = address.split_once(' ').unwrap();
