@@ -215,6 +215,7 @@ impl<D: Delegate> Memberlist<D> {
         stats.members_alive = self.members.live_others() + usize::from(!self.leaving);
         stats.queued += self.queue.len();
         stats.health_score = self.awareness.score();
+        stats.unreturned_push_pulls = self.exchanges.quiet_ticks;
     }
 }
 

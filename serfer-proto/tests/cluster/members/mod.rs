@@ -7,5 +7,6 @@ mod deltas;
 mod intents;
 mod name_conflict;
 mod push_pull;
+mod relocation;
 mod transitions;
 mod updates;

@@ -1,4 +1,5 @@
 //! Streams, accepted and dialled.
 
 mod accepted;
+mod blocked;
 mod dialled;
