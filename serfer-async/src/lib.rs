@@ -8,8 +8,8 @@
 //! what the [core](serfer_proto) wants, with the sockets of the runtime. The [`guide`] is for users of all
 //! adapters.
 //!
-//! The rooms, from the bottom up: `node` (one node at work), `files`, `discovery` (seeds), `reach`
-//! (where others reach it), `handle`, `router`, `uri`, `builder`. Each of them says at its top what it is for and in which order to read it.
+//! The rooms, from the bottom up: `node` (one node at work), `files`, `discovery` (seeds), `handle`,
+//! `router`, `uri`, `builder`. Each of them says at its top what it is for and in which order to read it.
 
 mod builder;
 mod discovery;
@@ -20,12 +20,10 @@ mod handle;
 mod node;
 mod options;
 mod pattern;
-mod reach;
 mod router;
 mod runtime;
 #[cfg(feature = "serde")]
 mod settings;
-mod sockets;
 mod uri;
 
 pub use builder::Builder;

@@ -4,16 +4,16 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::Builder;
+use crate::builder::reach::choice::{Why, choose};
+use crate::builder::reach::given::{advertisable, bindable, doubt, is_link_local};
+use crate::builder::reach::local::Surroundings;
+use crate::builder::reach::watch::Advertised;
 use crate::discovery::address::{
     Address, AddressError, AddressProblem, DEFAULT_PORT, HostResolver,
 };
 use crate::error::Error;
-use crate::reach::choice::{Why, choose};
-use crate::reach::given::{advertisable, bindable, doubt, is_link_local};
-use crate::reach::local::Surroundings;
-use crate::reach::watch::Advertised;
+use crate::node::sockets::{self, NodeSockets};
 use crate::runtime::Runtime;
-use crate::sockets::{self, NodeSockets};
 
 /// How many ports are tried when the default one is taken.
 const PORTS_TRIED: u16 = 1000;

@@ -1,10 +1,12 @@
 //! The builder of a node: what is set before it starts, and how it starts.
 //!
 //! Programs start here. Read in this order: this file (the settings), `start` (from the settings to a node at
-//! work), `check` (which settings are wrong), `addresses` (where it listens, and where others reach it).
+//! work), `check` (which settings are wrong), `addresses` (where it listens, and where others reach it), and
+//! the room `reach` behind that.
 
 mod addresses;
 mod check;
+mod reach;
 mod start;
 
 use std::net::SocketAddr;

@@ -11,6 +11,7 @@ use tracing::{Span, field};
 
 use super::Builder;
 use super::addresses::host_name;
+use crate::builder::reach::watch;
 use crate::discovery::address::HostResolver;
 use crate::discovery::failure::SeedJoinError;
 use crate::discovery::join::StartupSeeds;
@@ -25,12 +26,11 @@ use crate::handle::serfer::Serfer;
 use crate::node::driver::{self, Driver};
 use crate::node::end_cause::EndCause;
 use crate::node::shared::{Shared, ShutdownOnDrop};
+use crate::node::sockets::NodeSockets;
 use crate::node::tasks::{self, Tasks};
 use crate::node::thread::{self, NodeEnd};
 use crate::options::Options;
-use crate::reach::watch;
 use crate::runtime::Runtime;
-use crate::sockets::NodeSockets;
 
 impl<R: Runtime> Builder<R> {
     /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before

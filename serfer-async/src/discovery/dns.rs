@@ -10,8 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use simple_dns::rdata::{OPT, RData};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 
+use crate::node::sockets;
 use crate::runtime::Runtime;
-use crate::sockets;
 
 /// The largest datagram that we ask for, which nothing on the way takes apart.
 const EDNS_LEN: u16 = 1232;

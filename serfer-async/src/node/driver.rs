@@ -158,6 +158,8 @@ impl<R: Runtime> Driver<R> {
                 Ok((len, from)) => self.shared.drive(|node, now| {
                     node.handle_datagram(now, mapped::unmapped(from), &mut incoming[..len]);
                 }),
+                // Windows tells so that nobody is where a datagram was sent to.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
                 Err(error) => {
                     let reason = error.to_string();
                     self.shared.drive(|node, now| node.handle_receive_failed(now, &reason));

@@ -3,7 +3,7 @@
 //! The other rooms push inputs through [`shared`] and start tasks through [`tasks`]. Only the builder starts
 //! a node. Read in this order: [`state`] (what is under the lock), [`shared`] (who may do what), [`driver`]
 //! (the loop), [`streams`], [`tasks`], [`thread`], and `metrics`. The rest is small: [`closed`],
-//! [`end_cause`], [`latch`], [`mapped`], [`reentrancy`].
+//! [`end_cause`], [`latch`], [`mapped`], [`reentrancy`], [`sockets`].
 
 pub(crate) mod closed;
 pub(crate) mod driver;
@@ -14,6 +14,7 @@ mod mapped;
 pub(crate) mod metrics;
 mod reentrancy;
 pub(crate) mod shared;
+pub(crate) mod sockets;
 pub(crate) mod state;
 mod streams;
 pub(crate) mod tasks;

@@ -1,5 +1,6 @@
 //! The checks of a [`Config`]: all of its faults at once.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::api::incarnation;
@@ -40,13 +41,20 @@ pub(super) fn faults(config: &Config) -> Vec<ConfigFault> {
     let probe = (timeout >= interval).then_some(ConfigFault::ProbeTimeout { timeout, interval });
     let advertise = match config.advertise {
         None => Some(ConfigFault::NoAdvertise),
-        Some(addr) if addr.ip().is_unspecified() || addr.port() == 0 => {
-            Some(ConfigFault::Advertise { addr })
-        }
-        Some(_) => None,
+        Some(addr) => check_address(addr).err(),
     };
     let checked = name.into_iter().chain(tags).chain(ranges).chain(times);
     checked.chain(probe).chain(advertise).collect()
+}
+
+/// Checks an address that we are to advertise.
+pub(crate) fn check_address(addr: SocketAddr) -> Result<(), ConfigFault> {
+    let is_for_many = |ip: IpAddr| ip.is_multicast() || ip == Ipv4Addr::BROADCAST;
+    let ip = addr.ip().to_canonical();
+    if ip.is_unspecified() || is_for_many(ip) || addr.port() == 0 {
+        return Err(ConfigFault::Advertise { addr });
+    }
+    Ok(())
 }
 
 /// Checks the name of this node, or a name that the application asks about.
@@ -237,8 +245,11 @@ mod tests {
 
     #[test]
     fn an_unreachable_address_is_refused() {
-        let config = config().advertise("0.0.0.0:7946".parse().unwrap());
-        assert_eq!(faults_of(&config), ["0.0.0.0:7946 is not an address that others can reach"]);
+        for addr in ["0.0.0.0:7946", "224.0.0.1:7946", "255.255.255.255:7946", "[ff02::1]:7946"] {
+            let config = config().advertise(addr.parse().unwrap());
+            let why = format!("{addr} is not an address that others can reach");
+            assert_eq!(faults_of(&config), [why]);
+        }
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use super::Endpoint;
 use crate::api::{
-    ConfigError, ConfigFault, EventError, ForceLeaveError, JoinError, JoinId, KeyError, KeyOp,
-    KeyParams, LeaveError, Query, QueryError, QueryId, Replay, RespondError, RotationParams,
-    SecretKey, Tags, TagsError,
+    ConfigError, EventError, ForceLeaveError, JoinError, JoinId, KeyError, KeyOp, KeyParams,
+    LeaveError, Query, QueryError, QueryId, Replay, RespondError, RotationParams, SecretKey, Tags,
+    TagsError,
 };
+use crate::config::check_address;
 use crate::serf::{Coalesce, Prune, QueryParams};
 
 #[cfg(doc)]
@@ -146,9 +147,7 @@ impl Endpoint {
     /// If nobody can be reached at such an address.
     pub fn set_advertise(&mut self, now: Instant, addr: SocketAddr) -> Result<(), ConfigError> {
         let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
-        if addr.ip().is_unspecified() || addr.port() == 0 {
-            return Err(ConfigError { faults: vec![ConfigFault::Advertise { addr }] });
-        }
+        check_address(addr).map_err(|fault| ConfigError { faults: vec![fault] })?;
         let old = std::mem::replace(&mut self.core.params.advertise, addr);
         if old != addr {
             let cx = &mut self.core.cx(now);

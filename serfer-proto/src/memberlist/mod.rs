@@ -91,7 +91,7 @@ impl<D: Delegate> Memberlist<D> {
             suspicions: Suspicions::default(),
             address_claims: Default::default(),
             own_name: Default::default(),
-            relocation: Relocation::default(),
+            relocation: Default::default(),
             return_claims: Default::default(),
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
@@ -238,6 +238,7 @@ impl<D: Delegate> Memberlist<D> {
         stats.members_alive = self.members.live_others() + usize::from(!self.leaving);
         stats.queued += self.queue.len();
         stats.health_score = self.awareness.score();
+        stats.unreturned_push_pulls = self.exchanges.quiet_ticks;
     }
 }
 

@@ -47,13 +47,11 @@ const PROTO: [Room; 9] = [
     ),
 ];
 
-const ASYNC: [Room; 14] = [
+const ASYNC: [Room; 12] = [
     ("runtime", &[]),
-    ("sockets", &[]),
     ("pattern", &[]),
     ("node", &["runtime"]),
-    ("discovery", &["runtime", "sockets", "node"]),
-    ("reach", &["runtime", "sockets", "node", "discovery"]),
+    ("discovery", &["runtime", "node"]),
     ("files", &["runtime", "node"]),
     ("options", &["discovery"]),
     ("settings", &["discovery", "options"]),
@@ -61,21 +59,7 @@ const ASYNC: [Room; 14] = [
     ("handle", &["pattern", "node", "discovery", "error"]),
     ("router", &["pattern", "node", "error"]),
     ("uri", &["pattern", "error", "handle", "router"]),
-    (
-        "builder",
-        &[
-            "runtime",
-            "sockets",
-            "node",
-            "discovery",
-            "reach",
-            "files",
-            "options",
-            "error",
-            "handle",
-            "router",
-        ],
-    ),
+    ("builder", &["runtime", "node", "discovery", "files", "options", "error", "handle", "router"]),
 ];
 
 const SIM: [Room; 6] = [

@@ -77,6 +77,7 @@ stats! {
     Counter stores_failed: u64 = "times that a file could not be written",
     Counter moves: u64 = "times that our own address changed",
     /// See [`Endpoint::note_receive_buffer`](crate::Endpoint::note_receive_buffer).
+    Gauge unreturned_push_pulls: u32 = "push/pulls of ours since another node last dialled us",
     Gauge receive_buffer: usize = "bytes of datagrams that may wait to be received",
     Gauge members_alive: usize = "members that are not dead or left, ourselves included",
     Gauge members: usize = "members of any status",

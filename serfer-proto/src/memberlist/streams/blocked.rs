@@ -63,7 +63,7 @@ impl<D: Delegate> Memberlist<D> {
     pub(crate) fn note_quiet_tick(&mut self, cx: &Cx<'_>) {
         let ticks = &mut self.exchanges.quiet_ticks;
         *ticks = ticks.saturating_add(1);
-        if *ticks % QUIET_TICKS == 0 && is_notable(u64::from(*ticks / QUIET_TICKS)) {
+        if ticks.is_multiple_of(QUIET_TICKS) && is_notable(u64::from(*ticks / QUIET_TICKS)) {
             let (advertised, ticks) = (cx.params.advertise, *ticks);
             tracing::warn!(target: "serfer::swim", %advertised, push_pulls = ticks, "no other node has dialled us for so many of our own push/pulls: TCP to our address is blocked, or others have push/pulls turned off");
         }

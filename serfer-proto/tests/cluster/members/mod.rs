@@ -9,5 +9,6 @@ mod intents;
 mod name_conflict;
 mod own_name;
 mod push_pull;
+mod relocation;
 mod transitions;
 mod updates;

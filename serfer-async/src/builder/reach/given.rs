@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::local::Surroundings;
 use crate::discovery::address::AddressProblem;
-use crate::sockets::HeardFamilies;
+use crate::node::sockets::HeardFamilies;
 
 /// The addresses to bind, the best first, out of those that were given or that a name leads to.
 ///
@@ -50,7 +50,7 @@ pub(crate) fn advertisable(
     let is_good = |addr: &&SocketAddr| {
         addr.ip() == bound.ip() || bound.ip().is_unspecified() && around.has(addr.ip())
     };
-    match addrs.iter().find(is_good).or(addrs.first()) {
+    match addrs.iter().find(is_good).or_else(|| addrs.first()) {
         Some(addr) => Ok(SocketAddr::new(addr.ip().to_canonical(), addr.port())),
         None => Err(of_this_machine_only
             .map_or(AddressProblem::LinkLocal, |addr| AddressProblem::Loopback(addr.ip()))),
@@ -94,7 +94,7 @@ fn is_localhost(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reach::choice::tests::around;
+    use crate::builder::reach::choice::tests::around;
 
     const PORT: u16 = 7946;
 

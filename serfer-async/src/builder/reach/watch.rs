@@ -12,8 +12,8 @@ use std::time::Duration;
 use super::choice::{Choice, Why, choose};
 use super::local::Surroundings;
 use crate::node::shared::Shared;
+use crate::node::sockets::HeardFamilies;
 use crate::runtime::Runtime;
-use crate::sockets::HeardFamilies;
 
 /// How often it is looked at: often enough to be at the new address before anybody is sure that we are dead.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -140,7 +140,7 @@ pub(crate) fn is_worth_it(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reach::choice::tests::around;
+    use crate::builder::reach::choice::tests::around;
 
     const V4: HeardFamilies = HeardFamilies { v4: true, v6: false };
 

@@ -1,6 +1,6 @@
 //! At which address others reach a node.
 //!
-//! Only the builder enters. Read in this order: [`local`] (what the system says about its addresses and
+//! Read in this order: [`local`] (what the system says about its addresses and
 //! routes), [`choice`] (which of them is advertised), [`given`] (which addresses may be given instead),
 //! [`watch`] (the address may be gone while the node runs).
 

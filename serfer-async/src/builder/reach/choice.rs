@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::local::{LocalAddress, Surroundings};
-use crate::sockets::HeardFamilies;
+use crate::node::sockets::HeardFamilies;
 
 /// An address that was chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,8 @@ pub(crate) fn choose(around: &Surroundings, heard: HeardFamilies) -> Option<Choi
             return Some(choice(lasting(chosen, &usable), Why::DefaultRoute));
         }
     }
-    let chosen = *usable.iter().min_by_key(|address| (address.is_temporary, rank(address.ip)))?;
+    let order = |it: &&&LocalAddress| (is_internal(&it.interface), it.is_temporary, rank(it.ip));
+    let chosen = *usable.iter().min_by_key(order)?;
     let others = usable.iter().filter(|other| other.interface != chosen.interface);
     let others: Vec<IpAddr> = others.map(|other| other.ip).collect();
     let why = if others.is_empty() { Why::OnlyOne } else { Why::Guess(others) };
@@ -66,6 +67,28 @@ pub(crate) fn is_for_others(ip: IpAddr) -> bool {
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
     !ip.is_unspecified() && !ip.is_loopback() && !is_of_link
+}
+
+/// Whether the name of an interface is one of those that engines for containers and machines, and private
+/// networks, give to theirs. It is only a guess, so it only matters if there is no default route.
+fn is_internal(interface: &str) -> bool {
+    const PREFIXES: [&str; 14] = [
+        "docker",
+        "podman",
+        "br-",
+        "virbr",
+        "lxc",
+        "lxd",
+        "veth",
+        "cni",
+        "cali",
+        "flannel",
+        "tun",
+        "tap",
+        "wg",
+        "vEthernet",
+    ];
+    PREFIXES.iter().any(|prefix| interface.starts_with(prefix))
 }
 
 /// Without a default route, private IPv4 is best, then any other IPv4, then local IPv6, then any other IPv6.
@@ -109,7 +132,7 @@ pub(super) mod tests {
 
     /// Addresses like `eth0 10.0.0.1`, with `-` before an interface that has no carrier and `~` before an
     /// address that is temporary. `>` marks the default route.
-    pub(in crate::reach) fn around(addresses: &[&str]) -> Surroundings {
+    pub(in crate::builder::reach) fn around(addresses: &[&str]) -> Surroundings {
         let mut around = Surroundings::default();
         for address in addresses {
             let (interface, ip) = address.split_once(' ').unwrap();
@@ -163,6 +186,8 @@ pub(super) mod tests {
         let guess = "10.0.0.5 of interface eth1: there is no default route, and [203.0.113.9] would do as \
                      well; if others cannot reach it, say which one to advertise";
         assert_eq!(chosen(&many, BOTH), guess);
+        let bridged = ["docker0 172.17.0.1", "eth0 203.0.113.9"];
+        assert!(chosen(&bridged, V4).starts_with("203.0.113.9 of interface eth0: "));
         let local = ["lo 127.0.0.1", "lo ::1", "eth0 169.254.1.1", "eth0 fe80::1"];
         assert_eq!(chosen(&local, BOTH), "");
         let only = |ip| format!("{ip}: only interface eth0 has an address for others");
