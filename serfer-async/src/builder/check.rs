@@ -48,7 +48,7 @@ impl<R: Runtime> Builder<R> {
         let [value, max] = [self.options.event_buffer as u64, EVENT_BUFFER_MAX as u64];
         // Each reader may fill all of its buffer.
         if !(1..=max).contains(&value) {
-            faults.push(ConfigFault::Range { setting: "event buffer", value, min: 1, max });
+            faults.push(ConfigFault::Range { setting: "event_buffer", value, min: 1, max });
         }
         faults
     }
@@ -74,8 +74,8 @@ mod tests {
             "address \":80\" has no host",
             "port \"99999\"",
             "name \"\" is empty",
-            "user event length of 0 is not within 1 to 9216",
-            "event buffer of 0 is not within 1 to 65536",
+            "user_event_len_max of 0 is not within 1 to 9216",
+            "event_buffer of 0 is not within 1 to 65536",
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }

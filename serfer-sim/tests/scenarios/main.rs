@@ -8,6 +8,7 @@
 
 mod churn;
 mod crowds;
+mod detection;
 mod fairness;
 mod keys;
 mod links;
