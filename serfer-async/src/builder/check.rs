@@ -51,8 +51,8 @@ impl<R: Runtime> Builder<R> {
         let interval = u64::try_from(self.options.seed_interval.as_millis()).unwrap_or(u64::MAX);
         let ranges = [
             // Each reader may fill all of its buffer.
-            ("event buffer", self.options.event_buffer as u64, 1, EVENT_BUFFER_MAX),
-            ("seed interval in milliseconds", interval, 10, SEED_INTERVAL_MAX),
+            ("event_buffer", self.options.event_buffer as u64, 1, EVENT_BUFFER_MAX),
+            ("seed_interval in milliseconds", interval, 10, SEED_INTERVAL_MAX),
         ];
         let wrong =
             ranges.into_iter().filter(|&(_, value, min, max)| !(min..=max).contains(&value));
@@ -86,8 +86,8 @@ mod tests {
             "address \":80\" has no host",
             "port \"99999\"",
             "name \"\" is empty",
-            "user event length of 0 is not within 1 to 9216",
-            "event buffer of 0 is not within 1 to 65536",
+            "user_event_len_max of 0 is not within 1 to 9216",
+            "event_buffer of 0 is not within 1 to 65536",
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }

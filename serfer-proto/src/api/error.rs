@@ -75,7 +75,7 @@ pub enum ConfigFault {
         setting: &'static str,
     },
     /// Lengthen the probe interval or shorten the probe timeout.
-    #[error("probe timeout {timeout:?} is not shorter than probe interval {interval:?}")]
+    #[error("probe.timeout of {timeout:?} is not shorter than probe.interval of {interval:?}")]
     ProbeTimeout {
         /// The timeout.
         timeout: std::time::Duration,

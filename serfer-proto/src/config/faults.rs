@@ -77,33 +77,39 @@ pub(super) fn check_strictly(name: &str) -> Result<(), NameProblem> {
     }
 }
 
-/// Numbers: each with its value, its minimum and its maximum.
+/// Numbers: each with the name of its setting, as in `Config` and in files, its value, its minimum and its
+/// maximum.
 fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 22] {
     let limits = &config.limits;
     let count = |count: usize| count as u64;
     [
         ("incarnation", config.incarnation.into(), 0, u64::from(incarnation::END) - 2),
-        ("memberlist protocol", config.memberlist_protocol.into(), 1, 5),
-        ("serf protocol", config.serf_protocol.into(), 2, 5),
-        ("suspicion mult", config.suspicion.mult.into(), 1, 1000),
-        ("suspicion max timeout mult", config.suspicion.max_timeout_mult.into(), 1, 1000),
-        ("awareness max", config.suspicion.awareness_max.into(), 1, 1000),
-        ("indirect checks", count(config.probe.indirect_checks), 0, 1000),
-        ("gossip nodes", count(config.gossip.nodes), 0, 1000),
-        ("retransmit mult", config.gossip.retransmit_mult.into(), 1, 1000),
-        ("packet length", count(config.gossip.packet_len_max), 512, 65_507),
-        ("query timeout mult", config.queries.timeout_mult.into(), 1, 100_000),
-        ("query length", count(config.queries.len_max), 1, 65_000),
-        ("query response length", count(config.queries.response_len_max), 1, count(ANSWER_LEN_MAX)),
-        ("user event length", count(config.user_event_len_max), 1, 9216),
-        ("ring limit", count(limits.ring), 1, 1 << 20),
-        ("ring slot limit", count(limits.ring_slot), 1, 1 << 20),
-        ("ring limit in bytes", count(limits.ring_bytes), 1, 1 << 30),
-        ("inflated packet limit", count(limits.inflated_packet_len), 0, 1 << 30),
-        ("member limit", count(limits.members), 1, 1 << 31),
-        ("stream length limit", count(limits.stream_len), 1024, 1 << 31),
-        ("joins at once", count(limits.joins_at_once), 1, 1 << 20),
-        ("answers to a join", count(limits.join_answers), 1, 1 << 20),
+        ("memberlist_protocol", config.memberlist_protocol.into(), 1, 5),
+        ("serf_protocol", config.serf_protocol.into(), 2, 5),
+        ("suspicion.mult", config.suspicion.mult.into(), 1, 1000),
+        ("suspicion.max_timeout_mult", config.suspicion.max_timeout_mult.into(), 1, 1000),
+        ("suspicion.awareness_max", config.suspicion.awareness_max.into(), 1, 1000),
+        ("probe.indirect_checks", count(config.probe.indirect_checks), 0, 1000),
+        ("gossip.nodes", count(config.gossip.nodes), 0, 1000),
+        ("gossip.retransmit_mult", config.gossip.retransmit_mult.into(), 1, 1000),
+        ("gossip.packet_len_max", count(config.gossip.packet_len_max), 512, 65_507),
+        ("queries.timeout_mult", config.queries.timeout_mult.into(), 1, 100_000),
+        ("queries.len_max", count(config.queries.len_max), 1, 65_000),
+        (
+            "queries.response_len_max",
+            count(config.queries.response_len_max),
+            1,
+            count(ANSWER_LEN_MAX),
+        ),
+        ("user_event_len_max", count(config.user_event_len_max), 1, 9216),
+        ("limits.ring", count(limits.ring), 1, 1 << 20),
+        ("limits.ring_slot", count(limits.ring_slot), 1, 1 << 20),
+        ("limits.ring_bytes", count(limits.ring_bytes), 1, 1 << 30),
+        ("limits.inflated_packet_len", count(limits.inflated_packet_len), 0, 1 << 30),
+        ("limits.members", count(limits.members), 1, 1 << 31),
+        ("limits.stream_len", count(limits.stream_len), 1024, 1 << 31),
+        ("limits.joins_at_once", count(limits.joins_at_once), 1, 1 << 20),
+        ("limits.join_answers", count(limits.join_answers), 1, 1 << 20),
     ]
 }
 
@@ -113,19 +119,19 @@ fn times(config: &Config) -> [(&'static str, Duration); 13] {
     let members = config.coalesce_members.unwrap_or_default();
     let events = config.coalesce_user_events.unwrap_or_default();
     [
-        ("probe interval", config.probe.interval),
-        ("probe timeout", config.probe.timeout),
-        ("gossip interval", config.gossip.interval),
-        ("push/pull interval", config.push_pull_interval.unwrap_or(Duration::MAX)),
-        ("stream timeout", config.stream_timeout),
-        ("reap interval", config.members.reap_interval),
-        ("reconnect interval", config.members.reconnect_interval),
-        ("first retry of a seed", keeper.retry_min),
-        ("last retry of a seed", keeper.retry_max),
-        ("period of coalesced members", members.period),
-        ("quiescent time of coalesced members", members.quiescent),
-        ("period of coalesced user events", events.period),
-        ("quiescent time of coalesced user events", events.quiescent),
+        ("probe.interval", config.probe.interval),
+        ("probe.timeout", config.probe.timeout),
+        ("gossip.interval", config.gossip.interval),
+        ("push_pull_interval", config.push_pull_interval.unwrap_or(Duration::MAX)),
+        ("stream_timeout", config.stream_timeout),
+        ("members.reap_interval", config.members.reap_interval),
+        ("members.reconnect_interval", config.members.reconnect_interval),
+        ("seed_keeper.retry_min", keeper.retry_min),
+        ("seed_keeper.retry_max", keeper.retry_max),
+        ("coalesce_members.period", members.period),
+        ("coalesce_members.quiescent", members.quiescent),
+        ("coalesce_user_events.period", events.period),
+        ("coalesce_user_events.quiescent", events.quiescent),
     ]
 }
 
@@ -164,10 +170,10 @@ mod tests {
             faults_of(&config),
             [
                 "name \"\" is empty; give it one, or have it named after its host (`named_after_host`)",
-                "serf protocol of 6 is not within 2 to 5",
-                "packet length of 70000 is not within 512 to 65507",
-                "gossip interval must be longer than zero",
-                "probe timeout 1s is not shorter than probe interval 1s",
+                "serf_protocol of 6 is not within 2 to 5",
+                "gossip.packet_len_max of 70000 is not within 512 to 65507",
+                "gossip.interval must be longer than zero",
+                "probe.timeout of 1s is not shorter than probe.interval of 1s",
                 "no address to advertise",
             ]
         );
@@ -207,7 +213,7 @@ mod tests {
 
         let (ranges, times) = (ranges(&config), times(&config));
         let settings = ranges.iter().map(|row| row.0).chain(times.iter().map(|row| row.0));
-        let others = ["name \"a\\nb\"", "tags", "probe timeout 0ns is not", "no address"];
+        let others = ["name \"a\\nb\"", "tags", "probe.timeout of 0ns", "no address"];
         for fault in settings.clone().chain(others) {
             assert!(
                 listed.iter().any(|listed| listed.starts_with(fault)),

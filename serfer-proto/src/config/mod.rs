@@ -1,7 +1,8 @@
 //! All settings of a node, their default values and their checks.
 //!
 //! Read in this order: [`groups`], [`limits`] and [`choices`] are the settings that belong together,
-//! [`presets`] has their default values, [`faults`] checks a [`Config`] when a node starts, and [`params`] is
+//! [`presets`] has their default values, [`detection`] is for those who want to know of failures sooner,
+//! [`faults`] checks a [`Config`] when a node starts, and [`params`] is
 //! what the node then goes by: once it runs, the other rooms read settings from `Params` only. `file.rs`
 //! reads a config from a file, [`callbacks`] are functions of the application.
 //!
@@ -21,6 +22,7 @@
 mod group;
 mod callbacks;
 mod choices;
+mod detection;
 mod faults;
 #[cfg(feature = "serde")]
 mod file;

@@ -182,12 +182,6 @@ impl<D: Delegate> Memberlist<D> {
         self.send_packet(cx, up, to, Checksum::Omit);
     }
 
-    /// Sends one message and nothing else, because whoever is there may belong to another cluster.
-    fn send_alone(&mut self, cx: &mut Cx<'_>, to: SocketAddr, message: &Message<'_>) {
-        tracing::trace!(target: "serfer::wire", %to, ?message, "sending");
-        cx.send(to, Checksum::Omit, |out| message.encode(out));
-    }
-
     /// Adds broadcasts to the packet being put together.
     fn fill_packet(&mut self, cx: &Cx<'_>, up: &mut D) {
         let transmit_limit = transmit_limit(&cx.params.gossip, self.members.len());

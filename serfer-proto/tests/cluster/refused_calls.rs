@@ -80,8 +80,8 @@ fn a_configuration_that_cannot_work_is_refused_with_all_its_faults() {
         Probe { interval: secs(1), timeout: secs(3), indirect_checks: 3, stream_fallback: true };
     assert_eq!(
         faults(good().probe(probe).user_event_len_max(9217).stream_timeout(ms(0))),
-        "user event length of 9217 is not within 1 to 9216; stream timeout must be longer than \
-         zero; probe timeout 3s is not shorter than probe interval 1s"
+        "user_event_len_max of 9217 is not within 1 to 9216; stream_timeout must be longer than \
+         zero; probe.timeout of 3s is not shorter than probe.interval of 1s"
     );
 }
 
@@ -91,8 +91,8 @@ fn unknown_protocol_versions_are_refused() {
     for version in 1..=5 {
         assert!(Endpoint::new(speaking(version), [0; 32], epoch()).is_ok());
     }
-    assert_eq!(faults(speaking(0)), "memberlist protocol of 0 is not within 1 to 5");
-    assert_eq!(faults(speaking(6)), "memberlist protocol of 6 is not within 1 to 5");
+    assert_eq!(faults(speaking(0)), "memberlist_protocol of 0 is not within 1 to 5");
+    assert_eq!(faults(speaking(6)), "memberlist_protocol of 6 is not within 1 to 5");
 }
 
 #[test]

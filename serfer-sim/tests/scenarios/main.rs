@@ -9,6 +9,7 @@
 mod autoscaling;
 mod churn;
 mod crowds;
+mod detection;
 mod evidence;
 mod fairness;
 mod keys;

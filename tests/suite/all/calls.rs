@@ -166,7 +166,7 @@ fn a_builder_with_a_wrong_value_names_it_and_the_limit() {
             "tags of 607 encoded bytes exceed 512 bytes"
         );
         let refused = [
-            (a().event_buffer(0), "event buffer of 0 is not within 1 to 65536"),
+            (a().event_buffer(0), "event_buffer of 0 is not within 1 to 65536"),
             (a().event_buffer(usize::MAX), "is not within 1 to 65536"),
             (a().bind(""), "address \"\" has no host"),
             (a().bind("[::1"), "address \"[::1\" has an unclosed bracket"),

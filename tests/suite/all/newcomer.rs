@@ -7,7 +7,8 @@ use super::adapter::{
     Config, Error, JoinPolicy, Label, MemberFilter, Queries, QueryParams, Router, Status,
 };
 use super::{
-    Adapter, Builder, addr, configured, outlive, own_ip, plain_builder, run, sleep, until, within,
+    Adapter, Builder, KEY, addr, configured, outlive, own_ip, plain_builder, run, sleep, until,
+    within,
 };
 use crate::logged::logged;
 
@@ -130,21 +131,37 @@ fn an_answer_that_is_too_large_or_that_nobody_gives_is_told_to_operators() {
     });
 }
 
+/// A node that joins one of another label or with other keys, and what it is warned of.
+async fn misfit(
+    seed: Builder<Adapter>,
+    joiner: impl FnOnce(Builder<Adapter>) -> Builder<Adapter>,
+    advice: &str,
+) {
+    let log = logged();
+    let seed = seed.start().await.unwrap();
+    let name = format!("misfit-{}", own_ip());
+    let joiner = joiner(plain_builder(&name)).join([addr(&seed)]);
+    let joiner = joiner.join_policy(JoinPolicy::BestEffort).start().await.unwrap();
+    let warned =
+        |line: &str| line.contains("WARN") && line.contains(&name) && line.contains(advice);
+    let text = log.text();
+    assert!(text.lines().any(warned), "{advice}: {text}");
+    assert_eq!(joiner.members().len(), 1);
+}
+
 #[test]
-fn a_joiner_with_another_label_is_warned() {
+fn a_joiner_that_does_not_fit_is_warned_why() {
     run(async {
-        let log = logged();
-        let a = plain_builder("a").start().await.unwrap();
-        let name = format!("labelled-{}", own_ip());
-        let config = Config::local(&name).label(Label::new("blue").unwrap());
-        let b = configured(config).join([addr(&a)]).join_policy(JoinPolicy::BestEffort);
-        let b = b.start().await.unwrap();
-        assert_eq!(b.stats().joins_unanswered, 1);
-        let text = log.text();
-        let warned = |line: &str| {
-            line.contains("WARN") && line.contains(&name) && line.contains("it has another label")
-        };
-        assert!(text.lines().any(warned), "{text}");
+        const OTHER_KEY: &str = "MTIzNDU2Nzg5MDEyMzQ1Ng==";
+        let plain = || plain_builder("a");
+        let sealed = || plain_builder("a").key(KEY).unwrap();
+        let labelled =
+            |it: Builder<Adapter>| it.configure(|config| config.label(Label::new("blue").unwrap()));
+        misfit(plain(), labelled, "it has another label").await;
+        misfit(labelled(plain()), |it| it, "it has another label").await;
+        misfit(sealed(), |it| it.key(OTHER_KEY).unwrap(), "none of our keys opens it").await;
+        misfit(sealed(), |it| it, "it is sealed, but we have no key").await;
+        misfit(plain(), |it| it.key(KEY).unwrap(), "it is not sealed, but we have a key").await;
     });
 }
 

@@ -12,11 +12,9 @@ use std::time::Instant;
 
 use crate::api::Node;
 use crate::machinery::Cx;
-use crate::memberlist::probe::ping::PingSource;
+use crate::memberlist::probe::ping;
 use crate::memberlist::streams::exchange::PushPullReason;
 use crate::memberlist::{Delegate, Memberlist};
-use crate::wire::message::Message;
-use crate::wire::msgpack::Text;
 
 /// The asks that wait for an ack, by the number of the ping. Each waits for a few seconds at most.
 pub(crate) type Asks = BTreeMap<u32, Ask>;
@@ -34,9 +32,7 @@ impl<D: Delegate> Memberlist<D> {
     pub(crate) fn ask(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>, reason: PushPullReason) {
         let until = cx.now + 4 * cx.params.probe.timeout;
         let seq = self.open_ask(cx, node, reason, until);
-        let me = PingSource::of(cx);
-        let ping = Message::Ping(me.ping(seq, Text(node.name.as_bytes())));
-        self.send_alone(cx, node.addr(), &ping);
+        ping::ask_for(cx, &node.name, node.addr(), seq);
     }
 
     /// Asks over a stream.

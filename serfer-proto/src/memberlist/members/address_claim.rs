@@ -15,10 +15,8 @@ use crate::api::Node;
 use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::members::alive::CheckedAlive;
 use crate::memberlist::members::swim_member::{SwimMember, SwimState};
-use crate::memberlist::probe::ping::PingSource;
+use crate::memberlist::probe::ping;
 use crate::memberlist::{Delegate, Memberlist};
-use crate::wire::message::Message;
-use crate::wire::msgpack::Text;
 
 /// How many names can be claimed at the same time.
 const CLAIMS_MAX: usize = 1024;
@@ -73,9 +71,7 @@ impl<D: Delegate> Memberlist<D> {
         tracing::debug!(target: "serfer::swim", name = %node.name, addr = %claim.node.addr(), "name claimed");
         self.address_claims.insert(key, claim);
         cx.timers.set(Timer::AddressClaim(key), cx.now + cx.params.probe.timeout);
-        let me = PingSource::of(cx);
-        let ping = Message::Ping(me.ping(seq, Text(node.name.as_bytes())));
-        self.send_alone(cx, node.addr(), &ping);
+        ping::ask_for(cx, &node.name, node.addr(), seq);
     }
 
     /// The address that had the name did not answer.

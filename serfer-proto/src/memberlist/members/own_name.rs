@@ -16,10 +16,9 @@ use std::time::{Duration, Instant};
 use crate::api::Node;
 use crate::config::NameConflicts;
 use crate::machinery::{Cx, Timer, is_notable};
-use crate::memberlist::probe::ping::PingSource;
+use crate::memberlist::probe::ping;
 use crate::memberlist::{Delegate, Memberlist};
-use crate::wire::message::{Message, Ping};
-use crate::wire::msgpack::Text;
+use crate::wire::message::Ping;
 
 /// How long after an outcome it is asked again.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -145,9 +144,7 @@ impl<D: Delegate> Memberlist<D> {
         claim.phase = ClaimPhase::Asked(seq);
         let deadline = cx.now + cx.params.probe.timeout;
         cx.timers.set(Timer::OwnName, deadline);
-        let me = PingSource::of(cx);
-        let ping = Message::Ping(me.ping(seq, Text(node.name.as_bytes())));
-        self.send_alone(cx, node.addr(), &ping);
+        ping::ask_for(cx, &node.name, node.addr(), seq);
         self.dial_ping(cx, &node, seq, deadline);
     }
 

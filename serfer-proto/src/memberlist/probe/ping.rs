@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::machinery::{Cx, DropReason};
+use crate::machinery::{Checksum, Cx, DropReason};
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Ack, IndirectPing, IpBytes, Message, Ping, ip_bytes, ip_from_bytes};
 use crate::wire::msgpack::Text;
@@ -40,6 +40,15 @@ impl<'a> PingSource<'a> {
         let Ping { node, seq, source_addr, source_node, source_port } = ping;
         IndirectPing { nack, node, port, seq, source_addr, source_node, source_port, target }
     }
+}
+
+/// Asks whether a node of this name is at `to`. Tells nothing else: whoever is there may belong to another
+/// cluster.
+pub(crate) fn ask_for(cx: &mut Cx<'_>, name: &str, to: SocketAddr, seq: u32) {
+    let me = PingSource::of(cx);
+    let ping = Message::Ping(me.ping(seq, Text(name.as_bytes())));
+    tracing::trace!(target: "serfer::wire", %to, message = ?ping, "sending");
+    cx.send(to, Checksum::Omit, |out| ping.encode(out));
 }
 
 /// Whether a ping is for us: it names us or, from very old nodes, nobody.

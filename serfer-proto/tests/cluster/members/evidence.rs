@@ -4,13 +4,13 @@
 //! `UPDATE=1 cargo test -p serfer-proto-tests --test cluster evidence` writes the table anew; read the
 //! difference.
 
-use std::fmt::Write as _;
 use serfer_proto::wire::message::{PushNodeState, ip_bytes, state};
 use serfer_proto::wire::msgpack::Text;
 use serfer_proto::wire::seq::SeqBuf;
 use serfer_proto::wire::serf_message::PushPull as SerfState;
 use serfer_proto::wire::stream::StreamMessage;
 use serfer_proto::{Event, MemberChange, Members, Status};
+use std::fmt::Write as _;
 
 use crate::harness::craft::{VERSIONS, alive, dead, join_intent, leave_intent, push_pull, suspect};
 use crate::harness::network::addr;
@@ -245,11 +245,8 @@ fn describe(known: &Known) -> String {
 
 /// A node that has this of node 1, and knows nodes 2 to 9. Nobody answers it.
 fn holding(held: &str) -> Solo {
-    let members = Members {
-        tombstone_timeout: secs(60),
-        reap_interval: secs(1),
-        ..Members::default()
-    };
+    let members =
+        Members { tombstone_timeout: secs(60), reap_interval: secs(1), ..Members::default() };
     let mut solo = Solo::new(lan(0).members(members));
     (2..10).for_each(|other| solo.hear(other, &alive(other, 1)));
     let mut say = |words: &[Vec<u8>]| words.iter().for_each(|word| solo.hear(1, word));
