@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::{Node, Replay};
+use crate::config::SeedKeeper;
 use crate::machinery::{Cx, Timer};
 
 /// Between two tries of a node.
@@ -110,19 +111,28 @@ impl RetryTarget {
 
     /// Plans the next try. `others` is how many other members are alive.
     fn set_due(&mut self, cx: &mut Cx<'_>, others: usize) {
-        let Some(settings) = &cx.params.seed_keeper else {
-            return;
-        };
-        let more = match &self.wanted {
+        if let Some(settings) = &cx.params.seed_keeper {
+            let wait = self.wait.unwrap_or(settings.retry_min);
+            self.due = Some(cx.now + wait / 2 + cx.rng.duration(wait / 2));
+            self.wait = Some((wait * 2).min(self.wait_max(cx, settings, others)));
+        }
+    }
+
+    fn wait_max(&self, cx: &Cx<'_>, settings: &SeedKeeper, others: usize) -> Duration {
+        let shared = match &self.wanted {
             Wanted::Seed(_) => {
                 let others = u32::try_from(others).unwrap_or(u32::MAX);
                 SEED_SHARE.saturating_mul(others).min(SEED_WAIT_MAX)
             }
             Wanted::Member(lost) => cx.now.saturating_duration_since(lost.since) / GONE_PARTS,
         };
-        let wait = self.wait.unwrap_or(settings.retry_min);
-        self.due = Some(cx.now + wait / 2 + cx.rng.duration(wait / 2));
-        self.wait = Some((wait * 2).min(settings.retry_max.max(more)));
+        settings.retry_max.max(shared)
+    }
+
+    /// Whether its next try was left to others that are not there any more.
+    fn is_planned_too_late(&self, cx: &Cx<'_>, others: usize) -> bool {
+        let wait_max = cx.params.seed_keeper.map(|settings| self.wait_max(cx, &settings, others));
+        self.due.zip(wait_max).is_some_and(|(due, wait_max)| due > cx.now + 2 * wait_max)
     }
 }
 
@@ -247,7 +257,8 @@ impl Retries {
     /// Plans a try of every seed: there may be one in the part of the cluster that we lost.
     pub(crate) fn plan_seeds(&mut self, cx: &mut Cx<'_>, others: usize) {
         for target in self.targets.values_mut() {
-            if target.is_seed() && target.due.is_none() {
+            let is_due = target.due.is_none() || target.is_planned_too_late(cx, others);
+            if target.is_seed() && is_due {
                 target.wait = None;
                 target.set_due(cx, others);
             }

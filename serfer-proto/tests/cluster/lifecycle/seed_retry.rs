@@ -297,6 +297,21 @@ fn a_lost_member_is_not_looked_for_where_somebody_else_is() {
     assert_eq!((solo.dialled.len(), solo.node.stats().seed_retries), (0, 0));
 }
 
+/// A try that a large cluster has put off is made soon by a node that has lost the others.
+#[test]
+fn a_node_that_is_alone_now_does_not_wait_for_others() {
+    let mut solo = Solo::among(frugal(), 50);
+    solo.act(|node, now| node.update_seeds(now, &[addr(90)], Replay::Skip));
+    solo.acks = false;
+    solo.pass(2 * HOUR);
+    let tries = |solo: &Solo| solo.dialled.iter().filter(|(_, to)| *to == addr(90)).count();
+    let before = tries(&solo);
+    assert!(before <= 7 + 2 * 8, "each quarter of an hour: {before}");
+    (1..=50).for_each(|node| solo.hear(0, &dead(node, 60, 1)));
+    solo.pass(secs(300));
+    assert!(tries(&solo) >= before + 4, "{}", tries(&solo) - before);
+}
+
 // Seeds that change.
 
 #[test]
