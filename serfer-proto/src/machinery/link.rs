@@ -12,7 +12,7 @@ use crate::wire::compound::{HEADER_LEN, PART_OVERHEAD};
 use crate::wire::error::DecodeError;
 use crate::wire::lzw::Lzw;
 use crate::wire::seal::{OpenError, Sealing, Version};
-use crate::wire::stream::{Side, StreamMessage};
+use crate::wire::stream::{SEALED_HEADER_LEN, Side, StreamMessage};
 use crate::wire::{checksum, label, seal, stream};
 
 /// Streams shorter than this are not worth compressing.
@@ -226,6 +226,13 @@ impl Link {
         sealing_keys(&self.keyring, self.encryption).and_then(|ring| ring.key_bytes().next())
     }
 
+    /// What stands before a message on a stream. `side` says who opened it.
+    pub(crate) fn headers_len(&self, side: Side) -> usize {
+        let label = if side == Side::Dialled { label::overhead(&self.label) } else { 0 };
+        let sealing = self.sealing_key().map_or(0, |_| SEALED_HEADER_LEN + seal::HEADER_LEN);
+        label + sealing
+    }
+
     /// How a message is sealed.
     pub(crate) fn version(&self) -> Version {
         self.version
@@ -349,7 +356,7 @@ mod tests {
         );
     }
 
-    fn over_stream(from: &mut Link, to: &mut Link, side: Side) -> Result<Vec<u8>, Refusal> {
+    fn over_stream(from: &mut Link, to: &Link, side: Side) -> Result<Vec<u8>, Refusal> {
         let payload = vec![7; 3000];
         let ack = StreamMessage::Ack(Ack { payload: &payload, seq: 1 });
         let mut bytes = Vec::new();
@@ -374,9 +381,9 @@ mod tests {
             config().keyring(keyring(&[1])).label(Label::new("blue").unwrap()),
         ] {
             let mut link = link(config.clone());
-            let mut other = Link::new(&config);
+            let other = Link::new(&config);
             for side in [Side::Dialled, Side::Accepted] {
-                let bytes = over_stream(&mut link, &mut other, side).unwrap();
+                let bytes = over_stream(&mut link, &other, side).unwrap();
                 assert!(bytes.len() < 1000);
             }
         }
@@ -385,14 +392,14 @@ mod tests {
     #[test]
     fn streams_that_cannot_be_opened_say_why() {
         let mut plain = link(config());
-        let mut labelled = link(config().label(Label::new("blue").unwrap()));
+        let labelled = link(config().label(Label::new("blue").unwrap()));
         let mut keyed = link(config().keyring(keyring(&[1])));
-        let mut other_key = link(config().keyring(keyring(&[2])));
-        let dial = |from: &mut Link, to: &mut Link| over_stream(from, to, Side::Dialled);
-        assert_eq!(dial(&mut plain, &mut labelled), Err(Refusal::Label));
-        assert_eq!(dial(&mut plain, &mut keyed), Err(Refusal::Plaintext));
-        assert_eq!(dial(&mut keyed, &mut plain), Err(Refusal::Sealed));
-        assert_eq!(dial(&mut keyed, &mut other_key), Err(Refusal::Undecryptable));
+        let other_key = link(config().keyring(keyring(&[2])));
+        let dial = |from: &mut Link, to: &Link| over_stream(from, to, Side::Dialled);
+        assert_eq!(dial(&mut plain, &labelled), Err(Refusal::Label));
+        assert_eq!(dial(&mut plain, &keyed), Err(Refusal::Plaintext));
+        assert_eq!(dial(&mut keyed, &plain), Err(Refusal::Sealed));
+        assert_eq!(dial(&mut keyed, &other_key), Err(Refusal::Undecryptable));
     }
 
     #[test]

@@ -10,9 +10,9 @@ use crate::machinery::portion::{Portion, cost};
 use crate::machinery::rng::Rng;
 use crate::wire::error::DecodeError;
 use crate::wire::kind;
-use crate::wire::long::LongMessage;
-use crate::wire::long_lzw::{Deflating, Inflating};
-use crate::wire::long_seal::{LongSealing, Unsealing};
+use crate::wire::long::lzw::{Deflating, Inflating};
+use crate::wire::long::message::LongMessage;
+use crate::wire::long::seal::{LongSealing, Unsealing};
 use crate::wire::stream::{FrameReader, SEALED_HEADER_LEN, Side, sealed_aad};
 use crate::wire::{label, stream};
 

@@ -99,7 +99,7 @@ impl<D: Delegate> Memberlist<D> {
             queue: BroadcastQueue::new(config.limits.queue_bytes),
             corrections: Default::default(),
             exchanges: Exchanges::default(),
-            long_push_pulls: LongPushPulls::default(),
+            long_push_pulls: Default::default(),
             joins: Default::default(),
             snapshot_rejoin: Default::default(),
             asks: Default::default(),

@@ -8,10 +8,10 @@ use hashbrown::HashTable;
 use crate::api::Status;
 use crate::machinery::{Cx, Portion, cost};
 use crate::serf::Serf;
+use crate::wire::long::serf_state::StateScan;
 use crate::wire::msgpack::{DecodeError, Text, offset_in};
 use crate::wire::seq::SeqCursor;
 use crate::wire::serf_message::{EventSlot, Join, Leave, PastEvent, UserEvent};
-use crate::wire::serf_state::StateScan;
 use crate::wire::stream::NODES_MAX;
 
 /// How far it has been handled.

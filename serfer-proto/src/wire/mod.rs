@@ -32,14 +32,10 @@ pub mod msgpack;
 pub mod seal;
 pub mod seq;
 pub mod serf_message;
-pub(crate) mod serf_state;
 pub mod stream;
 
 mod body;
-mod gcm;
 pub(crate) mod long;
-pub(crate) mod long_lzw;
-pub(crate) mod long_seal;
 
 /// The first byte of a memberlist message, as in Go's `messageType`.
 pub mod kind {

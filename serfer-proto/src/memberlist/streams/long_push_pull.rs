@@ -40,10 +40,10 @@ pub(crate) struct Sending<D: PushPullDelegate> {
 
 #[derive(Debug)]
 pub(crate) enum SendingStage<D: PushPullDelegate> {
+    /// What the layer above adds.
+    Above(D::LocalState),
     /// The members, from this place of the table on.
     Members(usize, PushPullBuf),
-    /// What the layer above adds.
-    Above(D::LocalState, PushPullBuf),
     Sealing(Sealer),
 }
 

@@ -47,12 +47,12 @@ impl<D: Delegate> Memberlist<D> {
             match self.next_stage(cx, up, receiving, portion) {
                 Ok(Some(next)) => receiving.stage = next,
                 Ok(None) => return false,
-                Err(End::Done) => return true,
-                Err(End::Refused(refusal)) => {
+                Err(Ending::Done) => return true,
+                Err(Ending::Refused(refusal)) => {
                     self.refuse(cx, up, &receiving.origin, refusal);
                     return true;
                 }
-                Err(End::Compared(result)) => {
+                Err(Ending::Compared(result)) => {
                     self.on_compared(cx, up, &receiving.origin, result);
                     return true;
                 }
@@ -68,7 +68,7 @@ impl<D: Delegate> Memberlist<D> {
         up: &mut D,
         receiving: &mut Receiving<D>,
         portion: &mut Portion,
-    ) -> Result<Option<ReceivingStage<D>>, End> {
+    ) -> Result<Option<ReceivingStage<D>>, Ending> {
         let Receiving { origin, opener, stage, .. } = receiving;
         match stage {
             ReceivingStage::Opening => {
@@ -101,7 +101,7 @@ impl<D: Delegate> Memberlist<D> {
                 let state = cursor.user_state(opener.message())?;
                 let is_done = state.is_empty()
                     || up.on_remote_state(cx, findings.join, state, progress, portion);
-                if is_done { Err(End::Compared(findings.result())) } else { Ok(None) }
+                if is_done { Err(Ending::Compared(findings.result())) } else { Ok(None) }
             }
         }
     }
@@ -112,7 +112,7 @@ impl<D: Delegate> Memberlist<D> {
         up: &mut D,
         origin: &StreamUse,
         message: &[u8],
-    ) -> Result<ReceivingStage<D>, End> {
+    ) -> Result<ReceivingStage<D>, Ending> {
         if message.first() == Some(&kind::PUSH_PULL) {
             let start = PushPullCursor::begin(message)?;
             let join = match *origin {
@@ -120,7 +120,7 @@ impl<D: Delegate> Memberlist<D> {
                 StreamUse::Accepted(_) => start.join.then_some(Replay::Deliver),
                 StreamUse::Dialled(StreamRequest::PushPull(reason)) => self.replay(reason),
                 // It is no ack.
-                StreamUse::Dialled(StreamRequest::Ping { .. }) => return Err(End::Done),
+                StreamUse::Dialled(StreamRequest::Ping { .. }) => return Err(Ending::Done),
             };
             return Ok(ReceivingStage::Checking(start, Findings::new(start, join)));
         }
@@ -129,15 +129,15 @@ impl<D: Delegate> Memberlist<D> {
             StreamUse::Accepted(stream) => self.serve(cx, up, *stream, Ok(message)),
             StreamUse::Dialled(request) => self.on_answer(cx, up, request, Ok(message)),
         }
-        Err(End::Done)
+        Err(Ending::Done)
     }
 
     fn on_checked(
-        &mut self,
+        &self,
         cx: &mut Cx<'_>,
         origin: &StreamUse,
         findings: Findings,
-    ) -> Result<ReceivingStage<D>, End> {
+    ) -> Result<ReceivingStage<D>, Ending> {
         match *origin {
             StreamUse::Accepted(stream) => {
                 let answer = Sending::new(stream, Side::Accepted, findings.join.is_some());
@@ -200,20 +200,20 @@ impl<D: Delegate> Memberlist<D> {
 }
 
 /// Why nothing more is to be done with what a stream brought.
-enum End {
+enum Ending {
     Done,
     Refused(Refusal),
     /// It was a push/pull, and this is how it went.
     Compared(Result<(), JoinFailure>),
 }
 
-impl From<Refusal> for End {
+impl From<Refusal> for Ending {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<DecodeError> for End {
+impl From<DecodeError> for Ending {
     fn from(error: DecodeError) -> Self {
         Self::Refused(error.into())
     }
@@ -223,7 +223,7 @@ impl From<DecodeError> for End {
 fn begin_merge<D: Delegate>(
     cx: &mut Cx<'_>,
     mut findings: Findings,
-) -> Result<ReceivingStage<D>, End> {
+) -> Result<ReceivingStage<D>, Ending> {
     if findings.join.is_some()
         && findings.veto.is_none()
         && let Some(accept) = &cx.params.callbacks.accept_merge
@@ -232,7 +232,7 @@ fn begin_merge<D: Delegate>(
     }
     if let Some(why) = findings.veto {
         cx.dropped(DropReason::Vetoed, &why);
-        return Err(End::Compared(Err(JoinFailure::Vetoed(why))));
+        return Err(Ending::Compared(Err(JoinFailure::Vetoed(why))));
     }
     Ok(ReceivingStage::Merging(findings.start, findings))
 }

@@ -40,22 +40,19 @@ impl<D: Delegate> Memberlist<D> {
         }
         while !portion.is_used_up() {
             match &mut sending.stage {
-                SendingStage::Members(place, buf) => {
-                    portion.spend(cost::LOOK);
-                    if let Some(member) = self.members.at(*place) {
-                        push(buf, member);
-                    }
-                    *place += 1;
-                    if *place >= self.members.places() {
-                        let buf = std::mem::take(buf);
-                        sending.stage = SendingStage::Above(D::LocalState::default(), buf);
-                    }
-                }
-                SendingStage::Above(progress, buf) => {
+                SendingStage::Above(progress) => {
                     let Some(state) = up.local_state(progress, portion) else {
                         return false;
                     };
-                    let message = std::mem::take(buf).finish(sending.join, &state);
+                    let (room, nodes) = (cx.link.headers_len(sending.side), self.members.len());
+                    let buf = PushPullBuf::new(room, sending.join, nodes, state);
+                    sending.stage = SendingStage::Members(0, buf);
+                }
+                SendingStage::Members(place, buf) => {
+                    if !self.add_members(place, buf, portion) {
+                        return false;
+                    }
+                    let message = std::mem::take(buf).finish();
                     sending.stage = SendingStage::Sealing(Sealer::begin(sending.side, message));
                 }
                 SendingStage::Sealing(sealer) => {
@@ -70,6 +67,22 @@ impl<D: Delegate> Memberlist<D> {
         false
     }
 
+    /// Returns whether all are in it.
+    fn add_members(&self, place: &mut usize, buf: &mut PushPullBuf, portion: &mut Portion) -> bool {
+        while *place < self.members.places() {
+            if portion.is_used_up() {
+                buf.expect(self.members.places() - *place);
+                return false;
+            }
+            portion.spend(cost::LOOK);
+            if let Some(member) = self.members.at(*place) {
+                push(buf, member);
+            }
+            *place += 1;
+        }
+        true
+    }
+
     fn is_waited_for(&self, sending: &Sending<D>) -> bool {
         let exchange = self.exchanges.open.get(&sending.stream);
         exchange.is_some_and(|exchange| match sending.side {
@@ -82,7 +95,7 @@ impl<D: Delegate> Memberlist<D> {
 
 impl<D: Delegate> Sending<D> {
     pub(crate) fn new(stream: StreamId, side: Side, join: bool) -> Self {
-        let stage = SendingStage::Members(0, PushPullBuf::default());
+        let stage = SendingStage::Above(D::LocalState::default());
         Self { stream, side, join, stage }
     }
 }

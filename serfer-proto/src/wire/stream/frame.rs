@@ -85,7 +85,8 @@ enum Then {
     Complete,
     UserMessage,
     Nodes,
-    UserState(usize),
+    /// The length of what follows the members, and how many of these there are.
+    UserState(usize, u64),
 }
 
 /// A whole frame, still sealed if it came so.
@@ -130,8 +131,10 @@ impl FrameReader {
             Phase::Complete => return Ok(true),
             Phase::Broken(error) => return Err(error),
             _ if chunk.len() > self.len_max - self.bytes.len() => return Err(self.too_large()),
-            _ => self.bytes.extend_from_slice(chunk),
+            _ => {}
         }
+        self.make_room(chunk.len());
+        self.bytes.extend_from_slice(chunk);
         while self.step()? {}
         Ok(self.is_complete())
     }
@@ -176,6 +179,42 @@ impl FrameReader {
         }
         self.bytes.truncate(self.at);
         Some((self.bytes, self.start))
+    }
+
+    /// Takes memory for all of a long frame once an eighth of it is here, so that little of it is moved and
+    /// nobody gets much memory for an announcement.
+    fn make_room(&mut self, more: usize) {
+        let len = self.bytes.len() + more;
+        if len <= self.bytes.capacity() {
+            return;
+        }
+        let expected = self.expected_len().min(self.len_max);
+        if (len..8 * len).contains(&expected) {
+            self.bytes.reserve_exact(expected - self.bytes.len());
+        }
+    }
+
+    /// How long the frame will be at least, or about, as far as that is known.
+    fn expected_len(&self) -> usize {
+        match &self.phase {
+            Phase::Bytes(length) => self.at + length,
+            Phase::Values(scan, then) => {
+                let payload = usize::try_from(scan.payload_left()).unwrap_or(usize::MAX);
+                let (nodes, user_state) = match *then {
+                    Then::UserState(length, nodes) => (self.nodes_left(scan, nodes), length),
+                    _ => (0, 0),
+                };
+                self.at.saturating_add(payload).saturating_add(nodes).saturating_add(user_state)
+            }
+            _ => 0,
+        }
+    }
+
+    /// How long the members that are still to come are, if they are like the others.
+    fn nodes_left(&self, scan: &Scan, nodes: u64) -> usize {
+        let left = scan.values_left().min(nodes);
+        let each = (self.at as u64).checked_div(nodes - left).unwrap_or(0);
+        usize::try_from(each.saturating_mul(left)).unwrap_or(usize::MAX)
     }
 
     /// Moves on by one phase, if enough bytes are here; says whether to try again.
@@ -255,9 +294,9 @@ impl FrameReader {
                 }
                 let user_state = size(header.user_state_len)?;
                 self.expect_bytes(user_state)?;
-                Ok(Phase::Values(Scan::values(nodes), Then::UserState(user_state)))
+                Ok(Phase::Values(Scan::values(nodes), Then::UserState(user_state, nodes)))
             }
-            Then::UserState(length) => self.expect_bytes(length),
+            Then::UserState(length, _) => self.expect_bytes(length),
         }
     }
 

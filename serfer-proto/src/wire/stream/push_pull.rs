@@ -2,37 +2,55 @@
 
 use crate::wire::error::DecodeError;
 use crate::wire::kind;
-use crate::wire::long::LongMessage;
+use crate::wire::long::message::LongMessage;
 use crate::wire::message::{PushNodeState, PushPullHeader, put};
 use crate::wire::msgpack::{Reader, Value};
 use crate::wire::seq::SeqCursor;
 use crate::wire::stream::message::size;
 
-/// A push/pull that is being put together: first all members, then what the layer above adds.
+/// A push/pull that is being put together, member by member.
 #[derive(Debug, Default)]
 pub(crate) struct PushPullBuf {
     message: LongMessage,
+    join: bool,
     nodes: i64,
+    user_state: Vec<u8>,
 }
 
 impl PushPullBuf {
+    /// Starts one of about so many members. `room` is what the headers around the message will take, and
+    /// `user_state` what the layer above adds.
+    pub(crate) fn new(room: usize, join: bool, nodes: usize, user_state: Vec<u8>) -> Self {
+        let mut buf = Self { join, nodes: nodes as i64, user_state, ..Self::default() };
+        buf.message = LongMessage::with_room(room + buf.header().len());
+        buf.nodes = 0;
+        buf
+    }
+
     pub(crate) fn push(&mut self, node: &PushNodeState<'_>) {
         self.nodes += 1;
         node.put(self.message.end());
     }
 
-    /// Adds what the layer above adds. The message is then complete.
-    pub(crate) fn finish(mut self, join: bool, user_state: &[u8]) -> LongMessage {
-        let user_state_len = user_state.len() as i64;
-        let mut header = Vec::with_capacity(64);
-        put(
-            &mut header,
-            kind::PUSH_PULL,
-            &PushPullHeader { join, nodes: self.nodes, user_state_len },
-        );
-        self.message.end().extend_from_slice(user_state);
-        self.message.prepend(&header);
+    /// Makes room for so many more members like those that are in it, so that these are not moved.
+    pub(crate) fn expect(&mut self, nodes: usize) {
+        let each = self.message.len() / (self.nodes.max(1) as usize) + 1;
+        self.message.end().reserve_exact(each * nodes + self.user_state.len());
+    }
+
+    /// The complete message.
+    pub(crate) fn finish(mut self) -> LongMessage {
+        self.message.end().extend_from_slice(&self.user_state);
+        self.message.prepend(&self.header());
         self.message
+    }
+
+    fn header(&self) -> Vec<u8> {
+        let user_state_len = self.user_state.len() as i64;
+        let header = PushPullHeader { join: self.join, nodes: self.nodes, user_state_len };
+        let mut bytes = Vec::with_capacity(64);
+        put(&mut bytes, kind::PUSH_PULL, &header);
+        bytes
     }
 }
 
@@ -103,9 +121,11 @@ mod tests {
             let whole = PushPull { join, nodes: list.as_seq(), user_state: b"above" };
             let mut in_one_go = Vec::new();
             StreamMessage::PushPull(whole).encode(&mut in_one_go);
-            let mut buf = PushPullBuf::default();
-            nodes.iter().for_each(|node| buf.push(node));
-            let message = buf.finish(join, b"above").into_vec();
+            let mut buf = PushPullBuf::new(7, join, 2, b"above".to_vec());
+            buf.push(&nodes[0]);
+            buf.expect(2);
+            nodes[1..].iter().for_each(|node| buf.push(node));
+            let message = buf.finish().into_vec();
             assert_eq!(message, in_one_go);
 
             let mut cursor = PushPullCursor::begin(&message).unwrap();

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::wire::gcm::Gcm;
-use crate::wire::long::LongMessage;
+use crate::wire::long::gcm::Gcm;
+use crate::wire::long::message::LongMessage;
 use crate::wire::seal::{HEADER_LEN, Nonce, OpenError, TAG_LEN, Version, unpad};
 
 /// How many bytes a step handles.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use weezl::{BitOrder, LzwStatus, decode::Decoder, encode::Encoder};
 
 use crate::wire::kind;
-use crate::wire::long::LongMessage;
+use crate::wire::long::message::LongMessage;
 use crate::wire::lzw::{Compressed, LZW};
 use crate::wire::message::put;
 use crate::wire::msgpack::{DecodeError, Reader, Text, Value, offset_in, put_raw_head};
@@ -18,6 +18,8 @@ pub(crate) struct Inflating {
     decoder: Decoder,
     /// What is still to be inflated.
     packed: Range<usize>,
+    /// How much has been inflated.
+    taken: usize,
     out: Vec<u8>,
     len_max: usize,
 }
@@ -40,7 +42,7 @@ impl Inflating {
         let start = offset_in(packed, bytes);
         let packed = start..start + packed.len();
         let decoder = Decoder::new(BitOrder::Lsb, 8);
-        Ok(Self { decoder, packed, out: Vec::new(), len_max })
+        Ok(Self { decoder, packed, taken: 0, out: Vec::new(), len_max })
     }
 
     /// Handles the next piece; says whether it was the last.
@@ -51,10 +53,17 @@ impl Inflating {
         let packed = &bytes[self.packed.clone()];
         let piece = &packed[..packed.len().min(PIECE)];
         let written = self.out.len();
-        self.out.resize(written + PIECE.min(self.len_max - written), 0);
+        let room = PIECE.min(self.len_max - written);
+        if self.out.capacity() - written < room {
+            // As much more as the rest will take if it is like what is done, so that little is moved.
+            let more = written / self.taken.max(1) * packed.len();
+            self.out.reserve_exact(more.clamp(room, self.len_max - written));
+        }
+        self.out.resize(written + room, 0);
         let step = self.decoder.decode_bytes(piece, &mut self.out[written..]);
         self.out.truncate(written + step.consumed_out);
         self.packed.start += step.consumed_in;
+        self.taken += step.consumed_in;
         match step.status {
             Ok(LzwStatus::Done) if self.out.is_empty() => Err(DecodeError::Compression),
             Ok(LzwStatus::Done) => Ok(true),

@@ -12,6 +12,11 @@ pub(crate) struct LongMessage {
 const ROOM: usize = 512;
 
 impl LongMessage {
+    /// Starts one whose headers will take `room`. If they take more or less, all of it is moved in the end.
+    pub(crate) fn with_room(room: usize) -> Self {
+        Self { bytes: vec![0; room], start: room }
+    }
+
     /// The message so far, to be appended to.
     pub(crate) fn end(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
@@ -52,7 +57,7 @@ impl LongMessage {
 
 impl Default for LongMessage {
     fn default() -> Self {
-        Self { bytes: vec![0; ROOM], start: ROOM }
+        Self::with_room(ROOM)
     }
 }
 
