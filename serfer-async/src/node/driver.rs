@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures_lite::future;
 
 use super::mapped;
+use super::notable::is_notable;
 use super::shared::Shared;
 use super::state::Action;
 use super::state::wakers::Wakers;
@@ -230,8 +231,7 @@ fn accept_failed(shared: &Shared, error: &io::Error) -> bool {
         (made_room, state.endpoint.stats().accepts_failed)
     });
     let (made_room, count) = made_room.unwrap_or_default();
-    // The first, tenth, hundredth time.
-    if count.checked_ilog10().is_some_and(|zeros| 10_u64.pow(zeros) == count) {
+    if is_notable(count) {
         tracing::warn!(target: "serfer::runtime", %error, count, "cannot accept streams: others cannot join or compare their state with ours; if the process has too many open files, raise its limit (`ulimit -n`)");
     } else {
         tracing::debug!(target: "serfer::runtime", %error, count, "cannot accept streams");

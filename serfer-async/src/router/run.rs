@@ -14,6 +14,7 @@ use super::Router;
 use super::handler::{Handler, HandlerCall};
 use super::request::Request;
 use super::table::{RouteHandlers, RouteTable};
+use crate::node::notable::is_notable;
 use crate::node::shared::Shared;
 use crate::node::state::events::{EventFilter, EventReader, Lagged, OverflowWatcher};
 
@@ -44,6 +45,7 @@ impl Router {
         buffer: usize,
         shared: Arc<Shared>,
     ) {
+        let (mut lags, mut losses) = (0, 0);
         loop {
             let lost = async { Next::Lost(overflow.next().await) };
             let read = async { Next::Read(queries.next().await) };
@@ -54,17 +56,20 @@ impl Router {
                 }
                 Next::Read(Some(Ok(_no_query))) => {}
                 Next::Read(Some(Err(lagged))) => {
-                    tracing::warn!(target: "serfer::router", %lagged, "the router is too slow");
+                    lags += 1;
+                    report_lag("the router is too slow", lagged, lags);
                 }
                 Next::Read(None) => return,
                 Next::Lost(event) => {
-                    tracing::warn!(target: "serfer::router", event = &*name_of(&event), waiting = buffer, "a handler takes so long that the oldest of the events behind it are lost");
+                    losses += 1;
+                    report_loss(&event, buffer, losses);
                 }
             }
         }
     }
 
     async fn handle_in_order(self: Arc<Self>, events: EventReader, shared: Arc<Shared>) {
+        let mut lags = 0;
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
@@ -73,7 +78,8 @@ impl Router {
                     future::yield_now().await;
                 }
                 Err(lagged) => {
-                    tracing::warn!(target: "serfer::router", %lagged, "handlers are too slow");
+                    lags += 1;
+                    report_lag("handlers are too slow", lagged, lags);
                 }
             }
         }
@@ -153,6 +159,25 @@ enum Next {
     Read(Option<Result<Event, Lagged>>),
     /// The other reader loses events; this is the first that it had no room for.
     Lost(Event),
+}
+
+/// A warning now and then: others can send events in a flood.
+fn report_lag(what: &str, lagged: Lagged, count: u64) {
+    if is_notable(count) {
+        tracing::warn!(target: "serfer::router", %lagged, count, "{what}");
+    } else {
+        tracing::debug!(target: "serfer::router", %lagged, count, "{what}");
+    }
+}
+
+/// The same, by the watcher of the reader that loses events.
+fn report_loss(event: &Event, waiting: usize, count: u64) {
+    let name = &*name_of(event);
+    if is_notable(count) {
+        tracing::warn!(target: "serfer::router", event = name, waiting, count, "a handler takes so long that the oldest of the events behind it are lost");
+    } else {
+        tracing::debug!(target: "serfer::router", event = name, waiting, count, "events are lost again");
+    }
 }
 
 fn is_query(event: &Event) -> bool {

@@ -197,7 +197,14 @@ mod tests {
         };
         config.queries = Queries { timeout_mult: 0, len_max: 0, response_len_max: 0 };
         let limits = Limits { ring: 0, ring_slot: 0, ring_bytes: 0, members: 0, ..config.limits };
-        config.limits = Limits { stream_len: 0, joins_at_once: 0, join_answers: 0, ..limits };
+        let inflated_packet_len = 2 << 30;
+        config.limits = Limits {
+            stream_len: 0,
+            joins_at_once: 0,
+            join_answers: 0,
+            inflated_packet_len,
+            ..limits
+        };
         config.push_pull_interval = Some(Duration::ZERO);
         config.stream_timeout = Duration::ZERO;
         config.members.reap_interval = Duration::ZERO;

@@ -73,6 +73,30 @@ fn handlers_that_do_not_keep_up_lose_the_oldest_events() {
 }
 
 #[test]
+fn a_flood_of_events_does_not_flood_the_log() {
+    let (permit, permits) = async_channel::unbounded::<()>();
+    let router = Router::new().user_events(move |_: UserEvent| {
+        let permits = permits.clone();
+        async move {
+            let _ = permits.recv().await;
+        }
+    });
+    let node = TestNode::with_buffer(router, 2);
+    let log = traced(|| {
+        for _ in 0..50 {
+            // While one is handled, too many come.
+            ["1", "2", "3", "4", "5"].iter().for_each(|name| node.event(name));
+            permit.try_send(()).unwrap();
+            node.settle();
+        }
+    });
+    for what in ["handlers are too slow", "a handler takes so long"] {
+        let warnings = log.lines().filter(|line| line.contains("WARN") && line.contains(what));
+        assert_eq!(warnings.count(), 2, "{what}: the first and the tenth time");
+    }
+}
+
+#[test]
 fn a_flood_of_queries_pushes_out_no_other_events() {
     let (notes, gate) = (Notes::default(), TestGate::default());
     let (noted, held) = (notes.clone(), gate.clone());

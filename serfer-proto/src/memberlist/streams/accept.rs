@@ -32,7 +32,7 @@ impl<D: Delegate> Memberlist<D> {
 
     /// The request of another node is here, and is no push/pull, or it cannot be read.
     pub(crate) fn serve(
-        &self,
+        &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
         stream: StreamId,

@@ -85,7 +85,7 @@ impl<D: Delegate> Memberlist<D> {
         // Its other streams are compared as if it had one more already.
         let newcomer = (source, SourceStreams { open: open + 1, entitled }.excess());
         let slow_after = slow_after(cx);
-        let first = self.candidates(cx.now, slow_after, newcomer).max();
+        let first = self.candidates(cx.now, slow_after, Some(newcomer)).max();
         let makes_room = |&(excess, Reverse(standing), _): &Candidate| {
             excess > newcomer.1 || excess == newcomer.1 && standing != Standing::Answered
         };
@@ -100,8 +100,7 @@ impl<D: Delegate> Memberlist<D> {
     /// No stream could be accepted, perhaps because the process has no more file descriptors: one that has
     /// shown nothing, or little, is given up. Returns whether there was one.
     pub(crate) fn on_accept_failed(&mut self, cx: &mut Cx<'_>) -> bool {
-        let nobody = (cx.from.ip(), 0);
-        let candidates = self.candidates(cx.now, slow_after(cx), nobody);
+        let candidates = self.candidates(cx.now, slow_after(cx), None);
         let idle = candidates.filter(|(_, Reverse(standing), _)| *standing != Standing::Answered);
         let Some((_, _, Reverse(stream))) = idle.max() else {
             return false;
@@ -127,8 +126,7 @@ impl<D: Delegate> Memberlist<D> {
         if self.exchanges.open.values().map(len).sum::<usize>() <= len_max {
             return;
         }
-        let nobody = (cx.from.ip(), 0);
-        let candidates = self.candidates(cx.now, Duration::ZERO, nobody);
+        let candidates = self.candidates(cx.now, Duration::ZERO, None);
         let longest = candidates.max_by_key(|&(excess, _, Reverse(stream))| {
             (excess, self.exchanges.open.get(&stream).map_or(0, len))
         });
@@ -143,12 +141,15 @@ impl<D: Delegate> Memberlist<D> {
         &self,
         now: Instant,
         slow_after: Duration,
-        newcomer: (IpAddr, usize),
+        newcomer: Option<(IpAddr, usize)>,
     ) -> impl Iterator<Item = Candidate> {
         self.exchanges.open.iter().filter_map(move |(&stream, exchange)| {
             let origin = exchange.origin?;
             let of_source = self.exchanges.sources.get(&origin.source)?;
-            let excess = if origin.source == newcomer.0 { newcomer.1 } else { of_source.excess() };
+            let excess = match newcomer {
+                Some((source, excess)) if source == origin.source => excess,
+                _ => of_source.excess(),
+            };
             let standing = standing(exchange, origin, now, slow_after);
             Some((excess, Reverse(standing), Reverse(stream)))
         })

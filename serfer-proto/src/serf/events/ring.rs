@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(times(&ring), [(2, &['b', 'c'][..]), (3, &['d'])]);
         assert_eq!(insert(&mut ring, 4, 1, 'a'), Seen::Full, "it is not told twice");
         is_new(&mut ring, 1000, 999, 'f');
-        assert_eq!((ring.bytes, times(&ring)), (20, vec![(3, &['d'][..]), (999, &['f'])]));
+        assert_eq!((ring.bytes, times(&ring)), (20, vec![(999, &['f'][..]), (3, &['d'])]));
         assert_eq!(insert(&mut ring, 1000, 1, 'a'), Seen::TooOld);
         assert_eq!(ring.seen(1000, 999, 31, |known| known.cmp(&'g')), Seen::Full);
     }

@@ -1,0 +1,6 @@
+//! Warnings that do not flood a log.
+
+/// Whether the `count`th time is worth an operator's attention: the first, tenth, hundredth time and so on.
+pub(crate) fn is_notable(count: u64) -> bool {
+    count.checked_ilog10().is_some_and(|zeros| 10_u64.pow(zeros) == count)
+}
