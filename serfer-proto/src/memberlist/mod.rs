@@ -20,7 +20,8 @@ mod probe;
 mod streams;
 
 pub(crate) use delegate::{
-    Delegate, Departure, EventDelegate, LeaveDelegate, PingDelegate, PushPullDelegate, RejoinDelegate,
+    Delegate, Departure, EventDelegate, LeaveDelegate, PingDelegate, PushPullDelegate,
+    RejoinDelegate,
 };
 pub use streams::exchange::StreamEnd;
 

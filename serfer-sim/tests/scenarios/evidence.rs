@@ -46,9 +46,15 @@ fn suspended_while_gone(seed: u64, go: impl Fn(&mut Sim, NodeId), away: Duration
     sim.resume(late);
     sim.run_for(mins(5));
     let wrong = ids[1..4].iter().flat_map(|&id| told(&sim, id, gone));
-    wrong.map(|change| change.to_string()).chain(
-        told(&sim, late, gone).into_iter().filter(|it| *it == MemberChange::Join).map(|it| it.to_string()),
-    ).collect()
+    wrong
+        .map(|change| change.to_string())
+        .chain(
+            told(&sim, late, gone)
+                .into_iter()
+                .filter(|it| *it == MemberChange::Join)
+                .map(|it| it.to_string()),
+        )
+        .collect()
 }
 
 #[test]
@@ -112,9 +118,9 @@ fn whoever_hears_the_query_of_a_newcomer_answers_it() {
         let params = QueryParams::new().timeout(secs(5));
         sim.at(asker, |it, now| it.query(now, "status", b"", &params)).expect("it is short");
         sim.run_for(secs(6));
-        let heard = ids.iter().filter(|&&id| {
-            sim.events(id).iter().any(|it| matches!(it.event, Event::Query(_)))
-        });
+        let heard = ids
+            .iter()
+            .filter(|&&id| sim.events(id).iter().any(|it| matches!(it.event, Event::Query(_))));
         let replies = sim.events(asker).iter().filter(|it| matches!(it.event, Event::Reply(_)));
         assert_eq!(replies.count(), heard.count());
     });

@@ -9,6 +9,7 @@ mod hostile;
 mod keys;
 mod lifecycle;
 mod membership;
+mod pauses;
 mod seeds;
 mod snapshots;
 mod tags;

@@ -157,7 +157,8 @@ impl<D: Delegate> Memberlist<D> {
         if alive.incarnation <= known.incarnation.number() && !moved {
             if known.is_gone() {
                 self.notify_gone(cx, key);
-            } else if alive.incarnation == known.incarnation.number() && !alive.is_same(&known.node) {
+            } else if alive.incarnation == known.incarnation.number() && !alive.is_same(&known.node)
+            {
                 self.settle_dispute(cx, key);
             }
         } else if !known.incarnation.reaches(alive.incarnation, cx.uptime()) {

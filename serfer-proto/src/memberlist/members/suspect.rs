@@ -97,7 +97,8 @@ impl<D: Delegate> Memberlist<D> {
     ///
     /// Not if all began with hearsay, and the member answers our pings: it is asked again.
     pub(crate) fn on_suspicion_timeout(&mut self, cx: &mut Cx<'_>, up: &mut D, key: Key) {
-        let Some(member) = self.members.get(key).filter(|it| it.state() == SwimState::Suspect) else {
+        let Some(member) = self.members.get(key).filter(|it| it.state() == SwimState::Suspect)
+        else {
             return;
         };
         let (incarnation, me) = (member.incarnation.number(), &cx.params.name);

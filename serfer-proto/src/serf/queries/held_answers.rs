@@ -60,8 +60,8 @@ impl Serf {
         if self.open_queries.is_open(query.id) {
             return Some(AnswerTo::Ourselves);
         }
-        let asks_for_its_name = *query.name == *internal_names::CONFLICT
-            && *query.payload == *query.from.as_bytes();
+        let asks_for_its_name =
+            *query.name == *internal_names::CONFLICT && *query.payload == *query.from.as_bytes();
         let claimed = |&addr: &SocketAddr| self.name_disputes.has_claim(&query.from, addr);
         if let Some(addr) = query.addr.filter(|addr| asks_for_its_name && claimed(addr)) {
             return Some(AnswerTo::Member(addr));
@@ -82,7 +82,9 @@ impl Serf {
         self.relay_through_sender(cx, query, &response);
         let until = query.deadline.min(cx.now + HELD_FOR);
         let held = &mut self.held_answers.0;
-        if held.len() >= HELD_MAX && let Some(oldest) = held.pop_front() {
+        if held.len() >= HELD_MAX
+            && let Some(oldest) = held.pop_front()
+        {
             cx.dropped(DropReason::StrangeAnswerAddress, &oldest.query.name);
         }
         held.push_back(HeldAnswer { query: query.clone(), response, until });

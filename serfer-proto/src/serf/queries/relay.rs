@@ -61,9 +61,7 @@ impl Serf {
         let mut drawn = Vec::new();
         cx.rng.pick(16 + 4 * count, self.members.places(), &mut drawn);
         let can_relay = |member: &&Member| {
-            can_relay(member)
-                && *member.name() != *cx.params.name
-                && member.addr() != receiver
+            can_relay(member) && *member.name() != *cx.params.name && member.addr() != receiver
         };
         let drawn = drawn.into_iter().filter_map(|place| self.members.at(place));
         let relays = drawn.map(|entry| &entry.member).filter(can_relay);

@@ -161,7 +161,11 @@ fn the_dead_of_a_push_pull_are_only_suspected() {
     solo.accept(3, &push_pull(false, &nodes, None)).unwrap();
     assert_eq!(solo.node.stats().suspicions, 2);
     assert_eq!(status(&solo, 1), Some(Status::Alive));
-    assert_eq!(status(&solo, 2), Some(Status::Alive), "that it left is hearsay, and no intent said so");
+    assert_eq!(
+        status(&solo, 2),
+        Some(Status::Alive),
+        "that it left is hearsay, and no intent said so"
+    );
     assert_eq!(status(&solo, 3), Some(Status::Alive));
     assert_eq!((status(&solo, 7), status(&solo, 8)), (None, None));
     solo.hear(1, &alive(1, 2));

@@ -4,17 +4,15 @@
 //! `UPDATE=1 cargo test -p serfer-proto-tests --test cluster evidence` writes the table anew; read the
 //! difference.
 
-use std::fmt::Write as _;
 use serfer_proto::wire::message::{PushNodeState, ip_bytes, state};
 use serfer_proto::wire::msgpack::Text;
 use serfer_proto::wire::seq::SeqBuf;
 use serfer_proto::wire::serf_message::PushPull as SerfState;
 use serfer_proto::wire::stream::StreamMessage;
 use serfer_proto::{Event, MemberChange, Members, Status};
+use std::fmt::Write as _;
 
-use crate::harness::craft::{
-    VERSIONS, alive, dead, join_intent, leave_intent, push_pull, suspect,
-};
+use crate::harness::craft::{VERSIONS, alive, dead, join_intent, leave_intent, push_pull, suspect};
 use crate::harness::network::addr;
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, name, secs};
@@ -98,10 +96,11 @@ fn every_pair_of_what_is_held_and_what_is_heard() {
          incarnations; the Lamport time of what is held is 10. A dash: nothing changes.\n",
     );
     for held in HELD {
-        write!(table, "\n{held:<24}{:<24}{:<24}in a push/pull\n", "from itself", "from another").unwrap();
+        let columns = ["from itself", "from another", "in a push/pull"];
+        writeln!(table, "\n{held:<36}{:<30}{:<30}{}", columns[0], columns[1], columns[2]).unwrap();
         for heard in HEARD {
             let cells = SOURCES.map(|source| cell(&outcome(held, heard, source)));
-            let row = format!("  {heard:<22}{:<24}{:<24}{}", cells[0], cells[1], cells[2]);
+            let row = format!("  {heard:<34}{:<30}{:<30}{}", cells[0], cells[1], cells[2]);
             writeln!(table, "{}", row.trim_end()).unwrap();
         }
     }
@@ -235,7 +234,9 @@ fn cell(it: &Outcome) -> String {
 fn describe(known: &Known) -> String {
     let status = known.status.map_or_else(|| "unknown".to_owned(), |status| status.to_string());
     match (known.status, known.swim) {
-        (Some(Status::Leaving), Some((state::SUSPECT, number))) => format!("leaving suspect {number}"),
+        (Some(Status::Leaving), Some((state::SUSPECT, number))) => {
+            format!("leaving suspect {number}")
+        }
         (_, Some((state::SUSPECT, number))) => format!("suspect {number}"),
         (_, Some((_, number))) => format!("{status} {number}"),
         (_, None) => status,
@@ -244,11 +245,8 @@ fn describe(known: &Known) -> String {
 
 /// A node that has this of node 1, and knows nodes 2 to 9. Nobody answers it.
 fn holding(held: &str) -> Solo {
-    let members = Members {
-        tombstone_timeout: secs(60),
-        reap_interval: secs(1),
-        ..Members::default()
-    };
+    let members =
+        Members { tombstone_timeout: secs(60), reap_interval: secs(1), ..Members::default() };
     let mut solo = Solo::new(lan(0).members(members));
     (2..10).for_each(|other| solo.hear(other, &alive(other, 1)));
     let mut say = |words: &[Vec<u8>]| words.iter().for_each(|word| solo.hear(1, word));
@@ -280,15 +278,18 @@ fn hear(solo: &mut Solo, heard: &str, source: Source) {
     if source == Source::PushPull {
         return hear_push_pull(solo, what, number);
     }
-    solo.hear(from, &match what {
-        "alive" => alive(1, number),
-        "suspect" => suspect(1, 2, number),
-        "dead" => dead(1, 2, number),
-        "farewell" => dead(1, 1, number),
-        "join intent of" => join_intent(1, ltime),
-        "leave intent of" => leave_intent(1, ltime),
-        other => panic!("{other} is nothing that can be heard"),
-    });
+    solo.hear(
+        from,
+        &match what {
+            "alive" => alive(1, number),
+            "suspect" => suspect(1, 2, number),
+            "dead" => dead(1, 2, number),
+            "farewell" => dead(1, 1, number),
+            "join intent of" => join_intent(1, ltime),
+            "leave intent of" => leave_intent(1, ltime),
+            other => panic!("{other} is nothing that can be heard"),
+        },
+    );
 }
 
 fn hear_push_pull(solo: &mut Solo, what: &str, number: u32) {
@@ -324,7 +325,15 @@ fn pushed(incarnation: u32, state: i64) -> PushNodeState<'static> {
     const IP: [u8; 4] = [10, 0, 0, 2];
     assert_eq!(*ip_bytes(addr(1).ip()), IP);
     let (port, meta) = (addr(1).port(), b"\xff\x80");
-    PushNodeState { addr: &IP, incarnation, meta, name: Text(b"n1"), port, state, versions: &VERSIONS }
+    PushNodeState {
+        addr: &IP,
+        incarnation,
+        meta,
+        name: Text(b"n1"),
+        port,
+        state,
+        versions: &VERSIONS,
+    }
 }
 
 fn known(solo: &mut Solo) -> Known {
