@@ -11,6 +11,7 @@ mod keys;
 mod lifecycle;
 mod membership;
 mod newcomer;
+mod pauses;
 mod seeds;
 mod snapshots;
 mod tags;

@@ -88,11 +88,12 @@ impl EventDelegate for Serf {
 
     /// Unlike Go, which ignores it: a node that missed all of a leave would take it for a failure.
     fn on_departed_accused(&mut self, cx: &mut Cx<'_>, name: &str) {
-        let key = self.members.find(name).filter(|_| self.is_live_other(cx, cx.from));
-        let Some(state) = key.map(|key| &self.members[key]) else {
+        let Some(state) = self.members.find(name).map(|key| &self.members[key]) else {
             return;
         };
-        if state.member.status == Status::Left {
+        // Only to members: a forged source address must not aim our packets at a stranger.
+        let is_member = self.members.find_addr(cx.from).is_some() && cx.from != cx.params.advertise;
+        if state.member.status == Status::Left && is_member {
             let node = Text(name.as_bytes());
             let leave = Leave { ltime: state.status_ltime, node, prune: false };
             send_direct(cx, cx.from, &SerfMessage::Leave(leave).to_vec());

@@ -96,11 +96,11 @@ fn every_pair_of_what_is_held_and_what_is_heard() {
          incarnations; the Lamport time of what is held is 10. A dash: nothing changes.\n",
     );
     for held in HELD {
-        write!(table, "\n{held:<24}{:<24}{:<24}in a push/pull\n", "from itself", "from another")
-            .unwrap();
+        let columns = ["from itself", "from another", "in a push/pull"];
+        writeln!(table, "\n{held:<36}{:<30}{:<30}{}", columns[0], columns[1], columns[2]).unwrap();
         for heard in HEARD {
             let cells = SOURCES.map(|source| cell(&outcome(held, heard, source)));
-            let row = format!("  {heard:<22}{:<24}{:<24}{}", cells[0], cells[1], cells[2]);
+            let row = format!("  {heard:<34}{:<30}{:<30}{}", cells[0], cells[1], cells[2]);
             writeln!(table, "{}", row.trim_end()).unwrap();
         }
     }

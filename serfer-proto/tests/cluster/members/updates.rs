@@ -296,3 +296,28 @@ fn a_push_pull_tells_of_each_member_as_we_see_it() {
     let states = told(&mut solo, |node| node.state);
     assert_eq!(states.iter().map(|(_, state)| *state).collect::<Vec<_>>(), expected);
 }
+
+/// Only the versions of a member change, for example because its agent was upgraded.
+#[test]
+fn a_member_that_changes_only_its_versions_is_an_update() {
+    let mut solo = quiet(2);
+    solo.node.watch_members();
+    let versions = [1, 5, 2, 2, 5, 4];
+    assert_ne!(versions, VERSIONS);
+    let upgraded = Alive {
+        addr: &[10, 0, 0, 2],
+        incarnation: 2,
+        meta: b"\xff\x80",
+        node: "n1".into(),
+        port: addr(1).port(),
+        versions: &versions,
+    };
+    solo.hear(2, &encoded(&Message::Alive(upgraded)));
+    assert_eq!(changes(&solo), [(MemberChange::Update, "n1")]);
+    let deltas = solo.node.take_deltas();
+    let [serfer_proto::MemberDelta::Changed(member)] = &deltas[..] else {
+        panic!("{deltas:?}");
+    };
+    assert_eq!(member.versions().delegate_cur, 4);
+    assert_eq!(solo.node.member("n1").unwrap().versions().delegate_cur, 4);
+}

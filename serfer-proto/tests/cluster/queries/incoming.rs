@@ -10,7 +10,7 @@ use serfer_proto::wire::serf_message::{
 };
 use serfer_proto::{DropReason, Endpoint, Event, Limits, QueryParams, RespondError};
 
-use crate::harness::craft::user;
+use crate::harness::craft::{alive, alive_at, dead, user};
 use crate::harness::network::addr;
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, secs};
@@ -273,9 +273,74 @@ fn only_replies_of_members_count() {
         solo.hear(1, &answer(format!("bot-{n}").as_bytes(), 0));
     }
     assert_eq!(solo.events, []);
-    assert_eq!(solo.dropped(DropReason::Stranger), 1000);
     solo.hear(1, &answer(b"n2", 0));
     assert_eq!(solo.events.len(), 1);
+    solo.pass(secs(60));
+    assert_eq!(solo.dropped(DropReason::Stranger), 1000);
+}
+
+/// Its news and its answer travel on different ways.
+#[test]
+fn an_answer_that_comes_before_the_news_of_its_node_counts_as_soon_as_that_is_a_member() {
+    let mut solo = Solo::among(lan(0), 2);
+    let answer = ours(&mut solo, &QueryParams::new());
+    solo.hear(5, &answer(b"n5", FLAG_ACK));
+    solo.hear(5, &answer(b"n5", 0));
+    assert_eq!(solo.events, []);
+    solo.hear(1, &alive(5, 1));
+    let [Event::Member(_), Event::Ack(ack), Event::Reply(reply)] = &solo.events[..] else {
+        panic!("{:?}", solo.events);
+    };
+    assert_eq!((&*ack.from, &*reply.from), ("n5", "n5"));
+}
+
+/// A query that outruns the news of its asker is answered once that is known, at a member's address. The
+/// node that passed the query on is asked to relay the answers meanwhile.
+#[test]
+fn an_asker_that_is_not_known_yet_is_answered_when_it_is() {
+    let mut solo = Solo::among(lan(0), 2);
+    let asker = Query { addr: &[10, 0, 0, 6], source_node: "n5".into(), ..query() };
+    hear(&mut solo, asker);
+    let question = asked(&solo).remove(0);
+    solo.act(|node, now| node.respond(now, &question, b"x")).unwrap();
+    let said = solo.said();
+    let relayed = |(to, message): &&(_, Vec<u8>)| *to == addr(1) && message.get(1) == Some(&9);
+    assert_eq!(said.iter().filter(relayed).count(), 2, "{said:x?}");
+    solo.hear(1, &alive(5, 1));
+    assert_eq!(answers(&mut solo), [(addr(5), true), (addr(5), false)]);
+    solo.pass(secs(60));
+    assert_eq!(answers(&mut solo), []);
+    assert_eq!(solo.dropped(DropReason::StrangeAnswerAddress), 0);
+}
+
+/// Its old address would be the wrong one.
+#[test]
+fn an_asker_that_is_about_to_be_back_at_another_address_is_answered_there() {
+    let mut solo = Solo::among(lan(0), 3);
+    solo.hear(2, &dead(3, 2, 1));
+    solo.pass(secs(40));
+    solo.sent.clear();
+    hear(&mut solo, Query { addr: &[10, 0, 0, 54], source_node: "n3".into(), ..query() });
+    assert_eq!(answers(&mut solo), []);
+    solo.hear_from(addr(53), &alive_at("n3", addr(53), 1));
+    assert_eq!(answers(&mut solo), [(addr(53), true)]);
+}
+
+/// Askers that never become members are forgotten.
+#[test]
+fn what_is_held_for_unknown_askers_has_a_bound() {
+    let mut solo = Solo::among(lan(0), 2);
+    for id in 0..400 {
+        let ltime = 5 + u64::from(id / 200);
+        let eve = Query { addr: &[203, 0, 113, 9], source_node: "eve".into(), ..query() };
+        hear(&mut solo, Query { id, ltime, ..eve });
+    }
+    let dropped = solo.dropped(DropReason::StrangeAnswerAddress);
+    assert!(dropped > 0, "256 are held");
+    solo.pass(secs(11));
+    assert_eq!(answers(&mut solo), []);
+    solo.hear(1, &alive_at("eve", std::net::SocketAddr::from(([203, 0, 113, 9], 7946)), 1));
+    assert_eq!(answers(&mut solo), []);
 }
 
 #[test]
