@@ -95,7 +95,7 @@ pub(crate) struct KeyringFile {
 /// The keys to go by beside the file.
 #[derive(Clone, Debug)]
 pub(crate) struct GivenKeys {
-    /// Those of the configuration. If there is a file, it must have the same.
+    /// Those of the configuration. If there is a file, it must have the same, unless there is also a first key.
     pub(crate) keys: Option<Keyring>,
     /// What a new file is created with. If there is a file, this counts for nothing.
     pub(crate) first: Option<SecretKey>,
@@ -125,7 +125,7 @@ fn open(path: &Path, given: &GivenKeys) -> Result<KeyringFile, KeyringFileProble
     }
     // Nobody changes it from here on.
     let ring = parse(&read(path)?)?;
-    if given.keys.as_ref().is_some_and(|given| !given.keys().eq(ring.keys())) {
+    if given.contradict(&ring) {
         return Err(KeyringFileProblem::KeyBesideFile);
     }
     if given.first.as_ref().is_some_and(|first| !ring.has(first)) {
@@ -167,6 +167,12 @@ fn tell_blank(path: &Path, len: usize) {
 }
 
 impl GivenKeys {
+    /// Whether a file that is there should have others.
+    fn contradict(&self, ring: &Keyring) -> bool {
+        let other = |given: &Keyring| !given.keys().eq(ring.keys());
+        self.first.is_none() && self.keys.as_ref().is_some_and(other)
+    }
+
     /// All of them, as those of a new file.
     pub(crate) fn ring(&self) -> Option<Keyring> {
         let first = self.first.iter().cloned();

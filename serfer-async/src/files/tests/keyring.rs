@@ -117,6 +117,10 @@ fn a_first_key_counts_only_for_a_new_file() {
     };
     drop(first(RED).create().unwrap());
     assert_eq!(fs::read_to_string(&path).unwrap(), ring(RED).to_json());
+    // With a first key, all that is given is for a new file.
+    let first_key = Some(SecretKey::from_base64(BLUE).unwrap());
+    let both = GivenKeys { keys: Some(ring(BLUE)), first: first_key };
+    assert!(!load(&path, &both).unwrap().is_new);
     for key in [RED, BLUE] {
         let file = first(key);
         assert_eq!((file.is_new, file.ring.primary().to_base64()), (false, RED.to_owned()));
