@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::api::{Conflict, Event, JoinDone, Node};
+use crate::config::NameConflicts;
 use crate::machinery::{Cx, DropReason};
 use crate::memberlist::gossip::packing::Lane;
 use crate::memberlist::gossip::transmit::transmit_limit;
@@ -73,22 +74,30 @@ impl Delegate for Serf {
             return;
         };
         let (name, addr) = (existing.name(), existing.addr());
-        if *name != *cx.params.name {
+        let is_ours = *name == *cx.params.name;
+        if !is_ours {
             self.name_disputes.note_claim(name, other);
             self.send_held(cx, |query| *query.from == *name);
         }
         cx.stats.name_conflicts += 1;
-        let Some(count) = self.name_disputes.told.is_news(cx.now, name) else {
-            tracing::debug!(target: "serfer::members", name, %addr, %other, "name conflict");
-            return;
-        };
-        tracing::warn!(target: "serfer::members", name, %addr, %other, count, "name conflict: two nodes have this name; give each its own");
-        cx.emit(Event::Conflict(Conflict { existing, other }));
+        let news = self.name_disputes.told.is_news(cx.now, name);
+        // Whether there is another node of our name is not known yet.
+        let is_sure = !is_ours || cx.params.name_conflicts == NameConflicts::Report;
+        match news.filter(|_| is_sure) {
+            Some(count) => {
+                tracing::warn!(target: "serfer::members", name, %addr, %other, count, "name conflict: two nodes have this name; give each its own");
+            }
+            None => {
+                tracing::debug!(target: "serfer::members", name, %addr, %other, "name conflict");
+            }
+        }
+        if news.is_some() {
+            cx.emit(Event::Conflict(Conflict { existing, other }));
+        }
     }
 
     fn on_namesake(&mut self, cx: &mut Cx<'_>, other: SocketAddr) {
-        tracing::debug!(target: "serfer::members", %other, "another node has our name");
-        self.start_vote(cx);
+        self.start_vote(cx, other);
     }
 
     fn on_join_done(&mut self, cx: &mut Cx<'_>, done: JoinDone) {

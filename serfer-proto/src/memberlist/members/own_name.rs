@@ -122,7 +122,8 @@ impl<D: Delegate> Memberlist<D> {
     pub(crate) fn is_own_question(&mut self, cx: &mut Cx<'_>, up: &mut D, ping: &Ping<'_>) -> bool {
         let is_own = ping.source_node.is_some_and(|by| *by.0 == *cx.params.name.as_bytes());
         if !is_own {
-            self.own_name.is_known |= self.members.knows_addr(cx.from);
+            let is_known = self.own_name.is_known || self.members.knows_addr(cx.from);
+            self.own_name.is_known = is_known;
         } else if self.own_name.is_question(ping.seq) {
             let addr = self.settle_own_name(cx, up, ClaimPhase::Harmless);
             tracing::debug!(target: "serfer::swim", ?addr, "others know us at another address of ours");

@@ -33,8 +33,8 @@ pub(crate) struct NameDisputes {
     claims: VecDeque<(Box<str>, SocketAddr)>,
     /// The vote on this node's own name.
     pub(crate) vote: Vote,
-    /// How many votes were kept.
-    kept: u64,
+    /// How many votes there were.
+    votes: u64,
     /// What the application has been told.
     pub(crate) told: ConflictNews,
 }
@@ -84,14 +84,14 @@ impl Vote {
         self.ours += usize::from(known == Some(ours));
     }
 
-    /// The query is closed: decides. This is the `kept`th time that we keep our name, if we do.
-    fn close(&self, cx: &mut Cx<'_>, kept: u64) {
+    /// The query is closed: decides. This was the `count`th vote.
+    fn close(&self, cx: &mut Cx<'_>, count: u64) {
         let Self { responses, ours } = *self;
         if !self.is_lost() {
-            if is_notable(kept) {
-                tracing::info!(target: "serfer::members", ours, responses, kept, "name conflict: we keep our name");
+            if is_notable(count) {
+                tracing::info!(target: "serfer::members", ours, responses, count, "name conflict: we keep our name");
             } else {
-                tracing::debug!(target: "serfer::members", ours, responses, kept, "name conflict: we keep our name");
+                tracing::debug!(target: "serfer::members", ours, responses, count, "name conflict: we keep our name");
             }
             return;
         }
@@ -109,25 +109,35 @@ impl Vote {
 impl Serf {
     /// The vote is over.
     pub(crate) fn on_vote_closed(&mut self, cx: &mut Cx<'_>) {
-        let NameDisputes { vote, kept, .. } = &mut self.name_disputes;
-        *kept += u64::from(!vote.is_lost());
-        vote.close(cx, *kept);
+        let NameDisputes { vote, votes, .. } = &self.name_disputes;
+        vote.close(cx, *votes);
     }
 
     /// Another node has this node's name: asks all members whose it is, unless a vote is under way.
     ///
     /// The query stays open until its timeout, as in Go. So a stream of forged claims costs the cluster
     /// only one query every few seconds, and members that this node meets meanwhile have a vote.
-    pub(crate) fn start_vote(&mut self, cx: &mut Cx<'_>) {
+    pub(crate) fn start_vote(&mut self, cx: &mut Cx<'_>, other: SocketAddr) {
         if cx.params.name_conflicts == NameConflicts::Report || self.open_queries.is_voting() {
             return;
         }
         self.name_disputes.vote = Vote::default();
+        self.name_disputes.votes += 1;
+        trace_vote(other, self.name_disputes.votes);
         let (query, name) = (internal_names::CONFLICT, cx.params.name.as_bytes());
         let params = QueryParams::new().without_acks().until_timeout();
         if let Err(error) = self.send_query(cx, query, name, &params, Asker::NameConflict) {
             tracing::debug!(target: "serfer::members", %error, "cannot ask whose our name is");
         }
+    }
+}
+
+/// The `count`th vote begins.
+fn trace_vote(other: SocketAddr, count: u64) {
+    if is_notable(count) {
+        tracing::warn!(target: "serfer::members", %other, count, "name conflict: another node has our name, and the members vote which of us keeps it; give each node a name of its own");
+    } else {
+        tracing::debug!(target: "serfer::members", %other, count, "name conflict: the members vote");
     }
 }
 
