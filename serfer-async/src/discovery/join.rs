@@ -12,6 +12,7 @@ use super::failure::{SeedFailure, SeedFailures, SeedJoinError};
 use super::pauses::DoublingPause;
 use super::seeds::{self, SeedResolver};
 use crate::node::closed::Closed;
+use crate::node::notable::is_notable;
 use crate::node::shared::Shared;
 
 /// Which members were reached by a join, and which seeds were not.
@@ -241,7 +242,7 @@ impl StartupSeeds {
                 return;
             }
             let (failures, pause) = (outcome.failures(&seeds), pauses.next_pause());
-            if is_power_of_ten(tries) {
+            if is_notable(tries) {
                 tracing::warn!(target: "serfer::join", %failures, tries, ?pause, "a seed cannot be joined yet; it is tried again");
             }
             let until = Some(self.shared.now() + pause);
@@ -251,10 +252,6 @@ impl StartupSeeds {
             }
         }
     }
-}
-
-fn is_power_of_ten(n: u64) -> bool {
-    n.checked_ilog10().is_some_and(|zeros| 10_u64.pow(zeros) == n)
 }
 
 /// Whether this node knows no other that is alive.
@@ -289,7 +286,7 @@ mod tests {
 
     #[test]
     fn warnings_get_rarer() {
-        let told: Vec<u64> = (0..2000).filter(|&n| is_power_of_ten(n)).collect();
+        let told: Vec<u64> = (0..2000).filter(|&n| is_notable(n)).collect();
         assert_eq!(told, [1, 10, 100, 1000]);
     }
 }
