@@ -20,7 +20,8 @@ use crate::node::shared::Shared;
 /// The most addresses that are dialled for one attempt; the rest is left out.
 const ADDRS_MAX: usize = 1024;
 
-/// How many addresses are dialled at once, and how many more whenever none has answered for a while.
+/// How many addresses are dialled at once, and how many more for each while in which none answers, until
+/// enough have answered.
 const DIALS: usize = 8;
 const WHILE: Duration = Duration::from_millis(250);
 
@@ -164,7 +165,7 @@ impl<'a> Dials<'a> {
         };
         let done = async { DialStep::Done(self.done.1.recv().await.ok()) };
         let more = async {
-            if self.waiting.is_empty() {
+            if self.waiting.is_empty() || self.answers >= self.attempt.enough {
                 future::pending::<()>().await;
             }
             self.shared.tasks.sleep_until(self.shared.now() + WHILE).await;

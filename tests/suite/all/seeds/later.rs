@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::adapter::{Error, JoinPolicy, Serfer};
 use super::super::{addr, builder, own_ip, run, sleep, spawn, start, until};
@@ -98,29 +98,29 @@ fn a_node_that_is_alone_survives_an_empty_file() {
 
 /// Two islands of two nodes each get seeds in common.
 async fn islands_meet(keeps_seeds: bool, joins_later: bool) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("there is room");
     let files = ["x", "y"].map(|name| dir.path().join(name));
     let ips: Vec<String> = (0..4).map(|_| SocketAddr::new(own_ip(), 7946).to_string()).collect();
     let mut all = Vec::new();
     for (n, ip) in ips.iter().enumerate() {
         let file = &files[n / 2];
-        std::fs::write(file, ips[n / 2 * 2..][..2].join("\n")).unwrap();
+        std::fs::write(file, ips[n / 2 * 2..][..2].join("\n")).expect("there is room");
         let node = builder(&format!("n-{n}")).bind(ip).seed_interval(MOMENT);
         let node = node.configure(|it| if keeps_seeds { it } else { it.seed_keeper(None) });
         let node = node.join_policy(JoinPolicy::BestEffort);
         let seeds = [in_file(file)];
         if joins_later {
-            let node = node.start().await.unwrap();
-            let joined = node.join(&seeds).await.unwrap();
+            let node = node.start().await.expect("a port is free");
+            let joined = node.join(&seeds).await.expect("it is a seed itself");
             assert!(joined.reached.iter().any(|it| it.to_string() == *ip), "{joined:?}");
             all.push(node);
         } else {
-            all.push(node.join(&seeds).start().await.unwrap());
+            all.push(node.join(&seeds).start().await.expect("a port is free"));
         }
     }
     until("there are two islands", || all.iter().all(|node| alive(node) == 2)).await;
     for file in &files {
-        std::fs::write(file, ips.join("\n")).unwrap();
+        std::fs::write(file, ips.join("\n")).expect("there is room");
     }
     until("they are one", || all.iter().all(|node| alive(node) == 4)).await;
 }
@@ -184,8 +184,12 @@ fn a_newcomer_compares_everything_with_a_few_only() {
         let file = dir.path().join("seeds");
         let lines: Vec<String> = all.iter().map(addr).collect();
         std::fs::write(&file, lines.join("\n")).unwrap();
+        let begin = Instant::now();
         let late = builder("late").join([in_file(&file)]).start().await.unwrap();
+        // Eight are dialled at once, eight more for each quarter of a second without any answer, and one more
+        // for each of seven answers. The node also pings by streams.
+        let most = 4 + 8 * (2 + begin.elapsed().as_millis() as u64 / 250);
         until("it knows all", || alive(&late) == 32).await;
-        assert!(late.stats().streams_dialled < 20, "{}", late.stats().streams_dialled);
+        assert!(late.stats().streams_dialled <= most, "{}", late.stats().streams_dialled);
     });
 }

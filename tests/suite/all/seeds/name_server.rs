@@ -166,7 +166,7 @@ impl Zone {
             }
             return Ok(true);
         }
-        for (host, alias) in self.aliases.iter().filter(|(host, _)| host == name) {
+        if let Some((host, alias)) = self.aliases.iter().find(|(host, _)| host == name) {
             answer.answers.push(record(host, RData::CNAME(CNAME(Name::new(alias)?)))?);
             return Ok(true);
         }
