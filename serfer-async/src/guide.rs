@@ -196,7 +196,7 @@
 //! [`Event::ShutdownWanted`](crate::Event::ShutdownWanted); [`Builder::run`] and [`Serfer::wait`] return that
 //! as an error. So wait for both, the signal to stop and the end of the node, and a supervisor sees a failure:
 //!
-//! ```ignore
+//! ```text
 //! tokio::select! {
 //!     stopped = tokio::signal::ctrl_c() => stopped?,
 //!     ended = serf.wait() => ended?,

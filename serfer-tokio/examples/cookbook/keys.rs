@@ -27,7 +27,7 @@ pub(crate) async fn main() -> Result {
         Ok(_) => return Err("the old key still opens the door".into()),
         Err(error) => println!("with the old key: {error}"),
     }
-    start("late", NEW, Some(&seed)).await?;
+    let _late = start("late", NEW, Some(&seed)).await?;
     println!("with the new key: welcome");
     Ok(())
 }

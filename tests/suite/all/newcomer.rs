@@ -138,10 +138,11 @@ async fn misfit(
     advice: &str,
 ) {
     let log = logged();
-    let seed = seed.start().await.unwrap();
+    let seed = seed.start().await.expect("a port is free");
     let name = format!("misfit-{}", own_ip());
     let joiner = joiner(plain_builder(&name)).join([addr(&seed)]);
-    let joiner = joiner.join_policy(JoinPolicy::BestEffort).start().await.unwrap();
+    let joiner =
+        joiner.join_policy(JoinPolicy::BestEffort).start().await.expect("it starts in any case");
     let warned =
         |line: &str| line.contains("WARN") && line.contains(&name) && line.contains(advice);
     let text = log.text();

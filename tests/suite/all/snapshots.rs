@@ -158,7 +158,7 @@ fn a_file_that_cannot_be_used_is_an_error_that_names_it() {
         let error = place.builder().snapshot(nowhere).start().await.unwrap_err();
         assert!(error.to_string().contains("cannot be written"), "{error}");
         // Nothing was left running.
-        place.start().await;
+        drop(place.start().await);
     });
 }
 

@@ -141,7 +141,7 @@ fn a_query_may_be_answered_by_whoever_reads_the_events() {
         let mut replies = a.query("status", "").unwrap();
         let reply = replies.next().await.unwrap();
         assert_eq!((&*reply.from, &*reply.payload), ("b", &b"by hand"[..]));
-        answering.recv().await.unwrap();
+        drop(answering.recv().await.unwrap());
     });
 }
 

@@ -108,7 +108,7 @@ impl Vote {
 
 impl Serf {
     /// The vote is over.
-    pub(crate) fn on_vote_closed(&mut self, cx: &mut Cx<'_>) {
+    pub(crate) fn on_vote_closed(&self, cx: &mut Cx<'_>) {
         let NameDisputes { vote, votes, .. } = &self.name_disputes;
         vote.close(cx, *votes);
     }
