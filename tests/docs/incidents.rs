@@ -1,7 +1,7 @@
 //! Checks `docs/incidents.md`: every row has a test, and the test exists.
 //!
 //! A row has three columns: what happened to somebody, what a serfer node does, and where our test
-//! is, as in `docs/CONFORMANCE.md`.
+//! is, as in `docs/CONFORMANCE.md`, or in which file all our tests of it are.
 
 use crate::files::{found_in, project};
 use crate::references::{check, references};
@@ -15,6 +15,9 @@ fn fault(cells: &[&str], read: &impl Fn(&str) -> Option<String>) -> Option<Strin
         return Some("a column is empty, or no test is named".to_owned());
     }
     references(ours).find_map(|reference| {
+        if !reference.contains("::") && reference.ends_with(".rs") {
+            return read(reference).is_none().then(|| format!("there is no {reference}"));
+        }
         let fault = check(reference, read).err()?;
         let test = reference.split_once("::").map(|(_, test)| found_in(test));
         Some(format!("{fault} {}", test.unwrap_or_default()))
