@@ -85,7 +85,7 @@ fn in_every_order_and_nesting_they_keep_within_the_limit() {
         permutations(&parts).iter().flat_map(|parts| nested(compound(parts))).collect();
     assert!(packets.len() > 700, "{}", packets.len());
     let limits = Limits { inflated_packet_len: LIMIT, ..Limits::default() };
-    let config = || lan(0).limits(limits.clone());
+    let config = || lan(0).limits(limits);
     let keyring = Keyring::new(SecretKey::new(&KEY).unwrap());
     for (mut solo, is_sealed) in
         [(Solo::new(config()), false), (Solo::new(config().keyring(keyring)), true)]

@@ -37,11 +37,13 @@ fn peer() -> PushNodeState<'static> {
 }
 
 fn told(solo: &Solo) -> Vec<&str> {
-    let name = |event| match event {
-        &Event::User(ref event) => Some(&*event.name),
-        _ => None,
-    };
-    solo.events.iter().filter_map(name).collect()
+    let mut names = Vec::new();
+    for event in &solo.events {
+        if let Event::User(event) = event {
+            names.push(&*event.name);
+        }
+    }
+    names
 }
 
 /// All that a message may have changed, besides the count of what was dropped.
