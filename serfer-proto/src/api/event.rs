@@ -70,7 +70,7 @@ pub enum MemberChange {
     Leave,
     /// It stopped answering.
     Failed,
-    /// Its tags or address changed.
+    /// Its tags, versions or address changed.
     Update,
     /// It was gone for so long that it is forgotten.
     Reap,

@@ -27,7 +27,7 @@ pub(crate) trait EventDelegate {
     /// A node left or died.
     fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>, how: Departure);
 
-    /// A node has other tags.
+    /// A node has other tags or versions.
     fn on_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
 
     /// Whether a node has said that it means to leave.

@@ -67,7 +67,7 @@ impl<D: Delegate> Memberlist<D> {
         let claim = ReturnClaim { node: node.clone(), incarnation: alive.incarnation };
         claims.open.insert(seq, claim);
         cx.timers.set(Timer::ReturnClaim(seq), cx.now + cx.params.probe.timeout);
-        tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "is it back?");
+        tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "asking whether it is back");
         let me = PingSource::of(cx);
         self.packet.reset(cx.link.message_len_max());
         // It hears this first, so its ack can bring its refutation.

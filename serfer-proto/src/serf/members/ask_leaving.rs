@@ -36,7 +36,7 @@ impl Serf {
         }
     }
 
-    pub(crate) fn on_ask_leaving_tick(&mut self, cx: &mut Cx<'_>) {
+    pub(crate) fn on_ask_leaving_tick(&self, cx: &mut Cx<'_>) {
         if !self.is_alive() {
             return;
         }
