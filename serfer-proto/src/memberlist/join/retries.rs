@@ -112,9 +112,11 @@ impl RetryTarget {
     /// Plans the next try. `others` is how many other members are alive.
     fn set_due(&mut self, cx: &mut Cx<'_>, others: usize) {
         if let Some(settings) = &cx.params.seed_keeper {
-            let wait = self.wait.unwrap_or(settings.retry_min);
+            // The cluster may have been larger when the last wait was set.
+            let wait_max = self.wait_max(cx, settings, others);
+            let wait = self.wait.unwrap_or(settings.retry_min).min(wait_max);
             self.due = Some(cx.now + wait / 2 + cx.rng.duration(wait / 2));
-            self.wait = Some((wait * 2).min(self.wait_max(cx, settings, others)));
+            self.wait = Some((wait * 2).min(wait_max));
         }
     }
 
@@ -132,7 +134,7 @@ impl RetryTarget {
     /// Whether its next try was left to others that are not there any more.
     fn is_planned_too_late(&self, cx: &Cx<'_>, others: usize) -> bool {
         let wait_max = cx.params.seed_keeper.map(|settings| self.wait_max(cx, &settings, others));
-        self.due.zip(wait_max).is_some_and(|(due, wait_max)| due > cx.now + 2 * wait_max)
+        self.due.zip(wait_max).is_some_and(|(due, wait_max)| due > cx.now + wait_max)
     }
 }
 
