@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_millis(5);
 /// What a runtime reads at once.
 const CHUNK: usize = 16 * 1024;
 /// Of so many runs the fastest counts: caches are shared with what else runs here.
-const RUNS: usize = 3;
+const RUNS: usize = 2;
 
 /// Of each kind of call the longest.
 type Longest = BTreeMap<&'static str, Duration>;

@@ -8,6 +8,7 @@ mod go_defects;
 mod handlers;
 mod hostile;
 mod keys;
+mod large_cluster;
 mod lifecycle;
 mod membership;
 mod newcomer;
