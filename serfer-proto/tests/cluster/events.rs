@@ -160,6 +160,7 @@ fn three_hundred_user_events_of_one_time_are_all_told() {
     // All of them are in a push/pull, and whoever gets them from there is told all, too.
     solo.accept(1, &push_pull(false, &[], None)).unwrap();
     let mut other = Solo::among(lan(1), 1);
+    other.accept(0, &push_pull(false, &[], Some(&PushPull::default()))).unwrap();
     other.accept(0, &solo.written[0].1).unwrap();
     assert_eq!(names(&users(&other.events)), all);
 }
@@ -386,6 +387,7 @@ fn the_name_of_an_event_is_text() {
 fn no_lamport_time_from_the_network_poisons_the_clock() {
     const TOO_FAR: u64 = (1 << 32) + 2;
     let mut solo = Solo::among(lan(0), 1);
+    solo.accept(1, &push_pull(false, &[], Some(&PushPull::default()))).unwrap();
     for ltime in [u64::MAX, u64::MAX - 1, TOO_FAR] {
         let before = solo.dropped(DropReason::OutOfReach);
         solo.hear(1, &user_event("a", ltime));

@@ -95,6 +95,7 @@ fn clocks(solo: &mut Solo) -> [u64; 3] {
 fn lamport_times_near_the_greatest_or_merely_huge() {
     for ltime in [u64::MAX, u64::MAX - 1, 1 << 63, (1 << 32) + 9] {
         let mut solo = Solo::among(lan(0), 2);
+        solo.accept(1, &push_pull(false, &[], Some(&PushPull::default()))).unwrap();
         solo.hear(1, &join_intent(2, ltime));
         solo.hear(1, &leave_intent(2, ltime));
         solo.hear(1, &leave_intent(0, ltime));

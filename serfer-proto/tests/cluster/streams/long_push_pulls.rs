@@ -122,6 +122,8 @@ fn ten_thousand_members_are_merged_in_many_calls_and_pings_are_acked_in_between(
         (keyed(lan(0)), sealed_frame(KEY, b"", &compressed(&plain))),
     ] {
         let mut solo = Solo::new(config.push_pull_interval(None).compression(Compression::Off));
+        // It wants to be told of user events from before.
+        solo.act(|node, now| node.update_seeds(now, &[], Replay::Deliver));
         let stream = bring(&mut solo, &frame);
         assert!(known(&solo) <= 1 + MERGED_AT_ONCE, "{}", known(&solo));
         let calls = go_on(&mut solo, answers_a_ping);
@@ -225,18 +227,41 @@ fn a_small_push_pull_does_not_wait_for_a_large_one() {
 }
 
 #[test]
-fn a_push_pull_whose_stream_is_gone_keeps_its_place_until_it_is_done() {
+fn a_push_pull_whose_stream_is_gone_is_merged_all_the_same() {
+    let mut solo = Solo::new(lan(0).push_pull_interval(None));
+    let stream = bring(&mut solo, &state_of(SOME, false));
+    end(&mut solo, stream, StreamEnd::Closed);
+    go_on(&mut solo, |_| {});
+    assert_eq!(known(&solo), 1 + SOME);
+    assert!(solo.written.is_empty(), "nobody is there to read an answer");
+}
+
+/// It takes as much memory as if the stream were there.
+#[test]
+fn a_push_pull_whose_stream_is_gone_makes_room_for_another() {
     let limits = Limits { inbound_streams: 2, ..Limits::default() };
     let mut solo = Solo::new(lan(0).push_pull_interval(None).limits(limits));
     for _ in 0..2 {
         let stream = bring(&mut solo, &state_of(SOME, false));
         end(&mut solo, stream, StreamEnd::Closed);
     }
-    assert_eq!(solo.act(|node, now| node.handle_accepted(now, addr(1))), None);
+    let small = bring(&mut solo, &state_of(2, false));
+    assert!(solo.closed.contains(&small));
     go_on(&mut solo, |_| {});
-    assert!(solo.act(|node, now| node.handle_accepted(now, addr(1))).is_some());
-    assert_eq!(known(&solo), 1 + SOME, "what it brought is merged all the same");
-    assert!(solo.written.is_empty(), "nobody is there to read an answer");
+    assert_eq!(known(&solo), 1 + 2, "those that nobody waits for are given up");
+}
+
+/// The newest are given up.
+#[test]
+fn push_pulls_that_wait_for_their_turn_take_only_so_much_memory_together() {
+    let frame = state_of(SOME, false);
+    let limits = Limits { stream_len: frame.len() + 1, ..Limits::default() };
+    let mut solo = Solo::new(lan(0).push_pull_interval(None).limits(limits));
+    (0..10).for_each(|_| drop(bring(&mut solo, &frame)));
+    assert_eq!(solo.dropped(DropReason::Full), 6);
+    assert_eq!(solo.aborted.len(), 6);
+    go_on(&mut solo, |_| {});
+    assert_eq!(known(&solo), 1 + SOME);
 }
 
 /// The node has dialled node 1, and that has answered.
