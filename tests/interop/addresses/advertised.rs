@@ -38,12 +38,11 @@ pub(super) fn entry(name: &str, ip: &str, status: &str) -> Entry {
 /// asks to.
 fn dual_stack(scene: &Scene, runtime: &str) {
     let network = scene.lay_network();
-    let (there, here) = (network.host("agent"), network.host("node"));
+    let here = network.host("node");
     here.run("sysctl -w net.ipv6.bindv6only=1");
     let ip = here.ip.to_string();
     let node = scene.program([runtime, "node", "[::]", ""], Some(here));
     node.logs(&["node starts", &ip], SOON);
-    let _there = there;
     let agent = scene.agent(&LAN, "agent", &[&format!("-join={ip}")]);
     until("the agent lists it", PATIENCE, || {
         let roster = agent.roster();

@@ -29,7 +29,7 @@ fn loses_no_more(scene: &Scene, runtime: &str) {
 
     let agent_lost = lost_by(scene.ip("agent"), agent.pid());
     let node_lost = lost_by(ip, node.pid());
-    println!("lost of 2,000: agent {agent_lost}, node on {runtime} {node_lost}");
+    eprintln!("lost of 2,000: agent {agent_lost}, node on {runtime} {node_lost}");
     assert!(node_lost <= agent_lost, "the agent loses {agent_lost}, we lose {node_lost}");
 }
 
