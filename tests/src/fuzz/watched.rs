@@ -306,7 +306,7 @@ impl Watched {
     pub(super) fn report_stored(&mut self, works: bool) {
         let stored = self.stored.take();
         if works {
-            self.written = stored.or(self.written.take());
+            self.written = stored.or_else(|| self.written.take());
             self.act(|node, now| node.handle_stored(now, StoredFile::Keyring));
         } else {
             self.act(|node, now| node.handle_store_failed(now, StoredFile::Keyring, "full"));
