@@ -8,7 +8,8 @@ use crate::support::{assert_status, cluster, failures, lan, mins, secs, with_see
 
 const NODES: usize = 50;
 
-/// What the others were told about a node wrongly: that it failed.
+/// Each node leaves, is down for a while and comes back. Gossip misses a node now and then, also without
+/// loss: some miss the leave intent, some the leave message, some both. None of them sees a failure.
 fn rolling_restart(seed: u64, loss: f64, down: Duration) {
     let (mut sim, ids) = cluster(seed, lan, NODES);
     sim.network().loss(loss);
@@ -30,8 +31,11 @@ fn rolling_restart(seed: u64, loss: f64, down: Duration) {
 #[test]
 fn members_that_leave_and_come_back_in_turn_are_never_seen_as_failures() {
     with_seeds(|seed| {
-        for loss in [0.0, 0.05, 0.1] {
-            rolling_restart(seed, loss, secs(3));
-        }
+        let loss = match seed % 3 {
+            0 => 0.0,
+            1 => 0.05,
+            _ => 0.1,
+        };
+        rolling_restart(seed, loss, secs(3));
     });
 }
