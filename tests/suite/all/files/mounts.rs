@@ -24,11 +24,15 @@ fn in_namespace(test: impl AsyncFnOnce(&Path)) {
         eprintln!("skipped: needs root and `unshare`");
         return;
     }
-    let dir = TempDir::new().unwrap();
+    let dir = TempDir::new().expect("a temporary directory");
     let name = std::thread::current().name().expect("a test has a name").to_owned();
     let mut again = Command::new("unshare");
-    again.arg("-m").arg(std::env::current_exe().unwrap()).args(["--exact", &name, "--nocapture"]);
-    let ran = again.env(FOLDER, dir.path()).output().unwrap();
+    again.arg("-m").arg(std::env::current_exe().expect("it runs")).args([
+        "--exact",
+        &name,
+        "--nocapture",
+    ]);
+    let ran = again.env(FOLDER, dir.path()).output().expect("it starts");
     let said = [ran.stdout, ran.stderr].map(|it| String::from_utf8_lossy(&it).into_owned());
     assert!(ran.status.success(), "{}", said.concat());
     assert!(said[0].contains("1 passed"), "{}", said[0]);
@@ -42,8 +46,8 @@ fn mount(args: &[&str], paths: &[&Path]) {
 /// A file with this content that is mounted at another place.
 fn mounted(folder: &Path, name: &str, content: &str) -> (PathBuf, PathBuf) {
     let [real, at] = ["real", "at"].map(|kind| folder.join(format!("{name}.{kind}")));
-    fs::write(&real, content).unwrap();
-    fs::write(&at, "").unwrap();
+    fs::write(&real, content).expect("it can be written");
+    fs::write(&at, "").expect("it can be written");
     mount(&["--bind"], &[&real, &at]);
     (real, at)
 }
