@@ -115,7 +115,7 @@ impl<D: Delegate> Memberlist<D> {
         let limits = &cx.params.limits;
         let len_max = limits.stream_len.saturating_mul(UNFINISHED_STREAMS);
         let len = |exchange: &Exchange| match &exchange.phase {
-            ExchangePhase::Reading(None, reader) => reader.len(),
+            ExchangePhase::Reading(None, reader) => reader.memory(),
             _ => 0,
         };
         // As long as each is this short, all of them together are short enough.

@@ -89,6 +89,9 @@ enum Then {
     UserState(usize, u64),
 }
 
+/// From how many bytes on a frame gets its memory in one piece.
+const LONG: usize = 64 << 10;
+
 /// A whole frame, still sealed if it came so.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
@@ -154,9 +157,9 @@ impl FrameReader {
         matches!(self.phase, Phase::Label | Phase::Kind)
     }
 
-    /// How many bytes have arrived. They are kept until the reader is dropped.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
+    /// How much memory it takes until it is dropped.
+    pub fn memory(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// The frame, once it is complete.
@@ -185,7 +188,7 @@ impl FrameReader {
     /// nobody gets much memory for an announcement.
     fn make_room(&mut self, more: usize) {
         let len = self.bytes.len() + more;
-        if len <= self.bytes.capacity() {
+        if len <= self.bytes.capacity() || len < LONG {
             return;
         }
         let expected = self.expected_len().min(self.len_max);
