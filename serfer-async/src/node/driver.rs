@@ -93,6 +93,12 @@ impl<R: Runtime> Driver<R> {
                         WakeReason::Deadline => {
                             done += self.receive_waiting(&mut incoming).await;
                             self.shared.drive(|node, now| node.handle_timeout(now));
+                            // The next deadline may be past already. Nobody is to wait for that, too.
+                            let waiting = self.runtime.recv_from(&self.udp, &mut incoming);
+                            if let Some(received) = future::poll_once(waiting).await {
+                                self.receive(received, &mut incoming).await;
+                            }
+                            done += BATCH;
                         }
                         WakeReason::Datagram(received) => {
                             done += self.receive(received, &mut incoming).await;

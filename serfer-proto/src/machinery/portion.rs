@@ -15,8 +15,8 @@ pub(crate) struct Portion {
 /// Some two milliseconds.
 const UNITS: u32 = 4096;
 
-/// The pause after a portion, for whatever else there is to do.
-pub(crate) const PAUSE: Duration = Duration::from_millis(1);
+/// From one portion to the next. More than half of that is for whatever else there is to do.
+pub(crate) const PAUSE: Duration = Duration::from_millis(5);
 
 /// What each kind of work takes, in units.
 pub(crate) mod cost {
