@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use futures_lite::future;
 
-use super::mapped;
 use super::notable::is_notable;
 use super::shared::Shared;
+use super::sockets::mapped;
 use super::state::Action;
 use super::state::wakers::Wakers;
 use super::streams;

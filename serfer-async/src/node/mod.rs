@@ -3,13 +3,12 @@
 //! The other rooms push inputs through [`shared`] and start tasks through [`tasks`]. Only the builder starts
 //! a node. Read in this order: [`state`] (what is under the lock), [`shared`] (who may do what), [`driver`]
 //! (the loop), [`streams`], [`tasks`], [`thread`], and `metrics`. The rest is small: [`closed`],
-//! [`end_cause`], [`latch`], [`mapped`], [`notable`], [`reentrancy`], [`sockets`].
+//! [`end_cause`], [`latch`], [`notable`], [`reentrancy`], [`sockets`].
 
 pub(crate) mod closed;
 pub(crate) mod driver;
 pub(crate) mod end_cause;
 pub(crate) mod latch;
-mod mapped;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
 pub(crate) mod notable;

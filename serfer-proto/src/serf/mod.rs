@@ -45,7 +45,7 @@ use queries::early_responses::EarlyResponses;
 use queries::filter::FilterEvaluator;
 use queries::held_answers::HeldAnswers;
 use queries::incoming::PastQuery;
-use queries::name_conflict::NameDisputes;
+use queries::internal::name_conflict::NameDisputes;
 use queries::open_queries::OpenQueries;
 use queries::rate_limit::RateLimit;
 use snapshot::writer::Snapshotter;

@@ -6,8 +6,6 @@
 //!
 //! References: hm is github.com/hashicorp/memberlist, hs is hashicorp/serf, hc is hashicorp/consul.
 
-mod autoscaling;
-mod churn;
 mod crowds;
 mod detection;
 mod evidence;
@@ -18,7 +16,6 @@ mod loss;
 mod partitions;
 mod pods;
 mod quiet;
-mod restarts;
-mod rolling;
 mod sick;
 mod support;
+mod turnover;

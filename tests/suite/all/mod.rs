@@ -4,19 +4,16 @@ mod addresses;
 mod calls;
 mod ends;
 mod files;
-mod go_defects;
 mod handlers;
-mod hostile;
 mod keys;
 mod large_cluster;
 mod lifecycle;
 mod membership;
-mod newcomer;
-mod pauses;
 mod seeds;
 mod snapshots;
 mod tags;
 mod together;
+mod trouble;
 
 use std::time::{Duration, Instant};
 

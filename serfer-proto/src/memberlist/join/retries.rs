@@ -1,5 +1,5 @@
 //! The scheduler of retries: which addresses are tried again, and when. The public setting is
-//! [`SeedKeeper`](crate::SeedKeeper).
+//! [`SeedKeeper`].
 //!
 //! Gossip, probes and push/pulls only ever go to members that are alive, so two halves of a cluster
 //! that were apart for longer than the dead are remembered would never look for each other again.

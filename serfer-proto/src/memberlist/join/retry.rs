@@ -55,7 +55,7 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// Something is due.
-    pub(crate) fn on_retry_tick(&mut self, cx: &mut Cx<'_>, up: &mut D) {
+    pub(crate) fn on_retry_tick(&mut self, cx: &mut Cx<'_>, up: &D) {
         while let Some(addr) = self.retries.take_due(cx.now) {
             let tried = match self.retries.wanted(addr).cloned() {
                 Some(Wanted::Seed(replay)) => self.retry_seed(cx, addr, replay),
@@ -79,7 +79,7 @@ impl<D: Delegate> Memberlist<D> {
         try_it
     }
 
-    fn retry_lost(&mut self, cx: &mut Cx<'_>, up: &mut D, lost: &LostMember) -> bool {
+    fn retry_lost(&mut self, cx: &mut Cx<'_>, up: &D, lost: &LostMember) -> bool {
         let (others, addr) = (self.members.live_others(), lost.node.addr());
         if !up.wants_back(cx, &lost.node, lost.since) {
             self.retries.remove(Some(addr));

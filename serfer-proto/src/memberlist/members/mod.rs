@@ -7,22 +7,16 @@
 //! - [`alive`], [`suspect`] and [`dead`]: a message of each kind, and who decides. [`messages`] writes
 //!   them.
 //! - [`suspicion`]: how long a suspect has before it counts as dead.
-//! - [`address_claim`]: a name that turns up at another address; [`own_name`]: if that name is ours;
-//!   [`relocation`]: if it is we who move. [`same_address`]: another name turns up at an address.
-//!   [`return_claim`]: a member that left or died, and that is alive as another node says.
+//! - [`claims`]: a name or an address is somebody else's now, as somebody says.
 
-pub(crate) mod address_claim;
 pub(crate) mod alive;
+pub(crate) mod claims;
 pub(crate) mod dead;
 pub(crate) mod list;
 pub(crate) mod messages;
-pub(crate) mod own_name;
 pub(crate) mod pick_zones;
 pub(crate) mod probe_order;
-pub(crate) mod relocation;
-pub(crate) mod return_claim;
 pub(crate) mod row_list;
-pub(crate) mod same_address;
 pub(crate) mod suspect;
 pub(crate) mod suspicion;
 pub(crate) mod swim_member;

@@ -10,7 +10,7 @@ use crate::machinery::Cx;
 use crate::serf::Serf;
 use crate::serf::keys::list;
 use crate::serf::queries::incoming::response;
-use crate::serf::queries::internal_names;
+use crate::serf::queries::internal::names;
 use crate::wire::msgpack::{DecodeError, Reader, Value};
 use crate::wire::serf_message::{KeyRequest, KeyResponse, SerfMessage};
 
@@ -26,7 +26,7 @@ impl Serf {
     /// after the change.
     pub(crate) fn on_key_query(&mut self, cx: &mut Cx<'_>, query: &Query) {
         match &*query.name {
-            internal_names::LIST_KEYS => {
+            names::LIST_KEYS => {
                 if let Some(answer) = list_keys(cx, query) {
                     self.answer_internal(cx, query, &answer);
                 }
@@ -71,10 +71,10 @@ pub(crate) fn changed_keys(cx: &Cx<'_>, query: &Query) -> Result<Keyring, String
     }
     let key = SecretKey::new(key).ok();
     let changed = match (&*query.name, key) {
-        (internal_names::INSTALL_KEY, Some(key)) => ring.install(key),
-        (internal_names::INSTALL_KEY, None) => return Err(KEY_LEN.to_owned()),
-        (internal_names::USE_KEY, Some(key)) => ring.make_primary(&key),
-        (internal_names::USE_KEY, None) => Err(KeyringError::Unknown),
+        (names::INSTALL_KEY, Some(key)) => ring.install(key),
+        (names::INSTALL_KEY, None) => return Err(KEY_LEN.to_owned()),
+        (names::USE_KEY, Some(key)) => ring.make_primary(&key),
+        (names::USE_KEY, None) => Err(KeyringError::Unknown),
         (_, Some(key)) => ring.remove(&key),
         // An invalid key is not in the keyring.
         (_, None) => Ok(()),

@@ -12,7 +12,7 @@ use crate::api::{
 use crate::machinery::Cx;
 use crate::serf::Serf;
 use crate::serf::keys::rotation::Rotation;
-use crate::serf::queries::internal_names;
+use crate::serf::queries::internal::names;
 use crate::serf::queries::open_queries::{Asker, KeyRequester};
 use crate::serf::queries::params::QueryParams;
 use crate::wire::msgpack::Text;
@@ -73,10 +73,10 @@ impl Serf {
         let key = Text(op.key().map(SecretKey::as_bytes).unwrap_or_default());
         let payload = SerfMessage::KeyRequest(KeyRequest { key }).to_vec();
         let name = match op {
-            KeyOp::Install(_) => internal_names::INSTALL_KEY,
-            KeyOp::Use(_) => internal_names::USE_KEY,
-            KeyOp::Remove(_) => internal_names::REMOVE_KEY,
-            KeyOp::List => internal_names::LIST_KEYS,
+            KeyOp::Install(_) => names::INSTALL_KEY,
+            KeyOp::Use(_) => names::USE_KEY,
+            KeyOp::Remove(_) => names::REMOVE_KEY,
+            KeyOp::List => names::LIST_KEYS,
         };
         tracing::info!(target: "serfer::keys", %op, "asking all members");
         let timeout = params.timeout;

@@ -1,14 +1,12 @@
 //! Keeps keys out of traces.
 
-use crate::serf::queries::internal_names;
+use crate::serf::queries::internal::names;
 use crate::wire::serf_message::SerfMessage;
 
 /// The message without what may be a key.
 pub(crate) fn redacted(mut message: SerfMessage<'_>) -> SerfMessage<'_> {
     match &mut message {
-        SerfMessage::Query(query)
-            if query.name.0.starts_with(internal_names::PREFIX.as_bytes()) =>
-        {
+        SerfMessage::Query(query) if query.name.0.starts_with(names::PREFIX.as_bytes()) => {
             query.payload = &[];
         }
         SerfMessage::QueryResponse(response) => response.payload = &[],

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::api::{Node, Query};
 use crate::machinery::{Cx, DropReason, Timer};
 use crate::serf::Serf;
-use crate::serf::queries::internal_names;
+use crate::serf::queries::internal::names;
 
 /// How many responses are held. If there are more, the oldest is dropped.
 const HELD_MAX: usize = 256;
@@ -61,7 +61,7 @@ impl Serf {
             return Some(AnswerTo::Ourselves);
         }
         let asks_for_its_name =
-            *query.name == *internal_names::CONFLICT && *query.payload == *query.from.as_bytes();
+            *query.name == *names::CONFLICT && *query.payload == *query.from.as_bytes();
         let claimed = |&addr: &SocketAddr| self.name_disputes.has_claim(&query.from, addr);
         if let Some(addr) = query.addr.filter(|addr| asks_for_its_name && claimed(addr)) {
             return Some(AnswerTo::Member(addr));

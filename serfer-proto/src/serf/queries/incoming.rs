@@ -16,7 +16,7 @@ use crate::serf::broadcasts::USER_MESSAGE;
 use crate::serf::events::ring::Seen;
 use crate::serf::queries::filter::TooManySteps;
 use crate::serf::queries::held_answers::AnswerTo;
-use crate::serf::queries::internal_names;
+use crate::serf::queries::internal::names;
 use crate::serf::queries::params::TIMEOUT_MAX;
 use crate::wire::message::ip_from_bytes;
 use crate::wire::msgpack::Text;
@@ -122,7 +122,7 @@ impl Serf {
             let ack = response(cx, id, FLAG_ACK, &[]).to_vec();
             self.send_response(cx, &query, ack);
         }
-        if name.starts_with(internal_names::PREFIX) {
+        if name.starts_with(names::PREFIX) {
             self.on_internal_query(cx, &query);
         } else {
             let len = query.payload.len();

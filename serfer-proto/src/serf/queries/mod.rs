@@ -5,19 +5,15 @@
 //! through methods of `Serf`; the [keys](super::keys) send their queries through it, and use its types.
 //!
 //! Read a query of this node first: [`params`], [`outgoing`], [`open_queries`] with
-//! [`pending_responders`], [`response_dispatch`], by which a reply reaches the asker, and [`early_responses`]. Then a query
-//! of another node: [`incoming`], [`filter`] with [`rate_limit`], [`held_answers`], [`relay`]. Last the
-//! queries that nodes send by themselves: [`internal_names`], [`internal`], [`name_conflict`] with
-//! [`conflict_news`].
+//! [`pending_responders`], [`response_dispatch`], by which a reply reaches the asker, and
+//! [`early_responses`]. Then a query of another node: [`incoming`], [`filter`] with [`rate_limit`],
+//! [`held_answers`], [`relay`]. Last the queries that nodes send by themselves: [`internal`].
 
-pub(crate) mod conflict_news;
 pub(crate) mod early_responses;
 pub(crate) mod filter;
 pub(crate) mod held_answers;
 pub(crate) mod incoming;
 pub(crate) mod internal;
-pub(crate) mod internal_names;
-pub(crate) mod name_conflict;
 pub(crate) mod open_queries;
 pub(crate) mod outgoing;
 pub(crate) mod params;

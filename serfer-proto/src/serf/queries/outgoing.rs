@@ -11,10 +11,11 @@ use crate::machinery::{Cx, Key, Timer};
 use crate::memberlist::gossip::transmit::scaled;
 use crate::serf::Serf;
 use crate::serf::broadcasts::{Class, USER_MESSAGE};
+use crate::serf::queries::filter;
+use crate::serf::queries::internal::names;
 use crate::serf::queries::open_queries::{Asker, OpenQuery};
 use crate::serf::queries::params::{QueryParams, TIMEOUT_MAX};
 use crate::serf::queries::pending_responders::{Expected, PendingResponders};
-use crate::serf::queries::{filter, internal_names};
 use crate::wire::message::ip_bytes;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
@@ -29,8 +30,8 @@ impl Serf {
         payload: &[u8],
         params: &QueryParams,
     ) -> Result<QueryId, QueryError> {
-        if name.starts_with(internal_names::PREFIX) && name != internal_names::PING {
-            let (name, prefix) = (name.to_owned(), internal_names::PREFIX);
+        if name.starts_with(names::PREFIX) && name != names::PING {
+            let (name, prefix) = (name.to_owned(), names::PREFIX);
             return Err(QueryError::ReservedName { name, prefix });
         }
         self.send_query(cx, name, payload, params, Asker::Application)
@@ -69,7 +70,7 @@ impl Serf {
         let message = SerfMessage::Query(query).encode_within(max);
         let message = message.map_err(|len| QueryError::TooLarge { len, max })?;
         let id = QueryId { ltime: query.ltime, id: query.id };
-        let acks_suffice = name == internal_names::PING;
+        let acks_suffice = name == names::PING;
         let pending = self.pending_responders(cx, params, acks_suffice);
         let (wants_acks, early_end) = (params.ack, params.early_end);
         self.open_queries.open(id, OpenQuery { asker, pending, wants_acks, early_end });

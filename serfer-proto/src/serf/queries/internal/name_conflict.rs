@@ -12,8 +12,8 @@ use crate::api::{Event, ShutdownReason};
 use crate::config::NameConflicts;
 use crate::machinery::{Cx, is_notable};
 use crate::serf::Serf;
-use crate::serf::queries::conflict_news::ConflictNews;
-use crate::serf::queries::internal_names;
+use crate::serf::queries::internal::conflict_news::ConflictNews;
+use crate::serf::queries::internal::names;
 use crate::serf::queries::open_queries::Asker;
 use crate::serf::queries::params::QueryParams;
 use crate::wire::message::ip_from_bytes;
@@ -124,7 +124,7 @@ impl Serf {
         self.name_disputes.vote = Vote::default();
         self.name_disputes.votes += 1;
         trace_vote(other, self.name_disputes.votes);
-        let (query, name) = (internal_names::CONFLICT, cx.params.name.as_bytes());
+        let (query, name) = (names::CONFLICT, cx.params.name.as_bytes());
         let params = QueryParams::new().without_acks().until_timeout();
         if let Err(error) = self.send_query(cx, query, name, &params, Asker::NameConflict) {
             tracing::debug!(target: "serfer::members", %error, "cannot ask whose our name is");

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serfer_proto::wire::message::{Alive, Message, Suspect, ip_bytes};
 
-use super::adapter::{Config, Status};
-use super::{addr, configured, plain_builder, run, sleep, until};
+use super::super::adapter::{Config, Status};
+use super::super::{addr, configured, plain_builder, run, sleep, until};
 use crate::own_ip;
 
 /// Longer than a confirmed suspicion lasts.

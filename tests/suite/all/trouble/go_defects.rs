@@ -4,11 +4,11 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::adapter::{
+use super::super::adapter::{
     Coalesce, Config, DEFAULT_PORT, Error, Keyring, Prune, QueryError, Router, SecretKey, Serfer,
     Tags, UserEvent,
 };
-use super::{
+use super::super::{
     KEY, addr, builder, configured, own_ip, plain_builder, run, sleep, spawn, start, start_joined,
     until, within,
 };

@@ -7,8 +7,8 @@ use std::time::Duration;
 use smol::channel::{Sender, bounded};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::adapter::{Config, DropReason, Serfer};
-use super::{KEY, addr, configured, plain_builder, run, start, start_joined, until, within};
+use super::super::adapter::{Config, DropReason, Serfer};
+use super::super::{KEY, addr, configured, plain_builder, run, start, start_joined, until, within};
 
 fn dropped(serf: &Serfer, reason: DropReason) -> u64 {
     serf.stats().dropped[reason]

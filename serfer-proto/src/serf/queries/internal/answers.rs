@@ -1,11 +1,9 @@
-//! Internal queries: those that nodes send by themselves, and how this node answers them.
-//!
-//! None of them reaches the application. Counterpart of Go's `internal_query.go`.
+//! How this node answers internal queries. Counterpart of Go's `internal_query.go`.
 
 use crate::api::{Member, Query, Status};
 use crate::machinery::{Cx, DropReason};
 use crate::serf::Serf;
-use crate::serf::queries::internal_names::{
+use crate::serf::queries::internal::names::{
     CONFLICT, INSTALL_KEY, LIST_KEYS, PING, REMOVE_KEY, USE_KEY,
 };
 use crate::wire::message::ip_bytes;

@@ -1,5 +1,7 @@
 //! The sockets of a node, made in one way for every runtime.
 
+pub(crate) mod mapped;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 

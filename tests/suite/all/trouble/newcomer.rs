@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use super::adapter::{
+use super::super::adapter::{
     Config, Error, JoinPolicy, Label, MemberFilter, Queries, QueryParams, Router, Status,
 };
-use super::{
+use super::super::{
     Adapter, Builder, KEY, addr, configured, outlive, own_ip, plain_builder, run, sleep, until,
     within,
 };

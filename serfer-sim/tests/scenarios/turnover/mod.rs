@@ -1,0 +1,6 @@
+//! Nodes that come and go.
+
+mod autoscaling;
+mod churn;
+mod restarts;
+mod rolling;
