@@ -282,7 +282,7 @@ mod tests {
     use serfer_proto::DropReason;
 
     use super::*;
-    use crate::node::testing::{Incoming, TestNode, traced};
+    use crate::node::testing::{TestNode, traced};
     use crate::router::Router;
 
     /// How long, in milliseconds, it waits after each stream that it cannot accept.
@@ -361,7 +361,7 @@ mod tests {
         let log = traced(|| {
             let node = TestNode::with(Router::new());
             node.settle();
-            *node.runtime.incoming() = Incoming { failing_receives: 12, ..Incoming::default() };
+            node.runtime.incoming().failing_receives = 12;
             let bound = node.serf.local_addr();
             let driver = Driver::new(node.runtime.clone(), (), bound, node.shared.clone());
             node.shared.tasks.spawn(driver.run());

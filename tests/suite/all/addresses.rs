@@ -90,11 +90,11 @@ fn an_address_that_others_cannot_reach_is_refused_with_advice() {
             ("0.0.0.0:0", "0.0.0.0", "0.0.0.0"),
         ] {
             let refused = builder("a").bind(bind).advertise(advertise).start().await;
-            let why = refused.err().expect("nobody reaches it there").to_string();
+            let why = refused.expect_err("nobody reaches it there").to_string();
             assert!(why.contains(words), "bind {bind}, advertise {advertise}: {why}");
         }
         let refused = builder("a").bind("[fe80::1]:0").start().await;
-        let why = refused.err().expect("it is of one link only").to_string();
+        let why = refused.expect_err("it is of one link only").to_string();
         assert!(why.contains("is valid on one link only"), "{why}");
     });
 }

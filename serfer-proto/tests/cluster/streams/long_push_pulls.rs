@@ -257,7 +257,9 @@ fn push_pulls_that_wait_for_their_turn_take_only_so_much_memory_together() {
     let frame = state_of(SOME, false);
     let limits = Limits { stream_len: frame.len() + 1, ..Limits::default() };
     let mut solo = Solo::new(lan(0).push_pull_interval(None).limits(limits));
-    (0..10).for_each(|_| drop(bring(&mut solo, &frame)));
+    for _ in 0..10 {
+        bring(&mut solo, &frame);
+    }
     assert_eq!(solo.dropped(DropReason::Full), 6);
     assert_eq!(solo.aborted.len(), 6);
     go_on(&mut solo, |_| {});
