@@ -1,5 +1,7 @@
 //! Streams that bring as much work, or take as much memory, as they can.
 
+use std::time::{Duration, Instant};
+
 use allocation_counter::measure;
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::{DropReason, Limits, StreamEnd, StreamId};
@@ -121,4 +123,31 @@ fn a_stream_that_is_gone_is_neither_written_nor_closed() {
     solo.go_on(|_| {});
     assert_eq!(solo.dropped(DropReason::Malformed), 1);
     assert!(solo.closed.is_empty() && solo.written.is_empty() && solo.aborted.is_empty());
+}
+
+/// Before, they kept a node busy for as much as some seconds: nobody else was answered.
+#[test]
+fn no_call_takes_long_whatever_a_push_pull_is_made_of() {
+    let slot = [b"\x81\xa6Events", &*list(&[0x80], 19 * MIB)].concat();
+    let fields = [&[2, 0xdf][..], &(8 * MIB as u32).to_be_bytes(), &[0xc0].repeat(16 * MIB)];
+    for (what, frame) in [
+        ("values of no meaning", with_state("x", &list(&[0xc0], 19 * MIB))),
+        ("fields of no meaning", around(&fields.concat())),
+        ("events of one time", with_state("Events", &list(&slot, 1))),
+        ("events of many times", with_state("Events", &list(&[0x80], 19 * MIB))),
+    ] {
+        let mut solo = Solo::new(lan(0).push_pull_interval(None));
+        let mut most = Duration::ZERO;
+        let begin = Instant::now();
+        let stream = accept(&mut solo, 1);
+        frame.chunks(16 << 10).for_each(|chunk| {
+            let begin = Instant::now();
+            data(&mut solo, stream, chunk);
+            most = most.max(begin.elapsed());
+        });
+        solo.go_on(|_| {});
+        eprintln!("{what}: {most:?} {:?}", begin.elapsed());
+        assert!(most < Duration::from_millis(250), "{what}: {most:?} in one call");
+        assert_eq!(solo.dropped(DropReason::Oversized), 1, "{what}");
+    }
 }
