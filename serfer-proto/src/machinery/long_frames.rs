@@ -102,9 +102,13 @@ impl Opener {
         Ok(OpenerStage::Compressed(Box::new(inflating)))
     }
 
-    /// How many bytes it keeps.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
+    /// How much memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        let inflated = match &self.stage {
+            OpenerStage::Compressed(inflating) => inflating.memory(),
+            OpenerStage::Sealed(_) | OpenerStage::Plain | OpenerStage::Open => 0,
+        };
+        self.bytes.capacity() + inflated
     }
 
     /// The message, once it is open.

@@ -30,6 +30,11 @@ pub(crate) mod cost {
     pub(crate) const SEAL: u32 = 64;
     /// To compress or inflate a piece.
     pub(crate) const LZW: u32 = 64;
+
+    /// To look at so many bytes, in addition: there may be anything in them.
+    pub(crate) fn bytes(len: usize) -> u32 {
+        (len >> 8) as u32
+    }
 }
 
 impl Portion {

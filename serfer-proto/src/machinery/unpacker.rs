@@ -13,6 +13,9 @@ const NESTING_MAX: usize = 8;
 const MESSAGES_MAX: u64 = 1024;
 const TOO_MANY: u64 = MESSAGES_MAX + 1;
 
+/// How many compressions of one packet are opened. Each takes time, even if there is nothing in it.
+const COMPRESSIONS_MAX: u64 = 64;
+
 /// Takes packets apart.
 #[derive(Debug)]
 pub(crate) struct Unpacker {
@@ -35,6 +38,7 @@ struct Packet<'a, E> {
     /// How much more it may inflate to.
     budget: usize,
     messages: u64,
+    compressions: u64,
     each: E,
 }
 
@@ -48,7 +52,8 @@ impl Unpacker {
     pub(crate) fn unpack(&mut self, packet: &[u8], each: impl FnMut(Result<&[u8], DecodeError>)) {
         let inflated_len_max = self.inflated_len_max;
         let (lzw, budget) = (&mut self.lzw, inflated_len_max);
-        let mut unpacking = Packet { lzw, inflated_len_max, budget, messages: 0, each };
+        let (messages, compressions) = (0, 0);
+        let mut unpacking = Packet { lzw, inflated_len_max, budget, messages, compressions, each };
         unpacking.unpack(packet, NESTING_MAX, &mut Room::All(&mut self.inflated));
     }
 }
@@ -72,6 +77,9 @@ impl<E: FnMut(Result<&[u8], DecodeError>)> Packet<'_, E> {
     /// What is inflated stays in the room until all of it is taken apart; what it holds in turn is inflated
     /// behind it. So whatever stands in a packet, the room is enough.
     fn unpack(&mut self, message: &[u8], nesting_left: usize, room: &mut Room<'_>) {
+        if self.messages >= TOO_MANY {
+            return;
+        }
         match message.split_first() {
             Some((&(kind::COMPOUND | kind::COMPRESS), _)) if nesting_left == 0 => {
                 self.take(Err(DecodeError::TooLarge { max: NESTING_MAX as u64 }));
@@ -88,7 +96,11 @@ impl<E: FnMut(Result<&[u8], DecodeError>)> Packet<'_, E> {
                     }
                 }
             }
+            Some((&kind::COMPRESS, _)) if self.compressions >= COMPRESSIONS_MAX => {
+                self.take(Err(DecodeError::TooLarge { max: COMPRESSIONS_MAX }));
+            }
             Some((&kind::COMPRESS, body)) => {
+                self.compressions += 1;
                 let bytes = room.bytes(self.inflated_len_max);
                 let within = self.budget.min(bytes.len());
                 let (written, result) = self.lzw.inflate_into(body, &mut bytes[..within]);
@@ -175,6 +187,20 @@ mod tests {
         let results = unpacked(&compound(&[&bomb, &bomb]), 1000);
         assert!(results[0].is_ok());
         assert_eq!(results[1], Err(DecodeError::TooLarge { max: 400 }));
+    }
+
+    /// A few thousand bytes may hold 12,000 of them, with nothing in any.
+    #[test]
+    fn only_so_many_compressions_are_opened() {
+        let nothing = compressed(&compound(&[]));
+        let bomb = compound(&vec![&*compound(&vec![&*nothing; 200]); 60]);
+        let packet = compound(&[&compressed(&bomb), &compressed(b"\x08")]);
+        assert!(packet.len() < 5000);
+        let results = unpacked(&packet, 1 << 20);
+        let too_many = Err(DecodeError::TooLarge { max: COMPRESSIONS_MAX });
+        let unopened = 200 * 60 + 2 - COMPRESSIONS_MAX as usize;
+        assert_eq!(results.len(), unopened.min(TOO_MANY as usize));
+        assert_eq!(results[0], too_many);
     }
 
     #[test]

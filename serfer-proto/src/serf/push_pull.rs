@@ -54,7 +54,7 @@ impl PushPullDelegate for Serf {
     ) -> bool {
         while !portion.is_used_up() {
             let is_done = match theirs.stage {
-                TheirStage::Check => match theirs.check(state, portion) {
+                TheirStage::Check => match theirs.check(state, cx.params.limits.ring, portion) {
                     Ok(is_done) => is_done,
                     Err(error) => {
                         cx.dropped(error.into(), &error);
@@ -76,7 +76,6 @@ impl PushPullDelegate for Serf {
                     self.skip_old_events(join, ltime);
                     true
                 }
-                TheirStage::EventTimes => theirs.note_event_times(cx, state, portion),
                 TheirStage::Events => self.merge_events(cx, theirs, state, portion),
                 TheirStage::Done => return true,
             };

@@ -1,17 +1,15 @@
 //! What another node's serf added to a push/pull, merged in portions.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 use hashbrown::HashTable;
 
 use crate::api::Status;
 use crate::machinery::{Cx, Portion, cost};
 use crate::serf::Serf;
-use crate::wire::long::serf_state::StateScan;
+use crate::wire::long::serf_state::{Slot, StateScan};
 use crate::wire::msgpack::{DecodeError, Text, offset_in};
-use crate::wire::seq::SeqCursor;
-use crate::wire::serf_message::{EventSlot, Join, Leave, PastEvent, UserEvent};
+use crate::wire::serf_message::{Join, Leave, PastEvent, UserEvent};
 use crate::wire::stream::NODES_MAX;
 
 /// How far it has been handled.
@@ -20,12 +18,8 @@ pub(crate) struct TheirState {
     pub(crate) scan: StateScan,
     pub(crate) stage: TheirStage,
     left: LeftNames,
-    /// Where the times of their events are noted next.
-    times: Option<SeqCursor>,
-    /// The latest of those times, as many as we remember.
-    latest: BinaryHeap<Reverse<u64>>,
-    /// The time of the events that are being handled, and those of them that have not been.
-    slot: Option<(u64, SeqCursor)>,
+    /// Their user events that have not been handled, the next ones last.
+    slots: Vec<Slot>,
 }
 
 /// What is to be done next.
@@ -38,8 +32,6 @@ pub(crate) enum TheirStage {
     Intents,
     /// Decide which user events are from before a join.
     Replay,
-    /// Find out which of their user events are too old for us.
-    EventTimes,
     Events,
     Done,
 }
@@ -51,8 +43,7 @@ impl TheirStage {
             Self::Clocks => Self::Left,
             Self::Left => Self::Intents,
             Self::Intents => Self::Replay,
-            Self::Replay => Self::EventTimes,
-            Self::EventTimes => Self::Events,
+            Self::Replay => Self::Events,
             Self::Events | Self::Done => Self::Done,
         }
     }
@@ -66,13 +57,19 @@ impl TheirState {
     pub(crate) fn check(
         &mut self,
         state: &[u8],
+        slots_max: usize,
         portion: &mut Portion,
     ) -> Result<bool, DecodeError> {
         while !portion.is_used_up() {
-            portion.spend(cost::LOOK);
-            if self.scan.step(state)? {
+            let start = self.scan.at();
+            if self.scan.step(state, slots_max)? {
+                let slots = std::mem::take(&mut self.scan.slots);
+                self.slots = slots.into_iter().map(|Reverse(slot)| slot).collect();
+                // In the order in which they stand there.
+                self.slots.sort_unstable_by_key(|slot| Reverse(slot.events));
                 return Ok(true);
             }
+            portion.spend(cost::LOOK + cost::bytes(self.scan.at() - start));
         }
         Ok(false)
     }
@@ -84,31 +81,8 @@ impl TheirState {
             let Ok(Some(Text(name))) = self.scan.left_members.next(state) else {
                 return true;
             };
-            portion.spend(cost::LOOK);
+            portion.spend(cost::LOOK + cost::bytes(name.len()));
             self.left.insert(serf, state, name);
-        }
-        false
-    }
-
-    /// Notes the times of their events. Returns whether all are noted.
-    pub(crate) fn note_event_times(
-        &mut self,
-        cx: &Cx<'_>,
-        state: &[u8],
-        portion: &mut Portion,
-    ) -> bool {
-        let times = self.times.get_or_insert(self.scan.events);
-        while !portion.is_used_up() {
-            let Ok(Some(slot)) = times.next::<EventSlot<'_>>(state) else {
-                return true;
-            };
-            portion.spend(cost::LOOK);
-            if !slot.events.is_empty() {
-                self.latest.push(Reverse(slot.ltime));
-            }
-            if self.latest.len() > cx.params.limits.ring {
-                self.latest.pop();
-            }
         }
         false
     }
@@ -178,7 +152,7 @@ impl Serf {
             let Ok(Some((node, ltime))) = next else {
                 return true;
             };
-            portion.spend(cost::INTENT);
+            portion.spend(cost::INTENT + cost::bytes(node.0.len()));
             if !theirs.left.has(self, state, node.0) {
                 self.on_join_intent(cx, &Join { ltime, node });
                 continue;
@@ -202,22 +176,17 @@ impl Serf {
         state: &[u8],
         portion: &mut Portion,
     ) -> bool {
-        let oldest = theirs.latest.peek().map_or(0, |&Reverse(time)| time);
         while !portion.is_used_up() {
             portion.spend(cost::MERGE);
-            let Some((ltime, cursor)) = &mut theirs.slot else {
-                let Ok(Some(slot)) = theirs.scan.events.next::<EventSlot<'_>>(state) else {
-                    return true;
-                };
-                if slot.ltime >= oldest {
-                    theirs.slot = Some((slot.ltime, slot.events.cursor_in(state)));
-                }
+            let Some(Slot { ltime, events }) = theirs.slots.last_mut() else {
+                return true;
+            };
+            let start = events.at();
+            let Ok(Some(PastEvent { name, payload })) = events.next(state) else {
+                theirs.slots.pop();
                 continue;
             };
-            let Ok(Some(PastEvent { name, payload })) = cursor.next(state) else {
-                theirs.slot = None;
-                continue;
-            };
+            portion.spend(cost::bytes(events.at() - start));
             let event = UserEvent { coalesce: false, ltime: *ltime, name, payload };
             self.on_user_event(cx, &event);
         }

@@ -35,7 +35,7 @@ macro_rules! body {
                 from: &mut $crate::wire::msgpack::Reader<'a>,
             ) -> Result<Self, $crate::wire::msgpack::DecodeError> {
                 let mut body = Self::default();
-                for _ in 0..from.map_len()? {
+                for _ in 0..from.fields_len()? {
                     let key = from.bytes()?;
                     $(
                         if key == $key.as_bytes() {

@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use crate::wire::msgpack::{DecodeError, Reader, Value, offset_in, put_array, put_map, put_nil};
+use crate::wire::msgpack::{DecodeError, Reader, Value, put_array, put_map, put_nil};
 
 /// An element of a [`Seq`]: a value, or a pair of values in a map.
 pub trait Element<'a>: Sized {
@@ -49,11 +49,6 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
         let mut reader = Reader::new(self.elements);
         (0..self.len()).map_while(move |_| T::take_element(&mut reader).ok())
-    }
-
-    /// The start of these elements in the bytes that they were read from.
-    pub(crate) fn cursor_in(&self, bytes: &[u8]) -> SeqCursor {
-        SeqCursor::new(offset_in(self.elements, bytes), self.len())
     }
 
     /// The `len` elements at the front of `from`, without a head before them.
@@ -149,7 +144,7 @@ impl<'a, T: Element<'a> + std::fmt::Debug> std::fmt::Debug for Seq<'a, T> {
 
 /// How far a list has been read. It keeps no borrow of the bytes that the list is in, and must get the same
 /// ones each time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SeqCursor {
     at: usize,
     left: usize,
@@ -159,6 +154,11 @@ impl SeqCursor {
     /// Starts on `len` elements, the first of which is at `at`.
     pub(in crate::wire) fn new(at: usize, len: usize) -> Self {
         Self { at, left: len }
+    }
+
+    /// Where the next element is.
+    pub(crate) fn at(&self) -> usize {
+        self.at
     }
 
     /// How many elements are still to come.

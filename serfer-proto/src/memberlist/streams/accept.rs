@@ -38,9 +38,12 @@ impl<D: Delegate> Memberlist<D> {
         stream: StreamId,
         request: Result<StreamMessage<'_>, Refusal>,
     ) {
+        // What is long may be served only when its stream is gone.
+        let is_open = self.exchanges.open.contains_key(&stream);
         match request {
             // Unlike Go: an unknown label, or a message that is broken, gets no answer.
             Err(Refusal::Label | Refusal::Broken(_)) => {}
+            Err(_) | Ok(StreamMessage::Ping(_)) if !is_open => {}
             Err(refusal) => {
                 let text = refusal.to_string();
                 let error = StreamMessage::Error(ErrorResponse { error: Text(text.as_bytes()) });
@@ -62,6 +65,8 @@ impl<D: Delegate> Memberlist<D> {
                 cx.dropped(DropReason::UnknownType, &"an answer to nothing");
             }
         }
-        cx.out.push(Output::Close { stream });
+        if is_open {
+            cx.out.push(Output::Close { stream });
+        }
     }
 }

@@ -123,14 +123,16 @@ impl<D: Delegate> Memberlist<D> {
         if self.exchanges.open.get(&stream).is_none_or(|exchange| len(exchange) <= short) {
             return;
         }
-        if self.exchanges.open.values().map(len).sum::<usize>() <= len_max {
-            return;
-        }
-        let candidates = self.candidates(cx.now, Duration::ZERO, None);
-        let longest = candidates.max_by_key(|&(excess, _, Reverse(stream))| {
-            (excess, self.exchanges.open.get(&stream).map_or(0, len))
-        });
-        if let Some((_, _, Reverse(stream))) = longest {
+        while self.exchanges.open.values().map(len).sum::<usize>() > len_max {
+            let candidates = self.candidates(cx.now, Duration::ZERO, None);
+            let with_len = candidates.map(|(excess, _, Reverse(stream))| {
+                (excess, self.exchanges.open.get(&stream).map_or(0, len), stream)
+            });
+            // A source may have many streams, and all that memory another one.
+            let longest = with_len.filter(|&(_, len, _)| len > short).max();
+            let Some((_, _, stream)) = longest else {
+                return;
+            };
             self.evict(cx, stream, &"unfinished requests take too much memory");
         }
     }
@@ -176,16 +178,21 @@ impl<D: Delegate> Memberlist<D> {
         }
     }
 
-    /// One more push/pull waits for its turn: if all of them take too much memory, the newest is given up.
+    /// One more push/pull waits for its turn: if all of them take too much memory, the newest is given up,
+    /// even if we have answered and begun to merge it.
     pub(super) fn bound_waiting(&mut self, cx: &mut Cx<'_>) {
         let len_max = cx.params.limits.stream_len.saturating_mul(UNFINISHED_STREAMS);
         if self.long_push_pulls.received_len() > len_max {
             self.long_push_pulls.drop_abandoned(&self.exchanges);
         }
         while self.long_push_pulls.received_len() > len_max
-            && let Some(stream) = self.long_push_pulls.newest_unanswered()
+            && let Some((peer, unanswered)) = self.long_push_pulls.drop_newest()
         {
-            self.evict(cx, stream, &"push/pulls that wait for their turn take too much memory");
+            let why = &"push/pulls that wait for their turn take too much memory";
+            match unanswered.filter(|stream| self.exchanges.open.contains_key(stream)) {
+                Some(stream) => self.evict(cx, stream, why),
+                None => cx.dropped_from(peer, DropReason::Full, why),
+            }
         }
     }
 }

@@ -98,15 +98,25 @@ impl<D: Delegate> LongPushPulls<D> {
         self.waiting.retain(|job| !is_orphan(job, exchanges) || unanswered(job).is_none());
     }
 
-    /// The stream of the last one that has not been answered.
-    pub(crate) fn newest_unanswered(&self) -> Option<StreamId> {
-        self.waiting.iter().rev().find_map(unanswered)
+    /// Forgets the last one that came on a stream of another node, unless it has its turn. Returns who sent
+    /// it and, if we have not answered, on which stream.
+    pub(crate) fn drop_newest(&mut self) -> Option<(SocketAddr, Option<StreamId>)> {
+        let is_theirs = |job: &Job<D>| match job {
+            Job::Receive(receiving) => matches!(receiving.origin, StreamUse::Accepted(_)),
+            Job::Send(_) => false,
+        };
+        let newest = self.waiting.iter().rposition(is_theirs).filter(|&place| place > 0)?;
+        let job = self.waiting.remove(newest)?;
+        match &job {
+            Job::Receive(receiving) => Some((receiving.peer, unanswered(&job))),
+            Job::Send(_) => None,
+        }
     }
 
     /// How many bytes wait to be merged.
     pub(crate) fn received_len(&self) -> usize {
         let len = |job: &Job<D>| match job {
-            Job::Receive(receiving) => receiving.opener.len(),
+            Job::Receive(receiving) => receiving.opener.memory(),
             Job::Send(_) => 0,
         };
         self.waiting.iter().map(len).sum()

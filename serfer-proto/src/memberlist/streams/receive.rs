@@ -159,10 +159,11 @@ impl<D: Delegate> Memberlist<D> {
     ) -> bool {
         while !portion.is_used_up() {
             // All have been checked.
+            let start = cursor.at();
             let Ok(Some(node)) = cursor.next(message) else {
                 return true;
             };
-            portion.spend(cost::MERGE);
+            portion.spend(cost::MERGE + cost::bytes(cursor.at() - start));
             // To drop all of them at once would take long.
             findings.members.pop();
             findings.any_fits |= self.merge_node(cx, up, &node);
@@ -257,11 +258,12 @@ impl Findings {
         portion: &mut Portion,
     ) -> Result<bool, DecodeError> {
         while !portion.is_used_up() {
+            let start = cursor.at();
             let Some(node) = cursor.next(message)? else {
                 cursor.user_state(message)?;
                 return Ok(true);
             };
-            portion.spend(cost::LOOK);
+            portion.spend(cost::LOOK + cost::bytes(cursor.at() - start));
             if self.join.is_some() {
                 self.note(cx, &node, portion);
             }

@@ -13,6 +13,9 @@ use crate::wire::msgpack::{DecodeError, Reader, Text, Value, offset_in, put_raw_
 /// How many bytes a step takes, or brings, at most.
 pub(crate) const PIECE: usize = 4 << 10;
 
+/// How many times as much memory as what has been inflated is taken ahead.
+const AHEAD_MAX: usize = 7;
+
 /// A compressed message that is being inflated.
 pub(crate) struct Inflating {
     decoder: Decoder,
@@ -55,8 +58,10 @@ impl Inflating {
         let written = self.out.len();
         let room = PIECE.min(self.len_max - written);
         if self.out.capacity() - written < room {
-            // As much more as the rest will take if it is like what is done, so that little is moved.
-            let more = written / self.taken.max(1) * packed.len();
+            // As much more as the rest will take if it is like what is done, so that little is moved. But
+            // the rest may be different, so not much more than there is.
+            let more = (written / self.taken.max(1)).saturating_mul(packed.len());
+            let more = more.min(AHEAD_MAX.saturating_mul(written));
             self.out.reserve_exact(more.clamp(room, self.len_max - written));
         }
         self.out.resize(written + room, 0);
@@ -73,6 +78,11 @@ impl Inflating {
             }
             Ok(LzwStatus::NoProgress) | Err(_) => Err(DecodeError::Compression),
         }
+    }
+
+    /// How much memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.out.capacity()
     }
 
     /// What has been inflated.

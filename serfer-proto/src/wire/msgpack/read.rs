@@ -5,6 +5,12 @@ use rmp::Marker;
 use crate::wire::error::DecodeError;
 use crate::wire::msgpack::scan::Scan;
 
+/// The most fields that a message may have, known or not. Those of Go have fifteen at most.
+const FIELDS_MAX: usize = 64;
+
+/// The longest value that is stepped over, in bytes.
+const SKIP_MAX: usize = 64 << 10;
+
 /// Reads values from the front of a slice.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -54,6 +60,18 @@ impl<'a> Reader<'a> {
             _ => return Err(DecodeError::WrongType),
         };
         self.bounded(len, 2)
+    }
+
+    /// Reads the head of a map whose keys are the fields of a message.
+    ///
+    /// # Errors
+    /// If no map is next, or it has more fields than any message will ever have.
+    pub fn fields_len(&mut self) -> Result<usize, DecodeError> {
+        let len = self.map_len()?;
+        if len > FIELDS_MAX {
+            return Err(DecodeError::TooLarge { max: FIELDS_MAX as u64 });
+        }
+        Ok(len)
     }
 
     /// Reads a list's head; `nil` is an empty list.
@@ -152,12 +170,18 @@ impl<'a> Reader<'a> {
     /// Steps over the next value, whatever it is.
     ///
     /// # Errors
-    /// If the input ends first, or is not MessagePack.
+    /// If the input ends first, is not MessagePack, or the value is so long that this would take long.
     pub fn skip(&mut self) -> Result<(), DecodeError> {
         let mut scan = Scan::values(1);
-        let used = scan.advance(self.rest)?;
+        let within = self.rest.len().min(SKIP_MAX);
+        let used = scan.advance(&self.rest[..within])?;
+        if !scan.is_done() {
+            let is_long = within < self.rest.len();
+            let too_large = DecodeError::TooLarge { max: SKIP_MAX as u64 };
+            return Err(if is_long { too_large } else { DecodeError::Truncated });
+        }
         self.rest = &self.rest[used..];
-        if scan.is_done() { Ok(()) } else { Err(DecodeError::Truncated) }
+        Ok(())
     }
 
     fn marker(&mut self) -> Result<Marker, DecodeError> {

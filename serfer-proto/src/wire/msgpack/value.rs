@@ -241,12 +241,19 @@ mod tests {
 
     #[test]
     fn any_value_can_be_skipped_however_deep() {
-        let mut deep = vec![0x91; 1 << 20];
-        deep.push(0xc0);
-        deep.push(0x2a);
-        let mut reader = Reader::new(&deep);
+        let deep = |depth| [&vec![0x91; depth][..], &[0xc0, 0x2a]].concat();
+        let value = deep((64 << 10) - 1);
+        let mut reader = Reader::new(&value);
         assert_eq!(reader.skip(), Ok(()));
         assert_eq!(reader.rest(), [0x2a]);
+        let too_long = DecodeError::TooLarge { max: 64 << 10 };
+        assert_eq!(Reader::new(&deep(64 << 10)).skip(), Err(too_long));
+        let fields = [&[0xde, 0, 65][..], &[0xc0].repeat(130)].concat();
+        assert_eq!(
+            Reader::new(&fields).fields_len(),
+            Err(DecodeError::TooLarge { max: 64 }),
+            "no message has so many"
+        );
 
         for value in [
             "c0",

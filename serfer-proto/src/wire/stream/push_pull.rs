@@ -95,6 +95,11 @@ impl PushPullCursor {
         self.nodes.next(message)
     }
 
+    /// Where the next member is.
+    pub(crate) fn at(&self) -> usize {
+        self.nodes.at()
+    }
+
     /// What the layer above added. It is behind the last member.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod attacks;
 mod chaos;
 mod garbage;
+mod heavy_streams;
 mod inflation;
 mod limits;
 mod malformed;
