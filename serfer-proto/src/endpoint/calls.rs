@@ -141,7 +141,7 @@ impl Endpoint {
     }
 
     /// Others reach us at another address from now on, and no more at the one before: tells everybody. They see
-    /// us leave or fail, and come back, within two seconds or three.
+    /// us leave and come back within three seconds or four.
     ///
     /// # Errors
     /// If nobody can be reached at such an address.

@@ -19,6 +19,9 @@ const LATE: Duration = Duration::from_millis(250);
 /// How long verdicts wait then. It takes a runtime less to read full sockets.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// A deadline that is seen so much later than the end of that is overdue because we stood still again.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// What both layers share. Owned by the endpoint and lent out as a [`Cx`].
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -58,12 +61,14 @@ impl Core {
     }
 
     /// Until when verdicts wait, if deadlines are overdue by so much that we must have stood still. They
-    /// wait once: a node that is always late would come to no verdict at all.
+    /// wait once: a node that is always late would come to no verdict at all. But whoever wakes up for a moment
+    /// only, and sleeps on, has read nothing.
     pub(crate) fn grace(&mut self, now: Instant) -> Option<Instant> {
         let late = self.timers.next().map_or(Duration::ZERO, |(due, _)| now - due);
         self.grace = match self.grace {
             Some(end) if now < end => Some(end),
-            Some(_) => None,
+            Some(end) if late < LATE || now < end + AGAIN => None,
+            Some(_) => Some(now + GRACE),
             None => (late >= LATE).then(|| now + GRACE),
         };
         self.grace

@@ -86,6 +86,12 @@ pub(crate) trait LeaveDelegate {
 
     /// Our own leave message has been sent as often as it will be.
     fn on_own_leave_done(&mut self, cx: &mut Cx<'_>);
+
+    /// We are about to say that we leave, because we move to another address.
+    fn on_moving(&mut self, cx: &mut Cx<'_>);
+
+    /// We have moved.
+    fn on_moved(&mut self, cx: &mut Cx<'_>);
 }
 
 /// The nodes to look for.

@@ -2,7 +2,7 @@
 //!
 //! The file has a record in each line, in the format of Go's `snapshot.go`, so Go and serfer can each
 //! go on from the other's file. Records that Go does not have are comments, which Go skips: failed
-//! members that may come back (hs#333), and our incarnation. A snapshot is replayed before a node is
+//! members that may come back (hs#333) and how long they have been gone, and our incarnation. A snapshot is replayed before a node is
 //! made. Lines that cannot be read are skipped and reported; only a file that is no snapshot at all is
 //! refused. Runtimes, `config` and `serf` enter here; the core writes the file in `serf/snapshot/`.
 //! Read `record.rs` first, for the lines, then this file, then `evidence.rs`.
@@ -50,6 +50,9 @@ pub(crate) struct State {
     pub(crate) event_clock: u64,
     pub(crate) query_clock: u64,
     pub(crate) incarnation: u32,
+    /// For how many seconds the node had run when this was last recorded. What matters is how much later that
+    /// was than when a member failed.
+    pub(crate) uptime: u64,
     pub(crate) peers: BTreeMap<Box<str>, Peer>,
 }
 
@@ -58,6 +61,8 @@ pub(crate) struct State {
 pub(crate) struct Peer {
     pub(crate) addr: SocketAddr,
     pub(crate) fate: Fate,
+    /// The uptime when it was recorded.
+    pub(crate) since: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,8 +224,9 @@ impl Recovered {
 
 impl State {
     fn apply(&mut self, record: &Record<'_>, after_leave: AfterLeave) {
+        let since = self.uptime;
         let mut peer = |name: &str, addr, fate| {
-            self.peers.insert(name.into(), Peer { addr, fate });
+            self.peers.insert(name.into(), Peer { addr, fate, since });
         };
         match *record {
             Record::Alive(name, addr) => peer(name, addr, Fate::Alive),
@@ -230,6 +236,7 @@ impl State {
             Record::EventClock(time) => self.event_clock = time,
             Record::QueryClock(time) => self.query_clock = time,
             Record::Incarnation(number) => self.incarnation = number,
+            Record::Uptime(secs) => self.uptime = secs,
             // The incarnation of the next life still has to be higher.
             Record::Leave if after_leave == AfterLeave::StayAway => {
                 *self = Self { incarnation: self.incarnation, ..Self::default() };

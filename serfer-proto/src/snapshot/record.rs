@@ -28,6 +28,8 @@ pub(crate) enum Record<'a> {
     Failed(&'a str, SocketAddr),
     /// A failed member is no longer expected back. Not in Go's snapshots.
     Reaped(&'a str),
+    /// For how many seconds we have run, in all our lives. Not in Go's snapshots.
+    Uptime(u64),
     /// Our own incarnation. Not in Go's snapshots.
     Incarnation(u32),
     /// A comment for people.
@@ -88,6 +90,7 @@ impl<'a> Record<'a> {
         match comment.trim_start().split_once(": ") {
             Some(("failed", value)) => named_addr(value).map(|(name, at)| Self::Failed(name, at)),
             Some(("reaped", value)) => name(value).map(Self::Reaped),
+            Some(("uptime", value)) => time(value).map(Self::Uptime),
             Some(("incarnation", value)) => {
                 let number = value.parse().map_err(|_| LineFault::Number)?;
                 let usable = number <= incarnation::END - 2;
@@ -125,6 +128,7 @@ impl fmt::Display for Record<'_> {
             Self::Coordinate => f.write_str("coordinate: "),
             Self::Failed(name, addr) => write!(f, "# failed: {name} {addr}"),
             Self::Reaped(name) => write!(f, "# reaped: {name}"),
+            Self::Uptime(secs) => write!(f, "# uptime: {secs}"),
             Self::Incarnation(number) => write!(f, "# incarnation: {number}"),
             Self::Comment => f.write_str("#"),
         }
@@ -191,6 +195,7 @@ mod tests {
             Record::Leave,
             Record::Failed("web 1", addr("10.0.0.1:7946")),
             Record::Reaped("web 1"),
+            Record::Uptime(3600),
             Record::Incarnation(7),
         ];
         for record in records {

@@ -214,6 +214,9 @@ impl<D: Delegate> Memberlist<D> {
         } else if changed {
             // Unlike Go, which tells of changed tags only, and not of changed versions.
             up.on_update(cx, &node);
+            if moved {
+                self.suspect_namesakes(cx, key);
+            }
         }
     }
 

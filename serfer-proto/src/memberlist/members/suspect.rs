@@ -43,6 +43,8 @@ impl<D: Delegate> Memberlist<D> {
             && let Some(suspicion) = self.suspicions.get_mut(key)
         {
             suspicion.restart(cx.now);
+            // That was hearsay about an incarnation before.
+            suspicion.hearsay = None;
             cx.timers.set(Timer::Suspicion(key), suspicion.deadline());
             return self.broadcast_suspect(cx, key, incarnation, accuser);
         }

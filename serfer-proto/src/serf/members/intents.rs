@@ -81,8 +81,11 @@ impl Serf {
             return false;
         }
         if is_us && self.is_alive() {
-            // An old intent of ours, or one of somebody else about us. We say that we stay.
-            self.broadcast_join(cx);
+            // An old intent of ours, or one of somebody else about us. We say that we stay, unless we move:
+            // then we do so when we have moved.
+            if !self.leaving.is_moving {
+                self.broadcast_join(cx);
+            }
             return false;
         }
         let state = &mut self.members[key];

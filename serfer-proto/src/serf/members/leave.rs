@@ -42,6 +42,8 @@ pub(crate) struct LeaveProgress {
     told: BTreeSet<SocketAddr>,
     /// The live members that sent us our leave intent.
     confirmed: BTreeSet<SocketAddr>,
+    /// Others are told that we leave, because we move to another address.
+    pub(crate) is_moving: bool,
 }
 
 /// Whether a member that is made to leave is forgotten at once.
@@ -64,6 +66,26 @@ impl LeaveDelegate for Serf {
     fn on_own_leave_done(&mut self, cx: &mut Cx<'_>) {
         self.leaving.report.farewell = Delivery::Drained;
         self.end_phase(cx, LeavePhase::Departing);
+    }
+
+    fn on_moving(&mut self, cx: &mut Cx<'_>) {
+        if self.is_alive()
+            && let Some(me) = self.members.find(&cx.params.name)
+        {
+            self.leaving.is_moving = true;
+            let ltime = self.clock.time();
+            self.clock.increment();
+            self.members[me].status_ltime = ltime;
+            let node = Text(cx.params.name.as_bytes());
+            let leave = serf_message::Leave { ltime, node, prune: false };
+            self.queue_intent(cx, &SerfMessage::Leave(leave), BroadcastKind::Plain);
+        }
+    }
+
+    fn on_moved(&mut self, cx: &mut Cx<'_>) {
+        if std::mem::take(&mut self.leaving.is_moving) && self.is_alive() {
+            self.broadcast_join(cx);
+        }
     }
 }
 

@@ -41,6 +41,7 @@ impl Serf {
         self.recent_intents.expire(cx.now, settings.recent_intent_timeout);
         self.fail_missing(cx);
         self.give_up_missing(cx);
+        self.record_uptime(cx);
         self.arm_reap(cx);
     }
 

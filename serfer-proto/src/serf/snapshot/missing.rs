@@ -4,7 +4,9 @@
 //! tells it. Those that were alive are expected back for a minute, and then they have failed, too. Unlike
 //! Go, which lists neither, so that after a restart of all nodes nobody knows who is missing. A recalled
 //! member is one like any other that failed, but it has no tags, which the snapshot does not tell; and
-//! others do not hear of it from us, because we know nothing that is newer than what they know.
+//! others do not hear of it from us, because we know nothing that is newer than what they know. It has been
+//! gone for as long as earlier runs saw it gone, or else a node that is started again each day would list it
+//! for ever.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -84,13 +86,18 @@ impl Serf {
     fn recall(&mut self, cx: &mut Cx<'_>, fate: Fate) -> Vec<Key> {
         let room = cx.params.limits.members.saturating_sub(self.members.len());
         let missing = self.missing.iter().filter(|(_, peer)| peer.fate == fate).take(room);
-        let nodes: Vec<_> = missing.map(|(name, peer)| node(cx, name, peer)).collect();
-        let recall = |node: Arc<Node>| {
+        let nodes: Vec<_> = missing.map(|(name, peer)| (node(cx, name, peer), *peer)).collect();
+        let uptime = self.snapshotter.as_ref().map_or(0, |it| it.uptime_before);
+        let recall = |(node, peer): (Arc<Node>, Peer)| {
             self.missing.remove(&node.name);
             self.note_new_member(&node.name);
             let member = Member { node, status: Status::Failed };
             let key = self.members.insert(MemberState { member, status_ltime: 0 });
-            self.departures.gone.insert(key, cx.now);
+            let before = match peer.fate {
+                Fate::Alive => Duration::ZERO,
+                Fate::Failed => Duration::from_secs(uptime.saturating_sub(peer.since)),
+            };
+            self.departures.gone.insert(key, cx.now.checked_sub(before).unwrap_or(cx.now));
             self.departures.recalled.insert(key);
             key
         };

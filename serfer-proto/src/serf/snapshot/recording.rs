@@ -2,10 +2,15 @@
 //!
 //! Lines are stored at most twice a second, and the first one at once.
 
+use std::time::Duration;
+
 use crate::api::{Durability, MemberChange, Status};
 use crate::machinery::{Cx, Key, Timer};
 use crate::serf::Serf;
 use crate::snapshot::Record;
+
+/// How often it is recorded for how long we have run, while there are failed members.
+const UPTIME_STEP: Duration = Duration::from_secs(3600);
 
 /// What is recorded.
 impl Serf {
@@ -23,6 +28,7 @@ impl Serf {
             }
             MemberChange::Leave => it.push(&Record::NotAlive(name)),
             MemberChange::Failed => {
+                it.push_uptime(cx, Duration::from_secs(1));
                 it.push(&Record::NotAlive(name));
                 it.push(&Record::Failed(name, addr));
             }
@@ -33,6 +39,20 @@ impl Serf {
         }
         it.push_time(Record::Clock(self.clock.last_seen()));
         cx.snapshot_soon();
+    }
+
+    /// Records for how long we have run, so that the next run knows how long the failed have been gone.
+    pub(crate) fn record_uptime(&mut self, cx: &mut Cx<'_>) {
+        self.record_uptime_after(cx, UPTIME_STEP);
+    }
+
+    fn record_uptime_after(&mut self, cx: &mut Cx<'_>, step: Duration) {
+        if self.departed(Status::Failed).next().is_some()
+            && let Some(it) = self.snapshotter.as_mut().filter(|it| !it.has_left)
+            && it.push_uptime(cx, step)
+        {
+            cx.snapshot_soon();
+        }
     }
 
     /// Records that the application is told of a user event.
@@ -68,7 +88,7 @@ impl Serf {
         if let Some(it) = &mut self.snapshotter {
             it.has_left = true;
             it.push(&Record::Leave);
-            it.flush(cx, &self.members, &self.missing, Durability::Synced);
+            it.flush(cx, &self.members, &self.departures.gone, &self.missing, Durability::Synced);
         }
     }
 }
@@ -89,6 +109,7 @@ impl Serf {
 
     /// The process may end: stores everything so that it survives a crash.
     pub(crate) fn flush_snapshot(&mut self, cx: &mut Cx<'_>, incarnation: u32) {
+        self.record_uptime_after(cx, Duration::from_secs(1));
         self.store_snapshot(cx, incarnation, Durability::Synced);
         cx.timers.clear(Timer::Snapshot);
     }
@@ -97,7 +118,7 @@ impl Serf {
         if let Some(it) = &mut self.snapshotter {
             it.push_incarnation(incarnation);
             it.push_time(Record::Clock(self.clock.last_seen()));
-            it.flush(cx, &self.members, &self.missing, durability);
+            it.flush(cx, &self.members, &self.departures.gone, &self.missing, durability);
         }
     }
 

@@ -4,12 +4,13 @@
 //! are not copied for that: the member table knows them. Counterpart of Go's `Snapshotter`.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::api::incarnation::END;
 use crate::api::{Durability, Status, StoreWrite, StoredFile};
 use crate::config::Config;
-use crate::machinery::{Cx, Table};
+use crate::machinery::{Cx, Key, Table};
 use crate::serf::members::state::MemberState;
 use crate::snapshot::{AfterLeave, End, Fate, Peer, Record, State};
 
@@ -31,7 +32,9 @@ pub(crate) struct Snapshotter {
     after_leave: AfterLeave,
     /// We left: from now on only the member clock and the incarnation are recorded.
     pub(super) has_left: bool,
-    /// The clocks and the incarnation as last recorded. Members are not kept here.
+    /// For how many seconds earlier lives have run.
+    pub(super) uptime_before: u64,
+    /// The clocks, the incarnation and the uptime as last recorded. Members are not kept here.
     pub(super) recorded: State,
     /// Lines that wait to be stored.
     lines: Vec<u8>,
@@ -60,12 +63,13 @@ enum SnapshotFile {
 impl Snapshotter {
     pub(crate) fn new(config: &Config) -> Option<Box<Self>> {
         let recovered = config.recovered.as_ref()?;
-        let State { clock, event_clock, query_clock, incarnation, .. } = *recovered.state;
+        let State { clock, event_clock, query_clock, incarnation, uptime, .. } = *recovered.state;
         let peers = BTreeMap::new();
         Some(Box::new(Self {
             after_leave: recovered.after_leave,
             has_left: false,
-            recorded: State { clock, event_clock, query_clock, incarnation, peers },
+            uptime_before: uptime,
+            recorded: State { clock, event_clock, query_clock, incarnation, uptime, peers },
             lines: Vec::new(),
             file: match recovered.end {
                 End::Complete => SnapshotFile::Whole,
@@ -108,6 +112,23 @@ impl Snapshotter {
         is_later
     }
 
+    /// For how many seconds we have run, in all our lives.
+    fn uptime(&self, cx: &Cx<'_>) -> u64 {
+        self.uptime_before.saturating_add(u64::from(cx.uptime()))
+    }
+
+    /// Records for how long we have run, if it is `step` more than when it was last recorded. Returns whether
+    /// it is.
+    pub(super) fn push_uptime(&mut self, cx: &Cx<'_>, step: Duration) -> bool {
+        let uptime = self.uptime(cx);
+        let is_later = uptime >= self.recorded.uptime.saturating_add(step.as_secs());
+        if is_later {
+            self.recorded.uptime = uptime;
+            self.push(&Record::Uptime(uptime));
+        }
+        is_later
+    }
+
     pub(super) fn push_incarnation(&mut self, incarnation: u32) {
         // A higher one would not be read back: no node could start above it.
         let incarnation = incarnation.min(END - 2);
@@ -137,11 +158,13 @@ impl Snapshotter {
         self.repaired_at.map_or(now, |at| now.max(at + REPAIR_INTERVAL))
     }
 
-    /// Stores the lines that wait, or replaces the file.
+    /// Stores the lines that wait, or replaces the file by one that says the same in as few lines as possible:
+    /// Go's `compact`.
     pub(super) fn flush(
         &mut self,
         cx: &mut Cx<'_>,
         members: &Table<MemberState>,
+        gone: &BTreeMap<Key, Instant>,
         missing: &BTreeMap<Box<str>, Peer>,
         durability: Durability,
     ) {
@@ -152,11 +175,21 @@ impl Snapshotter {
         if self.file != SnapshotFile::Whole || is_too_long {
             let mut len = 0;
             let (file, write) = (StoredFile::Snapshot, StoreWrite::Replace);
+            let (now, uptime) = (cx.now, self.uptime(cx));
+            // How long we had run when a member was gone.
+            let since = |key: Key| {
+                let gone_for = gone.get(&key).map_or(Duration::ZERO, |since| now - *since);
+                uptime.saturating_sub(gone_for.as_secs())
+            };
+            let mut recorded = 0;
             cx.out.store(file, write, Durability::Synced, |out| {
                 let start = out.len();
-                self.write_all(members, missing, out);
+                let failed = self.write_members(members, since, missing, out);
+                recorded = write_failed(failed, uptime, out);
+                self.write_rest(out);
                 len = out.len() - start;
             });
+            self.recorded.uptime = recorded;
             (self.len, self.compact_len) = (len, len);
             (self.file, self.durability) = (SnapshotFile::Whole, Durability::Synced);
         } else if !self.lines.is_empty() || durability > self.durability {
@@ -173,30 +206,35 @@ impl Snapshotter {
         self.lines.clear();
     }
 
-    /// Writes a whole snapshot in as few lines as possible. Go's `compact`.
-    fn write_all(
+    /// Writes the members that are here, and returns those that failed.
+    fn write_members<'a>(
         &self,
-        members: &Table<MemberState>,
-        missing: &BTreeMap<Box<str>, Peer>,
+        members: &'a Table<MemberState>,
+        gone_since: impl Fn(Key) -> u64,
+        missing: &'a BTreeMap<Box<str>, Peer>,
         out: &mut Vec<u8>,
-    ) {
+    ) -> Vec<FailedMember<'a>> {
+        let mut failed = Vec::new();
         if !self.has_left || self.after_leave == AfterLeave::Rejoin {
-            for (_, MemberState { member, .. }) in members.iter() {
+            for (key, MemberState { member, .. }) in members.iter() {
+                let (name, addr) = (member.name(), member.addr());
                 match member.status {
-                    Status::Alive | Status::Leaving => Record::Alive(member.name(), member.addr()),
-                    Status::Failed => Record::Failed(member.name(), member.addr()),
-                    Status::Left => continue,
+                    Status::Alive | Status::Leaving => Record::Alive(name, addr).write(out),
+                    Status::Failed => failed.push((gone_since(key), name, addr)),
+                    Status::Left => {}
                 }
-                .write(out);
             }
             for (name, peer) in missing {
                 match peer.fate {
-                    Fate::Alive => Record::Alive(name, peer.addr),
-                    Fate::Failed => Record::Failed(name, peer.addr),
+                    Fate::Alive => Record::Alive(name, peer.addr).write(out),
+                    Fate::Failed => failed.push((peer.since, name, peer.addr)),
                 }
-                .write(out);
             }
         }
+        failed
+    }
+
+    fn write_rest(&self, out: &mut Vec<u8>) {
         let State { clock, event_clock, query_clock, incarnation, .. } = self.recorded;
         if incarnation > 0 {
             Record::Incarnation(incarnation).write(out);
@@ -209,4 +247,25 @@ impl Snapshotter {
             Record::Clock(clock).write(out);
         }
     }
+}
+
+/// A failed member, and how long we had run when it failed.
+type FailedMember<'a> = (u64, &'a str, SocketAddr);
+
+/// Writes those that failed, the one that has been gone for longest first. Returns the uptime that is recorded
+/// then: none if nobody failed.
+fn write_failed(mut failed: Vec<FailedMember<'_>>, uptime: u64, out: &mut Vec<u8>) -> u64 {
+    failed.sort_unstable();
+    let mut last = None;
+    for (since, name, addr) in failed {
+        if last != Some(since) {
+            Record::Uptime(since).write(out);
+        }
+        Record::Failed(name, addr).write(out);
+        last = Some(since);
+    }
+    if last.is_some_and(|last| last != uptime) {
+        Record::Uptime(uptime).write(out);
+    }
+    last.map_or(0, |_| uptime)
 }

@@ -186,6 +186,16 @@ fn hearsay_that_somebody_left_is_a_leave_in_the_end() {
     assert_eq!(told(&solo), []);
 }
 
+/// It has refuted the farewell, or else nobody could suspect it of more.
+#[test]
+fn a_member_that_fails_after_hearsay_that_it_left_has_failed() {
+    let mut solo = holding("alive 5");
+    hear(&mut solo, "farewell 5", Source::PushPull);
+    hear(&mut solo, "suspect 6", Source::Another);
+    solo.pass(secs(60));
+    assert_eq!(told(&solo), [MemberChange::Failed]);
+}
+
 /// Its refutation is lost, but it answers.
 #[test]
 fn a_member_that_answers_is_not_declared_dead_on_hearsay() {

@@ -59,7 +59,7 @@ fn it_is_alive_then_leaves_and_is_alive_at_its_new_address() {
 fn nothing_that_others_say_meanwhile_interrupts_it() {
     let mut solo = moving();
     solo.hear(1, &suspect(0, 1, 2));
-    solo.pass(ms(1100));
+    solo.pass(ms(2100));
     // Its own farewell, and what follows from it.
     solo.hear(1, &dead(0, 0, 2));
     solo.hear(2, &suspect(0, 2, 3));

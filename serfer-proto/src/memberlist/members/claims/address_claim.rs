@@ -1,7 +1,8 @@
 //! Address claims: a node at another address says that it has a member's name.
 //!
 //! A member that is there keeps its name: the claim is reported as a conflict. One that left, or died
-//! long enough ago, may be back at another address.
+//! long enough ago, may be back at another address. So may one that is said to have left: a member that
+//! moves says so itself, but from its new address, and so it is only suspected.
 //!
 //! Unlike Go, which believes that at once, so that a forged leave message and a forged alive message
 //! take over any name (hm#370): the address that had the name is pinged first. If it answers, it keeps
@@ -50,7 +51,8 @@ impl<D: Delegate> Memberlist<D> {
                 let enough = gone_for.zip(cx.params.reclaim.dead_after);
                 enough.is_some_and(|(gone_for, after)| gone_for > after)
             }
-            SwimState::Alive | SwimState::Suspect => false,
+            SwimState::Suspect => self.suspicions.is_farewell(key),
+            SwimState::Alive => false,
         };
         if !can_move {
             let (node, other) = (member.node.clone(), alive.node().addr());
@@ -76,7 +78,8 @@ impl<D: Delegate> Memberlist<D> {
 
     /// The address that had the name did not answer.
     pub(crate) fn on_address_claim_timeout(&mut self, cx: &mut Cx<'_>, up: &mut D, key: Key) {
-        let is_gone = self.members.get(key).is_some_and(SwimMember::is_gone);
+        let member = self.members.get(key);
+        let is_gone = member.is_some_and(SwimMember::is_gone) || self.suspicions.is_farewell(key);
         if let Some(claim) = self.address_claims.remove(&key).filter(|_| is_gone) {
             self.apply_alive(cx, up, key, &CheckedAlive::of(&claim.node, claim.incarnation));
         }

@@ -1,9 +1,11 @@
 //! Our own address changes while we run.
 //!
 //! Nobody believes a living member that it is at another address: that is a name conflict, in Go as here. Nor
-//! does Go believe one that it holds for dead, until it has forgotten it. So we do it in three steps, each of
-//! which has time to spread: we are alive at our old address, which ends suspicions and deaths; we leave, which
-//! frees our name; we are alive at our new address. Others see us leave or fail, and come back a second later.
+//! does Go believe one that it holds for dead, until it has forgotten it. So we do it in four steps, each of
+//! which has time to spread: we are alive at our old address, which ends suspicions and deaths; we mean to
+//! leave, or else our farewell, which does not come from our old address, would be no more than hearsay; we
+//! leave, which frees our name; we are alive at our new address, and mean to stay. Others see us leave, and
+//! come back a second later.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -33,6 +35,8 @@ enum Step {
     Settled,
     /// That we are alive at our old address.
     Alive,
+    /// That we mean to leave.
+    Intent,
     /// That we leave.
     Farewell,
 }
@@ -79,13 +83,19 @@ impl<D: Delegate> Memberlist<D> {
         let Some(me) = self.members.me().filter(|_| !self.leaving) else {
             return;
         };
-        if self.relocation.step == Step::Farewell {
-            return self.settle(cx, up);
+        match self.relocation.step {
+            Step::Alive => {
+                self.relocation.step = Step::Intent;
+                up.on_moving(cx);
+            }
+            Step::Intent => {
+                self.relocation.step = Step::Farewell;
+                let node = self.members[me].node.clone();
+                let farewell = messages::dead(&node.name, self.incarnation(), &node.name);
+                self.broadcast(cx, &farewell, BroadcastKind::About(me));
+            }
+            Step::Settled | Step::Farewell => return self.settle(cx, up),
         }
-        self.relocation.step = Step::Farewell;
-        let node = self.members[me].node.clone();
-        let farewell = messages::dead(&node.name, self.incarnation(), &node.name);
-        self.broadcast(cx, &farewell, BroadcastKind::About(me));
         self.wait_to_relocate(cx);
     }
 
@@ -102,6 +112,7 @@ impl<D: Delegate> Memberlist<D> {
         self.raise_incarnation(cx, 0);
         self.broadcast_alive_me(cx);
         up.on_update(cx, &node);
+        up.on_moved(cx);
     }
 
     fn wait_to_relocate(&self, cx: &mut Cx<'_>) {
