@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_lite::future;
 use serfer_proto::{Config, Endpoint, QueryParams, ShutdownReason};
 
-pub(crate) use self::runtime::{Incoming, ManualRuntime};
+pub(crate) use self::runtime::ManualRuntime;
 pub(crate) use self::tools::{Bell, Notes, TestGate, traced};
 use super::shared::{Shared, ShutdownOnDrop};
 use super::state::Action;

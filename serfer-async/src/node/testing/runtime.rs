@@ -56,6 +56,7 @@ impl ManualRuntime {
                 streams: VecDeque::new(),
                 accept_error: io::ErrorKind::Other,
                 datagrams: 0,
+                failing_receives: 0,
                 reads: 0,
             })),
             is_last: false,
