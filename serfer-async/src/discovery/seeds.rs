@@ -295,6 +295,10 @@ fn file_failure(path: &Path, line: Option<usize>, reason: &str) -> SeedFailure {
 fn read_file(path: &Path) -> io::Result<String> {
     use std::io::Read;
 
+    // Opening a pipe could take for ever, and so would each look at it keep a thread.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
     let mut content = Vec::new();
     let len = std::fs::File::open(path)?.take(FILE_LEN_MAX + 1).read_to_end(&mut content)?;
     if len as u64 > FILE_LEN_MAX {

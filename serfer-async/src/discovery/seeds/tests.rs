@@ -205,3 +205,16 @@ fn the_text_of_a_seed_is_wrong_or_it_is_not_however_the_network_is() {
     assert!(check(&wrong).is_err() && check(&[]).is_ok());
     assert!(check(&[wrong, right].concat()).is_ok(), "some may lead somewhere");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_file_of_seeds_and_keeps_no_thread_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("seeds");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let (done, outcome) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(read_file(&pipe).map_err(|error| error.to_string())));
+    let outcome = outcome.recv_timeout(Duration::from_secs(5)).expect("it does not wait");
+    assert_eq!(outcome.unwrap_err(), "it is not a regular file");
+}
