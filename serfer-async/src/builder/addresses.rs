@@ -56,36 +56,9 @@ impl<R: Runtime> Builder<R> {
         resolver: &HostResolver,
         sockets: &NodeSockets,
     ) -> Result<Advertised, Error> {
-        let (bound, heard) = (sockets.bound, sockets.heard);
         let around = self.runtime.unblock(Surroundings::look).await;
-        let around = around.map_err(|source| Error::System { what: "interfaces", source })?;
-        if let Some((address, addrs)) = self.given(resolver, bound).await? {
-            let addr = advertisable(&address.host, addrs, bound, heard, &around)
-                .map_err(|problem| address.refused(problem))?;
-            if let Some(doubt) = doubt(addr.ip(), bound.ip(), &around) {
-                tracing::warn!(target: "serfer::runtime", advertise = %addr, %bound, "{doubt}; others may not reach us");
-            }
-            return Ok(Advertised { addr, choice: None });
-        }
-        if !bound.ip().is_unspecified() {
-            let addr = SocketAddr::new(bound.ip().to_canonical(), bound.port());
-            return Ok(Advertised { addr, choice: None });
-        }
-        let Some(choice) = choose(&around, heard) else {
-            let any = sockets::HeardFamilies { v4: true, v6: true };
-            let unheard = choose(&around, any).map(|choice| choice.ip);
-            return Err(Error::NoAddressToAdvertise { bound, unheard });
-        };
-        match choice.why {
-            Why::Guess(_) => {
-                tracing::warn!(target: "serfer::runtime", "advertising {choice}");
-            }
-            Why::DefaultRoute | Why::OnlyOne => {
-                tracing::info!(target: "serfer::runtime", "advertising {choice}");
-            }
-        }
-        let addr = SocketAddr::new(choice.ip, bound.port());
-        Ok(Advertised { addr, choice: Some(choice) })
+        let given = self.given(resolver, sockets.bound).await?;
+        place(given, sockets.bound, sockets.heard, around)
     }
 
     /// The address to advertise that the settings give, and what it leads to.
@@ -104,6 +77,45 @@ impl<R: Runtime> Builder<R> {
         let addrs = address.resolve(resolver, bound.port()).await?;
         Ok(Some((address, addrs)))
     }
+}
+
+/// Where others reach a node that is bound there. A system that does not show its interfaces, as one that
+/// allows a service only some kinds of sockets, is a reason not to start only if an address has to be chosen.
+fn place(
+    given: Option<(Address, Vec<SocketAddr>)>,
+    bound: SocketAddr,
+    heard: sockets::HeardFamilies,
+    around: io::Result<Surroundings>,
+) -> Result<Advertised, Error> {
+    if let Some((address, addrs)) = given {
+        let around = around.unwrap_or_default();
+        let addr = advertisable(&address.host, addrs, bound, heard, &around)
+            .map_err(|problem| address.refused(problem))?;
+        if let Some(doubt) = doubt(addr.ip(), bound.ip(), &around) {
+            tracing::warn!(target: "serfer::runtime", advertise = %addr, %bound, "{doubt}; others may not reach us");
+        }
+        return Ok(Advertised { addr, choice: None });
+    }
+    if !bound.ip().is_unspecified() {
+        let addr = SocketAddr::new(bound.ip().to_canonical(), bound.port());
+        return Ok(Advertised { addr, choice: None });
+    }
+    let around = around.map_err(|source| Error::System { what: "interfaces", source })?;
+    let Some(choice) = choose(&around, heard) else {
+        let any = sockets::HeardFamilies { v4: true, v6: true };
+        let unheard = choose(&around, any).map(|choice| choice.ip);
+        return Err(Error::NoAddressToAdvertise { bound, unheard });
+    };
+    match choice.why {
+        Why::Guess(_) => {
+            tracing::warn!(target: "serfer::runtime", "advertising {choice}");
+        }
+        Why::DefaultRoute | Why::OnlyOne => {
+            tracing::info!(target: "serfer::runtime", "advertising {choice}");
+        }
+    }
+    let addr = SocketAddr::new(choice.ip, bound.port());
+    Ok(Advertised { addr, choice: Some(choice) })
 }
 
 /// Binds this port, or the first of so many that is free.
@@ -157,6 +169,22 @@ fn named_after(host: &str, port: u16) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_system_that_hides_its_interfaces_matters_only_if_an_address_has_to_be_chosen() {
+        let hidden = || Err(io::Error::other("address family not supported"));
+        let addr = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let placed = |given: Option<&str>, bound: &str| {
+            let given = given.map(|it| (Address::parse(it).expect("an address"), vec![addr(it)]));
+            let heard = sockets::HeardFamilies::at(addr(bound).ip(), false);
+            place(given, addr(bound), heard, hidden()).map(|it| it.addr.to_string())
+        };
+        assert_eq!(placed(None, "10.0.0.5:7946").ok().as_deref(), Some("10.0.0.5:7946"));
+        let given = Some("203.0.113.9:80");
+        assert_eq!(placed(given, "0.0.0.0:7946").ok().as_deref(), given);
+        let error = placed(None, "0.0.0.0:7946").expect_err("nothing can be chosen");
+        assert_eq!(error.to_string(), "interfaces: address family not supported");
+    }
 
     #[test]
     fn a_node_is_named_after_its_host_and_its_port_unless_it_is_7946() {

@@ -17,8 +17,8 @@ use super::failure::{SeedFailure, SeedJoinError};
 use super::seeds::{SeedFinding, SeedResolver};
 use crate::node::shared::Shared;
 
-/// The most addresses that are dialled for one attempt; the rest is left out.
-const ADDRS_MAX: usize = 1024;
+/// The most addresses that are dialled for one attempt, or remembered of one seed; the rest is left out.
+pub(crate) const ADDRS_MAX: usize = 1024;
 
 /// How many addresses are dialled at once, and how many more for each while in which none answers, until
 /// enough have answered.
@@ -70,8 +70,12 @@ impl Attempt {
             let (findings_sender, findings) = async_channel::unbounded();
             let looking_up = resolver.clone().resolve(self.seeds.clone(), findings_sender);
             let dials = Dials::new(task, &resolver, self, sender.clone());
-            let ((), end) = future::zip(looking_up, dials.run(&findings)).await;
-            let last = match end {
+            let looking_up = async {
+                looking_up.await;
+                future::pending().await
+            };
+            // Who is refused does not wait for what is still looked up.
+            let last = match future::or(dials.run(&findings), looking_up).await {
                 Ok(()) => Progress::Done,
                 Err(SeedJoinError::Closed) => return,
                 Err(error) => Progress::Refused(error),
@@ -95,6 +99,8 @@ struct Dials<'a> {
     open_max: usize,
     answers: usize,
     waiting: VecDeque<SocketAddr>,
+    /// How many of each seed were dialled.
+    dialled: Vec<usize>,
     /// The seed of each address that was found.
     seed_of: BTreeMap<SocketAddr, usize>,
     /// All addresses of each seed.
@@ -117,6 +123,7 @@ impl<'a> Dials<'a> {
         progress: Sender<Progress>,
     ) -> Self {
         let found = vec![Vec::new(); attempt.seeds.len()];
+        let dialled = vec![0; attempt.seeds.len()];
         Self {
             shared,
             resolver,
@@ -127,6 +134,7 @@ impl<'a> Dials<'a> {
             open_max: DIALS,
             answers: 0,
             waiting: VecDeque::new(),
+            dialled,
             seed_of: BTreeMap::new(),
             found,
         }
@@ -222,8 +230,10 @@ impl<'a> Dials<'a> {
             self.skip_known()?;
         }
         while !self.waiting.is_empty() && self.open < self.open_max {
-            let count = if has_enough { self.waiting.len() } else { 1 };
-            let addrs: Vec<SocketAddr> = self.waiting.drain(..count).collect();
+            let addrs: Vec<SocketAddr> = match has_enough {
+                true => self.waiting.drain(..).collect(),
+                false => self.take_next().into_iter().collect(),
+            };
             let Attempt { replay, .. } = self.attempt;
             self.shared.call::<_, JoinError, SeedJoinError>(|state, now| {
                 let join = state.endpoint.join(now, &addrs, replay)?;
@@ -233,6 +243,15 @@ impl<'a> Dials<'a> {
             self.open += 1;
         }
         Ok(())
+    }
+
+    /// The address to be dialled next: one of the seed of which the fewest were dialled. So a name with many
+    /// addresses that do not answer holds up no other seed.
+    fn take_next(&mut self) -> Option<SocketAddr> {
+        let dialled = |(_, addr): &(usize, &SocketAddr)| self.dialled[self.seed_of[*addr]];
+        let (at, addr) = self.waiting.iter().enumerate().min_by_key(dialled)?;
+        self.dialled[self.seed_of[addr]] += 1;
+        self.waiting.remove(at)
     }
 
     /// Addresses at which a member is known by now need no dial.
@@ -269,4 +288,48 @@ pub(crate) fn check_name(shared: &Shared) -> Result<(), SeedJoinError> {
 pub(crate) fn living(endpoint: &Endpoint) -> BTreeSet<SocketAddr> {
     let living = endpoint.members().filter(|member| member.status() == Status::Alive);
     living.map(|member| member.addr()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_lite::future::{block_on, poll_once};
+
+    use super::*;
+    use crate::error::Error;
+    use crate::node::testing::TestNode;
+    use crate::router::Router;
+
+    #[test]
+    fn a_seed_with_many_addresses_holds_up_no_other() {
+        let node = TestNode::with(Router::new());
+        let runtime = node.runtime.clone();
+        let resolver = SeedResolver::new(
+            runtime,
+            Box::new(|_, _| Box::pin(async { Ok(Vec::new()) })),
+            Vec::new(),
+        );
+        let seeds = ["many", "one"].map(str::to_owned).to_vec();
+        let attempt = Attempt { seeds, replay: Replay::Skip, enough: 1 };
+        let (sender, _progress) = async_channel::unbounded();
+        let mut dials = Dials::new(node.shared.clone(), &resolver, attempt, sender);
+        let addr = |n| SocketAddr::from(([10, 0, 0, n], 7946));
+        dials.on_found(SeedFinding { seed: 0, result: Ok((1..=200).map(addr).collect()) });
+        dials.on_found(SeedFinding { seed: 1, result: Ok(vec![addr(250)]) });
+        let order = [(); 4].map(|()| dials.take_next().unwrap());
+        assert_eq!(order, [addr(1), addr(250), addr(2), addr(3)]);
+    }
+
+    #[test]
+    fn a_node_that_may_not_join_does_not_wait_for_slow_lookups() {
+        let node = TestNode::with(Router::new());
+        node.shared.tell(|state, now| state.endpoint.leave(now).unwrap());
+        // Nothing reads the settings of DNS.
+        let mut joining = pin!(node.serf.join(["srv+x", "10.0.0.1"]));
+        assert!(block_on(poll_once(joining.as_mut())).is_none());
+        node.settle();
+        let error = block_on(poll_once(joining)).expect("it is refused at once").unwrap_err();
+        assert!(matches!(error, Error::Join(JoinError::Left)), "{error}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::path::Path;
 use std::time::Duration;
 
 use resolv_conf::ScopedIp;
@@ -48,7 +49,15 @@ impl NameServers {
 
     /// Those that this machine uses. This reads a file.
     pub(crate) fn of_system() -> io::Result<Self> {
-        let text = std::fs::read("/etc/resolv.conf")?;
+        Self::read(Path::new("/etc/resolv.conf"))
+    }
+
+    /// A file that is not there says as little as an empty one.
+    fn read(path: &Path) -> io::Result<Self> {
+        let text = match std::fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            text => text?,
+        };
         Ok(Self::parse(&text, interface_index))
     }
 
@@ -123,6 +132,8 @@ mod tests {
         let found = parsed("options timeout:999999 attempts:999999 ndots:15\n");
         assert!(found.addrs.iter().all(|addr| addr.ip().is_loopback()), "{found:?}");
         assert!(!found.addrs.is_empty());
+        let not_there = NameServers::read(Path::new("/not/there/resolv.conf")).unwrap();
+        assert_eq!(not_there.addrs, found.addrs);
         assert!(found.timeout <= Duration::from_secs(30) && found.tries <= 5, "{found:?}");
         assert!(parsed(&"nameserver 10.0.0.2\n".repeat(1000)).addrs.len() <= SERVERS_MAX);
     }

@@ -9,15 +9,18 @@
 //!
 //! How long name servers let an answer be kept does not matter here: it is they who keep it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_lite::future;
 use serfer_proto::Replay;
 
-use super::attempt::{Attempt, Progress, living};
+use super::attempt::{ADDRS_MAX, Attempt, Progress, living};
+use super::failure::SeedJoinError;
 use super::join::is_alone;
 use super::pauses::{DoublingPause, half_to_all};
-use super::seeds::SeedResolver;
+use super::seeds::{SeedFinding, SeedResolver};
 use crate::node::shared::Shared;
 
 /// No node of a cluster, however large, waits longer before it looks.
@@ -81,18 +84,25 @@ impl SeedWatch {
     async fn look(&self) {
         let seeds = self.resolver.book.texts();
         let (sender, findings) = async_channel::unbounded();
-        self.resolver.clone().resolve(seeds.clone(), sender).await;
-        let mut found = vec![Vec::new(); seeds.len()];
-        while let Ok(finding) = findings.try_recv() {
-            match finding.result {
-                Ok(addrs) => found[finding.seed].extend(addrs),
-                Err(failure) => {
-                    tracing::debug!(target: "serfer::join", %failure, "a seed leads nowhere now");
+        let looking_up = self.resolver.clone().resolve(seeds.clone(), sender);
+        let mut found = vec![BTreeSet::new(); seeds.len()];
+        let noting = async {
+            while let Ok(SeedFinding { seed, result }) = findings.recv().await {
+                match result {
+                    Ok(addrs) => {
+                        // A name server says what it likes.
+                        let room = ADDRS_MAX.saturating_sub(found[seed].len());
+                        found[seed].extend(addrs.into_iter().take(room));
+                    }
+                    Err(failure) => {
+                        tracing::debug!(target: "serfer::join", %failure, "a seed leads nowhere now");
+                    }
                 }
             }
-        }
+        };
+        future::zip(looking_up, noting).await;
         for (seed, addrs) in seeds.iter().zip(found) {
-            self.resolver.book.found(seed, addrs);
+            self.resolver.book.found(seed, addrs.into_iter().collect());
         }
         self.update();
     }
@@ -129,10 +139,16 @@ impl SeedWatch {
                     }
                     return true;
                 }
-                Ok(Progress::Refused(_)) | Err(_) => return false,
+                Ok(Progress::Refused(error)) => return passes(&error),
+                Err(_) => return false,
             }
         }
     }
+}
+
+/// Whether what refuses a try does not do so for ever. Who keeps a name is settled within seconds.
+fn passes(error: &SeedJoinError) -> bool {
+    matches!(error, SeedJoinError::NameInUse { .. })
 }
 
 /// How long each of so many members waits at most, so that about one of them looks in each interval.
@@ -142,7 +158,41 @@ fn longest_wait(interval: Duration, members: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use futures_lite::future::block_on;
+    use serfer_proto::JoinError;
+
     use super::*;
+    use crate::node::tasks::BoxFuture;
+    use crate::node::testing::TestNode;
+    use crate::router::Router;
+
+    #[test]
+    fn a_name_with_thousands_of_addresses_is_not_remembered_with_all_of_them() {
+        let node = TestNode::with(Router::new());
+        let addrs: Vec<SocketAddr> =
+            (1..=5000).map(|port| SocketAddr::from(([10, 0, 0, 1], port))).collect();
+        let hosts = Box::new(move |_, _| -> BoxFuture<_> {
+            let addrs = addrs.clone();
+            Box::pin(async { Ok(addrs) })
+        });
+        let resolver = Arc::new(SeedResolver::new(node.runtime.clone(), hosts, Vec::new()));
+        resolver.book.begin_with(["many".to_owned()].iter());
+        let (shared, interval) = (node.shared.clone(), Duration::from_secs(60));
+        let watch =
+            SeedWatch { shared, resolver, replay: Replay::Skip, interval, keeps_seeds: true };
+        block_on(watch.look());
+        assert_eq!(watch.resolver.book.addrs().len(), ADDRS_MAX);
+    }
+
+    #[test]
+    fn a_name_that_another_node_has_does_not_end_the_search_for_others() {
+        let addr = SocketAddr::from(([10, 0, 0, 1], 7946));
+        assert!(passes(&SeedJoinError::NameInUse { name: "a".to_owned(), addr }));
+        assert!(!passes(&SeedJoinError::Refused(JoinError::Left)));
+        assert!(!passes(&SeedJoinError::Closed));
+    }
 
     #[test]
     fn the_larger_a_cluster_the_rarer_each_of_its_nodes_looks() {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_channel::Sender;
+use async_channel::{Receiver, Sender};
 use async_lock::Semaphore;
 use futures_lite::future;
 
@@ -21,6 +21,7 @@ use super::seed_book::SeedBook;
 use super::seed_text::Seed;
 use super::services::{DnsClient, SrvTarget};
 use super::side_by_side::side_by_side;
+use crate::node::latch::{Never, closed};
 use crate::node::tasks::BoxFuture;
 use crate::runtime::Runtime;
 
@@ -35,6 +36,9 @@ const LOOKUPS_MAX: usize = 16;
 
 /// How long the system may take to look up one name or to read one file.
 const LOOKUP_TIME: Duration = Duration::from_secs(30);
+
+/// How long all lookups of one try may take together: names wait for their turn, and each may take its time.
+const ALL_LOOKUPS_TIME: Duration = Duration::from_secs(60);
 
 /// What is wrong with the texts of seeds, however the network is.
 pub(crate) fn faults(seeds: &[String]) -> Vec<SeedFailure> {
@@ -112,6 +116,7 @@ pub(crate) struct SeedResolver {
     resolver: HostResolver,
     services: Lookup<String, Result<Vec<SrvTarget>, String>>,
     files: Lookup<PathBuf, io::Result<String>>,
+    sleep: Lookup<Duration, ()>,
     /// Limits the lookups of names.
     turns: Semaphore,
     /// The seeds that the node is to look for others with.
@@ -125,7 +130,7 @@ impl SeedResolver {
         resolver: HostResolver,
         servers: Vec<SocketAddr>,
     ) -> Self {
-        let [dns, clock] = [(); 2].map(|()| runtime.clone());
+        let [dns, clock, sleeper] = [(); 3].map(|()| runtime.clone());
         let services = move |service: String| -> BoxFuture<_> {
             let (runtime, servers) = (dns.clone(), servers.clone());
             Box::pin(async move {
@@ -149,25 +154,31 @@ impl SeedResolver {
             let (looking_up, runtime) = (resolver(host, port), clock.clone());
             Box::pin(async move { in_time(&runtime, looking_up).await })
         };
-        Self::of(Box::new(hosts), Box::new(services), Box::new(files))
+        let sleep = move |time| -> BoxFuture<()> {
+            let runtime = sleeper.clone();
+            Box::pin(async move { runtime.sleep_until(runtime.now() + time).await })
+        };
+        Self::of(Box::new(hosts), Box::new(services), Box::new(files), Box::new(sleep))
     }
 
     fn of(
         resolver: HostResolver,
         services: Lookup<String, Result<Vec<SrvTarget>, String>>,
         files: Lookup<PathBuf, io::Result<String>>,
+        sleep: Lookup<Duration, ()>,
     ) -> Self {
         Self {
             resolver,
             services,
             files,
+            sleep,
             turns: Semaphore::new(LOOKUPS_MAX),
             book: SeedBook::default(),
         }
     }
 
     /// Looks all seeds up, and sends what is found as it is found. If one fails, the others are looked up all
-    /// the same.
+    /// the same. What takes too long is given up.
     pub(crate) async fn resolve(
         self: Arc<Self>,
         seeds: Vec<String>,
@@ -177,9 +188,22 @@ impl SeedResolver {
             let (text, findings) = (text.as_str().into(), findings.clone());
             Trail { seed, text, line: None, findings }
         });
-        let begun = begun(trails).into_iter();
-        let each = begun.map(move |(trail, seed)| self.clone().resolve_seed(trail, seed));
-        side_by_side(LOOKUPS_MAX, each).await;
+        let begun = begun(trails);
+        if begun.is_empty() {
+            return;
+        }
+        let (late, is_late) = async_channel::bounded::<Never>(1);
+        let late = async {
+            (self.sleep)(ALL_LOOKUPS_TIME).await;
+            drop(late);
+            future::pending().await
+        };
+        let each = begun.into_iter().map(|(trail, seed)| {
+            let given_up = given_up(is_late.clone(), trail.clone());
+            future::or(self.clone().resolve_seed(trail, seed), given_up)
+        });
+        let all = async { drop(side_by_side(LOOKUPS_MAX, each).await) };
+        future::or(all, late).await;
     }
 
     async fn resolve_seed(self: Arc<Self>, trail: Trail, seed: Seed) {
@@ -266,6 +290,13 @@ impl SeedResolver {
     }
 }
 
+/// Fails once it takes too long.
+async fn given_up(is_late: Receiver<Never>, trail: Trail) {
+    closed(is_late).await;
+    let reason = format!("not all is looked up within {ALL_LOOKUPS_TIME:?}");
+    trail.failed(service_failure(&trail.text, reason));
+}
+
 /// The seeds that are still to be looked up.
 fn begun(trails: impl Iterator<Item = Trail>) -> Vec<(Trail, Seed)> {
     trails.filter_map(|trail| trail.begin().map(|seed| (trail, seed))).collect()
@@ -295,6 +326,10 @@ fn file_failure(path: &Path, line: Option<usize>, reason: &str) -> SeedFailure {
 fn read_file(path: &Path) -> io::Result<String> {
     use std::io::Read;
 
+    // Opening a pipe could take for ever, and so would each look at it keep a thread.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
     let mut content = Vec::new();
     let len = std::fs::File::open(path)?.take(FILE_LEN_MAX + 1).read_to_end(&mut content)?;
     if len as u64 > FILE_LEN_MAX {

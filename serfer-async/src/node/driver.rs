@@ -226,8 +226,21 @@ pub(crate) async fn accept<R: Runtime>(runtime: R, listener: R::Listener, shared
 
 /// Whether only this stream cannot be accepted: others may wait behind it.
 fn is_gone(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable, TimedOut,
+    };
+    // Linux hands on what has happened to the stream meanwhile.
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | TimedOut
+    )
 }
 
 /// No stream can be accepted: another one makes room, if that helps. Says whether there was one.
@@ -307,16 +320,16 @@ mod tests {
 
     #[test]
     fn streams_that_are_gone_before_they_are_accepted_hold_nobody_up() {
-        let node = TestNode::with(Router::new());
-        node.runtime.incoming().streams.extend([false; 50]);
-        node.runtime.incoming().accept_error = io::ErrorKind::ConnectionAborted;
-        node.shared.tasks.spawn(accept(node.runtime.clone(), (), node.shared.clone()));
-        node.settle();
-        assert_eq!(node.runtime.next_pause(), None);
-        assert_eq!(
-            (node.runtime.incoming().streams.len(), node.serf.stats().accepts_failed),
-            (0, 0)
-        );
+        for error in [io::ErrorKind::ConnectionAborted, io::ErrorKind::HostUnreachable] {
+            let node = TestNode::with(Router::new());
+            node.runtime.incoming().streams.extend([false; 50]);
+            node.runtime.incoming().accept_error = error;
+            node.shared.tasks.spawn(accept(node.runtime.clone(), (), node.shared.clone()));
+            node.settle();
+            assert_eq!(node.runtime.next_pause(), None, "{error}");
+            let left = node.runtime.incoming().streams.len();
+            assert_eq!((left, node.serf.stats().accepts_failed), (0, 0), "{error}");
+        }
     }
 
     #[test]

@@ -113,8 +113,9 @@ impl AddressWatch {
     }
 
     /// What has to be advertised instead, if anything. As long as an address works, only a default route is
-    /// better, and only than none. Without one, an address must at least be of the same interface: a bridge
-    /// must not stand in for a cable that is pulled.
+    /// better, and only than none, or than one of IPv6 if it is of IPv4: others that hear only IPv4 cannot
+    /// follow to IPv6, so that is left again. Without a default route, an address must at least be of the same
+    /// interface and family: a bridge must not stand in for a cable that is pulled.
     fn better(
         &self,
         around: &Surroundings,
@@ -123,10 +124,17 @@ impl AddressWatch {
     ) -> Option<Choice> {
         let old = self.advertised.choice.as_ref()?;
         let new = choose(around, heard)?;
-        let is_new = new.ip != self.advertised.addr.ip();
+        let current = self.advertised.addr.ip();
+        let is_new = new.ip != current;
+        let is_like_it = new.ip.is_ipv4() == current.is_ipv4();
+        let is_here = new.interface == old.interface;
         let is_sure = match new.why {
-            Why::DefaultRoute => !is_there || old.why != Why::DefaultRoute,
-            Why::OnlyOne | Why::Guess(_) => !is_there && new.interface == old.interface,
+            Why::DefaultRoute => {
+                let is_back = is_here && current.is_ipv6() && new.ip.is_ipv4();
+                let had_none = old.why != Why::DefaultRoute;
+                !is_there || is_back || had_none && (is_like_it || !is_here)
+            }
+            Why::OnlyOne | Why::Guess(_) => !is_there && is_like_it && is_here,
         };
         (is_new && is_sure).then_some(new)
     }
@@ -143,10 +151,15 @@ mod tests {
     use crate::builder::reach::choice::tests::around;
 
     const V4: HeardFamilies = HeardFamilies { v4: true, v6: false };
+    const BOTH: HeardFamilies = HeardFamilies { v4: true, v6: true };
 
     /// What is found by looking at one set of addresses after another.
     fn found(watch: &mut AddressWatch, looks: &[&[&str]]) -> Vec<String> {
-        let found = looks.iter().map(|addresses| match watch.look(&around(addresses), V4) {
+        found_by(watch, V4, looks)
+    }
+
+    fn found_by(watch: &mut AddressWatch, heard: HeardFamilies, looks: &[&[&str]]) -> Vec<String> {
+        let found = looks.iter().map(|addresses| match watch.look(&around(addresses), heard) {
             Finding::Moved(choice) => choice.ip.to_string(),
             other => format!("{other:?}"),
         });
@@ -181,6 +194,31 @@ mod tests {
     fn a_bridge_does_not_stand_in_for_a_cable_that_is_pulled() {
         let found = found(&mut chosen(HOME), &[UNPLUGGED, UNPLUGGED, BARE, HOME, HOME]);
         assert_eq!(found, ["AsBefore", "Gone", "AsBefore", "Back", "AsBefore"]);
+    }
+
+    #[test]
+    fn a_lease_of_ipv4_that_is_lost_for_a_moment_does_not_leave_a_node_at_ipv6() {
+        let both = &["eth0 >10.0.0.1", "eth0 >fd00::1"][..];
+        let v6 = &["eth0 >fd00::1"][..];
+        let looks = [v6, v6, both, both, both];
+        let expected = ["AsBefore", "fd00::1", "AsBefore", "10.0.0.1", "AsBefore"];
+        assert_eq!(found_by(&mut chosen(both), BOTH, &looks), expected);
+        // The default route of IPv4 may go: its address still works.
+        let no_route = &["eth0 10.0.0.1", "eth0 >fd00::1"][..];
+        assert_eq!(found_by(&mut chosen(both), BOTH, &[no_route; 3]), ["AsBefore"; 3]);
+        // A tunnel of IPv4 is no reason to leave IPv6.
+        let mut watch = AddressWatch::of(Advertised {
+            addr: SocketAddr::new("fd00::1".parse().unwrap(), 7946),
+            choice: choose(&around(v6), BOTH),
+        });
+        let tunnel = &["eth0 >fd00::1", "tun0 >10.8.0.1"][..];
+        assert_eq!(found_by(&mut watch, BOTH, &[v6, tunnel, tunnel]), ["AsBefore"; 3]);
+        // Nor does it matter that a router shows up that only knows IPv6.
+        let no_router = &["eth0 10.0.0.1", "eth0 fd00::1"];
+        assert_eq!(found_by(&mut chosen(no_router), BOTH, &[no_route; 3]), ["AsBefore"; 3]);
+        let (both, v6) = (&["eth0 10.0.0.1", "eth0 fd00::1"][..], &["eth0 fd00::1"][..]);
+        let expected = ["AsBefore", "Gone", "Back", "AsBefore"];
+        assert_eq!(found_by(&mut chosen(both), BOTH, &[v6, v6, both, both]), expected);
     }
 
     #[test]

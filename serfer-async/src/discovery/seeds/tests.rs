@@ -42,8 +42,13 @@ impl World {
             let missing = io::Error::from(io::ErrorKind::NotFound);
             Box::pin(async move { content.map(str::to_owned).ok_or(missing) })
         });
-        SeedResolver::of(resolver, services, files)
+        SeedResolver::of(resolver, services, files, never())
     }
+}
+
+/// A sleep that never ends.
+fn never() -> Lookup<Duration, ()> {
+    Box::new(|_| Box::pin(future::pending()))
 }
 
 /// What is found, in the order in which it is found.
@@ -138,7 +143,7 @@ fn names_are_looked_up_side_by_side_within_a_limit() {
         let lines = lines.clone();
         Box::pin(async move { Ok(lines) })
     });
-    let resolver = SeedResolver::of(resolver, services, files);
+    let resolver = SeedResolver::of(resolver, services, files, never());
     let mut seeds: Vec<String> = (10..20).map(|host| format!("{host}:1")).collect();
     seeds.extend(["srv+x", "file:/x", "10.0.0.100:1"].map(str::to_owned));
     let findings = resolve(resolver, seeds);
@@ -204,4 +209,34 @@ fn the_text_of_a_seed_is_wrong_or_it_is_not_however_the_network_is() {
     assert_eq!(faults(&wrong).len(), wrong.len());
     assert!(check(&wrong).is_err() && check(&[]).is_ok());
     assert!(check(&[wrong, right].concat()).is_ok(), "some may lead somewhere");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_file_of_seeds_and_keeps_no_thread_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("seeds");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let (done, outcome) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(read_file(&pipe).map_err(|error| error.to_string())));
+    let outcome = outcome.recv_timeout(Duration::from_secs(5)).expect("it does not wait");
+    assert_eq!(outcome.unwrap_err(), "it is not a regular file");
+}
+
+#[test]
+fn lookups_that_never_end_are_given_up_and_take_nothing_from_what_was_found() {
+    let resolver = SeedResolver {
+        services: Box::new(|_| Box::pin(future::pending())),
+        sleep: Box::new(|_| Box::pin(future::yield_now())),
+        ..World { hosts: BTreeMap::from([("a", "10.0.0.1")]), ..World::default() }.resolver()
+    };
+    let seeds = (0..50).map(|n| format!("srv+s{n}")).chain(["a".to_owned()]);
+    let seeds: Vec<String> = ["a".to_owned()].into_iter().chain(seeds).collect();
+    let found = resolve(resolver, seeds);
+    assert!(found[0].result.is_ok());
+    let failed: Vec<String> =
+        found.iter().filter_map(|it| Some(it.result.as_ref().err()?.to_string())).collect();
+    assert_eq!(failed[0], "srv+s0: not all is looked up within 60s");
+    assert!(failed.len() >= 50, "{failed:?}");
 }

@@ -38,7 +38,7 @@ fn two_nodes_do_not_use_one_file() {
         assert!(matches!(error, Error::KeyringFile(_)), "{error}");
         first.shutdown().await;
         let second = plain_builder("b").snapshot(&link).keyring_file(&keyring).start().await;
-        drop(second.expect("nobody has them any more"));
+        let _second = second.expect("nobody has them any more");
     });
 }
 

@@ -130,7 +130,7 @@ fn idle_connections_that_are_held_and_renewed_keep_nobody_out() {
             let joined = within(SOON, member.join([addr(&serf)])).await;
             joined.expect("a member's push/pull is soon done").expect("it is let in");
             let newcomer = within(SOON, start_joined("newcomer", &serf)).await;
-            drop(newcomer.expect("a newcomer is soon let in"));
+            let _newcomer = newcomer.expect("a newcomer is soon let in");
             assert_eq!(serf.stats().accepts_failed, 0);
             drop(flood);
             for node in [serf, member] {
