@@ -70,6 +70,9 @@
 //! let config = Config::lan("web-1").detect_within(Duration::from_secs(3), 10);
 //! ```
 //!
+//! It can be called on a [`Config`] that was read from a file, too. Or the file sets what this sets:
+//! `probe.interval = "272ms"`, `probe.timeout = "136ms"` and `gossip.interval = "54ms"`.
+//!
 //! [`Config`] has a function for each setting, with its unit, its default and Go's name for it. Settings
 //! that cannot work are refused at the start, all of them at once.
 //!

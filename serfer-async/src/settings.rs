@@ -38,7 +38,8 @@ use crate::options::Options;
 /// ```
 ///
 /// A setting that the file does not have is as in the preset: `"lan"`, unless the file names another preset.
-/// An unknown setting is refused, and the error names the most similar setting. Durations have units:
+/// An unknown setting is refused, and the error names the most similar setting. But any name is a tag: in TOML,
+/// what stands below `[tags]` is one, so put all settings that have no group above it. Durations have units:
 /// `"500ms"`, `"1m30s"`, `"1.5h"`. `false` turns off what can be turned off: `seed_keeper = false`. Numbers
 /// that are out of range are found when the node is started, all at once.
 ///

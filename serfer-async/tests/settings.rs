@@ -112,7 +112,8 @@ fn an_error_names_the_setting_and_what_is_allowed() {
             "join_policy.retry.frist = \"1s\"",
             "unknown setting \"join_policy.retry.frist\", did you mean \"join_policy.retry.first\"?",
         ),
-        ("join = \"a\"", "join: \"a\" is not a list"),
+        ("join = \"a\"", "join: \"a\" is not a list: write [\"a\"]"),
+        ("join = 7", "join: 7 is not a list"),
         (
             "replay = \"delivre\"",
             "replay: \"delivre\" is not one of skip, deliver, did you mean \"deliver\"?",

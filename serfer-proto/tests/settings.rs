@@ -289,7 +289,7 @@ fn a_wrong_value_is_refused_with_its_name_and_what_is_allowed() {
             "allowed_networks: \"10.0.0.0\" is not a network like \"10.0.0.0/8\"",
         ),
         ("label = \"\"", "label: label of 0 bytes is not 1 to 255 bytes long"),
-        ("tags.port = 80", "tags.port: 80 is not text"),
+        ("tags.port = 80", "tags.port: 80 is not text: write \"80\""),
         ("probe = true", "probe: true is not a table of settings"),
         (
             "seed_keeper = 5",

@@ -96,6 +96,16 @@ impl Written {
     }
 }
 
+/// What is allowed where text is, for somebody who wrote this.
+fn as_text(found: &Written) -> String {
+    match found {
+        Written::Bool(_) | Written::Number(_) | Written::Float(_) => {
+            format!("text: write \"{found}\"")
+        }
+        _ => "text".to_owned(),
+    }
+}
+
 macro_rules! values {
     ($($value:ty, $allowed:expr, |$found:ident| $parsed:expr,
         |$it:ident| $written:expr $(, $off:ident)?;)+) => {$(
@@ -123,7 +133,7 @@ values! {
         |found| found.number().and_then(|it| it.try_into().ok()), |it| Written::Number((*it).into());
     usize, &format!("a whole number from 0 to {}", Self::MAX),
         |found| found.number().and_then(|it| it.try_into().ok()), |it| Written::Number(*it as u64);
-    String, "text", |found| found.text().map(str::to_owned), |it| Written::Text(it.clone());
+    String, &as_text(found), |found| found.text().map(str::to_owned), |it| Written::Text(it.clone());
     PathBuf, "a path", |found| found.text().map(Self::from), |it| Written::Path(it.clone());
     SocketAddr, "an address like \"10.0.0.5:7946\"",
         |found| found.text().and_then(|it| it.parse().ok()), |it| Written::Text(it.to_string());
@@ -138,6 +148,7 @@ impl<T: SettingValue> SettingValue for Vec<T> {
     fn read(at: &str, found: &Written) -> Result<Self, String> {
         match found {
             Written::List(items) => items.iter().map(|item| T::read(at, item)).collect(),
+            Written::Text(_) => refuse(at, found, &format!("a list: write [{found}]")),
             _ => refuse(at, found, "a list"),
         }
     }

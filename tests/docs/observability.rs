@@ -81,6 +81,7 @@ fn every_metric_of_ours_has_a_row() {
 fn every_trace_has_a_documented_target() {
     let rows = table(&read("docs/observability.md"), "target");
     let targets: BTreeSet<&str> = rows.iter().map(|row| &*row[0]).collect();
+    assert_eq!(targets.len(), rows.len(), "each has one row");
     let mut used = BTreeSet::new();
     for (path, code) in ["serfer-proto", "serfer-async", "serfer-tokio", "serfer-smol"]
         .into_iter()

@@ -130,7 +130,8 @@ impl<R: Runtime> Builder<R> {
 
     /// Keeps the keys in this file, as [`keyring_file`](Self::keyring_file) does, and creates it with this first
     /// key, in base64, if it is not there yet. If it is there, its own keys count, whatever the first key is:
-    /// so a program can be started again in the same way after the cluster has got another key.
+    /// so a program can be started again in the same way after the cluster has got another key. A node that has
+    /// no file yet is created with the first key: on a new machine, give the one that the cluster has now.
     ///
     /// ```
     /// # fn example<R: serfer_async::Runtime>(

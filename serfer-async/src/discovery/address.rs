@@ -26,6 +26,9 @@ pub struct AddressError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressProblem {
+    /// It is no URL, but only a host and a port.
+    #[error("is a URL: write only its HOST, or HOST:PORT")]
+    Url,
     /// There is no host before the port.
     #[error("has no host")]
     NoHost,
@@ -80,6 +83,7 @@ impl Address {
         let fail = |problem| Err(AddressError { address: text.to_owned(), problem });
         let rest = match text.split_once('/') {
             Some(("", _)) => return fail(AddressProblem::NoName),
+            Some((_scheme, rest)) if rest.starts_with('/') => return fail(AddressProblem::Url),
             Some((_name, rest)) => rest,
             None => text,
         };
@@ -205,6 +209,10 @@ mod tests {
         assert_eq!(error(":80"), "address \":80\" has no host");
         assert_eq!(error("/a"), "address \"/a\" has an empty node name before the slash");
         assert_eq!(error("[::1"), "address \"[::1\" has an unclosed bracket");
+        assert_eq!(
+            error("http://a:80"),
+            "address \"http://a:80\" is a URL: write only its HOST, or HOST:PORT"
+        );
         assert_eq!(
             error("a:80000"),
             "address \"a:80000\" has port \"80000\", which is not a number from 0 to 65535"

@@ -48,7 +48,7 @@ pub enum SeedFailure {
         reason: String,
     },
     /// One of its addresses could not be joined.
-    #[error("{}: {failure}", place(seed, *addr))]
+    #[error("{}: {failure}{}", place(seed, *addr), advice(failure))]
     Join {
         /// The seed as it was given.
         seed: String,
@@ -70,6 +70,19 @@ fn place(seed: &str, addr: SocketAddr) -> String {
     match Seed::parse(seed) {
         Ok(Seed::Literal(literal)) if literal == addr => addr.to_string(),
         _ => format!("{seed} ({addr})"),
+    }
+}
+
+/// What to do about an answer that says little to somebody who has just begun. The core and `serf agent` use
+/// the same words about keys.
+fn advice(failure: &JoinFailure) -> &'static str {
+    let (JoinFailure::Refused(said) | JoinFailure::Unusable(said)) = failure else { return "" };
+    if ["decrypt", "encrypt"].iter().any(|word| said.contains(word)) {
+        "; each node's first key must be among the keys of all others, or no node has any"
+    } else if matches!(failure, JoinFailure::Unusable(_)) {
+        "; is there a serf node?"
+    } else {
+        ""
     }
 }
 
@@ -97,5 +110,36 @@ impl From<Closed> for SeedJoinError {
 impl From<JoinError> for SeedJoinError {
     fn from(error: JoinError) -> Self {
         Self::Refused(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_with_other_keys_or_that_is_no_serf_node_says_what_to_do() {
+        let text = |failure| {
+            let addr = SocketAddr::from(([10, 0, 0, 1], 7946));
+            SeedFailure::Join { seed: addr.to_string(), addr, failure }.to_string()
+        };
+        let said = "no installed keys could decrypt the message".to_owned();
+        let keys = "each node's first key must be among the keys of all others, or no node has any";
+        assert_eq!(
+            [JoinFailure::Refused(said.clone()), JoinFailure::Unusable(said.clone())].map(text),
+            [
+                format!("10.0.0.1:7946: the node there said: {said}; {keys}"),
+                format!("10.0.0.1:7946: unusable answer: {said}; {keys}")
+            ]
+        );
+        assert_eq!(
+            text(JoinFailure::Unusable("message type 72 is not understood here".to_owned())),
+            "10.0.0.1:7946: unusable answer: message type 72 is not understood here; is there a serf node?"
+        );
+        assert_eq!(text(JoinFailure::TimedOut), "10.0.0.1:7946: no answer in time");
+        assert_eq!(
+            text(JoinFailure::Refused("no".to_owned())),
+            "10.0.0.1:7946: the node there said: no"
+        );
     }
 }

@@ -26,12 +26,15 @@ impl Serfer {
         self.shared().with(|state| state.endpoint.distance(a, b)).ok().flatten()
     }
 
-    /// The other members that are alive and nearest to us, at most `count`, the nearest first.
+    /// The other members that are alive and nearest to us, at most `count`, the nearest first. A member that we
+    /// have not pinged yet is left out: a node that has just joined knows of none, and pings one in each
+    /// [probe interval](serfer_proto::Probe).
     pub fn nearest(&self, count: usize) -> Vec<Neighbor> {
         self.shared().with(|state| state.endpoint.nearest(count)).unwrap_or_default()
     }
 
     /// The nearest of the other members that are alive and match `filter`, at most `count`, the nearest first.
+    /// Some may be missing at first, as with [`nearest`](Self::nearest).
     ///
     /// ```
     /// # fn example(serf: &serfer_async::Serfer) -> Result<(), serfer_async::PatternError> {

@@ -9,6 +9,8 @@ pub(crate) enum EndCause {
     Told,
     #[error("its last handle was dropped; keep one for as long as the node is to live")]
     HandleDropped,
+    #[error("it has left, and its last handle was dropped")]
+    DroppedAfterLeaving,
     #[error("it could not join")]
     NotJoined,
     #[error("it was given up before it had started")]

@@ -140,8 +140,12 @@ impl Shared {
             && matches!(cause, EndCause::HandleDropped | EndCause::RuntimeEnded);
         let cause = if is_given_up { EndCause::GivenUp } else { cause };
         if self.tasks.stop() {
-            let _ = self.end_cause.set(cause);
             let left = self.with(|state| state.left.is_some()).unwrap_or_default();
+            let cause = match cause {
+                EndCause::HandleDropped if left => EndCause::DroppedAfterLeaving,
+                cause => cause,
+            };
+            let _ = self.end_cause.set(cause);
             tracing::info!(target: "serfer::runtime", why = %cause, left, "node shuts down");
         }
         let now = (self.clock)();

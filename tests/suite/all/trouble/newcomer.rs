@@ -89,6 +89,12 @@ fn a_node_says_why_it_ended_and_each_reason_is_its_own() {
         drop(plain_builder(&dropped).start().await.unwrap());
         assert!(line(&dropped, "its last handle was dropped; keep one"));
 
+        let left = unique("left");
+        let serf = plain_builder(&left).start().await.unwrap();
+        serf.leave().await.unwrap();
+        drop(serf);
+        assert!(line(&left, "it has left, and its last handle was dropped"));
+
         // Somebody stops the program while it starts.
         let stopped = unique("stopped");
         let retry =
