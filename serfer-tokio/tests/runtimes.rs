@@ -75,7 +75,8 @@ fn a_node_ends_with_a_runtime_of_many_threads_whatever_they_do() {
         begins.recv_timeout(Duration::from_secs(10)).expect("all handlers begin");
     }
     drop(runtime);
-    future::block_on(serf.wait()).expect("it was told to end");
+    let end = future::block_on(serf.wait());
+    assert!(matches!(end, Err(Error::RuntimeEnded)), "{end:?}");
     assert!(matches!(serf.user_event("e", ""), Err(Error::Closed(_))));
     UdpSocket::bind(serf.local_addr()).expect("its sockets are closed");
 }

@@ -38,7 +38,7 @@ mod all;
 fn own_ip() -> IpAddr {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    assert!(number < 1 << 10, "there are not so many addresses");
-    let process = std::process::id() % (1 << 14);
-    Ipv4Addr::from_bits((127 << 24) | (process << 10) | number).into()
+    assert!(number < 1 << 12, "there are not so many addresses");
+    let process = std::process::id() % (1 << 12);
+    Ipv4Addr::from_bits((127 << 24) | (process << 12) | number).into()
 }

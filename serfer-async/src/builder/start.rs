@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_lite::future;
 use serfer_proto::{Config, Endpoint};
@@ -31,6 +32,9 @@ use crate::node::tasks::{self, Tasks};
 use crate::node::thread::{self, NodeEnd};
 use crate::options::Options;
 use crate::runtime::Runtime;
+
+/// How long a start may go on when the node is told to stop.
+const START_LEFT: Duration = Duration::from_millis(500);
 
 impl<R: Runtime> Builder<R> {
     /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before
@@ -112,8 +116,8 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Starts the node, lets it run until `until` is done, then leaves in good order and shuts down. The
-    /// output of `until` is ignored. If it is done before the node has started, nothing is left running
-    /// either.
+    /// output of `until` is ignored. If it is done before the node has started, the start has half a second
+    /// to end, and nothing is left running either.
     ///
     /// ```no_run
     /// # mod tokio { pub mod signal { pub async fn ctrl_c() {} } }
@@ -127,9 +131,16 @@ impl<R: Runtime> Builder<R> {
     /// # Errors
     /// As [`start`](Self::start), and as [`Serfer::wait`] if the node ends by itself meanwhile.
     pub async fn run_until(self, until: impl Future) -> Result<(), Error> {
-        let mut until = pin!(async { drop(until.await) });
+        let runtime = self.runtime.clone();
+        let told_to_stop = AtomicBool::new(false);
+        let mut until = pin!(async {
+            until.await;
+            told_to_stop.store(true, Ordering::Relaxed);
+        });
         let given_up = async {
             until.as_mut().await;
+            // Others may know it already: then it leaves, so that they do not see it fail.
+            runtime.sleep_until(runtime.now() + START_LEFT).await;
             None
         };
         let starting = async { Some(self.start().await) };
@@ -137,7 +148,9 @@ impl<R: Runtime> Builder<R> {
             return Ok(());
         };
         let serfer = started?;
-        future::or(until, async { drop(serfer.wait().await) }).await;
+        if !told_to_stop.load(Ordering::Relaxed) {
+            future::or(until, async { drop(serfer.wait().await) }).await;
+        }
         // If it cannot leave, it is shut down. The reason is returned in the end.
         let _ = serfer.leave().await;
         serfer.shutdown().await;

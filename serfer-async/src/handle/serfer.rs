@@ -274,7 +274,8 @@ impl Serfer {
     pub(crate) fn check_end(&self) -> Result<(), Error> {
         match self.inner.shared.end_cause() {
             Some(EndCause::ByItself(reason)) => Err(Error::ShutDown(reason)),
-            Some(EndCause::RuntimeEnded) => Err(Error::RuntimeEnded),
+            // It has a handle, so nobody gave it up: the runtime ended in the last moment of the start.
+            Some(EndCause::RuntimeEnded | EndCause::GivenUp) => Err(Error::RuntimeEnded),
             Some(EndCause::Panicked) => Err(Error::Panicked),
             _ => Ok(()),
         }
