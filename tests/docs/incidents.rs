@@ -3,6 +3,8 @@
 //! A row has three columns: what happened to somebody, what a serfer node does, and where our test
 //! is, as in `docs/CONFORMANCE.md`, or in which file all our tests of it are.
 
+use std::collections::BTreeSet;
+
 use crate::files::{found_in, project};
 use crate::references::{check, references};
 
@@ -46,6 +48,11 @@ fn each_incident_has_its_test() {
         .collect();
     assert!(faults.is_empty(), "docs/incidents.md:\n{}", faults.join("\n"));
     assert!(rows(&text).next().is_some(), "it has no rows");
+    // As a merge may leave it.
+    let mut seen = BTreeSet::new();
+    let twice: Vec<&str> =
+        rows(&text).map(|cells| cells[0]).filter(|happened| !seen.insert(*happened)).collect();
+    assert_eq!(twice, [""; 0], "stand twice in docs/incidents.md");
 }
 
 #[test]
