@@ -98,14 +98,14 @@ impl<D: Delegate> LongPushPulls<D> {
         self.waiting.retain(|job| !is_orphan(job, exchanges) || unanswered(job).is_none());
     }
 
-    /// Forgets the last one that came on a stream of another node, unless it has its turn. Returns who sent
-    /// it and, if we have not answered, on which stream.
-    pub(crate) fn drop_newest(&mut self) -> Option<(SocketAddr, Option<StreamId>)> {
-        let is_theirs = |job: &Job<D>| match job {
-            Job::Receive(receiving) => matches!(receiving.origin, StreamUse::Accepted(_)),
-            Job::Send(_) => false,
-        };
-        let newest = self.waiting.iter().rposition(is_theirs).filter(|&place| place > 0)?;
+    /// Forgets the last one that came on such a stream of another node, unless it has its turn. Returns who
+    /// sent it and, if we have not answered, on which stream.
+    pub(crate) fn drop_newest(
+        &mut self,
+        is_such: impl Fn(StreamId) -> bool,
+    ) -> Option<(SocketAddr, Option<StreamId>)> {
+        let is_it = |job: &Job<D>| accepted_on(job).is_some_and(&is_such);
+        let newest = self.waiting.iter().rposition(is_it).filter(|&place| place > 0)?;
         let job = self.waiting.remove(newest)?;
         match &job {
             Job::Receive(receiving) => Some((receiving.peer, unanswered(&job))),
@@ -145,12 +145,17 @@ fn unanswered<D: PushPullDelegate>(job: &Job<D>) -> Option<StreamId> {
 }
 
 fn is_orphan<D: PushPullDelegate>(job: &Job<D>, exchanges: &Exchanges) -> bool {
+    accepted_on(job).is_some_and(|stream| !exchanges.open.contains_key(&stream))
+}
+
+/// The stream of another node on which it came.
+fn accepted_on<D: PushPullDelegate>(job: &Job<D>) -> Option<StreamId> {
     match job {
         Job::Receive(receiving) => match receiving.origin {
-            StreamUse::Accepted(stream) => !exchanges.open.contains_key(&stream),
-            StreamUse::Dialled(_) => false,
+            StreamUse::Accepted(stream) => Some(stream),
+            StreamUse::Dialled(_) => None,
         },
-        Job::Send(_) => false,
+        Job::Send(_) => None,
     }
 }
 
