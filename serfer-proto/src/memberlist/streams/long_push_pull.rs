@@ -3,7 +3,7 @@
 //! A push/pull of a few members is done in the call that brings it. One of a large cluster takes many
 //! calls, each of which does a [`Portion`] of it. Everything else, other push/pulls of a few members
 //! included, has its turn in between. The long ones are done one after another, in the order in which
-//! they came, so only one of them has its inflated state in memory.
+//! they came, ours first, so only one of them has its inflated state in memory.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -88,6 +88,17 @@ pub(crate) struct Findings {
 }
 
 impl<D: Delegate> LongPushPulls<D> {
+    /// Adds one. Those of ours come before those of others that have not had their turn: others may bring as
+    /// many as they like, and a stream of ours has a deadline.
+    fn add(&mut self, job: Job<D>) {
+        let is_theirs = |job: &Job<D>| accepted_on(job).is_some();
+        let first_of_theirs = self.waiting.iter().skip(1).position(is_theirs);
+        match first_of_theirs.filter(|_| !is_theirs(&job)) {
+            Some(place) => self.waiting.insert(1 + place, job),
+            None => self.waiting.push_back(job),
+        }
+    }
+
     /// How many were accepted on streams that are gone.
     pub(crate) fn orphans(&self, exchanges: &Exchanges) -> usize {
         self.waiting.iter().filter(|job| is_orphan(job, exchanges)).count()
@@ -169,7 +180,7 @@ impl<D: Delegate> Memberlist<D> {
     /// Does as much of it as one call may do. The rest waits for its turn.
     pub(crate) fn start_job(&mut self, cx: &mut Cx<'_>, up: &mut D, mut job: Job<D>) {
         if !self.go_on(cx, up, &mut job, &mut Portion::default()) {
-            self.long_push_pulls.waiting.push_back(job);
+            self.long_push_pulls.add(job);
             self.bound_waiting(cx);
             cx.timers.set_if_unset(Timer::Portion, cx.now + PAUSE);
         }

@@ -153,6 +153,7 @@ fn a_stream_that_is_gone_is_neither_written_nor_closed() {
 
 /// Before, they kept a node busy for as much as some seconds: nobody else was answered.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it is real time that may not pass")]
 fn no_call_takes_long_whatever_a_push_pull_is_made_of() {
     let slot = [b"\x81\xa6Events", &*list(&[0x80], 19 * MIB)].concat();
     let fields = [&[2, 0xdf][..], &(8 * MIB as u32).to_be_bytes(), &[0xc0].repeat(16 * MIB)];
