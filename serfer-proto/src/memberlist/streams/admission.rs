@@ -15,7 +15,7 @@
 //! Unlike Go, which has no bound on silent streams, and refuses push/pulls when it has 128 of them.
 
 use std::cmp::Reverse;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::api::StreamId;
@@ -73,14 +73,37 @@ impl<D: Delegate> Memberlist<D> {
     /// Whether a source gets a place for one more stream, if necessary that of another one.
     pub(super) fn find_place(&mut self, cx: &mut Cx<'_>, source: IpAddr, entitled: usize) -> bool {
         let places = cx.params.limits.inbound_streams;
-        // A push/pull that is not done counts even if its stream is gone: it takes as much memory.
-        if self.exchanges.inbound + self.long_push_pulls.orphans(&self.exchanges) < places {
+        if self.places_taken() < places {
             return true;
         }
         self.long_push_pulls.drop_abandoned(&self.exchanges);
-        if self.exchanges.inbound + self.long_push_pulls.orphans(&self.exchanges) < places {
+        if self.places_taken() < places {
             return true;
         }
+        if self.exchanges.inbound >= places && !self.take_place(cx, source, entitled) {
+            return false;
+        }
+        while self.places_taken() >= places
+            && let Some(peer) = self.drop_newest_orphan()
+        {
+            let why = &"too many push/pulls go on without their streams";
+            cx.dropped_from(peer, DropReason::Full, why);
+        }
+        true
+    }
+
+    /// A push/pull that is not done counts even if its stream is gone: it takes as much memory.
+    fn places_taken(&self) -> usize {
+        self.exchanges.inbound + self.long_push_pulls.orphans(&self.exchanges)
+    }
+
+    fn drop_newest_orphan(&mut self) -> Option<SocketAddr> {
+        let is_orphan = |stream| !self.exchanges.open.contains_key(&stream);
+        self.long_push_pulls.drop_newest(is_orphan).map(|(peer, _)| peer)
+    }
+
+    /// Takes the place of another stream. Returns whether one gives way.
+    fn take_place(&mut self, cx: &mut Cx<'_>, source: IpAddr, entitled: usize) -> bool {
         let open = self.exchanges.sources.get(&source).map_or(0, |it| it.open);
         // Its other streams are compared as if it had one more already.
         let newcomer = (source, SourceStreams { open: open + 1, entitled }.excess());
@@ -186,7 +209,7 @@ impl<D: Delegate> Memberlist<D> {
             self.long_push_pulls.drop_abandoned(&self.exchanges);
         }
         while self.long_push_pulls.received_len() > len_max
-            && let Some((peer, unanswered)) = self.long_push_pulls.drop_newest()
+            && let Some((peer, unanswered)) = self.long_push_pulls.drop_newest(|_| true)
         {
             let why = &"push/pulls that wait for their turn take too much memory";
             match unanswered.filter(|stream| self.exchanges.open.contains_key(stream)) {

@@ -3,7 +3,7 @@
 //! A push/pull of a few members is done in the call that brings it. One of a large cluster takes many
 //! calls, each of which does a [`Portion`] of it. Everything else, other push/pulls of a few members
 //! included, has its turn in between. The long ones are done one after another, in the order in which
-//! they came, so only one of them has its inflated state in memory.
+//! they came, ours first, so only one of them has its inflated state in memory.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -88,6 +88,17 @@ pub(crate) struct Findings {
 }
 
 impl<D: Delegate> LongPushPulls<D> {
+    /// Adds one. Those of ours come before those of others that have not had their turn: others may bring as
+    /// many as they like, and a stream of ours has a deadline.
+    fn add(&mut self, job: Job<D>) {
+        let is_theirs = |job: &Job<D>| accepted_on(job).is_some();
+        let first_of_theirs = self.waiting.iter().skip(1).position(is_theirs);
+        match first_of_theirs.filter(|_| !is_theirs(&job)) {
+            Some(place) => self.waiting.insert(1 + place, job),
+            None => self.waiting.push_back(job),
+        }
+    }
+
     /// How many were accepted on streams that are gone.
     pub(crate) fn orphans(&self, exchanges: &Exchanges) -> usize {
         self.waiting.iter().filter(|job| is_orphan(job, exchanges)).count()
@@ -98,14 +109,14 @@ impl<D: Delegate> LongPushPulls<D> {
         self.waiting.retain(|job| !is_orphan(job, exchanges) || unanswered(job).is_none());
     }
 
-    /// Forgets the last one that came on a stream of another node, unless it has its turn. Returns who sent
-    /// it and, if we have not answered, on which stream.
-    pub(crate) fn drop_newest(&mut self) -> Option<(SocketAddr, Option<StreamId>)> {
-        let is_theirs = |job: &Job<D>| match job {
-            Job::Receive(receiving) => matches!(receiving.origin, StreamUse::Accepted(_)),
-            Job::Send(_) => false,
-        };
-        let newest = self.waiting.iter().rposition(is_theirs).filter(|&place| place > 0)?;
+    /// Forgets the last one that came on such a stream of another node, unless it has its turn. Returns who
+    /// sent it and, if we have not answered, on which stream.
+    pub(crate) fn drop_newest(
+        &mut self,
+        is_such: impl Fn(StreamId) -> bool,
+    ) -> Option<(SocketAddr, Option<StreamId>)> {
+        let is_it = |job: &Job<D>| accepted_on(job).is_some_and(&is_such);
+        let newest = self.waiting.iter().rposition(is_it).filter(|&place| place > 0)?;
         let job = self.waiting.remove(newest)?;
         match &job {
             Job::Receive(receiving) => Some((receiving.peer, unanswered(&job))),
@@ -145,12 +156,17 @@ fn unanswered<D: PushPullDelegate>(job: &Job<D>) -> Option<StreamId> {
 }
 
 fn is_orphan<D: PushPullDelegate>(job: &Job<D>, exchanges: &Exchanges) -> bool {
+    accepted_on(job).is_some_and(|stream| !exchanges.open.contains_key(&stream))
+}
+
+/// The stream of another node on which it came.
+fn accepted_on<D: PushPullDelegate>(job: &Job<D>) -> Option<StreamId> {
     match job {
         Job::Receive(receiving) => match receiving.origin {
-            StreamUse::Accepted(stream) => !exchanges.open.contains_key(&stream),
-            StreamUse::Dialled(_) => false,
+            StreamUse::Accepted(stream) => Some(stream),
+            StreamUse::Dialled(_) => None,
         },
-        Job::Send(_) => false,
+        Job::Send(_) => None,
     }
 }
 
@@ -164,7 +180,7 @@ impl<D: Delegate> Memberlist<D> {
     /// Does as much of it as one call may do. The rest waits for its turn.
     pub(crate) fn start_job(&mut self, cx: &mut Cx<'_>, up: &mut D, mut job: Job<D>) {
         if !self.go_on(cx, up, &mut job, &mut Portion::default()) {
-            self.long_push_pulls.waiting.push_back(job);
+            self.long_push_pulls.add(job);
             self.bound_waiting(cx);
             cx.timers.set_if_unset(Timer::Portion, cx.now + PAUSE);
         }

@@ -1,5 +1,6 @@
 //! Streams that bring as much work, or take as much memory, as they can.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
@@ -71,6 +72,31 @@ fn answered_push_pulls_that_wait_take_only_so_much_memory_together() {
     assert!(solo.is_well());
 }
 
+/// They go on without their streams, which are closed as soon as they are answered.
+#[test]
+fn answered_push_pulls_that_wait_keep_nobody_out() {
+    let frame = with_state("LeftMembers", &list(b"\xa1x", 10_000));
+    let limits = Limits { inbound_streams: 4, ..Limits::default() };
+    for is_closed in [true, false] {
+        let mut solo = Solo::among(lan(0).push_pull_interval(None).limits(limits), 1);
+        for n in 0..50 {
+            let peer = SocketAddr::from(([198, 51, 100, n], 4000));
+            let Some(stream) = solo.act(|node, now| node.handle_accepted(now, peer)) else {
+                panic!("stream {n} is refused");
+            };
+            data(&mut solo, stream, &frame);
+            if is_closed {
+                solo.act(|node, now| node.handle_stream_end(now, stream, StreamEnd::Closed));
+            } else {
+                solo.now += Duration::from_millis(1001);
+            }
+        }
+        let calls = solo.go_on(|_| {});
+        assert!((4..=40).contains(&calls), "no more than four or five wait, not {calls} portions");
+        assert_eq!(solo.written.len(), 50);
+    }
+}
+
 /// One address holds many streams that say nothing, another one begins long requests.
 #[test]
 fn unfinished_requests_are_bounded_whoever_has_the_most_streams() {
@@ -127,6 +153,7 @@ fn a_stream_that_is_gone_is_neither_written_nor_closed() {
 
 /// Before, they kept a node busy for as much as some seconds: nobody else was answered.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it is real time that may not pass")]
 fn no_call_takes_long_whatever_a_push_pull_is_made_of() {
     let slot = [b"\x81\xa6Events", &*list(&[0x80], 19 * MIB)].concat();
     let fields = [&[2, 0xdf][..], &(8 * MIB as u32).to_be_bytes(), &[0xc0].repeat(16 * MIB)];

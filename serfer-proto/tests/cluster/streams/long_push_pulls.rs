@@ -251,6 +251,22 @@ fn a_push_pull_whose_stream_is_gone_makes_room_for_another() {
     assert_eq!(known(&solo), 1 + 2, "those that nobody waits for are given up");
 }
 
+/// However many others bring.
+#[test]
+fn a_push_pull_of_ours_waits_for_one_of_others_at_most() {
+    let mut solo = Solo::new(lan(0).push_pull_interval(None));
+    bring(&mut solo, &state_of(SOME, false));
+    go_on(&mut solo, |_| {});
+    solo.act(|node, now| node.join(now, &[addr(1)], Replay::Deliver)).unwrap();
+    let (ours, _) = solo.dialled[0];
+    let theirs: Vec<_> = (0..5).map(|_| bring(&mut solo, &state_of(SOME, false))).collect();
+    solo.act(|node, now| node.handle_connected(now, ours));
+    solo.written.clear();
+    go_on(&mut solo, |_| {});
+    let order: Vec<_> = solo.written.iter().map(|(stream, _)| *stream).collect();
+    assert_eq!(order, [&[theirs[0], ours], &theirs[1..]].concat());
+}
+
 /// The newest are given up.
 #[test]
 fn push_pulls_that_wait_for_their_turn_take_only_so_much_memory_together() {
