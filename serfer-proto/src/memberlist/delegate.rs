@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::api::incarnation::Incarnation;
 use crate::api::{JoinDone, Node, RejoinDone, Replay};
 use crate::machinery::{Cx, Portion};
 use crate::memberlist::gossip::packing::Lane;
@@ -37,8 +38,11 @@ pub(crate) trait EventDelegate {
     /// it is not remembered, or if it has said since that it means to be a member.
     fn gone_with(&self, name: &str) -> Option<u32>;
 
-    /// A node that is gone was so with this incarnation, or a higher one that is known already.
-    fn note_gone_with(&mut self, name: &str, incarnation: u32);
+    /// A node that is gone is not remembered here any more. It was gone with this incarnation.
+    fn on_forgotten(&mut self, name: &str, incarnation: Incarnation);
+
+    /// A node that was forgotten is said to be gone with this incarnation.
+    fn note_gone_with(&mut self, cx: &mut Cx<'_>, name: &str, incarnation: u32);
 
     /// Another node accuses a node that left, so it does not know that.
     fn on_departed_accused(&mut self, cx: &mut Cx<'_>, name: &str);

@@ -45,9 +45,6 @@ impl<D: Delegate> Memberlist<D> {
     pub(crate) fn pass_refutation_on(&mut self, cx: &mut Cx<'_>, key: Key, to: SocketAddr) {
         // As long as the refutation is still gossiped, it will get there by itself.
         let refuted = self.members[key].state() == SwimState::Alive && !self.queue.has_about(key);
-        // Not while we move: others are to hear that we leave.
-        let refuted =
-            refuted && !(Some(key) == self.members.me() && self.relocation.says_farewell());
         // Only to members: a forged source address must not aim our packets at a stranger.
         let is_wanted = refuted && self.members.knows_addr(to);
         let refutations = &mut self.corrections.refutations;

@@ -113,11 +113,12 @@ impl<D: Delegate> Memberlist<D> {
         }
     }
 
-    /// An address has been tried, by us or in a join. If it was reached, a node there is with us now.
+    /// An address has been tried, by us or in a join. If it was reached, a node there is with us now. But we may
+    /// still be alone: it is held for dead, with its name, at the address that it had before.
     pub(crate) fn on_tried(&mut self, cx: &mut Cx<'_>, addr: SocketAddr, reached: bool) {
         let others = self.members.live_others();
         match self.retries.wanted(addr) {
-            Some(_) if !reached => self.retries.plan(cx, addr, others, false),
+            Some(_) if !reached || others == 0 => self.retries.plan(cx, addr, others, false),
             Some(Wanted::Seed(_)) => self.retries.unplan(addr),
             Some(Wanted::Member(_)) => self.retries.remove(Some(addr)),
             None => {}

@@ -125,7 +125,7 @@ impl<D: Delegate> Memberlist<D> {
     /// Forgets the members that have been gone for long enough. The layer above may remember them.
     pub(crate) fn on_forget(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         self.members.forget(cx.now, cx.params.gossip.to_the_dead, |member| {
-            up.note_gone_with(&member.node.name, member.incarnation.number());
+            up.on_forgotten(&member.node.name, member.incarnation);
         });
         self.arm_forget(cx);
     }

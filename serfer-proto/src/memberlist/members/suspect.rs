@@ -132,7 +132,7 @@ impl<D: Delegate> Memberlist<D> {
             return None;
         };
         let Some(key) = self.members.find(name) else {
-            up.note_gone_with(name, incarnation);
+            up.note_gone_with(cx, name, incarnation);
             return None;
         };
         let known = self.members[key].incarnation;

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::api::incarnation::Incarnation;
 use crate::api::{Event, Member, MemberChange, MemberEvent, Node, Status};
-use crate::machinery::{Cx, Key};
+use crate::machinery::{Cx, DropReason, Key};
 use crate::memberlist::{Departure, EventDelegate};
 use crate::serf::Serf;
 use crate::serf::members::recent_intents::Intent;
@@ -71,18 +72,31 @@ impl EventDelegate for Serf {
 
     fn gone_with(&self, name: &str) -> Option<u32> {
         let key = self.members.find(name)?;
-        let incarnation = self.departures.incarnations.get(&key).copied();
+        let incarnation = self.departures.incarnations.get(&key).map(|it| it.number());
         let left_at = self.members[key].status_ltime;
         let means_to_be_back = |(intent, ltime)| intent == Intent::Join && ltime > left_at;
         incarnation.filter(|_| !self.recent_intents.get(name).is_some_and(means_to_be_back))
     }
 
-    fn note_gone_with(&mut self, name: &str, incarnation: u32) {
+    fn on_forgotten(&mut self, name: &str, incarnation: Incarnation) {
         if let Some(key) = self.members.find(name)
             && self.departures.gone.contains_key(&key)
         {
-            let known = self.departures.incarnations.entry(key).or_default();
-            *known = incarnation.max(*known);
+            self.departures.incarnations.insert(key, incarnation);
+        }
+    }
+
+    fn note_gone_with(&mut self, cx: &mut Cx<'_>, name: &str, incarnation: u32) {
+        if let Some(key) = self.members.find(name)
+            && self.departures.gone.contains_key(&key)
+        {
+            let unknown = || Incarnation::new(0, cx.uptime());
+            let known = self.departures.incarnations.entry(key).or_insert_with(unknown);
+            if known.reaches(incarnation, cx.uptime()) {
+                known.raise(incarnation, cx.uptime());
+            } else {
+                cx.dropped(DropReason::OutOfReach, &"incarnation");
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::api::incarnation::Incarnation;
 use crate::api::{Member, Node};
 use crate::machinery::{Key, Row};
 
@@ -32,7 +33,7 @@ pub(crate) struct Departures {
     /// The members that left or failed, and since when.
     pub(crate) gone: BTreeMap<Key, Instant>,
     /// The incarnation with which memberlist forgot them.
-    pub(crate) incarnations: BTreeMap<Key, u32>,
+    pub(crate) incarnations: BTreeMap<Key, Incarnation>,
     /// The members that mean to leave and are still there.
     pub(crate) leaving: BTreeSet<Key>,
     /// The members to forget as soon as they are gone.

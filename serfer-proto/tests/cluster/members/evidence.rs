@@ -186,6 +186,15 @@ fn hearsay_that_somebody_left_is_a_leave_in_the_end() {
     assert_eq!(told(&solo), []);
 }
 
+/// Nobody could outbid it, and a Go node that is told of it would begin at zero again.
+#[test]
+fn an_absurd_death_of_a_member_that_is_gone_is_not_believed() {
+    let mut solo = holding("failed 5, forgotten by memberlist");
+    hear(&mut solo, "dead 4294967295", Source::Another);
+    hear(&mut solo, "alive 6", Source::Another);
+    assert_eq!(told(&solo), [MemberChange::Join]);
+}
+
 /// It has refuted the farewell, or else nobody could suspect it of more.
 #[test]
 fn a_member_that_fails_after_hearsay_that_it_left_has_failed() {

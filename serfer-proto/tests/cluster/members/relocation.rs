@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
-use serfer_proto::wire::message::Message;
+use serfer_proto::wire::message::{Message, state};
+use serfer_proto::wire::msgpack::Text;
+use serfer_proto::wire::stream::StreamMessage;
 use serfer_proto::{Event, MemberChange, Tags};
 
-use crate::harness::craft::{alive_at, dead, suspect};
+use crate::harness::craft::{alive_at, dead, push_pull, suspect};
 use crate::harness::network::addr;
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, ms, secs};
@@ -70,6 +72,21 @@ fn nothing_that_others_say_meanwhile_interrupts_it() {
     assert_eq!(said.len(), farewell + 2, "{said:?}");
     assert!(said[farewell + 1].ends_with("at [10, 0, 0, 52]"), "{said:?}");
     assert_eq!(solo.node.local_member().tags().get("role"), Some("web"));
+}
+
+/// Otherwise whoever compares everything with it meanwhile would take it for back at its old address.
+#[test]
+fn a_push_pull_says_the_same_as_its_farewell() {
+    let mut solo = moving();
+    solo.pass(ms(2100));
+    solo.hear(1, &suspect(0, 1, 2));
+    solo.written.clear();
+    solo.accept(1, &push_pull(false, &[], None)).expect("there is room");
+    let Ok(StreamMessage::PushPull(said)) = StreamMessage::decode(&solo.written[0].1) else {
+        panic!("{:x?}", solo.written);
+    };
+    let own = said.nodes.iter().find(|node| node.name == Text(b"n0")).expect("it is there");
+    assert_eq!(own.state, state::LEFT);
 }
 
 #[test]

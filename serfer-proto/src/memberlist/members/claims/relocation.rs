@@ -16,6 +16,7 @@ use crate::machinery::{Cx, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::gossip::transmit::transmit_limit;
 use crate::memberlist::members::messages;
+use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::{Delegate, Memberlist};
 
 /// How many of our former addresses are remembered.
@@ -72,6 +73,9 @@ impl<D: Delegate> Memberlist<D> {
         if self.members.live_others() == 0 {
             return self.settle(cx, up);
         }
+        if let Some(me) = self.members.me() {
+            self.members.set_state(me, SwimState::Alive, cx.now);
+        }
         self.raise_incarnation(cx, 0);
         self.relocation.step = Step::Alive;
         self.broadcast_alive_me(cx);
@@ -90,6 +94,8 @@ impl<D: Delegate> Memberlist<D> {
             }
             Step::Intent => {
                 self.relocation.step = Step::Farewell;
+                // Push/pulls say the same.
+                self.members.set_state(me, SwimState::Left, cx.now);
                 let node = self.members[me].node.clone();
                 let farewell = messages::dead(&node.name, self.incarnation(), &node.name);
                 self.broadcast(cx, &farewell, BroadcastKind::About(me));
@@ -105,6 +111,7 @@ impl<D: Delegate> Memberlist<D> {
         let Some(me) = self.members.me() else {
             return;
         };
+        self.members.set_state(me, SwimState::Alive, cx.now);
         let (new, old) = (cx.params.advertise, &self.members[me].node);
         let (name, meta, versions) = (old.name.clone(), old.meta.clone(), old.versions);
         let node = Arc::new(Node { name, ip: new.ip(), port: new.port(), meta, versions });
