@@ -323,7 +323,7 @@ mod tests {
         let seeds = ["many", "one"].map(str::to_owned).to_vec();
         let attempt = Attempt { seeds, replay: Replay::Skip, enough: 1 };
         let (sender, _progress) = async_channel::unbounded();
-        let mut dials = Dials::new(node.shared.clone(), &resolver, attempt, sender);
+        let mut dials = Dials::new(node.shared, &resolver, attempt, sender);
         let addr = |n| SocketAddr::from(([10, 0, 0, n], 7946));
         dials.on_found(SeedFinding { seed: 0, result: Ok((1..=200).map(addr).collect()) });
         dials.on_found(SeedFinding { seed: 1, result: Ok(vec![addr(250)]) });
