@@ -56,7 +56,8 @@ impl<R: Runtime> Builder<R> {
         resolver: &HostResolver,
         sockets: &NodeSockets,
     ) -> Result<Advertised, Error> {
-        let around = self.runtime.unblock(Surroundings::look).await;
+        // It takes a moment, and this thread has nothing else to do yet.
+        let around = Surroundings::look();
         let given = self.given(resolver, sockets.bound).await?;
         place(given, sockets.bound, sockets.heard, around)
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use futures_lite::future;
@@ -97,6 +97,8 @@ struct Dials<'a> {
     open: usize,
     /// How many may be open now.
     open_max: usize,
+    /// When more may be open, unless somebody answers.
+    more_at: Instant,
     answers: usize,
     waiting: VecDeque<SocketAddr>,
     /// How many of each seed were dialled.
@@ -124,6 +126,7 @@ impl<'a> Dials<'a> {
     ) -> Self {
         let found = vec![Vec::new(); attempt.seeds.len()];
         let dialled = vec![0; attempt.seeds.len()];
+        let more_at = shared.now() + WHILE;
         Self {
             shared,
             resolver,
@@ -132,6 +135,7 @@ impl<'a> Dials<'a> {
             done: async_channel::unbounded(),
             open: 0,
             open_max: DIALS,
+            more_at,
             answers: 0,
             waiting: VecDeque::new(),
             dialled,
@@ -157,7 +161,10 @@ impl<'a> Dials<'a> {
                 }
                 DialStep::Done(Some(done)) => self.on_done(&done)?,
                 DialStep::Done(None) => {}
-                DialStep::More => self.open_max += DIALS,
+                DialStep::More => {
+                    self.open_max += DIALS;
+                    self.more_at = self.shared.now() + WHILE;
+                }
             }
             self.dial_waiting()?;
         }
@@ -176,7 +183,7 @@ impl<'a> Dials<'a> {
             if self.waiting.is_empty() || self.answers >= self.attempt.enough {
                 future::pending::<()>().await;
             }
-            self.shared.tasks.sleep_until(self.shared.now() + WHILE).await;
+            self.shared.tasks.sleep_until(self.more_at).await;
             DialStep::More
         };
         future::or(done, future::or(found, more)).await
@@ -209,6 +216,9 @@ impl<'a> Dials<'a> {
         check_name(&self.shared)?;
         self.open -= 1;
         self.answers += done.reached.len();
+        if !done.reached.is_empty() {
+            self.more_at = self.shared.now() + WHILE;
+        }
         for &addr in done.reached.iter() {
             let seed = self.seed_of.get(&addr).copied().unwrap_or_default();
             self.tell(Progress::Reached { seed, addr });
@@ -313,12 +323,38 @@ mod tests {
         let seeds = ["many", "one"].map(str::to_owned).to_vec();
         let attempt = Attempt { seeds, replay: Replay::Skip, enough: 1 };
         let (sender, _progress) = async_channel::unbounded();
-        let mut dials = Dials::new(node.shared.clone(), &resolver, attempt, sender);
+        let mut dials = Dials::new(node.shared, &resolver, attempt, sender);
         let addr = |n| SocketAddr::from(([10, 0, 0, n], 7946));
         dials.on_found(SeedFinding { seed: 0, result: Ok((1..=200).map(addr).collect()) });
         dials.on_found(SeedFinding { seed: 1, result: Ok(vec![addr(250)]) });
         let order = [(); 4].map(|()| dials.take_next().unwrap());
         assert_eq!(order, [addr(1), addr(250), addr(2), addr(3)]);
+    }
+
+    #[test]
+    fn names_that_are_still_looked_up_hold_up_no_address_that_is_found() {
+        let node = TestNode::with(Router::new());
+        let (send, findings) = async_channel::unbounded();
+        let (shared, runtime) = (node.shared.clone(), node.runtime.clone());
+        node.shared.tasks.spawn(async move {
+            let resolver = SeedResolver::new(
+                runtime,
+                Box::new(|_, _| Box::pin(async { Ok(Vec::new()) })),
+                Vec::new(),
+            );
+            let attempt = Attempt { seeds: vec!["x".to_owned()], replay: Replay::Skip, enough: 1 };
+            let dials = Dials::new(shared, &resolver, attempt, async_channel::unbounded().0);
+            drop(dials.run(&findings).await);
+        });
+        // Nobody answers, and now and then another address is found.
+        for n in 0..30 {
+            let addr = SocketAddr::from(([10, 0, 0, n], 7946));
+            send.try_send(SeedFinding { seed: 0, result: Ok(vec![addr]) }).unwrap();
+            node.settle();
+            node.advance(Duration::from_millis(100));
+        }
+        let dialled = node.shared.with(|state| state.calls.joins.len()).unwrap();
+        assert_eq!(dialled, 30, "all of them");
     }
 
     #[test]

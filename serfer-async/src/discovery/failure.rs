@@ -8,17 +8,23 @@ use super::address::AddressError;
 use super::seed_text::Seed;
 use crate::node::closed::Closed;
 
+/// How many failures are shown; a name may have hundreds of addresses.
+const SHOWN_MAX: usize = 32;
+
 /// Why each seed could not be joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeedFailures(pub Vec<SeedFailure>);
 
 impl std::fmt::Display for SeedFailures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (n, failure) in self.0.iter().enumerate() {
+        for (n, failure) in self.0.iter().take(SHOWN_MAX).enumerate() {
             let separator = if n == 0 { "" } else { "; " };
             write!(f, "{separator}{failure}")?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(SHOWN_MAX) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
 }
 
@@ -141,5 +147,14 @@ mod tests {
             text(JoinFailure::Refused("no".to_owned())),
             "10.0.0.1:7946: the node there said: no"
         );
+    }
+
+    #[test]
+    fn hundreds_of_failures_are_one_line_that_can_be_read() {
+        let failures = (0..500).map(|n| SeedFailure::Unfinished { seed: format!("seed-{n}") });
+        let failures = SeedFailures(failures.collect());
+        let shown = failures.to_string();
+        assert!(shown.starts_with("seed-0: ") && shown.ends_with("; and 468 more"), "{shown}");
+        assert!(shown.len() < 3000);
     }
 }

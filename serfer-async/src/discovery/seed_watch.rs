@@ -179,7 +179,7 @@ mod tests {
         });
         let resolver = Arc::new(SeedResolver::new(node.runtime.clone(), hosts, Vec::new()));
         resolver.book.begin_with(["many".to_owned()].iter());
-        let (shared, interval) = (node.shared.clone(), Duration::from_secs(60));
+        let (shared, interval) = (node.shared, Duration::from_secs(60));
         let watch =
             SeedWatch { shared, resolver, replay: Replay::Skip, interval, keeps_seeds: true };
         block_on(watch.look());

@@ -196,7 +196,7 @@ impl SeedResolver {
         let late = async {
             (self.sleep)(ALL_LOOKUPS_TIME).await;
             drop(late);
-            future::pending().await
+            future::pending::<()>().await;
         };
         let each = begun.into_iter().map(|(trail, seed)| {
             let given_up = given_up(is_late.clone(), trail.clone());
