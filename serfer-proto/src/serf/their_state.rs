@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use crate::api::Status;
 use crate::machinery::{Cx, Portion, cost};
 use crate::serf::Serf;
-use crate::wire::long::serf_state::{Slot, StateScan};
+use crate::wire::long::serf_state::{PastSlot, StateScan};
 use crate::wire::msgpack::{DecodeError, Text, offset_in};
 use crate::wire::serf_message::{Join, Leave, PastEvent, UserEvent};
 use crate::wire::stream::NODES_MAX;
@@ -19,7 +19,7 @@ pub(crate) struct TheirState {
     pub(crate) stage: TheirStage,
     left: LeftNames,
     /// Their user events that have not been handled, the next ones last.
-    slots: Vec<Slot>,
+    slots: Vec<PastSlot>,
 }
 
 /// What is to be done next.
@@ -178,7 +178,7 @@ impl Serf {
     ) -> bool {
         while !portion.is_used_up() {
             portion.spend(cost::MERGE);
-            let Some(Slot { ltime, events }) = theirs.slots.last_mut() else {
+            let Some(PastSlot { ltime, events }) = theirs.slots.last_mut() else {
                 return true;
             };
             let start = events.at();

@@ -16,7 +16,7 @@ pub(crate) struct StateScan {
     pub(crate) event_ltime: u64,
     pub(crate) query_ltime: u64,
     /// The user events of the latest Lamport times.
-    pub(crate) slots: BinaryHeap<Reverse<Slot>>,
+    pub(crate) slots: BinaryHeap<Reverse<PastSlot>>,
     pub(crate) left_members: SeqCursor,
     pub(crate) status_ltimes: SeqCursor,
     at: usize,
@@ -25,7 +25,7 @@ pub(crate) struct StateScan {
     /// How many slots are still to come.
     slots_left: usize,
     /// The slot whose fields are being read, and how many are still to come.
-    slot: Option<(Slot, usize)>,
+    slot: Option<(PastSlot, usize)>,
     /// How many user events there are in all slots.
     events: usize,
     /// The list whose elements are being checked.
@@ -34,7 +34,7 @@ pub(crate) struct StateScan {
 
 /// The user events of one Lamport time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Slot {
+pub(crate) struct PastSlot {
     pub(crate) ltime: u64,
     pub(crate) events: SeqCursor,
 }
@@ -84,7 +84,7 @@ impl StateScan {
             }
             (None, _) if self.slots_left > 0 => {
                 self.slots_left -= 1;
-                self.slot = Some((Slot::default(), from.fields_len()?));
+                self.slot = Some((PastSlot::default(), from.fields_len()?));
                 false
             }
             (None, Some(0)) => true,
