@@ -159,7 +159,7 @@ impl<R: Runtime> Builder<R> {
     ///
     /// - `HOST` or `HOST:PORT`, with an address or a name;
     /// - `srv+NAME`, the hosts and ports that DNS has for a service: `srv+_serf._tcp.example.com`;
-    /// - `file:PATH`, a file with one of these in each line, where `#` starts a comment.
+    /// - `file:PATH`, a regular file with one of these in each line, where `#` starts a comment.
     ///
     /// All are looked up and dialled side by side, and `start` waits only for as many as the
     /// [policy](Self::join_policy) demands.

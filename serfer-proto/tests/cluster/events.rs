@@ -243,6 +243,29 @@ fn join_among(solo: &mut Solo, replay: Replay, event_ltime: u64, past: &[(u64, &
     solo.act(|node, now| node.handle_stream_data(now, stream, &state));
 }
 
+/// A proxy, for example: no member is known at that address, so it is tried now and then.
+#[test]
+fn a_seed_that_is_another_address_of_a_member_costs_no_event_that_is_on_its_way() {
+    let mut solo = Solo::new(lan(0));
+    join_among(&mut solo, Replay::Skip, 50, &[(49, "old")]);
+    solo.pass(secs(10));
+    solo.dialled.clear();
+    solo.act(|node, now| node.update_seeds(now, &[addr(90)], Replay::Skip));
+    while !solo.dialled.iter().any(|(_, to)| *to == addr(90)) {
+        solo.pass(secs(1));
+    }
+    let (stream, _) = *solo.dialled.iter().find(|(_, to)| *to == addr(90)).unwrap();
+    solo.act(|node, now| node.handle_connected(now, stream));
+    // The member behind it has heard of an event that has not come to us yet.
+    let past = SeqBuf::of([PastEvent { name: "recent".into(), payload: b"" }]);
+    let slots = SeqBuf::of([EventSlot { events: past.as_seq(), ltime: 60 }]);
+    let theirs = PushPull { event_ltime: 61, events: slots.as_seq(), ..PushPull::default() };
+    let state = push_pull(false, &[NODE_1], Some(&theirs));
+    solo.act(|node, now| node.handle_stream_data(now, stream, &state));
+    solo.hear(1, &user_event("on its way", 58));
+    assert_eq!(names(&users(&solo.events)), ["recent", "on its way"]);
+}
+
 #[test]
 fn once_old_events_are_skipped_they_stay_skipped() {
     let mut solo = Solo::new(lan(0));

@@ -128,6 +128,9 @@ impl<D: Delegate> Memberlist<D> {
     pub(crate) fn replay(&self, reason: PushPullReason) -> Option<Replay> {
         match reason {
             PushPullReason::SnapshotRejoin if self.joins.skip_old_events() => Some(Replay::Skip),
+            // A member may have that address besides its own, as behind a proxy. What it has heard and we have
+            // not is then no older than we are, but on its way to us.
+            PushPullReason::SeedRetry(_) if self.members.live_others() > 0 => Some(Replay::Deliver),
             _ => reason.replay(),
         }
     }
