@@ -88,12 +88,11 @@ pub(crate) struct Findings {
 }
 
 impl<D: Delegate> LongPushPulls<D> {
-    /// Adds one. Those of ours come before those of others that have not had their turn: others may bring as
-    /// many as they like, and a stream of ours has a deadline.
-    fn add(&mut self, job: Job<D>) {
-        let is_theirs = |job: &Job<D>| accepted_on(job).is_some();
-        let first_of_theirs = self.waiting.iter().skip(1).position(is_theirs);
-        match first_of_theirs.filter(|_| !is_theirs(&job)) {
+    /// Adds one, before those of a higher rank that have not had their turn.
+    fn add(&mut self, job: Job<D>, rank: impl Fn(&Job<D>) -> JobRank) {
+        let own = rank(&job);
+        let first_behind = self.waiting.iter().skip(1).position(|other| rank(other) > own);
+        match first_behind {
             Some(place) => self.waiting.insert(1 + place, job),
             None => self.waiting.push_back(job),
         }
@@ -143,6 +142,15 @@ impl<D: Delegate> LongPushPulls<D> {
     }
 }
 
+/// Whose turn is first: others may bring as many as they like, and a stream of ours has a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum JobRank {
+    Ours,
+    /// It came from the address of a member.
+    OfMember,
+    OfStranger,
+}
+
 /// The stream of a push/pull that we have not answered yet.
 fn unanswered<D: PushPullDelegate>(job: &Job<D>) -> Option<StreamId> {
     let Job::Receive(receiving) = job else {
@@ -180,7 +188,14 @@ impl<D: Delegate> Memberlist<D> {
     /// Does as much of it as one call may do. The rest waits for its turn.
     pub(crate) fn start_job(&mut self, cx: &mut Cx<'_>, up: &mut D, mut job: Job<D>) {
         if !self.go_on(cx, up, &mut job, &mut Portion::default()) {
-            self.long_push_pulls.add(job);
+            let members = &self.members;
+            self.long_push_pulls.add(job, |job| match job {
+                Job::Receive(theirs) if matches!(theirs.origin, StreamUse::Accepted(_)) => {
+                    let is_known = members.living_at(theirs.peer.ip(), 1) > 0;
+                    if is_known { JobRank::OfMember } else { JobRank::OfStranger }
+                }
+                Job::Send(_) | Job::Receive(_) => JobRank::Ours,
+            });
             self.bound_waiting(cx);
             cx.timers.set_if_unset(Timer::Portion, cx.now + PAUSE);
         }

@@ -1,6 +1,7 @@
 //! The push/pulls of large clusters: no call does much of one, and everything else has its turn in
 //! between.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use serfer_proto::wire::lzw::Lzw;
@@ -265,6 +266,24 @@ fn a_push_pull_of_ours_waits_for_one_of_others_at_most() {
     go_on(&mut solo, |_| {});
     let order: Vec<_> = solo.written.iter().map(|(stream, _)| *stream).collect();
     assert_eq!(order, [&[theirs[0], ours], &theirs[1..]].concat());
+}
+
+/// Whoever is no member can keep members waiting for one of its push/pulls, and not for all.
+#[test]
+fn a_push_pull_of_a_member_waits_for_one_of_strangers_at_most() {
+    let mut solo = Solo::among(lan(0).push_pull_interval(None), 1);
+    let stranger = SocketAddr::from(([10, 9, 9, 9], 40_000));
+    let mut from = |who| {
+        let stream = solo.act(|node, now| node.handle_accepted(now, who)).unwrap();
+        let frame = state_of(SOME, false);
+        frame.chunks(16 << 10).for_each(|chunk| data(&mut solo, stream, chunk));
+        stream
+    };
+    let theirs = [stranger; 5].map(&mut from);
+    let of_member = from(addr(1));
+    go_on(&mut solo, |_| {});
+    let order: Vec<_> = solo.written.iter().map(|(stream, _)| *stream).collect();
+    assert_eq!(order, [&[theirs[0], of_member], &theirs[1..]].concat());
 }
 
 /// The newest are given up.
