@@ -22,6 +22,9 @@ const GRACE: Duration = Duration::from_millis(250);
 /// A deadline that is seen so much later than the end of that is overdue because we stood still again.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// How often in a row verdicts wait.
+const GRACES_MAX: u32 = 8;
+
 /// What both layers share. Owned by the endpoint and lent out as a [`Cx`].
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -37,6 +40,8 @@ pub(crate) struct Core {
     last_now: Instant,
     /// Until when verdicts wait, because we stood still.
     grace: Option<Instant>,
+    /// How often in a row we did.
+    graces: u32,
 }
 
 impl Core {
@@ -51,6 +56,7 @@ impl Core {
             epoch: now,
             last_now: now,
             grace: None,
+            graces: 0,
         }
     }
 
@@ -61,16 +67,18 @@ impl Core {
     }
 
     /// Until when verdicts wait, if deadlines are overdue by so much that we must have stood still. They
-    /// wait once: a node that is always late would come to no verdict at all. But whoever wakes up for a moment
-    /// only, and sleeps on, has read nothing.
+    /// wait once. But whoever wakes up for a moment only, and sleeps on, has read nothing, so they wait again;
+    /// only so often, for a node that is always late would come to no verdict at all.
     pub(crate) fn grace(&mut self, now: Instant) -> Option<Instant> {
         let late = self.timers.next().map_or(Duration::ZERO, |(due, _)| now - due);
+        let is_over = |end: Instant| late < LATE || now < end + AGAIN;
         self.grace = match self.grace {
-            Some(end) if now < end => Some(end),
-            Some(end) if late < LATE || now < end + AGAIN => None,
+            Some(end) if now < end => return Some(end),
+            Some(end) if is_over(end) || self.graces >= GRACES_MAX => None,
             Some(_) => Some(now + GRACE),
             None => (late >= LATE).then(|| now + GRACE),
         };
+        self.graces = if self.grace.is_some() { self.graces + 1 } else { 0 };
         self.grace
     }
 

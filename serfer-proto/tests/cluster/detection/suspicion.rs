@@ -345,3 +345,16 @@ fn a_node_with_our_name_at_another_address_is_reported_and_not_obeyed() {
     assert_eq!((conflict.existing.addr(), conflict.other), (addr(1), addr(51)));
     assert_eq!(solo.node.member("n1").unwrap().addr(), addr(1));
 }
+
+/// A machine that wakes up once a minute, say. It reads what waits each time, and at last it believes it.
+#[test]
+fn a_node_that_is_late_each_time_finds_a_dead_member_all_the_same() {
+    let mut solo = Solo::among(lan(0), 1);
+    solo.acks = false;
+    for _ in 0..200 {
+        solo.now += secs(60);
+        solo.act(|node, now| node.handle_timeout(now));
+    }
+    let member = solo.node.member("n1");
+    assert!(member.is_none_or(|member| member.status() == Status::Failed));
+}
