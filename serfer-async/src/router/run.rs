@@ -145,7 +145,7 @@ impl Router {
         }
         let count = self.unhandled.fetch_add(1, Ordering::Relaxed) + 1;
         let (name, by) = (&*query.name, &*query.from);
-        if count.checked_ilog10().is_some_and(|zeros| 10_u64.pow(zeros) == count) {
+        if is_notable(count) {
             tracing::info!(target: "serfer::router", name, by, count, "no handler for this query: unless something else answers it, whoever asked waits in vain");
         } else {
             tracing::debug!(target: "serfer::router", name, by, count, "no handler for this query");
