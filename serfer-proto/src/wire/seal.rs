@@ -68,6 +68,9 @@ pub type Nonce = [u8; 12];
 /// The length of what stands before a sealed message: version and nonce.
 pub const HEADER_LEN: usize = 1 + size_of::<Nonce>();
 pub(in crate::wire) const TAG_LEN: usize = 16;
+
+/// What sealing appends to a text at most: the padding and the tag.
+pub(in crate::wire) const TAIL_MAX: usize = BLOCK + TAG_LEN;
 const BLOCK: usize = 16;
 
 /// Why a sealed message could not be opened.

@@ -5,6 +5,7 @@ use crate::wire::kind;
 use crate::wire::long::message::LongMessage;
 use crate::wire::message::{PushNodeState, PushPullHeader, put};
 use crate::wire::msgpack::{Reader, Value};
+use crate::wire::seal::TAIL_MAX;
 use crate::wire::seq::SeqCursor;
 use crate::wire::stream::message::size;
 
@@ -32,10 +33,11 @@ impl PushPullBuf {
         node.put(self.message.end());
     }
 
-    /// Makes room for so many more members like those that are in it, so that these are not moved.
+    /// Makes room for so many more members like those that are in it, and for what sealing appends, so that
+    /// these are not moved.
     pub(crate) fn expect(&mut self, nodes: usize) {
         let each = self.message.len() / (self.nodes.max(1) as usize) + 1;
-        self.message.end().reserve_exact(each * nodes + self.user_state.len());
+        self.message.end().reserve_exact(each * nodes + self.user_state.len() + TAIL_MAX);
     }
 
     /// The complete message.
