@@ -9,12 +9,11 @@ use std::time::{Duration, Instant};
 use allocation_counter::measure;
 use serfer_proto::wire::compound::Parts;
 use serfer_proto::wire::kind;
-use serfer_proto::wire::message::{Ack, Alive, Dead, Message, Ping, Suspect};
-use serfer_proto::wire::serf_message::{Leave, SerfMessage};
+use serfer_proto::wire::message::{Ack, Message, Ping};
 use serfer_proto::{Coalesce, Config, Endpoint, Output};
 
-/// Tags of a usual kind: `role=web dc=eu`.
-const META: &[u8] = b"\xff\x82\xa4role\xa3web\xa2dc\xa2eu";
+use crate::packets::{META_LEN, addr, alive, dead, encoded, name, pruned, suspect};
+
 /// Higher ones are encoded in as many bytes.
 const FIRST_INCARNATION: u32 = 1000;
 
@@ -36,7 +35,7 @@ pub(crate) struct Crowd {
 impl Crowd {
     /// A node that got to know all others by gossip, and has nothing left to tell.
     pub(crate) fn new(members: usize, now: Instant) -> Self {
-        Self::with(Config::lan("n000000"), members, now)
+        Self::with(Config::lan(name(0)), members, now)
     }
 
     /// The same, but for some of its settings.
@@ -87,12 +86,7 @@ impl Crowd {
     /// Accusations of these.
     pub(crate) fn accused(&self, members: &[usize]) -> Vec<Vec<u8>> {
         let incarnation = self.incarnation;
-        let accusation = |&member| {
-            let (from, node) = (name(0), name(member));
-            let (from, node) = (from.as_str().into(), node.as_str().into());
-            encoded(&Message::Suspect(Suspect { from, incarnation, node }))
-        };
-        members.iter().map(accusation).collect()
+        members.iter().map(|&member| suspect(member, incarnation)).collect()
     }
 
     /// Members that nobody knows yet.
@@ -137,7 +131,9 @@ impl Crowd {
 
     /// Lets others take all news away by asking us something.
     pub(crate) fn empty_queues(&mut self) {
-        let mut ping = encoded(&Message::Ping(Ping { node: "n000000".into(), ..Ping::default() }));
+        let us = name(0);
+        let mut ping =
+            encoded(&Message::Ping(Ping { node: us.as_str().into(), ..Ping::default() }));
         while self.node.stats().queued > 0 {
             self.hear(&mut ping);
         }
@@ -222,47 +218,6 @@ impl Crowd {
 pub(crate) fn bytes_per_member(members: usize, now: Instant) -> f64 {
     let mut crowd = None;
     let taken = measure(|| crowd = Some(Crowd::new(members, now)));
-    let own = name(0).len() + META.len();
+    let own = name(0).len() + META_LEN;
     taken.bytes_current as f64 / members as f64 - own as f64
-}
-
-pub(crate) fn addr(member: usize) -> SocketAddr {
-    let [.., a, b, c] = member.to_be_bytes();
-    SocketAddr::from(([10, a, b, c], 7946))
-}
-
-fn name(member: usize) -> String {
-    format!("n{member:06}")
-}
-
-fn encoded(message: &Message<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    message.encode(&mut bytes);
-    bytes
-}
-
-fn alive(member: usize, incarnation: u32) -> Vec<u8> {
-    let [.., a, b, c] = member.to_be_bytes();
-    encoded(&Message::Alive(Alive {
-        addr: &[10, a, b, c],
-        incarnation,
-        meta: META,
-        node: name(member).as_str().into(),
-        port: 7946,
-        versions: &[1, 5, 2, 2, 5, 5],
-    }))
-}
-
-fn dead(member: usize, incarnation: u32) -> Vec<u8> {
-    let (from, node) = (name(0), name(member));
-    let (from, node) = (from.as_str().into(), node.as_str().into());
-    encoded(&Message::Dead(Dead { from, incarnation, node }))
-}
-
-fn pruned(member: usize) -> Vec<u8> {
-    let mut bytes = vec![kind::USER];
-    let node = name(member);
-    let leave = Leave { ltime: 1000, node: node.as_str().into(), prune: true };
-    SerfMessage::Leave(leave).encode(&mut bytes);
-    bytes
 }

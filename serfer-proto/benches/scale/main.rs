@@ -4,18 +4,23 @@
 //! 100,000 members than among 100. It does what a runtime does, through the public API: an operation
 //! is one call and the draining of all that follows from it. Instructions are the same in every run;
 //! time is not, so it has a wide margin: what grows there are misses of the processor's caches.
+//! With `--compare` it counts instructions among 1,000 only, and fails if there are more than were
+//! written down (`baseline`).
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
+mod baseline;
+mod counts;
 mod crowd;
 mod meter;
+mod packets;
 mod push_pull;
 mod rows;
 
-use std::path::Path;
 use std::process::ExitCode;
 
+use counts::What;
 use crowd::{Crowd, bytes_per_member};
-use meter::{Counting, Meter, end_of_count, now};
+use meter::{Meter, now};
 use rows::{ROUND, ROWS, Row};
 
 const SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
@@ -23,20 +28,18 @@ const SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
 const INSTRUCTIONS_RATIO_MAX: f64 = 1.3;
 const TIME_RATIO_MAX: f64 = 6.0;
 
-const ROUNDS_COUNTED: usize = 4;
 const ROUNDS_TIMED: usize = 30;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match &arguments[..] {
-        [mode, members] if mode == "--count" => {
-            count(members.parse().expect("a number of members"));
-            ExitCode::SUCCESS
-        }
+        [mode, members] if counts::run(mode, members).is_some() => ExitCode::SUCCESS,
         [mode, ..] if mode == "--push-pull" => {
             push_pull::bench();
             ExitCode::SUCCESS
         }
+        [mode, ..] if mode == "--compare" => baseline::compare(),
+        [mode, ..] if mode == "--record" => baseline::record(),
         arguments if arguments.iter().any(|argument| argument == "--bench") => bench(),
         // `cargo test --benches` only wants to know that it builds.
         _ => ExitCode::SUCCESS,
@@ -99,28 +102,6 @@ fn time(members: usize) -> Vec<f64> {
 
 /// By size, instructions per operation, row by row. Needs valgrind.
 fn instructions() -> Option<[Vec<f64>; 4]> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let start = |size: usize| {
-        Counting::start(&["--count", &size.to_string()], folder.join(format!("scale-{size}")))
-    };
-    let [a, b, c, d] = SIZES.map(start);
-    let per_operation = |counting: Counting| {
-        let counts = counting.finish(2 * ROWS.len());
-        // Every other count is of getting used to it.
-        let counts = counts.iter().skip(1).step_by(2);
-        counts.map(|&count| count as f64 / (ROUNDS_COUNTED * ROUND) as f64).collect()
-    };
-    Some([a?, b?, c?, d?].map(per_operation))
-}
-
-/// What runs under valgrind. The first round of each row, in which memory is taken for it, counts for
-/// itself.
-fn count(members: usize) {
-    let mut crowd = Crowd::new(members, now());
-    for row in ROWS {
-        for rounds in [1, ROUNDS_COUNTED] {
-            (0..rounds).for_each(|_| (row.round)(&mut crowd, &mut Meter::default()));
-            end_of_count();
-        }
-    }
+    let [a, b, c, d] = SIZES.map(|size| counts::start(What::Rows, size));
+    Some([a?, b?, c?, d?].map(|counting| counts::finish(What::Rows, counting)))
 }

@@ -47,7 +47,7 @@ pub(crate) fn worked() -> Duration {
 }
 
 #[inline(never)]
-fn counted(work: &mut dyn FnMut()) {
+pub(crate) fn counted(work: &mut dyn FnMut()) {
     work();
     // Keeps the call above from becoming a jump, by which callgrind would lose track.
     black_box(());

@@ -5,6 +5,7 @@
 
 use crate::crowd::Crowd;
 use crate::meter::Meter;
+use crate::packets::{self, compound};
 
 /// How many operations make a round.
 pub(crate) const ROUND: usize = 32;
@@ -17,7 +18,9 @@ pub(crate) struct Row {
     pub(crate) round: fn(&mut Crowd, &mut Meter),
 }
 
-pub(crate) const ROWS: [Row; 8] = [
+pub(crate) const ROWS: [Row; 10] = [
+    Row { name: "ping to ack", round: ping },
+    Row { name: "8 known alives", round: known_alives },
     Row { name: "new alive", round: new_alive },
     Row { name: "newer alive", round: newer_alive },
     Row { name: "stale alive", round: stale_alive },
@@ -30,6 +33,21 @@ pub(crate) const ROWS: [Row; 8] = [
 
 fn hear(crowd: &mut Crowd, meter: &mut Meter, mut packets: Vec<Vec<u8>>) {
     meter.count(&mut || packets.iter_mut().for_each(|packet| crowd.hear(packet)));
+}
+
+fn ping(crowd: &mut Crowd, meter: &mut Meter) {
+    let packets = (0..ROUND as u32).map(|at| packets::ping(123_456 + at)).collect();
+    hear(crowd, meter, packets);
+}
+
+/// An operation is a packet.
+fn known_alives(crowd: &mut Crowd, meter: &mut Meter) {
+    let packets = (0..ROUND).map(|_| {
+        let members = crowd.next(8);
+        compound(&crowd.stale(&members))
+    });
+    let packets = packets.collect();
+    hear(crowd, meter, packets);
 }
 
 /// The tables have room for them: what it costs to grow is shared by many, and not counted.
