@@ -34,3 +34,9 @@ pub fn say(work: &str, parameters: &str, metric: &str, value: f64) {
 pub fn say_missing(work: &str, parameters: &str, why: &str) {
     println!("{work}\t{parameters}\tmissing\t{why}");
 }
+
+/// The one in the middle.
+pub fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,1 +1,16 @@
-fn main() {}
+//! foca, with the same information in its identity as others have in a member.
+
+mod micro;
+mod identity;
+
+bench_common::count_allocations!();
+
+fn main() {
+    bench_common::main(&[
+        ("ping-ack", micro::ping_ack),
+        ("known-8", micro::known_alives),
+        ("fresh", micro::fresh_alive),
+        ("gossip-1000", micro::gossip_tick),
+        ("heap", micro::heap),
+    ]);
+}

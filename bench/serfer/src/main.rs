@@ -1,8 +1,10 @@
 //! Ours.
 
+mod live;
 mod micro;
 mod node;
 mod push_pull;
+mod simulator;
 
 bench_common::count_allocations!();
 
@@ -15,5 +17,10 @@ fn main() {
         ("push-pull", push_pull::push_pull),
         ("aead", micro::aead),
         ("heap", micro::heap),
+        ("cluster-100", || live::cluster(100)),
+        ("cluster-200", || live::cluster(200)),
+        ("query-3", live::query),
+        ("rate", live::rate),
+        ("simulator", simulator::simulator),
     ]);
 }
