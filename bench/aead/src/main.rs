@@ -22,7 +22,11 @@ fn aes_gcm() {
 
 fn rust<A>(params: &str, key: &[u8])
 where
-    A: KeyInit + aes_gcm::aead::AeadInOut<NonceSize = aes_gcm::aead::consts::U12, TagSize = aes_gcm::aead::consts::U16>,
+    A: KeyInit
+        + aes_gcm::aead::AeadInOut<
+            NonceSize = aes_gcm::aead::consts::U12,
+            TagSize = aes_gcm::aead::consts::U16,
+        >,
 {
     let cipher = A::new_from_slice(key).expect("the key has a length that AES has");
     let mut out = Vec::with_capacity(2_000);

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use memberlist_proto::event::Transmit;
 use memberlist_proto::typed::{Alive, Message, Meta, Ping};
 use memberlist_proto::{
-    DecodeOptions, EncodeOptions, Endpoint, EndpointOptions, Instant, Node, SeedableRng as _, SmallRng,
-    decode_incoming, encode_outgoing, encode_outgoing_compound, parse_messages,
+    DecodeOptions, EncodeOptions, Endpoint, EndpointOptions, Instant, Node, SeedableRng as _,
+    SmallRng, decode_incoming, encode_outgoing, encode_outgoing_compound, parse_messages,
 };
 
 bench_common::count_allocations!();

@@ -1,7 +1,7 @@
 //! foca, with the same information in its identity as others have in a member.
 
-mod micro;
 mod identity;
+mod micro;
 
 bench_common::count_allocations!();
 

@@ -33,7 +33,9 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let Some(options) = options(std::env::args().skip(1)) else {
-        eprintln!("usage: cargo run --release -- [--quick] [--rounds N] [--only WORK]... [--write] [--report]");
+        eprintln!(
+            "usage: cargo run --release -- [--quick] [--rounds N] [--only WORK]... [--write] [--report]"
+        );
         eprintln!("works: {} {}", MICRO.join(" "), LIVE.join(" "));
         return ExitCode::from(2);
     };
@@ -86,7 +88,8 @@ fn measure(options: &Options, root: &Path, results: &mut Results) {
             println!("{}: not built: {why}", system.name);
         }
     }
-    let is_wanted = |work: &&&str| options.only.is_empty() || options.only.iter().any(|it| it == **work);
+    let is_wanted =
+        |work: &&&str| options.only.is_empty() || options.only.iter().any(|it| it == **work);
     // Clusters take minutes, and measure something that lasts.
     let live_rounds = options.rounds.div_ceil(3);
     let live: &[&str] = if options.is_quick && options.only.is_empty() { &[] } else { &LIVE };
@@ -97,7 +100,8 @@ fn measure(options: &Options, root: &Path, results: &mut Results) {
             for work in &works {
                 for (system, built) in programs.iter().filter(|(system, _)| system.does(work)) {
                     println!("── round {round} of {rounds}, {work}: {}, core {CORE}", system.name);
-                    let said = built.as_ref().map_err(Clone::clone).and_then(|it| system.run(it, work));
+                    let said =
+                        built.as_ref().map_err(Clone::clone).and_then(|it| system.run(it, work));
                     results.take(system.name, work, said);
                 }
                 if *work == "agent" {

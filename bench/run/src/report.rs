@@ -61,7 +61,9 @@ fn judged(goal: &Goal, row: &Row, results: &Results) -> String {
             (format!("≤ {times} × {which}{now}"), ratio.map(|ratio| ratio <= times))
         }
         Goal::AtMost(most) => (format!("≤ {}", shown(most, row.unit)), ours.map(|it| it <= most)),
-        Goal::AtLeast(least) => (format!("≥ {}", shown(least, row.unit)), ours.map(|it| it >= least)),
+        Goal::AtLeast(least) => {
+            (format!("≥ {}", shown(least, row.unit)), ours.map(|it| it >= least))
+        }
     };
     let mark = match is_reached {
         Some(true) => "reached",
@@ -119,7 +121,11 @@ fn versions(results: &Results) -> String {
     let locked = include_str!("../../Cargo.lock");
     for name in ["foca", "aes-gcm", "aws-lc-rs", "tokio"] {
         let version = locked.split("[[package]]").find_map(|package| {
-            package.trim().strip_prefix(&format!("name = \"{name}\"\nversion = \""))?.split('"').next()
+            package
+                .trim()
+                .strip_prefix(&format!("name = \"{name}\"\nversion = \""))?
+                .split('"')
+                .next()
         });
         write!(text, " {name} {}.", version.unwrap_or("?")).expect("it is text");
     }
@@ -132,8 +138,10 @@ fn versions(results: &Results) -> String {
 /// Puts the table between its marks in the document.
 pub fn write(root: &Path, table: &str, _: &Results) {
     let path = root.join("docs/performance.md");
-    let text = fs::read_to_string(&path).unwrap_or_else(|_| format!("# Performance\n\n{BEGIN}\n{END}\n"));
-    let (before, rest) = text.split_once(BEGIN).expect("the document has a mark where the table begins");
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|_| format!("# Performance\n\n{BEGIN}\n{END}\n"));
+    let (before, rest) =
+        text.split_once(BEGIN).expect("the document has a mark where the table begins");
     let (_, after) = rest.split_once(END).expect("the document has a mark where the table ends");
     let text = format!("{before}{BEGIN}\n\n{table}\n{END}{after}");
     fs::write(&path, text).expect("the document can be written");

@@ -64,7 +64,8 @@ impl Results {
             let values: Vec<String> = values.iter().map(f64::to_string).collect();
             text += &format!("{system}\t{work}\t{parameters}\t{metric}\t{}\n", values.join(","));
         }
-        fs::write(target(root).join("results.tsv"), text).expect("the target folder can be written");
+        fs::write(target(root).join("results.tsv"), text)
+            .expect("the target folder can be written");
     }
 
     /// Makes room for what is measured anew.
@@ -141,7 +142,10 @@ impl Results {
 fn commit() -> String {
     let git = |arguments: &[&str]| {
         let said = Command::new("git").args(arguments).output();
-        said.map_or_else(|_| String::new(), |said| String::from_utf8_lossy(&said.stdout).trim().to_owned())
+        said.map_or_else(
+            |_| String::new(),
+            |said| String::from_utf8_lossy(&said.stdout).trim().to_owned(),
+        )
     };
     let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", "..", ":!../docs"]);
     let mark = if changed.is_empty() { "" } else { " and changes" };

@@ -44,6 +44,7 @@ const fn row(
     Row { title, work, parameters, metric, unit, goals }
 }
 
+#[rustfmt::skip]
 pub const ROWS: [Row; 41] = [
     row("ping → ack, 1,000 members", ("ping-ack", "n=1000", "ns"), Time, &[Times(0.28, "al8n")]),
     row("… allocations", ("ping-ack", "n=1000", "allocs"), Of(""), &[AtMost(0.0)]),

@@ -29,8 +29,18 @@ pub const SYSTEMS: [System; 6] = [
         name: "serfer",
         kind: Kind::Package("bench-serfer"),
         works: &[
-            "ping-ack", "known-8", "fresh", "gossip-1000", "push-pull", "aead", "heap", "cluster-100",
-            "cluster-200", "query-3", "rate", "simulator",
+            "ping-ack",
+            "known-8",
+            "fresh",
+            "gossip-1000",
+            "push-pull",
+            "aead",
+            "heap",
+            "cluster-100",
+            "cluster-200",
+            "query-3",
+            "rate",
+            "simulator",
         ],
     },
     System {
@@ -47,7 +57,14 @@ pub const SYSTEMS: [System; 6] = [
         name: "Go memberlist",
         kind: Kind::Go("memberlist"),
         works: &[
-            "ping-ack", "known-8", "fresh", "gossip-1000", "push-pull", "aead", "heap", "cluster-100",
+            "ping-ack",
+            "known-8",
+            "fresh",
+            "gossip-1000",
+            "push-pull",
+            "aead",
+            "heap",
+            "cluster-100",
         ],
     },
     System {
@@ -68,14 +85,18 @@ impl System {
         let bench = root.join("bench");
         let target = target(root);
         let mut command = Command::new("cargo");
-        command.args(["build", "--release", "--quiet"]).current_dir(&bench).env("CARGO_TARGET_DIR", &target);
+        command
+            .args(["build", "--release", "--quiet"])
+            .current_dir(&bench)
+            .env("CARGO_TARGET_DIR", &target);
         let program = match self.kind {
             Kind::Package(package) => {
                 command.args(["--package", package]);
                 target.join("release").join(package)
             }
             Kind::Apart(package) => {
-                command.current_dir(bench.join("al8n"));
+                clone_al8n(&bench.join("target/al8n"))?;
+                command.current_dir(bench.join("al8n")).arg("--ignore-rust-version");
                 target.join("release").join(package)
             }
             Kind::Go(_) => {
@@ -91,7 +112,11 @@ impl System {
             return Ok(program);
         }
         let said = String::from_utf8_lossy(&done.stderr);
-        Err(said.lines().find(|line| line.contains("error") || line.contains("cannot")).unwrap_or("it fails").into())
+        Err(said
+            .lines()
+            .find(|line| line.contains("error") || line.contains("cannot"))
+            .unwrap_or("it fails")
+            .into())
     }
 
     /// Does a work, and tells what the program says of it.
@@ -115,6 +140,26 @@ impl System {
         let said = String::from_utf8_lossy(&done.stderr);
         Err(format!("it fails: {}", said.lines().next().unwrap_or("in time it does not end")))
     }
+}
+
+/// The repository of al8n's memberlist as it was when this was written.
+fn clone_al8n(checkout: &Path) -> Result<(), String> {
+    const REPOSITORY: &str = "https://github.com/al8n/memberlist";
+    const COMMIT: &str = "8d8ff329f3ae00be670fffb2bdb705ee7ce5db24";
+    if checkout.exists() {
+        return Ok(());
+    }
+    let git = |arguments: &[&str]| {
+        let done = Command::new("git").args(arguments).output().map_err(|why| why.to_string())?;
+        if done.status.success() {
+            return Ok(());
+        }
+        std::fs::remove_dir_all(checkout).ok();
+        Err(format!("{REPOSITORY} cannot be cloned"))
+    };
+    let path = checkout.display().to_string();
+    git(&["clone", "--quiet", REPOSITORY, &path])?;
+    git(&["-C", &path, "checkout", "--quiet", COMMIT])
 }
 
 /// Where everything is built.
