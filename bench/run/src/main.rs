@@ -43,7 +43,6 @@ fn main() -> ExitCode {
     let mut results = Results::load(&root);
     if !options.is_report {
         measure(&options, &root, &mut results);
-        results.store(&root);
     }
     let report = report::table(&results);
     println!("\n{report}");
@@ -107,6 +106,8 @@ fn measure(options: &Options, root: &Path, results: &mut Results) {
                 if *work == "agent" {
                     results.take("serf agent", work, agent::measure());
                 }
+                // Whoever stops it keeps what there is.
+                results.store(root);
             }
         }
     }
