@@ -95,7 +95,7 @@ impl System {
                 target.join("release").join(package)
             }
             Kind::Apart(package) => {
-                clone_al8n(&bench.join("target/al8n"))?;
+                clone_al8n(&bench.join("al8n/.checkout"))?;
                 command.current_dir(bench.join("al8n")).arg("--ignore-rust-version");
                 target.join("release").join(package)
             }
