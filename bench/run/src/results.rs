@@ -73,7 +73,8 @@ impl Results {
         let size = work.strip_prefix("cluster-").map(|size| format!("n={size}"));
         self.values.retain(|(_, (of, parameters, _)), _| {
             let is_part = of == work || parts(work).contains(&&**of);
-            !(is_part && size.as_ref().is_none_or(|size| size == parameters))
+            !(is_part
+                && size.as_ref().is_none_or(|size| parameters.split(' ').next() == Some(size)))
         });
         self.missing.retain(|(_, of), _| of != work);
         self.commits.insert(work.into(), commit());

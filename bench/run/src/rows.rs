@@ -45,7 +45,7 @@ const fn row(
 }
 
 #[rustfmt::skip]
-pub const ROWS: [Row; 41] = [
+pub const ROWS: [Row; 46] = [
     row("ping → ack, 1,000 members", ("ping-ack", "n=1000", "ns"), Time, &[Times(0.28, "al8n")]),
     row("… allocations", ("ping-ack", "n=1000", "allocs"), Of(""), &[AtMost(0.0)]),
     row("packet of 8 known alives, 1,000 members", ("known-8", "n=1000", "ns"), Time, &[Times(0.25, "al8n")]),
@@ -73,6 +73,11 @@ pub const ROWS: [Row; 41] = [
     row("idle, 200 nodes: CPU-s per node and minute", ("idle", "n=200", "cpu-s/node/min"), Of(""), &[AtMost(0.010)]),
     row("… context switches per node and second", ("idle", "n=200", "switches/node/s"), Of(""), &[AtMost(3.2)]),
     row("… resident per node", ("idle", "n=200", "rss-kB/node"), Of(" kB"), &[AtMost(120.0)]),
+    row("idle, 100 nodes on one thread: CPU-s", ("idle", "n=100 shared", "cpu-s/node/min"), Of(""), &[AtMost(0.006)]),
+    row("… context switches per node and second", ("idle", "n=100 shared", "switches/node/s"), Of(""), &[]),
+    row("… resident per node", ("idle", "n=100 shared", "rss-kB/node"), Of(" kB"), &[AtMost(60.0)]),
+    row("idle, 200 nodes on one thread: CPU-s", ("idle", "n=200 shared", "cpu-s/node/min"), Of(""), &[AtMost(0.006)]),
+    row("… resident per node", ("idle", "n=200 shared", "rss-kB/node"), Of(" kB"), &[AtMost(60.0)]),
     row("all see all, 100 nodes join one", ("all-see-all", "n=100", "ms"), Of(" ms"), &[AtMost(1_000.0)]),
     row("user event, 100 nodes: median node", ("event", "n=100", "ms-median-node"), Of(" ms"), &[AtMost(10.0)]),
     row("… all nodes", ("event", "n=100", "ms-all"), Of(" ms"), &[AtMost(40.0)]),

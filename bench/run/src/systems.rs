@@ -18,13 +18,13 @@ pub struct System {
 enum Kind {
     /// A package of this workspace.
     Package(&'static str),
-    /// A workspace of its own, because not everybody can fetch what it depends on.
+    /// A workspace of its own: its `Cargo.toml` says why.
     Apart(&'static str),
     /// The Go program, and which of its systems.
     Go(&'static str),
 }
 
-pub const SYSTEMS: [System; 6] = [
+pub const SYSTEMS: [System; 8] = [
     System {
         name: "serfer",
         kind: Kind::Package("bench-serfer"),
@@ -42,6 +42,12 @@ pub const SYSTEMS: [System; 6] = [
             "rate",
             "simulator",
         ],
+    },
+    System { name: "serfer", kind: Kind::Apart("bench-serfer-aws-lc"), works: &["aead"] },
+    System {
+        name: "serfer",
+        kind: Kind::Apart("bench-serfer-shared"),
+        works: &["cluster-100", "cluster-200"],
     },
     System {
         name: "al8n",
@@ -95,8 +101,11 @@ impl System {
                 target.join("release").join(package)
             }
             Kind::Apart(package) => {
-                clone_al8n(&bench.join("al8n/.checkout"))?;
-                command.current_dir(bench.join("al8n")).arg("--ignore-rust-version");
+                let folder = bench.join(package.trim_start_matches("bench-"));
+                if package == "bench-al8n" {
+                    clone_al8n(&folder.join(".checkout"))?;
+                }
+                command.current_dir(folder).arg("--ignore-rust-version");
                 target.join("release").join(package)
             }
             Kind::Go(_) => {

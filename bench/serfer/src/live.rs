@@ -13,14 +13,16 @@ use serfer_tokio::{Config, Event, Serfer};
 use tokio::runtime::Runtime;
 use tokio::time::{sleep, sleep_until, timeout};
 
+use crate::place::{self, Place};
+
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("it can be built")
 }
 
-async fn start(at: usize) -> Serfer {
+async fn start(at: usize, place: &Place) -> Serfer {
     let node = serfer_tokio::builder(Config::lan(name(at))).bind((Ipv4Addr::LOCALHOST, 0).text());
     let node = node.tag("role", "x".repeat(54)).expect("it is short enough").event_buffer(512);
-    node.start().await.expect("a node can start on the loopback")
+    place.put(node).start().await.expect("a node can start on the loopback")
 }
 
 trait Text {
@@ -37,8 +39,9 @@ impl Text for (Ipv4Addr, u16) {
 async fn gather(count: usize) -> Option<(Vec<Serfer>, Duration)> {
     let begin = Instant::now();
     let mut nodes: Vec<Serfer> = Vec::new();
+    let place = Place::new();
     for at in 0..count {
-        let node = start(at).await;
+        let node = start(at, &place).await;
         if let Some(first) = nodes.first() {
             node.join([first.local_addr().to_string()]).await.expect("the first is there");
         }
@@ -55,7 +58,7 @@ async fn gather(count: usize) -> Option<(Vec<Serfer>, Duration)> {
 
 /// Starting, doing nothing, and hearing of events.
 pub fn cluster(count: usize) {
-    let parameters = format!("n={count}");
+    let parameters = format!("n={count}{}", place::SUFFIX);
     runtime().block_on(async {
         let before = resident();
         let Some((nodes, took)) = gather(count).await else {

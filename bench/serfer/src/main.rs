@@ -1,8 +1,10 @@
 //! Ours.
 
+mod aead;
 mod live;
 mod micro;
 mod node;
+mod place;
 mod push_pull;
 mod simulator;
 
@@ -15,7 +17,7 @@ fn main() {
         ("fresh", micro::fresh_alive),
         ("gossip-1000", micro::gossip_tick),
         ("push-pull", push_pull::push_pull),
-        ("aead", micro::aead),
+        ("aead", || aead::aead("")),
         ("heap", micro::heap),
         ("cluster-100", || live::cluster(100)),
         ("cluster-200", || live::cluster(200)),
