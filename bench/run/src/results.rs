@@ -114,7 +114,7 @@ impl Results {
     /// How far the rounds are apart: the largest less the smallest, as a part of the median.
     pub fn spread(&self, system: &str, work: &str, parameters: &str, metric: &str) -> Option<f64> {
         let values = self.sorted(system, work, parameters, metric)?;
-        let (first, last) = (values.first()?, values.last()?);
+        let (first, last) = (values.first()?, values.last().filter(|_| values.len() > 1)?);
         Some((last - first) / values[values.len() / 2].max(f64::MIN_POSITIVE))
     }
 
