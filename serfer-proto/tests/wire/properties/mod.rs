@@ -168,6 +168,10 @@ proptest! {
 
     #[test]
     fn a_label_comes_off(name in vec(any::<u8>(), 0..256), message in vec(any::<u8>(), 0..20)) {
+        if name.is_empty() && message.first() == Some(&kind::HAS_LABEL) {
+            // No message starts so: it looks like a label.
+            return Ok(());
+        }
         let mut packet = encoded(|out| label::put(&name, out));
         prop_assert_eq!(packet.len(), label::overhead(&name));
         packet.extend_from_slice(&message);
