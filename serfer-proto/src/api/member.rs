@@ -162,7 +162,8 @@ impl Node {
 pub(crate) fn received_name(name: Text<'_>) -> Option<&str> {
     let name = name.to_str()?;
     let fits = (1..=RECEIVED_NAME_MAX).contains(&name.len());
-    (fits && !name.contains(char::is_control)).then_some(name)
+    let is_plain = name.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    (fits && (is_plain || !name.contains(char::is_control))).then_some(name)
 }
 
 const RECEIVED_NAME_MAX: usize = 1024;

@@ -32,10 +32,25 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError::Truncated`] if fewer remain.
+    #[inline]
     pub fn raw(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(DecodeError::Truncated)?;
         self.rest = rest;
         Ok(taken)
+    }
+
+    /// Consumes a key if it is next, in the form in which Go writes it. It is shorter than 32 bytes.
+    #[inline(always)]
+    pub(crate) fn take_key(&mut self, key: &str) -> bool {
+        match self.rest.split_at_checked(1 + key.len()) {
+            Some((head, rest))
+                if head[0] == 0xa0 | key.len() as u8 && head[1..] == *key.as_bytes() =>
+            {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Consumes a `nil` if one is next.
@@ -93,10 +108,19 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If none is next, or it is longer than what remains.
+    #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+        if let Some((&marker @ 0xa0..=0xbf, rest)) = self.rest.split_first() {
+            self.rest = rest;
+            return self.raw(usize::from(marker & 0x1f));
+        }
+        self.long_bytes()
+    }
+
+    /// The same in the forms that are longer than 31 bytes, or that only others write.
+    fn long_bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = match self.marker()? {
             Marker::Null => 0,
-            Marker::FixStr(len) => u32::from(len),
             Marker::Str8 | Marker::Bin8 => u32::from(u8::from_be_bytes(self.be()?)),
             Marker::Str16 | Marker::Bin16 => u32::from(u16::from_be_bytes(self.be()?)),
             Marker::Str32 | Marker::Bin32 => u32::from_be_bytes(self.be()?),
@@ -132,7 +156,16 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If no integer is next or it is negative.
+    #[inline]
     pub fn uint(&mut self) -> Result<u64, DecodeError> {
+        if let Some((&small @ 0..=0x7f, rest)) = self.rest.split_first() {
+            self.rest = rest;
+            return Ok(u64::from(small));
+        }
+        self.long_uint()
+    }
+
+    fn long_uint(&mut self) -> Result<u64, DecodeError> {
         if self.rest.first() == Some(&Marker::U64.to_u8()) {
             self.rest = &self.rest[1..];
             return Ok(u64::from_be_bytes(self.be()?));
