@@ -11,6 +11,7 @@ use crate::machinery::output::{Outbox, Output};
 use crate::machinery::rng::Rng;
 use crate::machinery::stats::{DropReason, Stats, is_notable};
 use crate::machinery::timers::{Timer, Timers};
+use crate::wire::lzw::LzwKey;
 use crate::wire::stream::{Side, StreamMessage};
 
 /// A deadline that is seen so late is overdue because we stood still.
@@ -24,6 +25,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// How often in a row verdicts wait.
 const GRACES_MAX: u32 = 8;
+
+/// Which generator of the seed the key of the compression comes from.
+const LZW_BRANCH: u64 = 2;
 
 /// What both layers share. Owned by the endpoint and lent out as a [`Cx`].
 #[derive(Debug)]
@@ -48,9 +52,9 @@ impl Core {
     pub(crate) fn new(params: Params, config: &Config, rng: Rng, now: Instant) -> Self {
         Self {
             params,
+            link: Link::new(config, LzwKey(rng.branch(LZW_BRANCH).u64())),
             rng,
             timers: Timers::default(),
-            link: Link::new(config),
             out: Outbox::default(),
             stats: Stats::default(),
             epoch: now,

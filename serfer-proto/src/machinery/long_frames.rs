@@ -150,7 +150,8 @@ impl Sealer {
         while !portion.is_used_up() {
             match &mut self.stage {
                 SealerStage::Complete if link.compresses_streams(self.message.len()) => {
-                    self.stage = SealerStage::Compressing(Box::new(Deflating::new()));
+                    let deflating = Deflating::new(link.lzw_key(), self.message.len());
+                    self.stage = SealerStage::Compressing(Box::new(deflating));
                 }
                 SealerStage::Complete => self.stage = SealerStage::Compressed,
                 SealerStage::Compressing(deflating) => {
