@@ -21,12 +21,12 @@ macro_rules! body {
 
         impl<'a> $crate::wire::msgpack::Value<'a> for $name $(<$lt>)? {
             fn put(&self, out: &mut Vec<u8>) {
-                use $crate::wire::msgpack::{Text, Value, put_map};
+                use $crate::wire::msgpack::{Value, put_map, raw_key};
                 let fields = 0 $( + usize::from(!self.$field.is_omitted()) )*;
                 put_map(out, fields);
                 $(
                     if !self.$field.is_omitted() {
-                        Text($key.as_bytes()).put(out);
+                        out.extend_from_slice(const { &raw_key::<{ 1 + $key.len() }>($key) });
                         Value::put(&self.$field, out);
                     }
                 )*
@@ -35,11 +35,12 @@ macro_rules! body {
             fn take(
                 from: &mut $crate::wire::msgpack::Reader<'a>,
             ) -> Result<Self, $crate::wire::msgpack::DecodeError> {
+                use $crate::wire::msgpack::raw_key;
                 let mut body = Self::default();
                 let mut left = from.fields_len()?;
                 // What stands where Go writes it needs no search.
                 $(
-                    if left > 0 && from.take_key($key) {
+                    if left > 0 && from.take_key(const { &raw_key::<{ 1 + $key.len() }>($key) }) {
                         body.$field = $crate::wire::msgpack::Value::take(from)?;
                         left -= 1;
                     }

@@ -75,7 +75,7 @@ impl<D: Delegate> Memberlist<D> {
                 if !opener.step(portion)? {
                     return Ok(None);
                 }
-                self.on_opened(cx, up, origin, opener.message()).map(Some)
+                self.on_opened(cx, up, origin, opener).map(Some)
             }
             ReceivingStage::Checking(cursor, findings) => {
                 if !findings.look(cx, opener.message(), cursor, portion)? {
@@ -111,8 +111,9 @@ impl<D: Delegate> Memberlist<D> {
         cx: &mut Cx<'_>,
         up: &mut D,
         origin: &StreamUse,
-        message: &[u8],
+        opener: &Opener,
     ) -> Result<ReceivingStage<D>, Ending> {
+        let message = opener.message();
         if message.first() == Some(&kind::PUSH_PULL) {
             let start = PushPullCursor::begin(message)?;
             let join = match *origin {
@@ -122,7 +123,11 @@ impl<D: Delegate> Memberlist<D> {
                 // It is no ack.
                 StreamUse::Dialled(StreamRequest::Ping { .. }) => return Err(Ending::Done),
             };
-            return Ok(ReceivingStage::Checking(start, Findings::new(start, join)));
+            let findings = Findings::new(start, join);
+            if opener.is_checked() && !findings.asks_about_members(cx) {
+                return self.on_checked(cx, origin, findings);
+            }
+            return Ok(ReceivingStage::Checking(start, findings));
         }
         let message = StreamMessage::decode(message)?;
         match origin {
@@ -257,6 +262,7 @@ impl Findings {
         cursor: &mut PushPullCursor,
         portion: &mut Portion,
     ) -> Result<bool, DecodeError> {
+        let asks = self.asks_about_members(cx);
         while !portion.is_used_up() {
             let start = cursor.at();
             let Some(node) = cursor.next(message)? else {
@@ -264,15 +270,21 @@ impl Findings {
                 return Ok(true);
             };
             portion.spend(cost::LOOK + cost::bytes(cursor.at() - start));
-            if self.join.is_some() {
+            if asks {
                 self.note(cx, &node, portion);
             }
         }
         Ok(false)
     }
 
+    /// Whether it matters who they are before any of them is merged: only if one of us is joining the other.
+    fn asks_about_members(&self, cx: &Cx<'_>) -> bool {
+        let may_refuse = cx.params.strict_names || cx.params.callbacks.accept_merge.is_some();
+        self.join.is_some() && may_refuse
+    }
+
     fn note(&mut self, cx: &Cx<'_>, node: &PushNodeState<'_>, portion: &mut Portion) {
-        if self.veto.is_none() {
+        if self.veto.is_none() && cx.params.strict_names {
             let name = node.name.to_string_lossy();
             let checked = cx.params.check_received(&name);
             self.veto = checked.map_err(|problem| format!("name {name:?} {problem}")).err();

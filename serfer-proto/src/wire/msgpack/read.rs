@@ -39,13 +39,11 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// Consumes a key if it is next, in the form in which Go writes it. It is shorter than 32 bytes.
+    /// Consumes a key if it is next as it is usually written, which is how it is passed.
     #[inline(always)]
-    pub(crate) fn take_key(&mut self, key: &str) -> bool {
-        match self.rest.split_at_checked(1 + key.len()) {
-            Some((head, rest))
-                if head[0] == 0xa0 | key.len() as u8 && head[1..] == *key.as_bytes() =>
-            {
+    pub(crate) fn take_key(&mut self, raw_key: &[u8]) -> bool {
+        match self.rest.split_at_checked(raw_key.len()) {
+            Some((head, rest)) if *head == *raw_key => {
                 self.rest = rest;
                 true
             }
@@ -66,10 +64,19 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If no map is next, or it claims more entries than there are bytes.
+    #[inline]
     pub fn map_len(&mut self) -> Result<usize, DecodeError> {
+        if let [head @ 0x80..=0x8f, ref rest @ ..] = *self.rest {
+            self.rest = rest;
+            return self.bounded(u32::from(head & 0x0f), 2);
+        }
+        self.long_map_len()
+    }
+
+    /// The same, seldom.
+    fn long_map_len(&mut self) -> Result<usize, DecodeError> {
         let len = match self.marker()? {
             Marker::Null => 0,
-            Marker::FixMap(len) => u32::from(len),
             Marker::Map16 => u32::from(u16::from_be_bytes(self.be()?)),
             Marker::Map32 => u32::from_be_bytes(self.be()?),
             _ => return Err(DecodeError::WrongType),
@@ -81,6 +88,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If no map is next, or it has more fields than any message will ever have.
+    #[inline]
     pub fn fields_len(&mut self) -> Result<usize, DecodeError> {
         let len = self.map_len()?;
         if len > FIELDS_MAX {
@@ -110,14 +118,21 @@ impl<'a> Reader<'a> {
     /// If none is next, or it is longer than what remains.
     #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
-        if let Some((&marker @ 0xa0..=0xbf, rest)) = self.rest.split_first() {
-            self.rest = rest;
-            return self.raw(usize::from(marker & 0x1f));
+        match *self.rest {
+            [head @ 0xa0..=0xbf, ref rest @ ..] => {
+                self.rest = rest;
+                return self.raw(usize::from(head & 0x1f));
+            }
+            [0xda, high, low, ref rest @ ..] => {
+                self.rest = rest;
+                return self.raw(usize::from(u16::from_be_bytes([high, low])));
+            }
+            _ => {}
         }
         self.long_bytes()
     }
 
-    /// The same in the forms that are longer than 31 bytes, or that only others write.
+    /// The same in the forms that are seldom or never written.
     fn long_bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = match self.marker()? {
             Marker::Null => 0,
@@ -134,7 +149,17 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If no integer is next or it is 2⁶³ or more.
+    #[inline]
     pub fn int(&mut self) -> Result<i64, DecodeError> {
+        if let [value @ 0..=0x7f, ref rest @ ..] = *self.rest {
+            self.rest = rest;
+            return Ok(i64::from(value));
+        }
+        self.long_int()
+    }
+
+    /// The same, seldom.
+    fn long_int(&mut self) -> Result<i64, DecodeError> {
         Ok(match self.marker()? {
             Marker::Null => 0,
             Marker::FixPos(value) => i64::from(value),
@@ -158,19 +183,22 @@ impl<'a> Reader<'a> {
     /// If no integer is next or it is negative.
     #[inline]
     pub fn uint(&mut self) -> Result<u64, DecodeError> {
-        if let Some((&small @ 0..=0x7f, rest)) = self.rest.split_first() {
-            self.rest = rest;
-            return Ok(u64::from(small));
-        }
-        self.long_uint()
+        let (value, rest) = match *self.rest {
+            [value @ 0..=0x7f, ref rest @ ..] => (u64::from(value), rest),
+            [0xcd, high, low, ref rest @ ..] => (u64::from(u16::from_be_bytes([high, low])), rest),
+            _ => return self.long_uint(),
+        };
+        self.rest = rest;
+        Ok(value)
     }
 
+    /// The same, seldom.
     fn long_uint(&mut self) -> Result<u64, DecodeError> {
         if self.rest.first() == Some(&Marker::U64.to_u8()) {
             self.rest = &self.rest[1..];
             return Ok(u64::from_be_bytes(self.be()?));
         }
-        u64::try_from(self.int()?).map_err(|_| DecodeError::OutOfRange)
+        u64::try_from(self.long_int()?).map_err(|_| DecodeError::OutOfRange)
     }
 
     /// Reads a floating-point number of any width, or an integer.
