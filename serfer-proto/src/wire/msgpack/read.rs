@@ -110,15 +110,21 @@ impl<'a> Reader<'a> {
     /// If none is next, or it is longer than what remains.
     #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
-        if let Some((&marker @ 0xa0..=0xbf, rest)) = self.rest.split_first() {
-            self.rest = rest;
-            return self.raw(usize::from(marker & 0x1f));
+        match *self.rest {
+            [marker @ 0xa0..=0xbf, ref rest @ ..] => {
+                self.rest = rest;
+                self.raw(usize::from(marker & 0x1f))
+            }
+            [0xda, high, low, ref rest @ ..] => {
+                self.rest = rest;
+                self.raw(usize::from(u16::from_be_bytes([high, low])))
+            }
+            _ => self.other_bytes(),
         }
-        self.long_bytes()
     }
 
-    /// The same in the forms that are longer than 31 bytes, or that only others write.
-    fn long_bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+    /// The same in the forms that are longer than 64 kB, or that only others write.
+    fn other_bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = match self.marker()? {
             Marker::Null => 0,
             Marker::Str8 | Marker::Bin8 => u32::from(u8::from_be_bytes(self.be()?)),
@@ -158,14 +164,18 @@ impl<'a> Reader<'a> {
     /// If no integer is next or it is negative.
     #[inline]
     pub fn uint(&mut self) -> Result<u64, DecodeError> {
-        if let Some((&small @ 0..=0x7f, rest)) = self.rest.split_first() {
-            self.rest = rest;
-            return Ok(u64::from(small));
-        }
-        self.long_uint()
+        let (value, rest) = match *self.rest {
+            [small @ 0..=0x7f, ref rest @ ..] => (u32::from(small), rest),
+            [0xcd, a, b, ref rest @ ..] => (u32::from(u16::from_be_bytes([a, b])), rest),
+            [0xce, a, b, c, d, ref rest @ ..] => (u32::from_be_bytes([a, b, c, d]), rest),
+            _ => return self.other_uint(),
+        };
+        self.rest = rest;
+        Ok(u64::from(value))
     }
 
-    fn long_uint(&mut self) -> Result<u64, DecodeError> {
+    /// The same in the forms that are longer than four bytes, or that only others write.
+    fn other_uint(&mut self) -> Result<u64, DecodeError> {
         if self.rest.first() == Some(&Marker::U64.to_u8()) {
             self.rest = &self.rest[1..];
             return Ok(u64::from_be_bytes(self.be()?));

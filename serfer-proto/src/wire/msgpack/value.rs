@@ -52,9 +52,11 @@ impl<'a> From<&'a str> for Text<'a> {
 macro_rules! unsigned {
     ($($int:ty),*) => {$(
         impl<'a> Value<'a> for $int {
+            #[inline]
             fn put(&self, out: &mut Vec<u8>) {
                 put_uint(out, u64::from(*self));
             }
+            #[inline]
             fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
                 Self::try_from(from.uint()?).map_err(|_| DecodeError::OutOfRange)
             }
@@ -104,9 +106,11 @@ impl<'a> Value<'a> for bool {
 }
 
 impl<'a> Value<'a> for Text<'a> {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_raw(out, self.0);
     }
+    #[inline]
     fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         from.bytes().map(Text)
     }
@@ -114,6 +118,7 @@ impl<'a> Value<'a> for Text<'a> {
 
 /// Go's byte slices. An empty one is written as `nil`, as Go writes a slice that was never filled.
 impl<'a> Value<'a> for &'a [u8] {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         if self.is_empty() {
             put_nil(out);
@@ -121,6 +126,7 @@ impl<'a> Value<'a> for &'a [u8] {
             put_raw(out, self);
         }
     }
+    #[inline]
     fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         from.bytes()
     }

@@ -5,7 +5,11 @@ use rmp::encode;
 const INFALLIBLE: &str = "a Vec takes whatever is written to it";
 
 /// Appends a map's head.
+#[inline]
 pub fn put_map(out: &mut Vec<u8>, entries: usize) {
+    if entries < 16 {
+        return out.push(0x80 | entries as u8);
+    }
     encode::write_map_len(out, length(entries)).expect(INFALLIBLE);
 }
 
@@ -30,29 +34,28 @@ pub fn put_nil(out: &mut Vec<u8>) {
 }
 
 /// Appends a string or bytes in the old raw family, which every version of serf reads.
+#[inline]
 pub fn put_raw(out: &mut Vec<u8>, bytes: &[u8]) {
     put_raw_head(out, bytes.len());
     out.extend_from_slice(bytes);
 }
 
 /// Appends what stands before a string or bytes.
+#[inline]
 pub(in crate::wire) fn put_raw_head(out: &mut Vec<u8>, len: usize) {
-    let len = length(len);
-    match (u8::try_from(len), u16::try_from(len)) {
-        (Ok(len @ 0..=31), _) => out.push(0xa0 | len),
-        (_, Ok(len)) => {
-            out.push(0xda);
-            out.extend_from_slice(&len.to_be_bytes());
-        }
-        (_, Err(_)) => {
-            out.push(0xdb);
-            out.extend_from_slice(&len.to_be_bytes());
-        }
+    match length(len).to_be_bytes() {
+        [0, 0, 0, len @ 0..=31] => out.push(0xa0 | len),
+        [0, 0, high, low] => out.extend_from_slice(&[0xda, high, low]),
+        [a, b, c, d] => out.extend_from_slice(&[0xdb, a, b, c, d]),
     }
 }
 
 /// Appends an integer in the shortest unsigned form.
+#[inline]
 pub fn put_uint(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 {
+        return out.push(value as u8);
+    }
     encode::write_uint(out, value).expect(INFALLIBLE);
 }
 
@@ -72,6 +75,7 @@ pub(super) fn put_bool(out: &mut Vec<u8>, value: bool) {
 
 /// Lengths come from limits far below 4 GiB; one that does not fit is cut to a value that no
 /// receiver accepts, instead of wrapping to one that it would.
+#[inline]
 fn length(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
