@@ -274,8 +274,8 @@ setters! {
     /// Sets which label incoming messages must have. [`InboundLabel::Check`].
     inbound_label: InboundLabel;
 
-    /// Calls this function whenever a node announces itself: may it be a member? If not, the node is ignored
-    /// and the error is traced. Must be a pure function. Go: `AliveDelegate`.
+    /// Calls this function whenever a node announces something new: may it be a member? If not, the node is
+    /// ignored and the error is traced. Must be a pure function. Go: `AliveDelegate`.
     accept_member: impl Fn(&Member) -> Result<(), String> + Send + Sync + 'static
         => callbacks.accept_member;
 

@@ -42,6 +42,9 @@ pub(crate) struct Core {
     epoch: Instant,
     /// The latest time that was passed in.
     last_now: Instant,
+    /// How many whole seconds that is after the epoch, and when it will be more.
+    uptime: u32,
+    next_second: Instant,
     /// Until when verdicts wait, because we stood still.
     grace: Option<Instant>,
     /// How often in a row we did.
@@ -59,6 +62,8 @@ impl Core {
             stats: Stats::default(),
             epoch: now,
             last_now: now,
+            uptime: 0,
+            next_second: now + Duration::from_secs(1),
             grace: None,
             graces: 0,
         }
@@ -67,6 +72,11 @@ impl Core {
     /// The latest time so far, `now` included: time never goes back in here.
     pub(crate) fn latest(&mut self, now: Instant) -> Instant {
         self.last_now = now.max(self.last_now);
+        if self.last_now >= self.next_second {
+            let seconds = (self.last_now - self.epoch).as_secs();
+            self.uptime = u32::try_from(seconds).unwrap_or(u32::MAX);
+            self.next_second = self.epoch + Duration::from_secs(seconds + 1);
+        }
         self.last_now
     }
 
@@ -97,6 +107,7 @@ impl Core {
             out: &mut self.out,
             stats: &mut self.stats,
             epoch: self.epoch,
+            uptime: self.uptime,
         }
     }
 }
@@ -113,6 +124,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) out: &'a mut Outbox,
     pub(crate) stats: &'a mut Stats,
     epoch: Instant,
+    uptime: u32,
 }
 
 impl Cx<'_> {
@@ -126,7 +138,7 @@ impl Cx<'_> {
 
     /// How many seconds the endpoint has existed.
     pub(crate) fn uptime(&self) -> u32 {
-        u32::try_from((self.now - self.epoch).as_secs()).unwrap_or(u32::MAX)
+        self.uptime
     }
 
     /// Queues one datagram with the messages that `write` appends.

@@ -5,6 +5,7 @@
 //! [`portion`] and [`long_frames`]. [`table`] finds members, [`rng`] is all chance, [`stats`] counts.
 
 pub(crate) mod context;
+mod hash_key;
 pub(crate) mod link;
 pub(crate) mod long_frames;
 pub(crate) mod output;

@@ -6,14 +6,12 @@
 //! choose names that collide.
 
 use std::collections::BTreeSet;
-use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
-use siphasher::sip::SipHasher13;
-
 use crate::api::Node;
+use crate::machinery::hash_key::HashKey;
 use crate::machinery::rng::Rng;
 use crate::machinery::row_index::RowIndex;
 
@@ -48,7 +46,7 @@ pub(crate) struct Table<T> {
     /// The other rows of an IP address that several members share. Most clusters have hardly any. In the
     /// hash table, many members at one IP address would form one long chain.
     twins: BTreeSet<(SocketAddr, u32)>,
-    hash_keys: (u64, u64),
+    hash_key: HashKey,
 }
 
 #[derive(Debug)]
@@ -65,7 +63,7 @@ impl<T: Row> Table<T> {
             by_name: RowIndex::default(),
             by_ip: RowIndex::default(),
             twins: BTreeSet::new(),
-            hash_keys: (rng.u64(), rng.u64()),
+            hash_key: HashKey::new(rng),
         }
     }
 
@@ -83,8 +81,8 @@ impl<T: Row> Table<T> {
         let slot = &mut self.slots[index as usize];
         slot.row = Some(row);
         let key = Key { index, generation: slot.generation };
-        let (slots, keys) = (&self.slots, self.hash_keys);
-        let name_hash = |index| Some(hash(keys, &*node_in(slots, index)?.name));
+        let (slots, hash_key) = (&self.slots, &self.hash_key);
+        let name_hash = |index| Some(hash_key.hash(node_in(slots, index)?.name.as_bytes()));
         self.by_name.insert(index, slots.len(), name_hash);
         self.index_addr(index);
         key
@@ -93,7 +91,7 @@ impl<T: Row> Table<T> {
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         self.unindex_addr(key.index);
-        let name_hash = hash(self.hash_keys, &*self[key].node().name);
+        let name_hash = self.hash_of(self[key].node().name.as_bytes());
         let was_there = self.by_name.remove(name_hash, key.index);
         debug_assert!(was_there, "every row is indexed by its name");
         let slot = &mut self.slots[key.index as usize];
@@ -103,8 +101,13 @@ impl<T: Row> Table<T> {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Key> {
-        let is_it = |index| *node_at(&self.slots, index).name == *name;
-        let found = self.by_name.find(hash(self.hash_keys, name), is_it);
+        self.find_bytes(name.as_bytes())
+    }
+
+    /// The row of a name as it was received: bytes that are no name are that of no row.
+    pub(crate) fn find_bytes(&self, name: &[u8]) -> Option<Key> {
+        let is_it = |index| *node_at(&self.slots, index).name.as_bytes() == *name;
+        let found = self.by_name.find(self.hash_of(name), is_it);
         found.map(|index| self.key_at(index))
     }
 
@@ -129,7 +132,7 @@ impl<T: Row> Table<T> {
     /// The rows of addresses from `first` to `last`, which have the same IP address.
     fn rows_at(&self, first: SocketAddr, last: SocketAddr) -> impl Iterator<Item = u32> {
         let (slots, ip) = (&self.slots, first.ip());
-        let found = self.by_ip.find(hash(self.hash_keys, &ip), |index| ip_at(slots, index) == ip);
+        let found = self.by_ip.find(self.hash_key.hash_ip(ip), |index| ip_at(slots, index) == ip);
         let is_within = move |index: &u32| (first..=last).contains(&node_at(slots, *index).addr());
         let twins = self.twins.range((first, 0)..=(last, u32::MAX)).map(|&(_, index)| index);
         found.filter(is_within).into_iter().chain(twins)
@@ -148,9 +151,9 @@ impl<T: Row> Table<T> {
         keys.into_iter().find(|&key| is_such(key, &self[key]))
     }
 
-    /// The hash of anything, with the keys of this table.
-    pub(crate) fn hash_of(&self, value: &(impl Hash + ?Sized)) -> u64 {
-        hash(self.hash_keys, value)
+    /// The hash of a name, or of other bytes, with the key of this table.
+    pub(crate) fn hash_of(&self, bytes: &[u8]) -> u64 {
+        self.hash_key.hash(bytes)
     }
 
     /// How many places there are for rows, taken or not.
@@ -197,13 +200,13 @@ impl<T: Row> Table<T> {
     }
 
     fn index_addr(&mut self, index: u32) {
-        let (slots, keys) = (&self.slots, self.hash_keys);
+        let (slots, hash_key) = (&self.slots, &self.hash_key);
         let (addr, ip) = (node_at(slots, index).addr(), ip_at(slots, index));
-        if self.by_ip.find(hash(keys, &ip), |other| ip_at(slots, other) == ip).is_some() {
+        if self.by_ip.find(hash_key.hash_ip(ip), |other| ip_at(slots, other) == ip).is_some() {
             self.twins.insert((addr, index));
             return;
         }
-        let ip_hash = |index| Some(hash(keys, &node_in(slots, index)?.addr().ip()));
+        let ip_hash = |index| Some(hash_key.hash_ip(node_in(slots, index)?.addr().ip()));
         self.by_ip.insert(index, slots.len(), ip_hash);
     }
 
@@ -212,7 +215,7 @@ impl<T: Row> Table<T> {
         if self.twins.remove(&(addr, index)) {
             return;
         }
-        let was_there = self.by_ip.remove(hash(self.hash_keys, &ip), index);
+        let was_there = self.by_ip.remove(self.hash_key.hash_ip(ip), index);
         debug_assert!(was_there, "a row that is no twin is indexed by its IP address");
         let (first, last) = (SocketAddr::new(ip, 0), SocketAddr::new(ip, u16::MAX));
         if let Some(twin) = self.twins.range((first, 0)..=(last, u32::MAX)).next().copied() {
@@ -257,12 +260,6 @@ fn ip_at<T: Row>(slots: &[Slot<T>], index: u32) -> IpAddr {
 /// The node of a row, if it is there.
 fn node_in<T: Row>(slots: &[Slot<T>], index: u32) -> Option<&Node> {
     slots.get(index as usize)?.row.as_ref().map(|row| &**row.node())
-}
-
-fn hash(keys: (u64, u64), value: &(impl Hash + ?Sized)) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(keys.0, keys.1);
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

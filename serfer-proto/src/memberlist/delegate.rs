@@ -50,8 +50,8 @@ pub(crate) trait EventDelegate {
 
 /// What the layer above adds to acks.
 pub(crate) trait PingDelegate {
-    /// Appends what the layer above adds to our acks.
-    fn ack_payload(&self, out: &mut Vec<u8>);
+    /// What the layer above adds to our acks.
+    fn ack_payload(&self) -> &[u8];
 
     /// A node itself acked our ping, after `rtt`. Its layer above added `payload` to the ack.
     fn on_ping_done(&mut self, cx: &mut Cx<'_>, name: &str, rtt: Duration, payload: &[u8]);

@@ -12,9 +12,10 @@ use crate::api::{Member, Node, Status, Versions, received_name};
 use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages::with_alive;
-use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::members::swim_member::{SwimMember, SwimState};
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Alive, ip_from_bytes};
+use crate::wire::msgpack::Text;
 
 /// What an [`Alive`] says, once it has been checked.
 pub(crate) struct CheckedAlive<'a> {
@@ -86,19 +87,38 @@ impl<D: Delegate> Memberlist<D> {
 
     /// A message says that a node is alive. Returns whether the node could be a member.
     pub(crate) fn on_alive(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &Alive<'_>) -> bool {
-        let alive = match check(cx, alive) {
+        let found = self.members.find_bytes(alive.node.0);
+        if found.is_some_and(|key| self.is_known(cx, key, alive)) {
+            return true;
+        }
+        let known = found.map(|key| self.members[key].node.clone());
+        let alive = match check(cx, alive, known.as_deref()) {
             Ok(alive) => alive,
             Err(reason) => {
                 cx.dropped(reason, &"alive");
                 return false;
             }
         };
-        match self.members.find(alive.name) {
+        match found {
             None => self.on_alive_unknown(cx, up, &alive),
             me if me == self.members.me() => self.on_alive_me(cx, up, &alive),
             Some(key) => self.on_alive_known(cx, up, key, &alive),
         }
         true
+    }
+
+    /// Whether another member that is not gone is known to say this, or something newer. Most messages are such, so
+    /// this comes before all checks: what is known has passed them, and what is older than that is not used.
+    fn is_known(&self, cx: &Cx<'_>, key: Key, alive: &Alive<'_>) -> bool {
+        let SwimMember { node, incarnation, .. } = &self.members[key];
+        let number = incarnation.number();
+        alive.incarnation <= number
+            && !self.members[key].is_gone()
+            && ip_from_bytes(alive.addr) == Some(node.ip)
+            && cx.params.port(alive.port) == node.port
+            && (alive.incarnation < number
+                || *alive.meta == *node.meta && *alive.versions == node.versions.to_bytes())
+            && Some(key) != self.members.me()
     }
 
     fn on_alive_unknown(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &CheckedAlive<'_>) {
@@ -232,15 +252,21 @@ impl<D: Delegate> Memberlist<D> {
         let member = &self.members[key];
         let (node, incarnation) = (member.node.clone(), member.incarnation.number());
         with_alive(&node, incarnation, |alive| {
-            self.broadcast(cx, alive, BroadcastKind::About(key));
+            self.broadcast(cx, key, alive, BroadcastKind::Plain);
         });
     }
 }
 
 /// Unlike Go, which stores a node whatever its versions and then refuses whole push/pulls because of
 /// it (`verifyProtocol`): such a node is not stored, and the others in its push/pull are.
+///
+/// If there is a member of this name already, `known`, the name has been checked.
 #[inline]
-fn check<'a>(cx: &Cx<'_>, alive: &Alive<'a>) -> Result<CheckedAlive<'a>, DropReason> {
+fn check<'a>(
+    cx: &Cx<'_>,
+    alive: &Alive<'a>,
+    known: Option<&'a Node>,
+) -> Result<CheckedAlive<'a>, DropReason> {
     let versions = Versions::from_bytes(alive.versions)
         .filter(|versions| versions.fit(cx.params.versions))
         .ok_or(DropReason::Versions)?;
@@ -250,15 +276,18 @@ fn check<'a>(cx: &Cx<'_>, alive: &Alive<'a>) -> Result<CheckedAlive<'a>, DropRea
     if alive.incarnation >= incarnation::END {
         return Err(DropReason::OutOfReach);
     }
+    let name = match known {
+        Some(node) => &node.name,
+        None => checked_name(cx, alive.node).ok_or(DropReason::Name)?,
+    };
     let alive = CheckedAlive {
-        name: received_name(alive.node).ok_or(DropReason::Name)?,
+        name,
         ip: ip_from_bytes(alive.addr).ok_or(DropReason::Address)?,
         port: cx.params.port(alive.port),
         meta: alive.meta,
         versions,
         incarnation: alive.incarnation,
     };
-    cx.params.check_received(alive.name).map_err(|_| DropReason::Name)?;
     if !cx.params.allows(alive.ip) {
         return Err(DropReason::Network);
     }
@@ -272,6 +301,10 @@ fn check<'a>(cx: &Cx<'_>, alive: &Alive<'a>) -> Result<CheckedAlive<'a>, DropRea
         })?;
     }
     Ok(alive)
+}
+
+fn checked_name<'a>(cx: &Cx<'_>, name: Text<'a>) -> Option<&'a str> {
+    received_name(name).filter(|name| cx.params.check_received(name).is_ok())
 }
 
 /// There is another member now: starts what needs one.

@@ -100,7 +100,7 @@ impl<D: Delegate> Memberlist<D> {
         let member = &self.members[key];
         let (node, incarnation) = (member.node.clone(), member.incarnation.number());
         let dead = messages::dead(accuser, incarnation, &node.name);
-        self.broadcast(cx, &dead, BroadcastKind::About(key));
+        self.broadcast(cx, key, &dead, BroadcastKind::Plain);
     }
 
     /// Leaves: broadcasts our own leave message. [`LeaveDelegate::on_own_leave_done`] follows.
@@ -118,7 +118,7 @@ impl<D: Delegate> Memberlist<D> {
         let node = self.members[me].node.clone();
         self.members.set_state(me, SwimState::Left, cx.now);
         let dead = messages::dead(&node.name, self.incarnation(), &node.name);
-        self.broadcast(cx, &dead, BroadcastKind::OwnLeave(Some(me)));
+        self.broadcast(cx, me, &dead, BroadcastKind::OwnLeave);
         up.on_leave(cx, &node, Departure::Left);
     }
 

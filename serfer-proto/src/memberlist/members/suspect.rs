@@ -175,6 +175,6 @@ impl<D: Delegate> Memberlist<D> {
     fn broadcast_suspect(&mut self, cx: &mut Cx<'_>, key: Key, incarnation: u32, accuser: &str) {
         let node = self.members[key].node.clone();
         let suspect = messages::suspect(accuser, incarnation, &node.name);
-        self.broadcast(cx, &suspect, BroadcastKind::About(key));
+        self.broadcast(cx, key, &suspect, BroadcastKind::Plain);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::api::Node;
 use crate::api::incarnation::Incarnation;
 use crate::machinery::Row;
+use crate::memberlist::gossip::queue::QueuePlace;
 
 /// What we believe of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +35,8 @@ pub(crate) struct SwimMember {
     pub(crate) missed: bool,
     /// How our last push/pull with it went.
     pub(crate) stream_health: StreamHealth,
+    /// Where the last message about it was queued.
+    pub(crate) queued: QueuePlace,
     pub(super) state: SwimState,
 }
 
@@ -44,6 +47,7 @@ impl SwimMember {
             incarnation,
             missed: false,
             stream_health: StreamHealth::Fine,
+            queued: QueuePlace::default(),
             state: SwimState::Alive,
         }
     }

@@ -7,12 +7,11 @@ use std::time::Duration;
 use crate::machinery::{Cx, DropReason};
 use crate::memberlist::PingDelegate;
 use crate::serf::Serf;
+use crate::serf::coordinates::estimates::CoordinateEstimates;
 
 impl PingDelegate for Serf {
-    fn ack_payload(&self, out: &mut Vec<u8>) {
-        if let Some(coordinates) = &self.coordinates {
-            out.extend_from_slice(coordinates.payload());
-        }
+    fn ack_payload(&self) -> &[u8] {
+        self.coordinates.as_ref().map_or(&[], CoordinateEstimates::payload)
     }
 
     fn on_ping_done(&mut self, cx: &mut Cx<'_>, name: &str, rtt: Duration, payload: &[u8]) {

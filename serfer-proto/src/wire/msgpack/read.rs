@@ -70,11 +70,11 @@ impl<'a> Reader<'a> {
             self.rest = rest;
             return self.bounded(u32::from(head & 0x0f), 2);
         }
-        self.long_map_len()
+        self.other_map_len()
     }
 
-    /// The same, seldom.
-    fn long_map_len(&mut self) -> Result<usize, DecodeError> {
+    /// The same in the forms that are longer than a byte.
+    fn other_map_len(&mut self) -> Result<usize, DecodeError> {
         let len = match self.marker()? {
             Marker::Null => 0,
             Marker::Map16 => u32::from(u16::from_be_bytes(self.be()?)),
@@ -119,21 +119,20 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         match *self.rest {
-            [head @ 0xa0..=0xbf, ref rest @ ..] => {
+            [marker @ 0xa0..=0xbf, ref rest @ ..] => {
                 self.rest = rest;
-                return self.raw(usize::from(head & 0x1f));
+                self.raw(usize::from(marker & 0x1f))
             }
             [0xda, high, low, ref rest @ ..] => {
                 self.rest = rest;
-                return self.raw(usize::from(u16::from_be_bytes([high, low])));
+                self.raw(usize::from(u16::from_be_bytes([high, low])))
             }
-            _ => {}
+            _ => self.other_bytes(),
         }
-        self.long_bytes()
     }
 
-    /// The same in the forms that are seldom or never written.
-    fn long_bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+    /// The same in the forms that are longer than 64 kB, or that only others write.
+    fn other_bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = match self.marker()? {
             Marker::Null => 0,
             Marker::Str8 | Marker::Bin8 => u32::from(u8::from_be_bytes(self.be()?)),
@@ -155,11 +154,11 @@ impl<'a> Reader<'a> {
             self.rest = rest;
             return Ok(i64::from(value));
         }
-        self.long_int()
+        self.other_int()
     }
 
-    /// The same, seldom.
-    fn long_int(&mut self) -> Result<i64, DecodeError> {
+    /// The same in the forms that are longer than a byte.
+    fn other_int(&mut self) -> Result<i64, DecodeError> {
         Ok(match self.marker()? {
             Marker::Null => 0,
             Marker::FixPos(value) => i64::from(value),
@@ -184,21 +183,22 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn uint(&mut self) -> Result<u64, DecodeError> {
         let (value, rest) = match *self.rest {
-            [value @ 0..=0x7f, ref rest @ ..] => (u64::from(value), rest),
-            [0xcd, high, low, ref rest @ ..] => (u64::from(u16::from_be_bytes([high, low])), rest),
-            _ => return self.long_uint(),
+            [small @ 0..=0x7f, ref rest @ ..] => (u32::from(small), rest),
+            [0xcd, a, b, ref rest @ ..] => (u32::from(u16::from_be_bytes([a, b])), rest),
+            [0xce, a, b, c, d, ref rest @ ..] => (u32::from_be_bytes([a, b, c, d]), rest),
+            _ => return self.other_uint(),
         };
         self.rest = rest;
-        Ok(value)
+        Ok(u64::from(value))
     }
 
-    /// The same, seldom.
-    fn long_uint(&mut self) -> Result<u64, DecodeError> {
+    /// The same in the forms that are longer than four bytes, or that only others write.
+    fn other_uint(&mut self) -> Result<u64, DecodeError> {
         if self.rest.first() == Some(&Marker::U64.to_u8()) {
             self.rest = &self.rest[1..];
             return Ok(u64::from_be_bytes(self.be()?));
         }
-        u64::try_from(self.long_int()?).map_err(|_| DecodeError::OutOfRange)
+        u64::try_from(self.other_int()?).map_err(|_| DecodeError::OutOfRange)
     }
 
     /// Reads a floating-point number of any width, or an integer.

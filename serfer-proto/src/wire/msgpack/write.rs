@@ -7,13 +7,9 @@ const INFALLIBLE: &str = "a Vec takes whatever is written to it";
 /// Appends a map's head.
 #[inline]
 pub fn put_map(out: &mut Vec<u8>, entries: usize) {
-    match entries {
-        0..=15 => out.push(0x80 | entries as u8),
-        16.. => put_long_map(out, entries),
+    if entries < 16 {
+        return out.push(0x80 | entries as u8);
     }
-}
-
-fn put_long_map(out: &mut Vec<u8>, entries: usize) {
     encode::write_map_len(out, length(entries)).expect(INFALLIBLE);
 }
 
@@ -48,16 +44,10 @@ pub fn put_raw(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Appends what stands before a string or bytes.
 #[inline]
 pub(in crate::wire) fn put_raw_head(out: &mut Vec<u8>, len: usize) {
-    match len {
-        0..=31 => out.push(0xa0 | len as u8),
-        32..=0xffff => {
-            let [.., high, low] = len.to_be_bytes();
-            out.extend_from_slice(&[0xda, high, low]);
-        }
-        0x1_0000.. => {
-            out.push(0xdb);
-            out.extend_from_slice(&length(len).to_be_bytes());
-        }
+    match length(len).to_be_bytes() {
+        [0, 0, 0, len @ 0..=31] => out.push(0xa0 | len),
+        [0, 0, high, low] => out.extend_from_slice(&[0xda, high, low]),
+        [a, b, c, d] => out.extend_from_slice(&[0xdb, a, b, c, d]),
     }
 }
 
@@ -76,13 +66,9 @@ pub(in crate::wire) const fn raw_key<const N: usize>(key: &str) -> [u8; N] {
 /// Appends an integer in the shortest unsigned form.
 #[inline]
 pub fn put_uint(out: &mut Vec<u8>, value: u64) {
-    match value {
-        0..=0x7f => out.push(value as u8),
-        0x80.. => put_long_uint(out, value),
+    if value < 0x80 {
+        return out.push(value as u8);
     }
-}
-
-fn put_long_uint(out: &mut Vec<u8>, value: u64) {
     encode::write_uint(out, value).expect(INFALLIBLE);
 }
 
@@ -110,6 +96,7 @@ pub(super) fn put_bool(out: &mut Vec<u8>, value: bool) {
 
 /// Lengths come from limits far below 4 GiB; one that does not fit is cut to a value that no
 /// receiver accepts, instead of wrapping to one that it would.
+#[inline]
 fn length(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }

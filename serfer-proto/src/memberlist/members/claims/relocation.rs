@@ -98,7 +98,7 @@ impl<D: Delegate> Memberlist<D> {
                 self.members.set_state(me, SwimState::Left, cx.now);
                 let node = self.members[me].node.clone();
                 let farewell = messages::dead(&node.name, self.incarnation(), &node.name);
-                self.broadcast(cx, &farewell, BroadcastKind::About(me));
+                self.broadcast(cx, me, &farewell, BroadcastKind::Plain);
             }
             Step::Settled | Step::Farewell => return self.settle(cx, up),
         }
