@@ -35,7 +35,7 @@ pub fn put_nil(out: &mut Vec<u8>) {
 }
 
 /// Appends a string or bytes in the old raw family, which every version of serf reads.
-#[inline]
+#[inline(always)]
 pub fn put_raw(out: &mut Vec<u8>, bytes: &[u8]) {
     put_raw_head(out, bytes.len());
     out.extend_from_slice(bytes);
@@ -66,10 +66,16 @@ pub(in crate::wire) const fn raw_key<const N: usize>(key: &str) -> [u8; N] {
 /// Appends an integer in the shortest unsigned form.
 #[inline]
 pub fn put_uint(out: &mut Vec<u8>, value: u64) {
-    if value < 0x80 {
-        return out.push(value as u8);
+    match value {
+        0..=0x7f => out.push(value as u8),
+        0x100..=0xffff => {
+            let [high, low] = (value as u16).to_be_bytes();
+            out.extend_from_slice(&[0xcd, high, low]);
+        }
+        _ => {
+            encode::write_uint(out, value).expect(INFALLIBLE);
+        }
     }
-    encode::write_uint(out, value).expect(INFALLIBLE);
 }
 
 /// Appends an integer. Go's signed fields go out in unsigned forms where they are positive, as
