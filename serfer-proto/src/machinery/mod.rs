@@ -24,6 +24,6 @@ pub(crate) use output::Output;
 pub(crate) use portion::{Portion, cost};
 pub(crate) use rng::Rng;
 pub(crate) use stats::{DropReason, Stats, is_notable};
-pub(crate) use table::{Key, Row, Table, push_tight};
+pub(crate) use table::{Generation, Key, Row, Table, push_tight};
 pub(crate) use timers::Timer;
 pub(crate) use unpacker::Unpacker;

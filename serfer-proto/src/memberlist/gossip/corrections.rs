@@ -75,8 +75,8 @@ impl<D: Delegate> Memberlist<D> {
                 continue;
             };
             let (node, me) = (member.node.clone(), &*cx.params.name);
-            let accuser = if member.state() == SwimState::Left { &node.name } else { me };
-            let dead = messages::dead(accuser, member.incarnation.number(), &node.name);
+            let accuser = if member.state() == SwimState::Left { node.name() } else { me };
+            let dead = messages::dead(accuser, member.incarnation.number(), node.name_text());
             self.send(cx, up, node.addr(), &dead);
         }
         while let Some((key, to)) = self.corrections.refutations.pop() {

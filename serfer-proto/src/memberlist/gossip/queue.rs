@@ -200,7 +200,11 @@ impl BroadcastQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::incarnation::Incarnation;
+    use crate::machinery::Rng;
     use crate::memberlist::gossip::transmit::scaled;
+    use crate::memberlist::members::list::SwimMembers;
+    use crate::testing::node;
     use crate::wire::compound::HEADER_LEN;
 
     const MANY: usize = 100;
@@ -232,10 +236,11 @@ mod tests {
     }
 
     fn key(n: usize) -> Key {
-        let mut table =
-            crate::machinery::table::Table::new(&mut crate::machinery::rng::Rng::new([0; 32]));
-        let node = |n: usize| crate::testing::node(&n.to_string(), "127.0.0.1:7946");
-        (0..=n).map(|n| table.insert(node(n))).last().unwrap()
+        let mut members = SwimMembers::new(&mut Rng::new([0; 32]));
+        let mut insert = |n: usize| {
+            members.insert(node(&n.to_string(), "127.0.0.1:7946"), Incarnation::new(1, 0))
+        };
+        (0..=n).map(&mut insert).last().unwrap()
     }
 
     #[test]

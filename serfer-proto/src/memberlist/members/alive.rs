@@ -4,7 +4,6 @@
 //! Counterpart of Go's `aliveNode` and `setAlive`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use crate::api::incarnation;
 use crate::api::incarnation::Incarnation;
@@ -19,7 +18,7 @@ use crate::wire::msgpack::Text;
 
 /// What an [`Alive`] says, once it has been checked.
 pub(crate) struct CheckedAlive<'a> {
-    name: &'a str,
+    name: CheckedName<'a>,
     ip: IpAddr,
     port: u16,
     meta: &'a [u8],
@@ -27,24 +26,38 @@ pub(crate) struct CheckedAlive<'a> {
     pub(crate) incarnation: u32,
 }
 
+/// A name that has been checked, now or when a node was made of it.
+#[derive(Clone, Copy)]
+enum CheckedName<'a> {
+    New(&'a str),
+    Of(&'a Node),
+}
+
 impl<'a> CheckedAlive<'a> {
     pub(crate) fn of(node: &'a Node, incarnation: u32) -> Self {
-        let Node { name, ip, port, meta, versions } = node;
-        Self { name, ip: *ip, port: *port, meta, versions: *versions, incarnation }
+        Self {
+            name: CheckedName::Of(node),
+            ip: node.ip(),
+            port: node.port(),
+            meta: node.meta(),
+            versions: node.versions(),
+            incarnation,
+        }
     }
 
-    pub(crate) fn node(&self) -> Arc<Node> {
-        Arc::new(Node {
-            name: self.name.into(),
-            ip: self.ip,
-            port: self.port,
-            meta: self.meta.into(),
-            versions: self.versions,
-        })
+    pub(crate) fn node(&self) -> Node {
+        Node::new(self.name(), self.ip, self.port, self.meta, self.versions)
+    }
+
+    fn name(&self) -> &'a str {
+        match self.name {
+            CheckedName::New(name) => name,
+            CheckedName::Of(node) => node.name(),
+        }
     }
 
     fn is_at(&self, node: &Node) -> bool {
-        (self.ip, self.port) == (node.ip, node.port)
+        (self.ip, self.port) == (node.ip(), node.port())
     }
 
     /// Whether the node says this itself, as far as its address tells.
@@ -53,7 +66,7 @@ impl<'a> CheckedAlive<'a> {
     }
 
     fn is_same(&self, node: &Node) -> bool {
-        self.is_at(node) && *self.meta == *node.meta && self.versions == node.versions
+        self.is_at(node) && *self.meta == *node.meta() && self.versions == node.versions()
     }
 }
 
@@ -63,15 +76,10 @@ impl<D: Delegate> Memberlist<D> {
         // While we move, others still know us at our old address.
         let addr = self.members.me().map(|me| self.members[me].node.addr());
         let addr = addr.unwrap_or(cx.params.advertise);
-        let node = Arc::new(Node {
-            name: cx.params.name.clone(),
-            ip: addr.ip(),
-            port: addr.port(),
-            meta: meta.into(),
-            versions: cx.params.versions,
-        });
+        let (ip, port, versions) = (addr.ip(), addr.port(), cx.params.versions);
+        let node = Node::new(&cx.params.name, ip, port, meta, versions);
         if let Some(me) = self.members.me() {
-            let changed = self.members[me].node.meta != node.meta;
+            let changed = self.members[me].node.meta() != node.meta();
             self.members.set_node(me, node.clone());
             self.raise_incarnation(cx, 0);
             if changed {
@@ -87,12 +95,12 @@ impl<D: Delegate> Memberlist<D> {
 
     /// A message says that a node is alive. Returns whether the node could be a member.
     pub(crate) fn on_alive(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &Alive<'_>) -> bool {
-        let found = self.members.find_bytes(alive.node.0);
+        let found = self.members.find_text(alive.node);
         if found.is_some_and(|key| self.is_known(cx, key, alive)) {
             return true;
         }
         let known = found.map(|key| self.members[key].node.clone());
-        let alive = match check(cx, alive, known.as_deref()) {
+        let alive = match check(cx, alive, known.as_ref()) {
             Ok(alive) => alive,
             Err(reason) => {
                 cx.dropped(reason, &"alive");
@@ -114,16 +122,16 @@ impl<D: Delegate> Memberlist<D> {
         let number = incarnation.number();
         alive.incarnation <= number
             && !self.members[key].is_gone()
-            && ip_from_bytes(alive.addr) == Some(node.ip)
-            && cx.params.port(alive.port) == node.port
+            && *alive.addr == *node.ip_bytes()
+            && cx.params.port(alive.port) == node.port()
             && (alive.incarnation < number
-                || *alive.meta == *node.meta && *alive.versions == node.versions.to_bytes())
+                || *alive.meta == *node.meta() && *alive.versions == node.versions().to_bytes())
             && Some(key) != self.members.me()
     }
 
     fn on_alive_unknown(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &CheckedAlive<'_>) {
         let is_full = self.members.len() >= cx.params.limits.members;
-        if is_full || !up.has_room_for(cx, alive.name) {
+        if is_full || !up.has_room_for(cx, alive.name()) {
             return cx.dropped(DropReason::Full, &"too many members");
         }
         if alive.incarnation == 0 {
@@ -131,7 +139,7 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         if !alive.is_own_word(cx.from)
-            && let Some(gone_with) = up.gone_with(alive.name)
+            && let Some(gone_with) = up.gone_with(alive.name())
             && alive.incarnation <= gone_with
         {
             return self.on_return_claim(cx, up, alive, gone_with);
@@ -146,7 +154,7 @@ impl<D: Delegate> Memberlist<D> {
         let key = self.members.insert(node.clone(), incarnation);
         self.broadcast_alive(cx, key);
         arm_for_others(cx);
-        tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "node joined");
+        tracing::debug!(target: "serfer::swim", name = %node.name(), addr = %node.addr(), "node joined");
         up.on_join(cx, &node);
         self.suspect_namesakes(cx, key);
     }
@@ -228,7 +236,7 @@ impl<D: Delegate> Memberlist<D> {
         let node = self.members[key].node.clone();
         if was >= SwimState::Dead {
             self.arm_forget(cx);
-            tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "node is back");
+            tracing::debug!(target: "serfer::swim", name = %node.name(), addr = %node.addr(), "node is back");
             up.on_join(cx, &node);
             self.suspect_namesakes(cx, key);
         } else if changed {
@@ -277,8 +285,8 @@ fn check<'a>(
         return Err(DropReason::OutOfReach);
     }
     let name = match known {
-        Some(node) => &node.name,
-        None => checked_name(cx, alive.node).ok_or(DropReason::Name)?,
+        Some(node) => CheckedName::Of(node),
+        None => CheckedName::New(checked_name(cx, alive.node).ok_or(DropReason::Name)?),
     };
     let alive = CheckedAlive {
         name,
@@ -292,11 +300,11 @@ fn check<'a>(
         return Err(DropReason::Network);
     }
     if let Some(accept) = &cx.params.callbacks.accept_member
-        && *alive.name != *cx.params.name
+        && alive.name() != &*cx.params.name
     {
         let member = Member { node: alive.node(), status: Status::Alive };
         accept(&member).map_err(|why| {
-            tracing::debug!(target: "serfer::swim", name = alive.name, why, "not accepted");
+            tracing::debug!(target: "serfer::swim", name = alive.name(), why, "not accepted");
             DropReason::Vetoed
         })?;
     }

@@ -66,9 +66,10 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         let answer_to = self.answer_to(cx.from, ping.source_addr, ping.source_port);
-        tracing::trace!(target: "serfer::wire", to = %answer_to, seq = ping.seq, "acking");
         self.send_encoded(cx, up, answer_to, |up, out| {
-            Message::Ack(Ack { payload: up.ack_payload(), seq: ping.seq }).encode(out);
+            let ack = Message::Ack(Ack { payload: up.ack_payload(), seq: ping.seq });
+            tracing::trace!(target: "serfer::wire", to = %answer_to, message = ?ack, "sending");
+            ack.encode(out);
         });
     }
 

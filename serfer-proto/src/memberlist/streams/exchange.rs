@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::api::{JoinId, Node, Replay, StreamId};
@@ -71,7 +70,7 @@ pub(crate) enum ExchangePhase {
 #[derive(Clone, Debug)]
 pub(crate) enum StreamRequest {
     PushPull(PushPullReason),
-    Ping { seq: u32, node: Arc<Node> },
+    Ping { seq: u32, node: Node },
 }
 
 /// What a push/pull that we dial is for.

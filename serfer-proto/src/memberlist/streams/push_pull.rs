@@ -4,7 +4,6 @@
 //! its members, with what the layer above adds, and then handles what is new in the other's list as if
 //! it had come in single messages. Counterpart of Go's `pushPull`, `pushPullNode` and `mergeState`.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::{Member, Node, Status, Versions, received_name};
@@ -70,14 +69,14 @@ pub(crate) fn member(cx: &Cx<'_>, node: &PushNodeState<'_>) -> Option<Member> {
         state::LEFT => Status::Left,
         _ => Status::Alive,
     };
-    let node = Node {
-        name: received_name(node.name)?.into(),
-        ip: ip_from_bytes(node.addr)?,
-        port: cx.params.port(node.port),
-        meta: node.meta.into(),
-        versions: Versions::from_bytes(node.versions)?,
-    };
-    Some(Member { node: Arc::new(node), status })
+    let node = Node::new(
+        received_name(node.name)?,
+        ip_from_bytes(node.addr)?,
+        cx.params.port(node.port),
+        node.meta,
+        Versions::from_bytes(node.versions)?,
+    );
+    Some(Member { node, status })
 }
 
 /// A push/pull costs more in a larger cluster, so there are fewer of them there: Go's `pushPullScale`.
