@@ -8,8 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 use crate::api::incarnation;
 use crate::api::incarnation::Incarnation;
 use crate::api::{Member, Node, Status, Versions, received_name};
+use crate::config::params::Params;
 use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
+use crate::memberlist::members::list::SwimMembers;
 use crate::memberlist::members::messages::with_alive;
 use crate::memberlist::members::swim_member::{SwimMember, SwimState};
 use crate::memberlist::{Delegate, Memberlist};
@@ -96,7 +98,7 @@ impl<D: Delegate> Memberlist<D> {
     /// A message says that a node is alive. Returns whether the node could be a member.
     pub(crate) fn on_alive(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &Alive<'_>) -> bool {
         let found = self.members.find_text(alive.node);
-        if found.is_some_and(|key| self.is_known(cx, key, alive)) {
+        if found.is_some_and(|key| is_known_of(&self.members, cx.params, key, alive)) {
             return true;
         }
         let known = found.map(|key| self.members[key].node.clone());
@@ -113,20 +115,6 @@ impl<D: Delegate> Memberlist<D> {
             Some(key) => self.on_alive_known(cx, up, key, &alive),
         }
         true
-    }
-
-    /// Whether another member that is not gone is known to say this, or something newer. Most messages are such, so
-    /// this comes before all checks: what is known has passed them, and what is older than that is not used.
-    fn is_known(&self, cx: &Cx<'_>, key: Key, alive: &Alive<'_>) -> bool {
-        let SwimMember { node, incarnation, .. } = &self.members[key];
-        let number = incarnation.number();
-        alive.incarnation <= number
-            && !self.members[key].is_gone()
-            && *alive.addr == *node.ip_bytes()
-            && cx.params.port(alive.port) == node.port()
-            && (alive.incarnation < number
-                || *alive.meta == *node.meta() && *alive.versions == node.versions().to_bytes())
-            && Some(key) != self.members.me()
     }
 
     fn on_alive_unknown(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &CheckedAlive<'_>) {
@@ -263,6 +251,25 @@ impl<D: Delegate> Memberlist<D> {
             self.broadcast(cx, key, alive, BroadcastKind::Plain);
         });
     }
+}
+
+/// Whether another member that is not gone is known to say this, or something newer. Most messages are such, so
+/// this comes before all checks: what is known has passed them, and what is older than that is not used.
+pub(crate) fn is_known(members: &SwimMembers, params: &Params, alive: &Alive<'_>) -> bool {
+    let found = members.find_text(alive.node);
+    found.is_some_and(|key| is_known_of(members, params, key, alive))
+}
+
+fn is_known_of(members: &SwimMembers, params: &Params, key: Key, alive: &Alive<'_>) -> bool {
+    let SwimMember { node, incarnation, .. } = &members[key];
+    let number = incarnation.number();
+    alive.incarnation <= number
+        && !members[key].is_gone()
+        && *alive.addr == *node.ip_bytes()
+        && params.port(alive.port) == node.port()
+        && (alive.incarnation < number
+            || *alive.meta == *node.meta() && *alive.versions == node.versions().to_bytes())
+        && Some(key) != members.me()
 }
 
 /// Unlike Go, which stores a node whatever its versions and then refuses whole push/pulls because of

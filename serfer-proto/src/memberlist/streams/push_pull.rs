@@ -44,12 +44,9 @@ impl<D: Delegate> Memberlist<D> {
         up: &mut D,
         theirs: &PushNodeState<'_>,
     ) -> bool {
-        let &PushNodeState { addr, incarnation, meta, name: node, port, state, versions } = theirs;
+        let &PushNodeState { incarnation, name: node, state, .. } = theirs;
         match state {
-            state::ALIVE => {
-                let alive = Alive { addr, incarnation, meta, node, port, versions };
-                return self.on_alive(cx, up, &alive);
-            }
+            state::ALIVE => return self.on_alive(cx, up, &alive(theirs)),
             state::LEFT => self.on_dead(cx, up, &Dead { from: node, incarnation, node }),
             // The dead are only suspected, so that they can refute.
             state::DEAD | state::SUSPECT => {
@@ -60,6 +57,12 @@ impl<D: Delegate> Memberlist<D> {
         }
         false
     }
+}
+
+/// What a member of a push/pull that is alive says.
+pub(crate) fn alive<'a>(theirs: &PushNodeState<'a>) -> Alive<'a> {
+    let &PushNodeState { addr, incarnation, meta, name: node, port, versions, .. } = theirs;
+    Alive { addr, incarnation, meta, node, port, versions }
 }
 
 /// A member of a push/pull as the application sees it, unless it is invalid.

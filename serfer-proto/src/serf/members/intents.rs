@@ -37,7 +37,7 @@ impl Serf {
 
     /// A member means to be a member.
     pub(crate) fn on_join_intent(&mut self, cx: &mut Cx<'_>, join: &Join<'_>) -> IsNews {
-        let found = self.members.find_bytes(join.node.0);
+        let found = self.members.find_text(join.node);
         if !self.witness_intent(cx, found, join.node, join.ltime) {
             return false;
         }
@@ -63,7 +63,7 @@ impl Serf {
 
     /// A member means to leave, or is made to leave.
     pub(crate) fn on_leave_intent(&mut self, cx: &mut Cx<'_>, leave: &Leave<'_>) -> IsNews {
-        let found = self.members.find_bytes(leave.node.0);
+        let found = self.members.find_text(leave.node);
         if !self.witness_intent(cx, found, leave.node, leave.ltime) {
             return false;
         }

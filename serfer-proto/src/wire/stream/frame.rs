@@ -13,12 +13,12 @@
 use crate::wire::error::DecodeError;
 use crate::wire::kind;
 use crate::wire::label;
-use crate::wire::message::{PushPullHeader, UserMessageHeader};
+use crate::wire::message::{PushNodeState, PushPullHeader, UserMessageHeader};
 use crate::wire::msgpack::scan::Scan;
 use crate::wire::msgpack::{Reader, Value};
 use crate::wire::seal::{Cipher, Nonce, Sealing, Version};
 use crate::wire::stream::message::{NODES_MAX, size};
-use crate::wire::stream::nodes::NodesReader;
+use crate::wire::stream::nodes::{NodesReader, See};
 
 /// What starts a sealed frame: the type byte and the length of what follows.
 pub const SEALED_HEADER_LEN: usize = 5;
@@ -125,14 +125,24 @@ impl FrameReader {
     /// # Errors
     /// If this cannot become a message, or would be too large; and from then on always.
     pub fn push(&mut self, chunk: &[u8]) -> Result<bool, DecodeError> {
-        let pushed = self.try_push(chunk);
+        self.push_and_see(chunk, &mut |_, _| {})
+    }
+
+    /// The same. Shows each member of a push/pull in the clear as soon as it is here, and where it is in the
+    /// message.
+    pub(crate) fn push_and_see(
+        &mut self,
+        chunk: &[u8],
+        see: &mut See<'_>,
+    ) -> Result<bool, DecodeError> {
+        let pushed = self.try_push(chunk, see);
         if let Err(error) = pushed {
             self.phase = Phase::Broken(error);
         }
         pushed
     }
 
-    fn try_push(&mut self, chunk: &[u8]) -> Result<bool, DecodeError> {
+    fn try_push(&mut self, chunk: &[u8], see: &mut See<'_>) -> Result<bool, DecodeError> {
         match self.phase {
             Phase::Complete => return Ok(true),
             Phase::Broken(error) => return Err(error),
@@ -141,7 +151,7 @@ impl FrameReader {
         }
         self.make_room(chunk.len());
         self.bytes.extend_from_slice(chunk);
-        while self.step()? {}
+        while self.step(see)? {}
         Ok(self.is_complete())
     }
 
@@ -217,15 +227,15 @@ impl FrameReader {
     }
 
     /// Moves on by one phase, if enough bytes are here; says whether to try again.
-    fn step(&mut self) -> Result<bool, DecodeError> {
-        let Some(next) = self.next_phase()? else {
+    fn step(&mut self, see: &mut See<'_>) -> Result<bool, DecodeError> {
+        let Some(next) = self.next_phase(see)? else {
             return Ok(false);
         };
         self.phase = next;
         Ok(!self.is_complete())
     }
 
-    fn next_phase(&mut self) -> Result<Option<Phase>, DecodeError> {
+    fn next_phase(&mut self, see: &mut See<'_>) -> Result<Option<Phase>, DecodeError> {
         let rest = &self.bytes[self.at..];
         match &mut self.phase {
             Phase::Label => {
@@ -267,7 +277,9 @@ impl FrameReader {
                 Ok(None)
             }
             Phase::Nodes(nodes, user_state_len) => {
-                if !nodes.advance(&self.bytes, &mut self.at, self.len_max)? {
+                let start = self.start;
+                let see = &mut |node: &PushNodeState<'_>, at| see(node, at - start);
+                if !nodes.advance(&self.bytes, &mut self.at, self.len_max, see)? {
                     return Ok(None);
                 }
                 let user_state_len = *user_state_len;
@@ -331,7 +343,7 @@ fn phase_of(kind: u8) -> Result<Phase, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::message::{Ack, ErrorResponse, Ping, PushNodeState};
+    use crate::wire::message::{Ack, ErrorResponse, Ping};
     use crate::wire::msgpack::Text;
     use crate::wire::seq::SeqBuf;
     use crate::wire::stream::{PushPull, StreamMessage};

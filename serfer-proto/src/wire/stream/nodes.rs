@@ -6,6 +6,9 @@ use crate::wire::message::PushNodeState;
 use crate::wire::msgpack::scan::Scan;
 use crate::wire::msgpack::{Reader, Value};
 
+/// Is shown a member, and where it is.
+pub(crate) type See<'s> = dyn FnMut(&PushNodeState<'_>, usize) + 's;
+
 /// How far they have been read.
 #[derive(Clone, Debug)]
 pub(super) struct NodesReader {
@@ -28,7 +31,7 @@ impl NodesReader {
         usize::try_from(each.saturating_mul(self.left)).unwrap_or(usize::MAX)
     }
 
-    /// Moves `at` over the members that are here. Says whether that was all of them.
+    /// Moves `at` over the members that are here, and shows each. Says whether that was all of them.
     ///
     /// # Errors
     /// If one is broken, or is to be longer than `bytes` may become.
@@ -37,6 +40,7 @@ impl NodesReader {
         bytes: &[u8],
         at: &mut usize,
         len_max: usize,
+        see: &mut See<'_>,
     ) -> Result<bool, DecodeError> {
         while self.left > 0 {
             let is_whole = match &mut self.cut {
@@ -53,7 +57,8 @@ impl NodesReader {
             };
             let from = &mut Reader::new(&bytes[*at..]);
             match PushNodeState::take(from) {
-                Ok(_) => {
+                Ok(node) => {
+                    see(&node, *at);
                     *at = bytes.len() - from.rest().len();
                     (self.left, self.cut) = (self.left - 1, None);
                 }
@@ -76,7 +81,7 @@ mod tests {
     fn read(bytes: &[u8], len: u64, piece: usize) -> Result<usize, DecodeError> {
         let (mut reader, mut at) = (NodesReader::new(len), 0);
         for end in (0..bytes.len()).step_by(piece).chain([bytes.len()]) {
-            if reader.advance(&bytes[..end], &mut at, 1 << 20)? {
+            if reader.advance(&bytes[..end], &mut at, 1 << 20, &mut |_, _| {})? {
                 return Ok(at);
             }
         }
