@@ -62,9 +62,8 @@ impl NodesReader {
                     *at = bytes.len() - from.rest().len();
                     (self.left, self.cut) = (self.left - 1, None);
                 }
-                Err(DecodeError::Truncated) if !is_whole => {
-                    self.cut = Some((Scan::values(1), *at));
-                }
+                // It may be cut short. What else is wrong counts once it is whole, however it is cut.
+                Err(_) if !is_whole => self.cut = Some((Scan::values(1), *at)),
                 Err(error) => return Err(error),
             }
         }
