@@ -6,9 +6,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Compression {
     /// Never.
+    #[default]
     Off,
     /// Messages on streams, if they are longer than 1 KiB and become shorter.
-    #[default]
     Streams,
     /// Also datagrams, if they become shorter by a third. LZW takes more time than everything else that
     /// happens to a packet.

@@ -330,7 +330,8 @@ setters! {
     /// Go: `TCPTimeout`. LAN 10 s, WAN 30 s, local 1 s.
     stream_timeout: Duration;
 
-    /// Sets what is compressed before it is sent. Go: `EnableCompression`. [`Compression::Streams`].
+    /// Sets what is compressed before it is sent. Go: `EnableCompression`. [`Compression::Off`], and
+    /// [`Compression::Streams`] in the WAN preset.
     compression: Compression;
 
     /// Sets when a name may move to another address.

@@ -387,6 +387,7 @@ mod tests {
             config().keyring(keyring(&[1])),
             config().keyring(keyring(&[1])).label(Label::new("blue").unwrap()),
         ] {
+            let config = config.compression(Compression::Streams);
             let mut link = link(config.clone());
             let other = Link::new(&config, LzwKey(2));
             for side in [Side::Dialled, Side::Accepted] {
