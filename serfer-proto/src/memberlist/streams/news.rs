@@ -3,7 +3,6 @@
 use crate::config::params::Params;
 use crate::memberlist::members::alive::is_known;
 use crate::memberlist::members::list::SwimMembers;
-use crate::memberlist::streams::push_pull::alive;
 use crate::wire::message::{PushNodeState, state};
 
 /// The members in a push/pull that have to be merged, in their order.
@@ -27,7 +26,7 @@ impl News {
         place: usize,
     ) {
         let is_alive = node.state == state::ALIVE;
-        if is_alive && is_known(members, params, &alive(node)) {
+        if is_alive && is_known(members, params, &node.alive()) {
             self.any_fits = true;
         } else {
             self.places.push(place as u32);

@@ -11,7 +11,7 @@ use crate::machinery::{Cx, Timer};
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::streams::exchange::PushPullReason;
 use crate::memberlist::{Delegate, Memberlist, next_tick};
-use crate::wire::message::{Alive, Dead, PushNodeState, Suspect, ip_from_bytes, state};
+use crate::wire::message::{Dead, PushNodeState, Suspect, ip_from_bytes, state};
 use crate::wire::msgpack::Text;
 
 impl<D: Delegate> Memberlist<D> {
@@ -46,7 +46,7 @@ impl<D: Delegate> Memberlist<D> {
     ) -> bool {
         let &PushNodeState { incarnation, name: node, state, .. } = theirs;
         match state {
-            state::ALIVE => return self.on_alive(cx, up, &alive(theirs)),
+            state::ALIVE => return self.on_alive(cx, up, &theirs.alive()),
             state::LEFT => self.on_dead(cx, up, &Dead { from: node, incarnation, node }),
             // The dead are only suspected, so that they can refute.
             state::DEAD | state::SUSPECT => {
@@ -57,12 +57,6 @@ impl<D: Delegate> Memberlist<D> {
         }
         false
     }
-}
-
-/// What a member of a push/pull that is alive says.
-pub(crate) fn alive<'a>(theirs: &PushNodeState<'a>) -> Alive<'a> {
-    let &PushNodeState { addr, incarnation, meta, name: node, port, versions, .. } = theirs;
-    Alive { addr, incarnation, meta, node, port, versions }
 }
 
 /// A member of a push/pull as the application sees it, unless it is invalid.
