@@ -15,7 +15,7 @@ use crate::memberlist::members::list::SwimMembers;
 use crate::memberlist::members::messages::with_alive;
 use crate::memberlist::members::swim_member::{SwimMember, SwimState};
 use crate::memberlist::{Delegate, Memberlist};
-use crate::wire::message::{Alive, ip_from_bytes};
+use crate::wire::message::{Alive, PushNodeState, ip_from_bytes, state};
 use crate::wire::msgpack::Text;
 
 /// What an [`Alive`] says, once it has been checked.
@@ -253,13 +253,14 @@ impl<D: Delegate> Memberlist<D> {
     }
 }
 
-/// Whether another member that is not gone is known to say this, or something newer. Most messages are such, so
-/// this comes before all checks: what is known has passed them, and what is older than that is not used.
-pub(crate) fn is_known(members: &SwimMembers, params: &Params, alive: &Alive<'_>) -> bool {
-    let found = members.find_text(alive.node);
-    found.is_some_and(|key| is_known_of(members, params, key, alive))
+/// Whether a push/pull says that a member is alive, and this is [known](is_known_of).
+pub(crate) fn is_known(members: &SwimMembers, params: &Params, node: &PushNodeState<'_>) -> bool {
+    let found = members.find_text(node.name).filter(|_| node.state == state::ALIVE);
+    found.is_some_and(|key| is_known_of(members, params, key, &node.alive()))
 }
 
+/// Whether another member that is not gone is known to say this, or something newer. Most messages are such, so
+/// this comes before all checks: what is known has passed them, and what is older than that is not used.
 fn is_known_of(members: &SwimMembers, params: &Params, key: Key, alive: &Alive<'_>) -> bool {
     let SwimMember { node, incarnation, .. } = &members[key];
     let number = incarnation.number();

@@ -6,6 +6,7 @@
 
 use crate::api::{JoinFailure, StreamId};
 use crate::machinery::{Cx, DropReason, Opener, Output, Timer};
+use crate::memberlist::members::alive::is_known;
 use crate::memberlist::streams::exchange::{Exchange, ExchangePhase, StreamEnd, StreamRequest};
 use crate::memberlist::streams::long_push_pull::StreamUse;
 use crate::memberlist::{Delegate, Memberlist};
@@ -26,8 +27,9 @@ impl<D: Delegate> Memberlist<D> {
             return;
         };
         let (members, params, news) = (&self.members, cx.params, &mut exchange.news);
-        let pushed =
-            reader.push_and_see(data, &mut |node, place| news.note(members, params, node, place));
+        let pushed = reader.push_and_see(data, &mut |node, place| {
+            news.note(is_known(members, params, node), place)
+        });
         if pushed == Ok(false) {
             return self.bound_unfinished(cx, stream);
         }

@@ -1,10 +1,5 @@
 //! What in a push/pull is news to us. In the steady state that is nothing, so nothing is decoded again.
 
-use crate::config::params::Params;
-use crate::memberlist::members::alive::is_known;
-use crate::memberlist::members::list::SwimMembers;
-use crate::wire::message::{PushNodeState, state};
-
 /// The members in a push/pull that have to be merged, in their order.
 #[derive(Debug, Default)]
 pub(crate) struct News {
@@ -17,16 +12,9 @@ pub(crate) struct News {
 }
 
 impl News {
-    /// Notes a member, unless all that is said of it is known.
-    pub(crate) fn note(
-        &mut self,
-        members: &SwimMembers,
-        params: &Params,
-        node: &PushNodeState<'_>,
-        place: usize,
-    ) {
-        let is_alive = node.state == state::ALIVE;
-        if is_alive && is_known(members, params, &node.alive()) {
+    /// Notes the member at this place, unless it is alive and all that is said of it is known.
+    pub(crate) fn note(&mut self, is_known: bool, place: usize) {
+        if is_known {
             self.any_fits = true;
         } else {
             self.places.push(place as u32);

@@ -5,6 +5,7 @@
 
 use crate::api::{JoinFailure, Replay};
 use crate::machinery::{Cx, DropReason, Opener, Portion, Refusal, cost};
+use crate::memberlist::members::alive::is_known;
 use crate::memberlist::streams::exchange::{PushPullReason, StreamRequest};
 use crate::memberlist::streams::long_push_pull::{
     Findings, Job, Receiving, ReceivingStage, Sending, StreamUse,
@@ -174,7 +175,7 @@ impl<D: Delegate> Memberlist<D> {
             };
             portion.spend(cost::LOOK + cost::bytes(cursor.at() - place));
             if !opener.is_checked() {
-                news.note(&self.members, cx.params, &node, place);
+                news.note(is_known(&self.members, cx.params, &node), place);
             }
             if asks {
                 findings.note(cx, &node, portion);
