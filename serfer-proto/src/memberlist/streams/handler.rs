@@ -28,7 +28,7 @@ impl<D: Delegate> Memberlist<D> {
         };
         let (members, params, news) = (&self.members, cx.params, &mut exchange.news);
         let pushed = reader.push_and_see(data, &mut |node, place| {
-            news.note(is_known(members, params, node), place)
+            news.note(is_known(members, params, node), place);
         });
         if pushed == Ok(false) {
             return self.bound_unfinished(cx, stream);
