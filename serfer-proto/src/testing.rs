@@ -1,6 +1,5 @@
 //! What tests of several modules need.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::api::{Node, Versions};
@@ -12,13 +11,7 @@ pub(crate) fn epoch() -> Instant {
 }
 
 /// A node without tags.
-pub(crate) fn node(name: &str, addr: &str) -> Arc<Node> {
+pub(crate) fn node(name: &str, addr: &str) -> Node {
     let addr: std::net::SocketAddr = addr.parse().unwrap();
-    Arc::new(Node {
-        name: name.into(),
-        ip: addr.ip(),
-        port: addr.port(),
-        meta: Box::default(),
-        versions: Versions::default(),
-    })
+    Node::new(name, addr.ip(), addr.port(), &[], Versions::default())
 }

@@ -1,22 +1,22 @@
 //! Members: the types users see everywhere.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
 
+use crate::api::node::Node;
 use crate::api::tags::Tags;
 use crate::wire::msgpack::Text;
 
 /// A member of the cluster, as the local node knows it. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Member {
-    pub(crate) node: Arc<Node>,
+    pub(crate) node: Node,
     pub(crate) status: Status,
 }
 
 impl Member {
     /// The name, unique in the cluster.
     pub fn name(&self) -> &str {
-        &self.node.name
+        self.node.name()
     }
 
     /// The address it advertises, for datagrams and streams.
@@ -31,12 +31,12 @@ impl Member {
 
     /// Its tags, decoded afresh by each call.
     pub fn tags(&self) -> Tags {
-        Tags::decode(&self.node.meta)
+        Tags::decode(self.node.meta())
     }
 
     /// The protocol versions it announced.
     pub fn versions(&self) -> Versions {
-        self.node.versions
+        self.node.versions()
     }
 }
 
@@ -136,25 +136,6 @@ impl Versions {
     }
 }
 
-/// What a node says about itself. Both layers share one copy.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Node {
-    pub(crate) name: Box<str>,
-    /// As received: a v4-mapped address of 16 bytes stays one, because Go compares bytes.
-    pub(crate) ip: IpAddr,
-    pub(crate) port: u16,
-    /// The encoded tags, as received.
-    pub(crate) meta: Box<[u8]>,
-    pub(crate) versions: Versions,
-}
-
-impl Node {
-    /// Where to send datagrams and open streams.
-    pub(crate) fn addr(&self) -> SocketAddr {
-        SocketAddr::new(self.ip.to_canonical(), self.port)
-    }
-}
-
 /// A member name from the network, if it is acceptable.
 ///
 /// Unlike Go, a name must be UTF-8 without control characters, so that no name can forge a line of a
@@ -162,7 +143,8 @@ impl Node {
 pub(crate) fn received_name(name: Text<'_>) -> Option<&str> {
     let name = name.to_str()?;
     let fits = (1..=RECEIVED_NAME_MAX).contains(&name.len());
-    (fits && !name.contains(char::is_control)).then_some(name)
+    let is_plain = name.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    (fits && (is_plain || !name.contains(char::is_control))).then_some(name)
 }
 
 const RECEIVED_NAME_MAX: usize = 1024;

@@ -2,7 +2,8 @@
 //!
 //! Plain types with little behaviour. Every room above the wire may use them; they use only the wire. Read
 //! [`member`], [`tags`] and [`event`] first; then [`error`], [`keyring`] and [`keys`]. [`incarnation`]
-//! bounds how fast the number of a member rises, [`ids`] and [`stored`] are small.
+//! bounds how fast the number of a member rises, [`node`] is what a member shares between its copies, [`ids`] and
+//! [`stored`] are small.
 
 pub(crate) mod error;
 pub(crate) mod event;
@@ -11,6 +12,7 @@ pub(crate) mod incarnation;
 pub(crate) mod keyring;
 pub(crate) mod keys;
 pub(crate) mod member;
+pub(crate) mod node;
 pub(crate) mod stored;
 pub(crate) mod tags;
 
@@ -33,4 +35,5 @@ pub use member::{Member, Status, Versions};
 pub use stored::{Durability, StoreWrite, StoredFile};
 pub use tags::{TAGS_LEN_MAX, Tags};
 
-pub(crate) use member::{Node, received_name};
+pub(crate) use member::received_name;
+pub(crate) use node::Node;

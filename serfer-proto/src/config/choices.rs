@@ -2,13 +2,22 @@
 
 /// When to compress what the node sends. Compressed messages are always read.
 ///
-/// Unlike Go, which compresses datagrams by default.
+/// Unlike Go, which compresses everything by default. A push/pull among 10,000 members, both sides together:
+///
+/// | tags of 64 bytes | instructions | bytes |
+/// |---|---|---|
+/// | any, [`Off`](Self::Off) | 40 million | 3.1 million |
+/// | alike (role, data centre, version, rack), [`Streams`](Self::Streams) | 188 million | 0.5 million |
+/// | random, [`Streams`](Self::Streams) | 343 million | 2.0 million |
+///
+/// So it takes longer to compress what is saved than to send it if the network brings more than some 100 to 500
+/// Mbit/s. Within a data centre it does; over the internet bytes may cost more than time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Compression {
     /// Never.
+    #[default]
     Off,
     /// Messages on streams, if they are longer than 1 KiB and become shorter.
-    #[default]
     Streams,
     /// Also datagrams, if they become shorter by a third. LZW takes more time than everything else that
     /// happens to a packet.

@@ -274,8 +274,8 @@ setters! {
     /// Sets which label incoming messages must have. [`InboundLabel::Check`].
     inbound_label: InboundLabel;
 
-    /// Calls this function whenever a node announces itself: may it be a member? If not, the node is ignored
-    /// and the error is traced. Must be a pure function. Go: `AliveDelegate`.
+    /// Calls this function whenever a node announces something new: may it be a member? If not, the node is
+    /// ignored and the error is traced. Must be a pure function. Go: `AliveDelegate`.
     accept_member: impl Fn(&Member) -> Result<(), String> + Send + Sync + 'static
         => callbacks.accept_member;
 
@@ -330,7 +330,8 @@ setters! {
     /// Go: `TCPTimeout`. LAN 10 s, WAN 30 s, local 1 s.
     stream_timeout: Duration;
 
-    /// Sets what is compressed before it is sent. Go: `EnableCompression`. [`Compression::Streams`].
+    /// Sets what is compressed before it is sent. Go: `EnableCompression`. [`Compression::Off`], and
+    /// [`Compression::Streams`] in the WAN preset.
     compression: Compression;
 
     /// Sets when a name may move to another address.

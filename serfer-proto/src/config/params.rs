@@ -78,8 +78,11 @@ fn bounded(config: &Config) -> Config {
 impl Params {
     /// Whether a member may be at this address.
     pub(crate) fn allows(&self, ip: IpAddr) -> bool {
-        let (ip, allowed) = (ip.to_canonical(), &self.allowed_networks);
-        allowed.is_empty() || allowed.iter().any(|network| network.contains(&ip))
+        self.allowed_networks.is_empty() || self.is_within_allowed(ip.to_canonical())
+    }
+
+    fn is_within_allowed(&self, ip: IpAddr) -> bool {
+        self.allowed_networks.iter().any(|network| network.contains(&ip))
     }
 
     /// Checks the name of another member, one that came from the network.

@@ -44,7 +44,7 @@ impl Config {
             },
             push_pull_interval: Some(secs(30)),
             stream_timeout: secs(10),
-            compression: Compression::default(),
+            compression: Compression::Off,
             reclaim: Reclaim::default(),
             seed_keeper: Some(SeedKeeper::default()),
             members: Members::default(),
@@ -68,6 +68,7 @@ impl Config {
             gossip: Gossip { interval: ms(500), nodes: 4, to_the_dead: secs(60), ..lan.gossip },
             push_pull_interval: Some(secs(60)),
             stream_timeout: secs(30),
+            compression: Compression::Streams,
             ..lan
         }
     }
@@ -97,6 +98,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    /// Unlike Go, which compresses everything with all of them.
+    #[test]
+    fn only_what_goes_far_is_compressed() {
+        let presets = [Config::lan("a"), Config::wan("a"), Config::local("a")];
+        let expected = [Compression::Off, Compression::Streams, Compression::Off];
+        assert_eq!(presets.map(|it| it.compression), expected);
+    }
 
     /// The values of Go's `DefaultLANConfig`, `DefaultWANConfig` and `DefaultLocalConfig`, in this order.
     #[test]

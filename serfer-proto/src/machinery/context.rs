@@ -11,6 +11,7 @@ use crate::machinery::output::{Outbox, Output};
 use crate::machinery::rng::Rng;
 use crate::machinery::stats::{DropReason, Stats, is_notable};
 use crate::machinery::timers::{Timer, Timers};
+use crate::wire::lzw::LzwKey;
 use crate::wire::stream::{Side, StreamMessage};
 
 /// A deadline that is seen so late is overdue because we stood still.
@@ -25,6 +26,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How often in a row verdicts wait.
 const GRACES_MAX: u32 = 8;
 
+/// Which generator of the seed the key of the compression comes from.
+const LZW_BRANCH: u64 = 2;
+
 /// What both layers share. Owned by the endpoint and lent out as a [`Cx`].
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -38,6 +42,9 @@ pub(crate) struct Core {
     epoch: Instant,
     /// The latest time that was passed in.
     last_now: Instant,
+    /// How many whole seconds that is after the epoch, and when it will be more.
+    uptime: u32,
+    next_second: Instant,
     /// Until when verdicts wait, because we stood still.
     grace: Option<Instant>,
     /// How often in a row we did.
@@ -48,13 +55,15 @@ impl Core {
     pub(crate) fn new(params: Params, config: &Config, rng: Rng, now: Instant) -> Self {
         Self {
             params,
+            link: Link::new(config, LzwKey(rng.branch(LZW_BRANCH).u64())),
             rng,
             timers: Timers::default(),
-            link: Link::new(config),
             out: Outbox::default(),
             stats: Stats::default(),
             epoch: now,
             last_now: now,
+            uptime: 0,
+            next_second: now + Duration::from_secs(1),
             grace: None,
             graces: 0,
         }
@@ -63,6 +72,11 @@ impl Core {
     /// The latest time so far, `now` included: time never goes back in here.
     pub(crate) fn latest(&mut self, now: Instant) -> Instant {
         self.last_now = now.max(self.last_now);
+        if self.last_now >= self.next_second {
+            let seconds = (self.last_now - self.epoch).as_secs();
+            self.uptime = u32::try_from(seconds).unwrap_or(u32::MAX);
+            self.next_second = self.epoch + Duration::from_secs(seconds + 1);
+        }
         self.last_now
     }
 
@@ -93,6 +107,7 @@ impl Core {
             out: &mut self.out,
             stats: &mut self.stats,
             epoch: self.epoch,
+            uptime: self.uptime,
         }
     }
 }
@@ -109,6 +124,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) out: &'a mut Outbox,
     pub(crate) stats: &'a mut Stats,
     epoch: Instant,
+    uptime: u32,
 }
 
 impl Cx<'_> {
@@ -122,7 +138,7 @@ impl Cx<'_> {
 
     /// How many seconds the endpoint has existed.
     pub(crate) fn uptime(&self) -> u32 {
-        u32::try_from((self.now - self.epoch).as_secs()).unwrap_or(u32::MAX)
+        self.uptime
     }
 
     /// Queues one datagram with the messages that `write` appends.

@@ -10,7 +10,7 @@ use crate::config::{Compression, Config, Encryption, InboundLabel};
 use crate::machinery::rng::Rng;
 use crate::wire::compound::{HEADER_LEN, PART_OVERHEAD};
 use crate::wire::error::DecodeError;
-use crate::wire::lzw::Lzw;
+use crate::wire::lzw::{Lzw, LzwKey};
 use crate::wire::seal::{OpenError, Sealing, Version};
 use crate::wire::stream::{SEALED_HEADER_LEN, Side, StreamMessage};
 use crate::wire::{checksum, label, seal, stream};
@@ -68,13 +68,15 @@ pub(crate) struct Link {
     version: Version,
     compression: Compression,
     packet_len_max: usize,
+    lzw_key: LzwKey,
+    /// For packets: its tables are kept.
     lzw: Lzw,
     message: Vec<u8>,
     squeezed: Vec<u8>,
 }
 
 impl Link {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, lzw_key: LzwKey) -> Self {
         let label = config.label.as_ref();
         Self {
             label: label.map(|label| label.as_bytes().into()).unwrap_or_default(),
@@ -88,7 +90,8 @@ impl Link {
             },
             compression: config.compression,
             packet_len_max: config.gossip.packet_len_max,
-            lzw: Lzw::default(),
+            lzw_key,
+            lzw: Lzw::keyed(lzw_key),
             message: Vec::new(),
             squeezed: Vec::new(),
         }
@@ -199,7 +202,7 @@ impl Link {
         let mut bytes = &self.message;
         if is_long {
             self.squeezed.clear();
-            self.lzw.compress(bytes, &mut self.squeezed);
+            Lzw::keyed(self.lzw_key).compress(bytes, &mut self.squeezed);
             if self.squeezed.len() < bytes.len() {
                 bytes = &self.squeezed;
             }
@@ -219,6 +222,10 @@ impl Link {
     /// Whether a message of this length is compressed for a stream.
     pub(crate) fn compresses_streams(&self, len: usize) -> bool {
         self.compression != Compression::Off && len > COMPRESS_MIN
+    }
+
+    pub(crate) fn lzw_key(&self) -> LzwKey {
+        self.lzw_key
     }
 
     /// The key to seal with, if we seal.
@@ -262,7 +269,7 @@ mod tests {
     use crate::wire::message::Ack;
 
     fn link(config: Config) -> Link {
-        Link::new(&config)
+        Link::new(&config, LzwKey(1))
     }
 
     fn config() -> Config {
@@ -380,8 +387,9 @@ mod tests {
             config().keyring(keyring(&[1])),
             config().keyring(keyring(&[1])).label(Label::new("blue").unwrap()),
         ] {
+            let config = config.compression(Compression::Streams);
             let mut link = link(config.clone());
-            let other = Link::new(&config);
+            let other = Link::new(&config, LzwKey(2));
             for side in [Side::Dialled, Side::Accepted] {
                 let bytes = over_stream(&mut link, &other, side).unwrap();
                 assert!(bytes.len() < 1000);

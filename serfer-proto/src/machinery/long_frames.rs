@@ -22,6 +22,8 @@ pub(crate) struct Opener {
     bytes: Vec<u8>,
     message: Range<usize>,
     inflated_len_max: usize,
+    /// Whether its members, if it has any, were decoded when they arrived.
+    is_checked: bool,
     stage: OpenerStage,
 }
 
@@ -60,7 +62,8 @@ impl Opener {
             }
             _ => OpenerStage::Plain,
         };
-        Ok(Self { message: start..bytes.len(), bytes, inflated_len_max, stage })
+        let is_checked = bytes.get(start) == Some(&kind::PUSH_PULL);
+        Ok(Self { message: start..bytes.len(), bytes, inflated_len_max, is_checked, stage })
     }
 
     /// Goes on until the message is open, which it says, or the portion is used up.
@@ -100,6 +103,11 @@ impl Opener {
         let body = self.message.start + 1..self.message.end;
         let inflating = Inflating::begin(&self.bytes, body, self.inflated_len_max)?;
         Ok(OpenerStage::Compressed(Box::new(inflating)))
+    }
+
+    /// Whether it is a push/pull whose members are known to be well-formed.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.is_checked
     }
 
     /// How much memory it takes.
@@ -150,7 +158,8 @@ impl Sealer {
         while !portion.is_used_up() {
             match &mut self.stage {
                 SealerStage::Complete if link.compresses_streams(self.message.len()) => {
-                    self.stage = SealerStage::Compressing(Box::new(Deflating::new()));
+                    let deflating = Deflating::new(link.lzw_key(), self.message.len());
+                    self.stage = SealerStage::Compressing(Box::new(deflating));
                 }
                 SealerStage::Complete => self.stage = SealerStage::Compressed,
                 SealerStage::Compressing(deflating) => {

@@ -5,6 +5,7 @@
 //! [`portion`] and [`long_frames`]. [`table`] finds members, [`rng`] is all chance, [`stats`] counts.
 
 pub(crate) mod context;
+mod hash_key;
 pub(crate) mod link;
 pub(crate) mod long_frames;
 pub(crate) mod output;
@@ -23,6 +24,6 @@ pub(crate) use output::Output;
 pub(crate) use portion::{Portion, cost};
 pub(crate) use rng::Rng;
 pub(crate) use stats::{DropReason, Stats, is_notable};
-pub(crate) use table::{Key, Row, Table, push_tight};
+pub(crate) use table::{Generation, Key, Row, Table, push_tight};
 pub(crate) use timers::Timer;
 pub(crate) use unpacker::Unpacker;

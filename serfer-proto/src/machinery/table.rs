@@ -6,16 +6,14 @@
 //! choose names that collide.
 
 use std::collections::BTreeSet;
-use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::{Index, IndexMut};
-use std::sync::Arc;
-
-use siphasher::sip::SipHasher13;
 
 use crate::api::Node;
+use crate::machinery::hash_key::HashKey;
 use crate::machinery::rng::Rng;
 use crate::machinery::row_index::RowIndex;
+use crate::wire::msgpack::Text;
 
 /// Names one row for ever. The key of a removed row finds nothing, even when another row takes its
 /// slot.
@@ -32,29 +30,30 @@ impl Key {
     }
 }
 
-/// A row about one node.
+/// How many rows were in the same place before. Only the table counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Generation(u32);
+
+/// A row about one node. It keeps its generation itself, where that fits between other fields.
 pub(crate) trait Row {
-    fn node(&self) -> &Arc<Node>;
-    fn node_mut(&mut self) -> &mut Arc<Node>;
+    fn node(&self) -> &Node;
+    fn node_mut(&mut self) -> &mut Node;
+    fn generation(&self) -> Generation;
+    fn set_generation(&mut self, generation: Generation);
 }
 
 #[derive(Debug)]
 pub(crate) struct Table<T> {
-    slots: Vec<Slot<T>>,
-    free: Vec<u32>,
+    slots: Vec<Option<T>>,
+    /// Empty slots, and the generation of what comes next into each.
+    free: Vec<(u32, Generation)>,
     by_name: RowIndex,
     /// One row of each IP address.
     by_ip: RowIndex,
     /// The other rows of an IP address that several members share. Most clusters have hardly any. In the
     /// hash table, many members at one IP address would form one long chain.
     twins: BTreeSet<(SocketAddr, u32)>,
-    hash_keys: (u64, u64),
-}
-
-#[derive(Debug)]
-struct Slot<T> {
-    generation: u32,
-    row: Option<T>,
+    hash_key: HashKey,
 }
 
 impl<T: Row> Table<T> {
@@ -65,7 +64,7 @@ impl<T: Row> Table<T> {
             by_name: RowIndex::default(),
             by_ip: RowIndex::default(),
             twins: BTreeSet::new(),
-            hash_keys: (rng.u64(), rng.u64()),
+            hash_key: HashKey::new(rng),
         }
     }
 
@@ -74,37 +73,39 @@ impl<T: Row> Table<T> {
     }
 
     /// Adds a row whose name is not in the table yet.
-    pub(crate) fn insert(&mut self, row: T) -> Key {
-        debug_assert!(self.find(&row.node().name).is_none(), "names are unique");
-        let index = self.free.pop().unwrap_or_else(|| {
-            push_tight(&mut self.slots, Slot { generation: 0, row: None });
-            (self.slots.len() - 1) as u32
+    pub(crate) fn insert(&mut self, mut row: T) -> Key {
+        debug_assert!(self.find(row.node().name()).is_none(), "names are unique");
+        let (index, generation) = self.free.pop().unwrap_or_else(|| {
+            push_tight(&mut self.slots, None);
+            ((self.slots.len() - 1) as u32, Generation::default())
         });
-        let slot = &mut self.slots[index as usize];
-        slot.row = Some(row);
-        let key = Key { index, generation: slot.generation };
-        let (slots, keys) = (&self.slots, self.hash_keys);
-        let name_hash = |index| Some(hash(keys, &*node_in(slots, index)?.name));
+        row.set_generation(generation);
+        self.slots[index as usize] = Some(row);
+        let (slots, hash_key) = (&self.slots, &self.hash_key);
+        let name_hash = |index| Some(hash_key.hash(node_in(slots, index)?.name_text().0));
         self.by_name.insert(index, slots.len(), name_hash);
         self.index_addr(index);
-        key
+        Key { index, generation: generation.0 }
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         self.unindex_addr(key.index);
-        let name_hash = hash(self.hash_keys, &*self[key].node().name);
+        let name_hash = self.hash_of(self[key].node().name_text().0);
         let was_there = self.by_name.remove(name_hash, key.index);
         debug_assert!(was_there, "every row is indexed by its name");
-        let slot = &mut self.slots[key.index as usize];
-        slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(key.index);
-        slot.row.take()
+        self.free.push((key.index, Generation(key.generation.wrapping_add(1))));
+        self.slots[key.index as usize].take()
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Key> {
-        let is_it = |index| *node_at(&self.slots, index).name == *name;
-        let found = self.by_name.find(hash(self.hash_keys, name), is_it);
+        self.find_text(name.into())
+    }
+
+    /// The same by a name as it was received. What is no name is that of no row.
+    pub(crate) fn find_text(&self, name: Text<'_>) -> Option<Key> {
+        let is_it = |index| node_at(&self.slots, index).name_text() == name;
+        let found = self.by_name.find(self.hash_of(name.0), is_it);
         found.map(|index| self.key_at(index))
     }
 
@@ -129,7 +130,7 @@ impl<T: Row> Table<T> {
     /// The rows of addresses from `first` to `last`, which have the same IP address.
     fn rows_at(&self, first: SocketAddr, last: SocketAddr) -> impl Iterator<Item = u32> {
         let (slots, ip) = (&self.slots, first.ip());
-        let found = self.by_ip.find(hash(self.hash_keys, &ip), |index| ip_at(slots, index) == ip);
+        let found = self.by_ip.find(self.hash_key.hash_ip(ip), |index| ip_at(slots, index) == ip);
         let is_within = move |index: &u32| (first..=last).contains(&node_at(slots, *index).addr());
         let twins = self.twins.range((first, 0)..=(last, u32::MAX)).map(|&(_, index)| index);
         found.filter(is_within).into_iter().chain(twins)
@@ -148,9 +149,9 @@ impl<T: Row> Table<T> {
         keys.into_iter().find(|&key| is_such(key, &self[key]))
     }
 
-    /// The hash of anything, with the keys of this table.
-    pub(crate) fn hash_of(&self, value: &(impl Hash + ?Sized)) -> u64 {
-        hash(self.hash_keys, value)
+    /// The hash of a name, or of other bytes, with the key of this table.
+    pub(crate) fn hash_of(&self, bytes: &[u8]) -> u64 {
+        self.hash_key.hash(bytes)
     }
 
     /// How many places there are for rows, taken or not.
@@ -160,22 +161,22 @@ impl<T: Row> Table<T> {
 
     /// The row at a place, if it is taken.
     pub(crate) fn at(&self, place: usize) -> Option<&T> {
-        self.slots.get(place)?.row.as_ref()
+        self.slots.get(place)?.as_ref()
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        let slot = self.slots.get(key.index as usize)?;
-        slot.row.as_ref().filter(|_| slot.generation == key.generation)
+        let row = self.slots.get(key.index as usize)?.as_ref();
+        row.filter(|row| row.generation().0 == key.generation)
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let slot = self.slots.get_mut(key.index as usize)?;
-        slot.row.as_mut().filter(|_| slot.generation == key.generation)
+        let row = self.slots.get_mut(key.index as usize)?.as_mut();
+        row.filter(|row| row.generation().0 == key.generation)
     }
 
     /// Replaces the node of a row; its name stays.
-    pub(crate) fn set_node(&mut self, key: Key, node: Arc<Node>) {
-        debug_assert_eq!(self[key].node().name, node.name, "a row keeps its name");
+    pub(crate) fn set_node(&mut self, key: Key, node: Node) {
+        debug_assert_eq!(self[key].node().name_text(), node.name_text(), "a row keeps its name");
         let moved = self[key].node().addr() != node.addr();
         if moved {
             self.unindex_addr(key.index);
@@ -188,22 +189,22 @@ impl<T: Row> Table<T> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         let rows = self.slots.iter().enumerate();
-        rows.filter_map(|(index, slot)| Some((self.key_at(index as u32), slot.row.as_ref()?)))
+        rows.filter_map(|(index, row)| Some((key(index as u32, row.as_ref()?), row.as_ref()?)))
     }
 
     /// The key of the row that has this number now.
     pub(crate) fn key_at(&self, index: u32) -> Key {
-        Key { index, generation: self.slots[index as usize].generation }
+        key(index, row_at(&self.slots, index))
     }
 
     fn index_addr(&mut self, index: u32) {
-        let (slots, keys) = (&self.slots, self.hash_keys);
+        let (slots, hash_key) = (&self.slots, &self.hash_key);
         let (addr, ip) = (node_at(slots, index).addr(), ip_at(slots, index));
-        if self.by_ip.find(hash(keys, &ip), |other| ip_at(slots, other) == ip).is_some() {
+        if self.by_ip.find(hash_key.hash_ip(ip), |other| ip_at(slots, other) == ip).is_some() {
             self.twins.insert((addr, index));
             return;
         }
-        let ip_hash = |index| Some(hash(keys, &node_in(slots, index)?.addr().ip()));
+        let ip_hash = |index| Some(hash_key.hash_ip(node_in(slots, index)?.addr().ip()));
         self.by_ip.insert(index, slots.len(), ip_hash);
     }
 
@@ -212,7 +213,7 @@ impl<T: Row> Table<T> {
         if self.twins.remove(&(addr, index)) {
             return;
         }
-        let was_there = self.by_ip.remove(hash(self.hash_keys, &ip), index);
+        let was_there = self.by_ip.remove(self.hash_key.hash_ip(ip), index);
         debug_assert!(was_there, "a row that is no twin is indexed by its IP address");
         let (first, last) = (SocketAddr::new(ip, 0), SocketAddr::new(ip, u16::MAX));
         if let Some(twin) = self.twins.range((first, 0)..=(last, u32::MAX)).next().copied() {
@@ -245,24 +246,25 @@ pub(crate) fn push_tight<T>(vec: &mut Vec<T>, value: T) {
     vec.push(value);
 }
 
-fn node_at<T: Row>(slots: &[Slot<T>], index: u32) -> &Node {
-    let row = slots[index as usize].row.as_ref();
-    row.expect("an indexed row is there").node()
+fn key(index: u32, row: &impl Row) -> Key {
+    Key { index, generation: row.generation().0 }
 }
 
-fn ip_at<T: Row>(slots: &[Slot<T>], index: u32) -> IpAddr {
+fn row_at<T>(slots: &[Option<T>], index: u32) -> &T {
+    slots[index as usize].as_ref().expect("an indexed row is there")
+}
+
+fn node_at<T: Row>(slots: &[Option<T>], index: u32) -> &Node {
+    row_at(slots, index).node()
+}
+
+fn ip_at<T: Row>(slots: &[Option<T>], index: u32) -> IpAddr {
     node_at(slots, index).addr().ip()
 }
 
 /// The node of a row, if it is there.
-fn node_in<T: Row>(slots: &[Slot<T>], index: u32) -> Option<&Node> {
-    slots.get(index as usize)?.row.as_ref().map(|row| &**row.node())
-}
-
-fn hash(keys: (u64, u64), value: &(impl Hash + ?Sized)) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(keys.0, keys.1);
-    value.hash(&mut hasher);
-    hasher.finish()
+fn node_in<T: Row>(slots: &[Option<T>], index: u32) -> Option<&Node> {
+    slots.get(index as usize)?.as_ref().map(Row::node)
 }
 
 #[cfg(test)]
@@ -270,24 +272,37 @@ mod tests {
     use super::*;
     use crate::testing::node;
 
-    impl Row for Arc<Node> {
-        fn node(&self) -> &Arc<Node> {
-            self
+    #[derive(Debug)]
+    struct Plain(Node, Generation);
+
+    impl Row for Plain {
+        fn node(&self) -> &Node {
+            &self.0
         }
-        fn node_mut(&mut self) -> &mut Arc<Node> {
-            self
+        fn node_mut(&mut self) -> &mut Node {
+            &mut self.0
+        }
+        fn generation(&self) -> Generation {
+            self.1
+        }
+        fn set_generation(&mut self, generation: Generation) {
+            self.1 = generation;
         }
     }
 
-    fn table() -> Table<Arc<Node>> {
+    fn row(name: &str, addr: &str) -> Plain {
+        Plain(node(name, addr), Generation::default())
+    }
+
+    fn table() -> Table<Plain> {
         Table::new(&mut Rng::new([0; 32]))
     }
 
     #[test]
     fn rows_are_found_by_name_by_address_and_by_key() {
         let mut table = table();
-        let a = table.insert(node("a", "10.0.0.1:7946"));
-        let b = table.insert(node("b", "10.0.0.1:7946"));
+        let a = table.insert(row("a", "10.0.0.1:7946"));
+        let b = table.insert(row("b", "10.0.0.1:7946"));
         assert_eq!(table.find("a"), Some(a));
         assert_eq!(table.find("c"), None);
         assert!(table.find_addr("10.0.0.1:7946".parse().unwrap()).is_some());
@@ -299,18 +314,18 @@ mod tests {
     #[test]
     fn the_key_of_a_removed_row_never_finds_another() {
         let mut table = table();
-        let a = table.insert(node("a", "10.0.0.1:7946"));
+        let a = table.insert(row("a", "10.0.0.1:7946"));
         table.remove(a);
-        let b = table.insert(node("b", "10.0.0.2:7946"));
+        let b = table.insert(row("b", "10.0.0.2:7946"));
         assert!(table.get(a).is_none());
         assert!(table.remove(a).is_none());
-        assert_eq!(&*table[b].name, "b");
+        assert_eq!(table[b].0.name(), "b");
     }
 
     #[test]
     fn a_member_that_moves_is_found_where_it_is_now() {
         let mut table = table();
-        let a = table.insert(node("a", "10.0.0.1:7946"));
+        let a = table.insert(row("a", "10.0.0.1:7946"));
         table.set_node(a, node("a", "10.0.0.2:7946"));
         assert_eq!(table.find_addr("10.0.0.1:7946".parse().unwrap()), None);
         assert_eq!(table.find_addr("10.0.0.2:7946".parse().unwrap()), Some(a));
@@ -321,14 +336,14 @@ mod tests {
         let addr: SocketAddr = "10.0.0.1:7946".parse().unwrap();
         for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0]] {
             let mut table = table();
-            let keys = ["a", "b", "c"].map(|name| table.insert(node(name, "10.0.0.1:7946")));
-            table.insert(node("d", "10.0.0.2:7946"));
+            let keys = ["a", "b", "c"].map(|name| table.insert(row(name, "10.0.0.1:7946")));
+            table.insert(row("d", "10.0.0.2:7946"));
             assert_eq!((table.by_ip.len(), table.twins.len()), (2, 2), "no chain of three");
-            assert!(["a", "b", "c"].iter().all(|a| table.any_at(addr, |node| *node.name == **a)));
-            assert!(!table.any_at(addr, |node| *node.name == *"d"));
+            assert!(["a", "b", "c"].iter().all(|a| table.any_at(addr, |row| *row.0.name() == **a)));
+            assert!(!table.any_at(addr, |row| *row.0.name() == *"d"));
             for gone in order {
                 let found = table.find_addr(addr).unwrap();
-                assert!(table.get(found).is_some_and(|node| node.addr() == addr));
+                assert!(table.get(found).is_some_and(|row| row.0.addr() == addr));
                 table.remove(keys[gone]);
             }
             assert_eq!(table.find_addr(addr), None);
@@ -341,8 +356,8 @@ mod tests {
         let mut table = table();
         let addr = |port| SocketAddr::from(([10, 0, 0, 1], port));
         let keys =
-            [1, 2, 3].map(|port| table.insert(node(&format!("n{port}"), &addr(port).to_string())));
-        table.insert(node("other", "10.0.0.2:1"));
+            [1, 2, 3].map(|port| table.insert(row(&format!("n{port}"), &addr(port).to_string())));
+        table.insert(row("other", "10.0.0.2:1"));
         assert_eq!(
             [1, 2, 3, 4].map(|port| table.find_addr(addr(port)).is_some()),
             [true, true, true, false]
@@ -350,7 +365,7 @@ mod tests {
         let ip = addr(0).ip();
         assert_eq!(table.count_at(ip, 9, |_| true), 3);
         assert_eq!(table.count_at(ip, 2, |_| true), 2);
-        assert_eq!(table.count_at(ip, 9, |node| node.port == 2), 1);
+        assert_eq!(table.count_at(ip, 9, |row| row.0.port() == 2), 1);
         table.remove(keys[0]);
         assert_eq!(table.find_addr(addr(1)), None);
         assert_eq!((table.count_at(ip, 9, |_| true), table.find_addr(addr(2))), (2, Some(keys[1])));
@@ -362,10 +377,10 @@ mod tests {
     fn rows_come_in_the_order_of_their_places() {
         let mut table = table();
         let keys: Vec<Key> =
-            (0..4).map(|i| table.insert(node(&format!("n{i}"), "10.0.0.1:7946"))).collect();
+            (0..4).map(|i| table.insert(row(&format!("n{i}"), "10.0.0.1:7946"))).collect();
         table.remove(keys[1]);
-        table.insert(node("n9", "10.0.0.1:7946"));
-        let names: Vec<&str> = table.iter().map(|(_, row)| &*row.name).collect();
+        table.insert(row("n9", "10.0.0.1:7946"));
+        let names: Vec<&str> = table.iter().map(|(_, row)| row.0.name()).collect();
         assert_eq!(names, ["n0", "n9", "n2", "n3"]);
     }
 }

@@ -5,13 +5,13 @@
 //! time fire in the order of the enum, so every run is the same.
 //!
 //! The table is an indexed heap over a `Vec`: O(log n), without allocation once it has reached its
-//! largest size.
+//! largest size. A timer of which there is only one has its own place in an array, and the others are found
+//! by a hash table.
 
 use std::hash::{Hash, Hasher};
 use std::time::Instant;
 
 use hashbrown::HashTable;
-use siphasher::sip::SipHasher13;
 
 use crate::api::{QueryId, StreamId};
 use crate::machinery::table::Key;
@@ -111,6 +111,40 @@ impl Timer {
         }
     }
 
+    /// Which of the [`SINGLE`] it is, if there is only one of it.
+    fn single(self) -> Option<usize> {
+        Some(match self {
+            Self::Stream(_)
+            | Self::Relay(_)
+            | Self::AddressClaim(_)
+            | Self::ReturnClaim(_)
+            | Self::Suspicion(_)
+            | Self::Query(_)
+            | Self::QuerySettle(_) => return None,
+            Self::ProbeEnd => 0,
+            Self::ProbeIndirect => 1,
+            Self::OwnName => 2,
+            Self::Probe => 3,
+            Self::Gossip => 4,
+            Self::PushPull => 5,
+            Self::Forget => 6,
+            Self::Relocation => 7,
+            Self::Leave => 8,
+            Self::HeldAnswers => 9,
+            Self::Rotation => 10,
+            Self::AskLeaving => 11,
+            Self::KeyChange => 12,
+            Self::Reap => 13,
+            Self::Reconnect => 14,
+            Self::Rejoin => 15,
+            Self::SeedRetry => 16,
+            Self::CoalesceMembers => 17,
+            Self::CoalesceEvents => 18,
+            Self::Snapshot => 19,
+            Self::Portion => 20,
+        })
+    }
+
     /// Its name in [`Stats::next_wake`](crate::Stats::next_wake).
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -146,6 +180,9 @@ impl Timer {
     }
 }
 
+/// How many timers there is only one of.
+const SINGLE: usize = 21;
+
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     slots: Vec<SetTimer>,
@@ -153,6 +190,9 @@ pub(crate) struct Timers {
     free: Vec<u32>,
     /// Slots in use: the parent of `heap[i]` is `heap[(i - 1) / 2]` and due no later.
     heap: Vec<u32>,
+    /// The slots of those that there is only one of.
+    single: [Option<u32>; SINGLE],
+    /// The slots of the others.
     by_timer: HashTable<u32>,
 }
 
@@ -184,7 +224,11 @@ impl Timers {
         };
         self.heap.push(slot);
         let slots = &self.slots;
-        self.by_timer.insert_unique(hash(timer), slot, |&slot| hash(slots[slot as usize].timer));
+        let rehash = |&slot: &u32| hash(slots[slot as usize].timer);
+        match timer.single() {
+            Some(single) => self.single[single] = Some(slot),
+            None => _ = self.by_timer.insert_unique(hash(timer), slot, rehash),
+        }
         self.restore(place);
     }
 
@@ -221,7 +265,15 @@ impl Timers {
         Some((at, timer))
     }
 
+    #[inline]
     fn find(&self, timer: Timer) -> Option<u32> {
+        match timer.single() {
+            Some(single) => self.single[single],
+            None => self.find_among_many(timer),
+        }
+    }
+
+    fn find_among_many(&self, timer: Timer) -> Option<u32> {
         self.by_timer.find(hash(timer), |&slot| self.slots[slot as usize].timer == timer).copied()
     }
 
@@ -232,8 +284,12 @@ impl Timers {
             self.restore(place);
         }
         let timer = self.slots[slot as usize].timer;
-        let entry = self.by_timer.find_entry(hash(timer), |&other| other == slot);
-        entry.expect("every slot in use is indexed").remove();
+        if let Some(single) = timer.single() {
+            self.single[single] = None;
+        } else {
+            let entry = self.by_timer.find_entry(hash(timer), |&other| other == slot);
+            entry.expect("every slot in use is indexed").remove();
+        }
         self.free.push(slot);
     }
 
@@ -281,9 +337,32 @@ impl Timers {
 
 /// No key is needed: timers are named by us, never by a peer, so nobody can aim at one bucket.
 fn hash(timer: Timer) -> u64 {
-    let mut hasher = SipHasher13::new();
+    let mut hasher = NumberHasher::default();
     timer.hash(&mut hasher);
     hasher.finish()
+}
+
+/// Hashes a few numbers by multiplication.
+#[derive(Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+    }
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
+    }
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+    /// The upper bits are mixed best, and hash tables look at the lowest as well.
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
 }
 
 #[cfg(test)]
@@ -331,7 +410,11 @@ mod tests {
         let mut timers = Timers::default();
         let mut model = BTreeMap::new();
         for step in 0..20_000 {
-            let timer = Timer::Relay(rng.index(50) as u32);
+            let timer = match rng.index(4) {
+                0 => Timer::Gossip,
+                1 => Timer::ProbeEnd,
+                _ => Timer::Relay(rng.index(50) as u32),
+            };
             let at = epoch + Duration::from_millis(rng.below(100) + step / 100);
             match rng.index(3) {
                 0 => {

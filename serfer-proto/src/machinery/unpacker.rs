@@ -23,7 +23,12 @@ pub(crate) struct Unpacker {
     lzw: Lzw,
     /// The room for everything that one packet inflates to, once a packet needed it.
     inflated: Vec<u8>,
+    /// How many packets in a row have needed neither.
+    idle: u32,
 }
+
+/// After so many the tables and the room are given back.
+const IDLE_MAX: u32 = 64;
 
 /// What is left of the room.
 enum Room<'a> {
@@ -44,7 +49,7 @@ struct Packet<'a, E> {
 
 impl Unpacker {
     pub(crate) fn new(inflated_len_max: usize) -> Self {
-        Self { inflated_len_max, lzw: Lzw::default(), inflated: Vec::new() }
+        Self { inflated_len_max, lzw: Lzw::default(), inflated: Vec::new(), idle: 0 }
     }
 
     /// Calls `each` with every message in an opened packet, and with an error for each part that is
@@ -55,6 +60,16 @@ impl Unpacker {
         let (messages, compressions) = (0, 0);
         let mut unpacking = Packet { lzw, inflated_len_max, budget, messages, compressions, each };
         unpacking.unpack(packet, NESTING_MAX, &mut Room::All(&mut self.inflated));
+        match unpacking.compressions {
+            1.. => self.idle = 0,
+            0 if self.idle == IDLE_MAX => {}
+            0 => {
+                self.idle += 1;
+                if self.idle == IDLE_MAX {
+                    (self.lzw, self.inflated) = (Lzw::default(), Vec::new());
+                }
+            }
+        }
     }
 }
 
@@ -158,6 +173,18 @@ mod tests {
         let packet = compressed(&compressed(&compound(&[b"\x08c", &inner])));
         let expected = [b"\x08c".to_vec(), b"\x08a".to_vec(), b"\x08b".to_vec()].map(Ok);
         assert_eq!(unpacked(&packet, 1000), expected);
+    }
+
+    #[test]
+    fn who_hears_nothing_compressed_any_more_keeps_nothing_for_it() {
+        let mut unpacker = Unpacker::new(1000);
+        unpacker.unpack(&compressed(b"\x08a"), |message| assert_eq!(message, Ok(&b"\x08a"[..])));
+        let unpack = |unpacker: &mut Unpacker| unpacker.unpack(b"\x08b", |_| {});
+        (1..IDLE_MAX).for_each(|_| unpack(&mut unpacker));
+        assert_eq!(unpacker.inflated.len(), 1000);
+        unpack(&mut unpacker);
+        assert_eq!(unpacker.inflated.capacity(), 0);
+        unpacker.unpack(&compressed(b"\x08c"), |message| assert_eq!(message, Ok(&b"\x08c"[..])));
     }
 
     #[test]

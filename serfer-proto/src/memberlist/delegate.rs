@@ -3,7 +3,6 @@
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::incarnation::Incarnation;
@@ -23,13 +22,13 @@ pub(crate) enum Departure {
 /// Changes of nodes.
 pub(crate) trait EventDelegate {
     /// A node joined, or is back.
-    fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+    fn on_join(&mut self, cx: &mut Cx<'_>, node: &Node);
 
     /// A node left or died.
-    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>, how: Departure);
+    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Node, how: Departure);
 
     /// A node has other tags or versions.
-    fn on_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>);
+    fn on_update(&mut self, cx: &mut Cx<'_>, node: &Node);
 
     /// Whether a node has said that it means to leave.
     fn means_to_leave(&self, name: &str) -> bool;
@@ -50,11 +49,11 @@ pub(crate) trait EventDelegate {
 
 /// What the layer above adds to acks.
 pub(crate) trait PingDelegate {
-    /// Appends what the layer above adds to our acks.
-    fn ack_payload(&self, out: &mut Vec<u8>);
+    /// What the layer above adds to our acks.
+    fn ack_payload(&self) -> &[u8];
 
     /// A node itself acked our ping, after `rtt`. Its layer above added `payload` to the ack.
-    fn on_ping_done(&mut self, cx: &mut Cx<'_>, name: &str, rtt: Duration, payload: &[u8]);
+    fn on_ping_done(&mut self, cx: &mut Cx<'_>, node: &Node, rtt: Duration, payload: &[u8]);
 }
 
 /// What the layer above adds to push/pulls. A long one is made, and handled, in portions.
@@ -104,10 +103,10 @@ pub(crate) trait RejoinDelegate {
     fn on_rejoin_done(&mut self, cx: &mut Cx<'_>, done: RejoinDone);
 
     /// Nodes of the snapshot that are not members now, at most `count`, at random.
-    fn missing(&self, cx: &mut Cx<'_>, count: usize) -> Vec<Arc<Node>>;
+    fn missing(&self, cx: &mut Cx<'_>, count: usize) -> Vec<Node>;
 
     /// Whether a node that died at `since` should still be looked for.
-    fn wants_back(&self, cx: &Cx<'_>, node: &Arc<Node>, since: Instant) -> bool;
+    fn wants_back(&self, cx: &Cx<'_>, node: &Node, since: Instant) -> bool;
 }
 
 /// The layer above. A call gets a [`Cx`] and nothing else, so it cannot call back down.
@@ -130,7 +129,7 @@ pub(crate) trait Delegate:
     fn has_room_for(&self, cx: &Cx<'_>, name: &str) -> bool;
 
     /// Another node, at `other`, uses the name of `existing`.
-    fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Arc<Node>, other: SocketAddr);
+    fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Node, other: SocketAddr);
 
     /// Another node, at `other`, has our name, or most likely has.
     fn on_namesake(&mut self, cx: &mut Cx<'_>, other: SocketAddr);

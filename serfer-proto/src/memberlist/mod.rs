@@ -176,8 +176,23 @@ impl<D: Delegate> Memberlist<D> {
     /// Sends one message and, in the same packet, as many broadcasts as fit: Go's `encodeAndSendMsg`.
     fn send(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr, message: &Message<'_>) {
         tracing::trace!(target: "serfer::wire", %to, ?message, "sending");
+        self.send_encoded(cx, up, to, |_, out| message.encode(out));
+    }
+
+    /// The same with whatever message `encode` appends. If there are no broadcasts, right to what is sent.
+    fn send_encoded(
+        &mut self,
+        cx: &mut Cx<'_>,
+        up: &mut D,
+        to: SocketAddr,
+        encode: impl FnOnce(&D, &mut Vec<u8>),
+    ) {
+        if self.queue.is_empty() && !up.has_broadcasts() {
+            cx.send(to, Checksum::Omit, |out| encode(up, out));
+            return self.note_sent(cx, up, to);
+        }
         self.packet.reset(cx.link.message_len_max());
-        self.packet.push_first(|out| message.encode(out));
+        self.packet.push_first(|out| encode(up, out));
         self.fill_packet(cx, up);
         self.send_packet(cx, up, to, Checksum::Omit);
     }
@@ -193,6 +208,10 @@ impl<D: Delegate> Memberlist<D> {
 
     fn send_packet(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr, checksum: Checksum) {
         cx.send(to, checksum, |out| self.packet.write(out));
+        self.note_sent(cx, up, to);
+    }
+
+    fn note_sent(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr) {
         if self.queue.take_own_leave_sent() {
             up.on_own_leave_sent(cx, to);
         }
@@ -203,7 +222,13 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// Queues one message about a member. It replaces any other about the same member.
-    fn broadcast(&mut self, cx: &mut Cx<'_>, message: &Message<'_>, kind: BroadcastKind) {
+    fn broadcast(
+        &mut self,
+        cx: &mut Cx<'_>,
+        about: Key,
+        message: &Message<'_>,
+        kind: BroadcastKind,
+    ) {
         self.encoded.clear();
         message.encode(&mut self.encoded);
         if self.encoded.len() > cx.link.queued_len_max() {
@@ -212,7 +237,9 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         let len_max = cx.params.limits.queue.max(2 * self.members.len());
-        cx.stats.broadcasts_dropped += self.queue.push(&self.encoded, kind, len_max);
+        let place = &mut self.members[about].queued;
+        cx.stats.broadcasts_dropped +=
+            self.queue.push_about(about, place, &self.encoded, kind, len_max);
         cx.gossip_soon();
     }
 

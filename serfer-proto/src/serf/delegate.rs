@@ -8,7 +8,6 @@
 //! [`push_pull`](crate::serf::push_pull).
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use crate::api::{Conflict, Event, JoinDone, Node};
 use crate::config::NameConflicts;
@@ -69,8 +68,8 @@ impl Delegate for Serf {
         self.members.len() < cx.params.limits.members || self.members.find(name).is_some()
     }
 
-    fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Arc<Node>, other: SocketAddr) {
-        let Some(existing) = self.member(&existing.name).cloned() else {
+    fn on_conflict(&mut self, cx: &mut Cx<'_>, existing: &Node, other: SocketAddr) {
+        let Some(existing) = self.member(existing.name()).cloned() else {
             return;
         };
         let (name, addr) = (existing.name(), existing.addr());

@@ -98,7 +98,7 @@ impl Serf {
             if let Some(state) = self.members.at(own.places)
                 && !self.departures.recalled.contains(&self.members.key_at(own.places as u32))
             {
-                let name = Text(state.member.node.name.as_bytes());
+                let name = state.member.node.name_text();
                 own.times.push(&(name, state.status_ltime));
                 if state.member.status == Status::Left {
                     own.left.push(&name);

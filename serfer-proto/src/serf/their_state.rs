@@ -114,7 +114,7 @@ impl LeftNames {
 
     fn has(&self, serf: &Serf, state: &[u8], name: &[u8]) -> bool {
         let is_it = |place: &(u32, u32)| *at(state, *place) == *name;
-        self.places.find(serf.members.hash_of(name), is_it).is_some()
+        !self.places.is_empty() && self.places.find(serf.members.hash_of(name), is_it).is_some()
     }
 }
 

@@ -132,6 +132,14 @@ body! {
     }
 }
 
+impl<'a> PushNodeState<'a> {
+    /// What it says of a member that is alive.
+    pub(crate) fn alive(&self) -> Alive<'a> {
+        let &Self { addr, incarnation, meta, name: node, port, versions, .. } = self;
+        Alive { addr, incarnation, meta, node, port, versions }
+    }
+}
+
 /// The values of [`PushNodeState::state`].
 pub mod state {
     /// Reachable, as far as the sender knows.

@@ -184,6 +184,24 @@ impl SeqCursor {
         Ok(Some(element))
     }
 
+    /// Checks the next `count` elements, or those that there are.
+    ///
+    /// # Errors
+    /// If one is broken.
+    pub(in crate::wire) fn skip<'a, T: Element<'a>>(
+        &mut self,
+        bytes: &'a [u8],
+        count: usize,
+    ) -> Result<(), DecodeError> {
+        let (reader, count) = (&mut Reader::new(self.rest(bytes)), count.min(self.left));
+        for _ in 0..count {
+            T::take_element(reader)?;
+        }
+        self.at = bytes.len() - reader.rest().len();
+        self.left -= count;
+        Ok(())
+    }
+
     /// What has not been read.
     pub(in crate::wire) fn rest<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes.get(self.at..).unwrap_or_default()

@@ -11,7 +11,7 @@ mod crowd;
 
 use std::time::Instant;
 
-const BYTES_MAX: f64 = 200.0;
+const BYTES_MAX: f64 = 150.0;
 
 #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from the clock")]
 fn bytes_per_member(members: usize) -> f64 {
@@ -21,12 +21,12 @@ fn bytes_per_member(members: usize) -> f64 {
 }
 
 #[test]
-fn a_member_takes_two_hundred_bytes_beyond_its_name_and_tags() {
+fn a_member_takes_a_hundred_and_fifty_bytes_beyond_its_name_and_tags() {
     assert!(bytes_per_member(100_000) <= BYTES_MAX);
 }
 
 /// Hash tables grow by doubling, and have just done so at this size: the small ones are still there.
 #[test]
-fn at_the_worst_size_it_takes_a_fifth_more() {
-    assert!(bytes_per_member(14_337) <= 1.2 * BYTES_MAX);
+fn at_the_worst_size_it_takes_a_third_more() {
+    assert!(bytes_per_member(14_337) <= 1.33 * BYTES_MAX);
 }

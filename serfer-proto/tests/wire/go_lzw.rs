@@ -1,7 +1,7 @@
 //! Go's LZW encoder, for messages that no fixture holds.
 //!
-//! `compress/lzw`, least significant bit first, with eight-bit literals. Unlike the encoder that we
-//! use, it remembers every pair of a code and a byte until its table is full.
+//! `compress/lzw`, least significant bit first, with eight-bit literals, as simple as can be: code by code and
+//! bit by bit.
 
 use std::collections::HashMap;
 

@@ -44,7 +44,9 @@ impl<D: Delegate> Memberlist<D> {
     /// refutation declares a live member failed until its next push/pull.
     pub(crate) fn pass_refutation_on(&mut self, cx: &mut Cx<'_>, key: Key, to: SocketAddr) {
         // As long as the refutation is still gossiped, it will get there by itself.
-        let refuted = self.members[key].state() == SwimState::Alive && !self.queue.has_about(key);
+        let member = &self.members[key];
+        let refuted =
+            member.state() == SwimState::Alive && !self.queue.has_about(key, member.queued);
         // Only to members: a forged source address must not aim our packets at a stranger.
         let is_wanted = refuted && self.members.knows_addr(to);
         let refutations = &mut self.corrections.refutations;
@@ -73,8 +75,8 @@ impl<D: Delegate> Memberlist<D> {
                 continue;
             };
             let (node, me) = (member.node.clone(), &*cx.params.name);
-            let accuser = if member.state() == SwimState::Left { &node.name } else { me };
-            let dead = messages::dead(accuser, member.incarnation.number(), &node.name);
+            let accuser = if member.state() == SwimState::Left { node.name() } else { me };
+            let dead = messages::dead(accuser, member.incarnation.number(), node.name_text());
             self.send(cx, up, node.addr(), &dead);
         }
         while let Some((key, to)) = self.corrections.refutations.pop() {

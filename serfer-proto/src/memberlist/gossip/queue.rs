@@ -7,8 +7,6 @@
 //! Unlike Go: a queue never exceeds its bounds (Go's serf prunes its queues every 30 s, memberlist
 //! never).
 
-use std::collections::BTreeMap;
-
 use crate::machinery::Key;
 use crate::memberlist::gossip::send_order::{QueuedMessage, SendOrder};
 use crate::wire::compound::{Compound, PART_OVERHEAD};
@@ -19,8 +17,6 @@ const SPARE_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct BroadcastQueue {
     order: SendOrder,
-    /// The message about each member.
-    about: BTreeMap<Key, u32>,
     /// Messages taken for the packet being filled, to be queued again behind the others.
     again: Vec<u32>,
     spare: Vec<Vec<u8>>,
@@ -34,13 +30,15 @@ pub(crate) struct BroadcastQueue {
 /// What a message is to the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BroadcastKind {
-    /// Stands by itself.
     Plain,
-    /// Replaces any other message about the same member.
-    About(Key),
-    /// Says that we leave; about ourselves, if a key is given. The queue reports how far it is.
-    OwnLeave(Option<Key>),
+    /// Says that we leave. The queue reports how far it is.
+    OwnLeave,
 }
+
+/// Where the last message about a member was put. It may have gone since, and another may be there: the
+/// queue looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct QueuePlace(u32);
 
 impl BroadcastQueue {
     pub(crate) fn new(bytes_max: usize) -> Self {
@@ -60,30 +58,44 @@ impl BroadcastQueue {
         self.bytes
     }
 
-    /// Whether there is a message about this member.
-    pub(crate) fn has_about(&self, key: Key) -> bool {
-        self.about.contains_key(&key)
+    /// Whether there is a message about this member. The last one was put at `place`.
+    pub(crate) fn has_about(&self, key: Key, place: QueuePlace) -> bool {
+        self.order.get(place.0).is_some_and(|message| message.about == Some(key))
     }
 
     /// Queues a message and returns how many others had to go so that there are at most `len_max`.
     pub(crate) fn push(&mut self, message: &[u8], kind: BroadcastKind, len_max: usize) -> u64 {
-        let (about, own_leave) = match kind {
-            BroadcastKind::Plain => (None, false),
-            BroadcastKind::About(key) => (Some(key), false),
-            BroadcastKind::OwnLeave(about) => (about, true),
-        };
-        if let Some(replaced) = about.and_then(|key| self.about.get(&key).copied()) {
-            self.finish(replaced);
+        self.add(message, kind, None);
+        self.prune(len_max)
+    }
+
+    /// The same with a message about a member. It replaces any other, which was put at `place`.
+    pub(crate) fn push_about(
+        &mut self,
+        key: Key,
+        place: &mut QueuePlace,
+        message: &[u8],
+        kind: BroadcastKind,
+        len_max: usize,
+    ) -> u64 {
+        if self.has_about(key, *place) {
+            let replaced = &self.order[place.0];
+            self.own_leave_done |= replaced.own_leave;
+            self.bytes = self.bytes - replaced.bytes.len() + message.len();
+            self.order.replace(place.0, message, kind == BroadcastKind::OwnLeave);
+        } else {
+            place.0 = self.add(message, kind, Some(key));
         }
+        self.prune(len_max)
+    }
+
+    fn add(&mut self, message: &[u8], kind: BroadcastKind, about: Option<Key>) -> u32 {
         self.bytes += message.len();
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.clear();
         bytes.extend_from_slice(message);
-        let item = self.order.add(QueuedMessage { bytes, about, own_leave, transmits: 0 });
-        if let Some(key) = about {
-            self.about.insert(key, item);
-        }
-        self.prune(len_max)
+        let own_leave = kind == BroadcastKind::OwnLeave;
+        self.order.add(QueuedMessage { bytes, about, own_leave, transmits: 0 })
     }
 
     /// Adds as many messages as fit to a packet, each behind `frame`, and counts the transmission of
@@ -176,22 +188,23 @@ impl BroadcastQueue {
     }
 
     fn finish(&mut self, item: u32) {
-        let QueuedMessage { bytes, about, own_leave, .. } = self.order.remove(item);
+        let QueuedMessage { bytes, own_leave, .. } = self.order.remove(item);
         self.bytes = self.bytes.saturating_sub(bytes.len());
         if self.spare.len() < SPARE_MAX {
             self.spare.push(bytes);
         }
         self.own_leave_done |= own_leave;
-        if let Some(key) = about {
-            self.about.remove(&key);
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::incarnation::Incarnation;
+    use crate::machinery::Rng;
     use crate::memberlist::gossip::transmit::scaled;
+    use crate::memberlist::members::list::SwimMembers;
+    use crate::testing::node;
     use crate::wire::compound::HEADER_LEN;
 
     const MANY: usize = 100;
@@ -223,10 +236,11 @@ mod tests {
     }
 
     fn key(n: usize) -> Key {
-        let mut table =
-            crate::machinery::table::Table::new(&mut crate::machinery::rng::Rng::new([0; 32]));
-        let node = |n: usize| crate::testing::node(&n.to_string(), "127.0.0.1:7946");
-        (0..=n).map(|n| table.insert(node(n))).last().unwrap()
+        let mut members = SwimMembers::new(&mut Rng::new([0; 32]));
+        let mut insert = |n: usize| {
+            members.insert(node(&n.to_string(), "127.0.0.1:7946"), Incarnation::new(1, 0))
+        };
+        (0..=n).map(&mut insert).last().unwrap()
     }
 
     #[test]
@@ -280,11 +294,31 @@ mod tests {
     fn a_newer_message_about_a_member_replaces_an_older_one() {
         let mut queue = queue(&[]);
         let (a, b) = (key(0), key(1));
-        queue.push(b"a is alive", BroadcastKind::About(a), MANY);
-        queue.push(b"b is alive", BroadcastKind::About(b), MANY);
-        queue.push(b"a is suspect", BroadcastKind::About(a), MANY);
+        let [mut at_a, mut at_b] = [QueuePlace::default(); 2];
+        let mut about = |key, place: &mut QueuePlace, message: &str| {
+            queue.push_about(key, place, message.as_bytes(), BroadcastKind::Plain, MANY)
+        };
+        about(a, &mut at_a, "a is alive");
+        about(b, &mut at_b, "b is alive");
+        about(a, &mut at_a, "a is suspect");
         assert_eq!(filled(&mut queue, 9, 100), ["a is suspect", "b is alive"]);
-        assert_eq!(queue.len(), 2);
+        assert_eq!((queue.len(), queue.bytes()), (2, "a is suspect".len() + "b is alive".len()));
+    }
+
+    #[test]
+    fn a_message_that_is_done_is_not_replaced_nor_is_what_took_its_place() {
+        let mut queue = queue(&[]);
+        let (a, b) = (key(0), key(1));
+        let [mut at_a, mut at_b] = [QueuePlace::default(); 2];
+        assert!(!queue.has_about(a, at_a));
+        queue.push_about(a, &mut at_a, b"a", BroadcastKind::Plain, MANY);
+        assert!(queue.has_about(a, at_a) && !queue.has_about(b, at_a));
+        filled(&mut queue, 1, 100);
+        assert!(!queue.has_about(a, at_a) && queue.is_empty());
+        queue.push_about(b, &mut at_b, b"b", BroadcastKind::Plain, MANY);
+        queue.push_about(a, &mut at_a, b"a again", BroadcastKind::Plain, MANY);
+        assert_eq!(filled(&mut queue, 9, 100), ["a again", "b"]);
+        assert!(queue.has_about(a, at_a) && queue.has_about(b, at_b));
     }
 
     #[test]
@@ -311,7 +345,7 @@ mod tests {
     fn our_own_leave_reports_when_it_is_done_whatever_ends_it() {
         let leave = b"bye";
         let mut queue = queue(&[]);
-        queue.push(leave, BroadcastKind::OwnLeave(None), MANY);
+        queue.push(leave, BroadcastKind::OwnLeave, MANY);
         assert!(!queue.take_own_leave_sent());
         filled(&mut queue, 2, 100);
         assert!(queue.take_own_leave_sent() && !queue.take_own_leave_sent());
@@ -321,11 +355,12 @@ mod tests {
         assert!(queue.take_own_leave_done());
         assert!(!queue.take_own_leave_done());
 
-        queue.push(leave, BroadcastKind::OwnLeave(Some(key(0))), MANY);
-        queue.push(b"x", BroadcastKind::About(key(0)), MANY);
+        let mut place = QueuePlace::default();
+        queue.push_about(key(0), &mut place, leave, BroadcastKind::OwnLeave, MANY);
+        queue.push_about(key(0), &mut place, b"x", BroadcastKind::Plain, MANY);
         assert!(queue.take_own_leave_done());
 
-        queue.push(leave, BroadcastKind::OwnLeave(None), 0);
+        queue.push(leave, BroadcastKind::OwnLeave, 0);
         assert!(queue.take_own_leave_done());
     }
 }

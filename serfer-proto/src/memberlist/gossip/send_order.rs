@@ -108,6 +108,21 @@ impl SendOrder {
         message
     }
 
+    /// Puts another message, which was never sent, in the place of one that is in the order.
+    pub(crate) fn replace(&mut self, item: u32, bytes: &[u8], own_leave: bool) {
+        self.unlink(item);
+        let message = &mut self.slots[item as usize].message;
+        message.bytes.clear();
+        message.bytes.extend_from_slice(bytes);
+        (message.own_leave, message.transmits) = (own_leave, 0);
+        self.link(item, ListEnd::First);
+    }
+
+    /// What is in a slot, if there is such a slot: a message, or nothing.
+    pub(crate) fn get(&self, item: u32) -> Option<&QueuedMessage> {
+        self.slots.get(item as usize).map(|slot| &slot.message)
+    }
+
     pub(crate) fn tiers(&self) -> usize {
         self.tiers.len()
     }

@@ -22,7 +22,7 @@ impl<D: Delegate> Memberlist<D> {
             }
             let node = &self.members[key].node;
             let to = node.addr();
-            let checksum = checksum_for(node.versions.protocol_max);
+            let checksum = checksum_for(node.versions().protocol_max);
             tracing::trace!(target: "serfer::swim", %to, messages = self.packet.len(), "gossiping");
             self.send_packet(cx, up, to, checksum);
         }

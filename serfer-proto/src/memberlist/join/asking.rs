@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::api::Node;
@@ -29,19 +28,14 @@ pub(crate) struct Ask {
 
 impl<D: Delegate> Memberlist<D> {
     /// Asks with a datagram. An ack counts for four probe timeouts.
-    pub(crate) fn ask(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>, reason: PushPullReason) {
+    pub(crate) fn ask(&mut self, cx: &mut Cx<'_>, node: &Node, reason: PushPullReason) {
         let until = cx.now + 4 * cx.params.probe.timeout;
         let seq = self.open_ask(cx, node, reason, until);
-        ping::ask_for(cx, &node.name, node.addr(), seq);
+        ping::ask_for(cx, node.name(), node.addr(), seq);
     }
 
     /// Asks over a stream.
-    pub(crate) fn ask_over_stream(
-        &mut self,
-        cx: &mut Cx<'_>,
-        node: &Arc<Node>,
-        reason: PushPullReason,
-    ) {
+    pub(crate) fn ask_over_stream(&mut self, cx: &mut Cx<'_>, node: &Node, reason: PushPullReason) {
         let until = cx.now + cx.params.stream_timeout;
         let seq = self.open_ask(cx, node, reason, until);
         self.dial_ping(cx, node, seq, until);
@@ -50,11 +44,11 @@ impl<D: Delegate> Memberlist<D> {
     fn open_ask(
         &mut self,
         cx: &Cx<'_>,
-        node: &Arc<Node>,
+        node: &Node,
         reason: PushPullReason,
         until: Instant,
     ) -> u32 {
-        tracing::debug!(target: "serfer::join", name = %node.name, addr = %node.addr(), "asking for a lost member");
+        tracing::debug!(target: "serfer::join", name = %node.name(), addr = %node.addr(), "asking for a lost member");
         self.asks.retain(|_, ask| cx.now < ask.until);
         let seq = self.prober.next_seq();
         self.asks.insert(seq, Ask { addr: node.addr(), reason, until });

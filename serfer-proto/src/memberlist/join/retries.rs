@@ -27,7 +27,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::{Node, Replay};
@@ -76,7 +75,7 @@ pub(crate) enum Wanted {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LostMember {
-    pub(crate) node: Arc<Node>,
+    pub(crate) node: Node,
     pub(crate) since: Instant,
     /// Whether others were lost at about the same time.
     together: bool,
@@ -178,12 +177,12 @@ impl Retries {
     }
 
     /// Keeps a lost member, in place of another at its address. Returns whether it was not kept before.
-    pub(crate) fn keep_lost(&mut self, cx: &Cx<'_>, node: &Arc<Node>) -> bool {
+    pub(crate) fn keep_lost(&mut self, cx: &Cx<'_>, node: &Node) -> bool {
         let room = cx.params.seed_keeper.map_or(0, |settings| settings.dead);
         let together = self.mark_together(cx.now);
         match self.targets.get_mut(&node.addr()).map(|target| &mut target.wanted) {
             Some(Wanted::Seed(_)) => return false,
-            Some(Wanted::Member(lost)) if lost.node.name == node.name => {
+            Some(Wanted::Member(lost)) if lost.node.name() == node.name() => {
                 (lost.since, lost.together) = (cx.now, together);
                 return false;
             }

@@ -5,7 +5,6 @@
 //! cannot be there.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use crate::api::{Node, Replay};
 use crate::machinery::{Cx, Rng};
@@ -18,7 +17,7 @@ const TRIES: usize = 4;
 
 impl<D: Delegate> Memberlist<D> {
     /// A member died, which may be because we lost a part of the cluster.
-    pub(crate) fn on_lost(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
+    pub(crate) fn on_lost(&mut self, cx: &mut Cx<'_>, node: &Node) {
         let others = self.members.live_others();
         self.retries.keep_lost(cx, node);
         self.retries.plan(cx, node.addr(), others, true);
@@ -28,7 +27,7 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// Members of the snapshot are missing.
-    pub(crate) fn on_missing(&mut self, cx: &mut Cx<'_>, nodes: &[Arc<Node>]) {
+    pub(crate) fn on_missing(&mut self, cx: &mut Cx<'_>, nodes: &[Node]) {
         let others = self.members.live_others();
         for node in nodes {
             if self.retries.keep_lost(cx, node) {
@@ -97,7 +96,7 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// Tries a member that failed, as Go does: over a stream, once in a while.
-    pub(crate) fn reconnect(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
+    pub(crate) fn reconnect(&mut self, cx: &mut Cx<'_>, node: &Node) {
         if !self.is_with_us(node.addr()) {
             self.ask_over_stream(cx, node, PushPullReason::Retry);
         }

@@ -9,7 +9,6 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::{JoinFailure, Node, RejoinDone};
@@ -30,9 +29,9 @@ const AT_ONCE: usize = 3;
 #[derive(Debug, Default)]
 pub(crate) struct SnapshotRejoin {
     /// Those to ask, the next at the end.
-    waiting: Vec<Arc<Node>>,
+    waiting: Vec<Node>,
     /// Those that were asked by datagram, and since when.
-    silent: VecDeque<(Instant, Arc<Node>)>,
+    silent: VecDeque<(Instant, Node)>,
     /// Those that acked.
     answered: VecDeque<SocketAddr>,
     under_way: Vec<SocketAddr>,
@@ -44,7 +43,7 @@ pub(crate) struct SnapshotRejoin {
 
 impl<D: Delegate> Memberlist<D> {
     /// Looks for the members of a snapshot until one answers.
-    pub(crate) fn rejoin(&mut self, cx: &mut Cx<'_>, up: &mut D, mut nodes: Vec<Arc<Node>>) {
+    pub(crate) fn rejoin(&mut self, cx: &mut Cx<'_>, up: &mut D, mut nodes: Vec<Node>) {
         for last in (1..nodes.len()).rev() {
             nodes.swap(last, cx.rng.index(last + 1));
         }

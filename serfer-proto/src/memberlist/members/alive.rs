@@ -4,21 +4,23 @@
 //! Counterpart of Go's `aliveNode` and `setAlive`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use crate::api::incarnation;
 use crate::api::incarnation::Incarnation;
 use crate::api::{Member, Node, Status, Versions, received_name};
+use crate::config::params::Params;
 use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
+use crate::memberlist::members::list::SwimMembers;
 use crate::memberlist::members::messages::with_alive;
-use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::members::swim_member::{SwimMember, SwimState};
 use crate::memberlist::{Delegate, Memberlist};
-use crate::wire::message::{Alive, ip_from_bytes};
+use crate::wire::message::{Alive, PushNodeState, ip_from_bytes, state};
+use crate::wire::msgpack::Text;
 
 /// What an [`Alive`] says, once it has been checked.
 pub(crate) struct CheckedAlive<'a> {
-    name: &'a str,
+    name: CheckedName<'a>,
     ip: IpAddr,
     port: u16,
     meta: &'a [u8],
@@ -26,24 +28,38 @@ pub(crate) struct CheckedAlive<'a> {
     pub(crate) incarnation: u32,
 }
 
+/// A name that has been checked, now or when a node was made of it.
+#[derive(Clone, Copy)]
+enum CheckedName<'a> {
+    New(&'a str),
+    Of(&'a Node),
+}
+
 impl<'a> CheckedAlive<'a> {
     pub(crate) fn of(node: &'a Node, incarnation: u32) -> Self {
-        let Node { name, ip, port, meta, versions } = node;
-        Self { name, ip: *ip, port: *port, meta, versions: *versions, incarnation }
+        Self {
+            name: CheckedName::Of(node),
+            ip: node.ip(),
+            port: node.port(),
+            meta: node.meta(),
+            versions: node.versions(),
+            incarnation,
+        }
     }
 
-    pub(crate) fn node(&self) -> Arc<Node> {
-        Arc::new(Node {
-            name: self.name.into(),
-            ip: self.ip,
-            port: self.port,
-            meta: self.meta.into(),
-            versions: self.versions,
-        })
+    pub(crate) fn node(&self) -> Node {
+        Node::new(self.name(), self.ip, self.port, self.meta, self.versions)
+    }
+
+    fn name(&self) -> &'a str {
+        match self.name {
+            CheckedName::New(name) => name,
+            CheckedName::Of(node) => node.name(),
+        }
     }
 
     fn is_at(&self, node: &Node) -> bool {
-        (self.ip, self.port) == (node.ip, node.port)
+        (self.ip, self.port) == (node.ip(), node.port())
     }
 
     /// Whether the node says this itself, as far as its address tells.
@@ -52,7 +68,7 @@ impl<'a> CheckedAlive<'a> {
     }
 
     fn is_same(&self, node: &Node) -> bool {
-        self.is_at(node) && *self.meta == *node.meta && self.versions == node.versions
+        self.is_at(node) && *self.meta == *node.meta() && self.versions == node.versions()
     }
 }
 
@@ -62,15 +78,10 @@ impl<D: Delegate> Memberlist<D> {
         // While we move, others still know us at our old address.
         let addr = self.members.me().map(|me| self.members[me].node.addr());
         let addr = addr.unwrap_or(cx.params.advertise);
-        let node = Arc::new(Node {
-            name: cx.params.name.clone(),
-            ip: addr.ip(),
-            port: addr.port(),
-            meta: meta.into(),
-            versions: cx.params.versions,
-        });
+        let (ip, port, versions) = (addr.ip(), addr.port(), cx.params.versions);
+        let node = Node::new(&cx.params.name, ip, port, meta, versions);
         if let Some(me) = self.members.me() {
-            let changed = self.members[me].node.meta != node.meta;
+            let changed = self.members[me].node.meta() != node.meta();
             self.members.set_node(me, node.clone());
             self.raise_incarnation(cx, 0);
             if changed {
@@ -86,14 +97,19 @@ impl<D: Delegate> Memberlist<D> {
 
     /// A message says that a node is alive. Returns whether the node could be a member.
     pub(crate) fn on_alive(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &Alive<'_>) -> bool {
-        let alive = match check(cx, alive) {
+        let found = self.members.find_text(alive.node);
+        if found.is_some_and(|key| is_known_of(&self.members, cx.params, key, alive)) {
+            return true;
+        }
+        let known = found.map(|key| self.members[key].node.clone());
+        let alive = match check(cx, alive, known.as_ref()) {
             Ok(alive) => alive,
             Err(reason) => {
                 cx.dropped(reason, &"alive");
                 return false;
             }
         };
-        match self.members.find(alive.name) {
+        match found {
             None => self.on_alive_unknown(cx, up, &alive),
             me if me == self.members.me() => self.on_alive_me(cx, up, &alive),
             Some(key) => self.on_alive_known(cx, up, key, &alive),
@@ -103,7 +119,7 @@ impl<D: Delegate> Memberlist<D> {
 
     fn on_alive_unknown(&mut self, cx: &mut Cx<'_>, up: &mut D, alive: &CheckedAlive<'_>) {
         let is_full = self.members.len() >= cx.params.limits.members;
-        if is_full || !up.has_room_for(cx, alive.name) {
+        if is_full || !up.has_room_for(cx, alive.name()) {
             return cx.dropped(DropReason::Full, &"too many members");
         }
         if alive.incarnation == 0 {
@@ -111,7 +127,7 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         if !alive.is_own_word(cx.from)
-            && let Some(gone_with) = up.gone_with(alive.name)
+            && let Some(gone_with) = up.gone_with(alive.name())
             && alive.incarnation <= gone_with
         {
             return self.on_return_claim(cx, up, alive, gone_with);
@@ -126,7 +142,7 @@ impl<D: Delegate> Memberlist<D> {
         let key = self.members.insert(node.clone(), incarnation);
         self.broadcast_alive(cx, key);
         arm_for_others(cx);
-        tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "node joined");
+        tracing::debug!(target: "serfer::swim", name = %node.name(), addr = %node.addr(), "node joined");
         up.on_join(cx, &node);
         self.suspect_namesakes(cx, key);
     }
@@ -208,7 +224,7 @@ impl<D: Delegate> Memberlist<D> {
         let node = self.members[key].node.clone();
         if was >= SwimState::Dead {
             self.arm_forget(cx);
-            tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "node is back");
+            tracing::debug!(target: "serfer::swim", name = %node.name(), addr = %node.addr(), "node is back");
             up.on_join(cx, &node);
             self.suspect_namesakes(cx, key);
         } else if changed {
@@ -232,15 +248,41 @@ impl<D: Delegate> Memberlist<D> {
         let member = &self.members[key];
         let (node, incarnation) = (member.node.clone(), member.incarnation.number());
         with_alive(&node, incarnation, |alive| {
-            self.broadcast(cx, alive, BroadcastKind::About(key));
+            self.broadcast(cx, key, alive, BroadcastKind::Plain);
         });
     }
 }
 
+/// Whether a push/pull says that a member is alive, and this is [known](is_known_of).
+pub(crate) fn is_known(members: &SwimMembers, params: &Params, node: &PushNodeState<'_>) -> bool {
+    let found = members.find_text(node.name).filter(|_| node.state == state::ALIVE);
+    found.is_some_and(|key| is_known_of(members, params, key, &node.alive()))
+}
+
+/// Whether another member that is not gone is known to say this, or something newer. Most messages are such, so
+/// this comes before all checks: what is known has passed them, and what is older than that is not used.
+fn is_known_of(members: &SwimMembers, params: &Params, key: Key, alive: &Alive<'_>) -> bool {
+    let SwimMember { node, incarnation, .. } = &members[key];
+    let number = incarnation.number();
+    alive.incarnation <= number
+        && !members[key].is_gone()
+        && *alive.addr == *node.ip_bytes()
+        && params.port(alive.port) == node.port()
+        && (alive.incarnation < number
+            || *alive.meta == *node.meta() && *alive.versions == node.versions().to_bytes())
+        && Some(key) != members.me()
+}
+
 /// Unlike Go, which stores a node whatever its versions and then refuses whole push/pulls because of
 /// it (`verifyProtocol`): such a node is not stored, and the others in its push/pull are.
+///
+/// If there is a member of this name already, `known`, the name has been checked.
 #[inline]
-fn check<'a>(cx: &Cx<'_>, alive: &Alive<'a>) -> Result<CheckedAlive<'a>, DropReason> {
+fn check<'a>(
+    cx: &Cx<'_>,
+    alive: &Alive<'a>,
+    known: Option<&'a Node>,
+) -> Result<CheckedAlive<'a>, DropReason> {
     let versions = Versions::from_bytes(alive.versions)
         .filter(|versions| versions.fit(cx.params.versions))
         .ok_or(DropReason::Versions)?;
@@ -250,28 +292,35 @@ fn check<'a>(cx: &Cx<'_>, alive: &Alive<'a>) -> Result<CheckedAlive<'a>, DropRea
     if alive.incarnation >= incarnation::END {
         return Err(DropReason::OutOfReach);
     }
+    let name = match known {
+        Some(node) => CheckedName::Of(node),
+        None => CheckedName::New(checked_name(cx, alive.node).ok_or(DropReason::Name)?),
+    };
     let alive = CheckedAlive {
-        name: received_name(alive.node).ok_or(DropReason::Name)?,
+        name,
         ip: ip_from_bytes(alive.addr).ok_or(DropReason::Address)?,
         port: cx.params.port(alive.port),
         meta: alive.meta,
         versions,
         incarnation: alive.incarnation,
     };
-    cx.params.check_received(alive.name).map_err(|_| DropReason::Name)?;
     if !cx.params.allows(alive.ip) {
         return Err(DropReason::Network);
     }
     if let Some(accept) = &cx.params.callbacks.accept_member
-        && *alive.name != *cx.params.name
+        && alive.name() != &*cx.params.name
     {
         let member = Member { node: alive.node(), status: Status::Alive };
         accept(&member).map_err(|why| {
-            tracing::debug!(target: "serfer::swim", name = alive.name, why, "not accepted");
+            tracing::debug!(target: "serfer::swim", name = alive.name(), why, "not accepted");
             DropReason::Vetoed
         })?;
     }
     Ok(alive)
+}
+
+fn checked_name<'a>(cx: &Cx<'_>, name: Text<'a>) -> Option<&'a str> {
+    received_name(name).filter(|name| cx.params.check_received(name).is_ok())
 }
 
 /// There is another member now: starts what needs one.

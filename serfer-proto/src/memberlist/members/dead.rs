@@ -49,9 +49,9 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         let node = member.node.clone();
-        let is_farewell = *accuser == *node.name;
+        let is_farewell = *accuser == *node.name();
         let is_believed = if is_farewell {
-            cx.from == node.addr() || up.means_to_leave(&node.name)
+            cx.from == node.addr() || up.means_to_leave(node.name())
         } else {
             incarnation <= member.incarnation.number()
         };
@@ -79,9 +79,9 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         let node = self.members[key].node.clone();
-        let accuser = if self.suspicions.is_farewell(key) { &node.name } else { accuser };
+        let accuser = if self.suspicions.is_farewell(key) { node.name() } else { accuser };
         self.clear_suspicion(cx, key);
-        let (state, how) = match *node.name == *accuser {
+        let (state, how) = match *node.name() == *accuser {
             true => (SwimState::Left, Departure::Left),
             false => (SwimState::Dead, Departure::Died),
         };
@@ -89,7 +89,7 @@ impl<D: Delegate> Memberlist<D> {
         self.members.set_state(key, state, cx.now);
         self.arm_forget(cx);
         self.broadcast_dead(cx, key, accuser);
-        tracing::debug!(target: "serfer::swim", name = %node.name, ?state, %accuser, "node gone");
+        tracing::debug!(target: "serfer::swim", name = %node.name(), ?state, %accuser, "node gone");
         up.on_leave(cx, &node, how);
         if state == SwimState::Dead && !self.leaving {
             self.on_lost(cx, &node);
@@ -99,8 +99,8 @@ impl<D: Delegate> Memberlist<D> {
     fn broadcast_dead(&mut self, cx: &mut Cx<'_>, key: Key, accuser: &str) {
         let member = &self.members[key];
         let (node, incarnation) = (member.node.clone(), member.incarnation.number());
-        let dead = messages::dead(accuser, incarnation, &node.name);
-        self.broadcast(cx, &dead, BroadcastKind::About(key));
+        let dead = messages::dead(accuser, incarnation, node.name_text());
+        self.broadcast(cx, key, &dead, BroadcastKind::Plain);
     }
 
     /// Leaves: broadcasts our own leave message. [`LeaveDelegate::on_own_leave_done`] follows.
@@ -117,15 +117,15 @@ impl<D: Delegate> Memberlist<D> {
         self.retries.clear(cx);
         let node = self.members[me].node.clone();
         self.members.set_state(me, SwimState::Left, cx.now);
-        let dead = messages::dead(&node.name, self.incarnation(), &node.name);
-        self.broadcast(cx, &dead, BroadcastKind::OwnLeave(Some(me)));
+        let dead = messages::dead(node.name(), self.incarnation(), node.name_text());
+        self.broadcast(cx, me, &dead, BroadcastKind::OwnLeave);
         up.on_leave(cx, &node, Departure::Left);
     }
 
     /// Forgets the members that have been gone for long enough. The layer above may remember them.
     pub(crate) fn on_forget(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         self.members.forget(cx.now, cx.params.gossip.to_the_dead, |member| {
-            up.on_forgotten(&member.node.name, member.incarnation);
+            up.on_forgotten(member.node.name(), member.incarnation);
         });
         self.arm_forget(cx);
     }

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::{Deref, Index, IndexMut};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::Node;
@@ -70,19 +69,19 @@ impl SwimMembers {
     }
 
     /// Adds ourselves, alive.
-    pub(crate) fn insert_me(&mut self, node: Arc<Node>, incarnation: Incarnation) {
+    pub(crate) fn insert_me(&mut self, node: Node, incarnation: Incarnation) {
         self.me = Some(self.table.insert(SwimMember::alive(node, incarnation)));
     }
 
     /// Adds another node, alive.
-    pub(crate) fn insert(&mut self, node: Arc<Node>, incarnation: Incarnation) -> Key {
+    pub(crate) fn insert(&mut self, node: Node, incarnation: Incarnation) -> Key {
         let key = self.table.insert(SwimMember::alive(node, incarnation));
         self.probe_order.add(key.index());
         self.zones.add(key.index(), SwimState::Alive);
         key
     }
 
-    pub(crate) fn set_node(&mut self, key: Key, node: Arc<Node>) {
+    pub(crate) fn set_node(&mut self, key: Key, node: Node) {
         self.table.set_node(key, node);
     }
 

@@ -60,7 +60,7 @@ impl<D: Delegate> Memberlist<D> {
         if member.state() != SwimState::Alive {
             return;
         }
-        tracing::debug!(target: "serfer::swim", name = %member.node.name, %accuser, "suspecting");
+        tracing::debug!(target: "serfer::swim", name = %member.node.name(), %accuser, "suspecting");
         let settings = &cx.params.suspicion;
         let min = suspicion::timeout_min(settings.mult, members, cx.params.probe.interval);
         // With too few others, no confirmation can come.
@@ -174,7 +174,7 @@ impl<D: Delegate> Memberlist<D> {
 
     fn broadcast_suspect(&mut self, cx: &mut Cx<'_>, key: Key, incarnation: u32, accuser: &str) {
         let node = self.members[key].node.clone();
-        let suspect = messages::suspect(accuser, incarnation, &node.name);
-        self.broadcast(cx, &suspect, BroadcastKind::About(key));
+        let suspect = messages::suspect(accuser, incarnation, node.name_text());
+        self.broadcast(cx, key, &suspect, BroadcastKind::Plain);
     }
 }

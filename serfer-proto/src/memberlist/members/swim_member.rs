@@ -1,10 +1,9 @@
 //! One member as SWIM sees it. Counterpart of Go's `nodeState`.
 
-use std::sync::Arc;
-
 use crate::api::Node;
 use crate::api::incarnation::Incarnation;
-use crate::machinery::Row;
+use crate::machinery::{Generation, Row};
+use crate::memberlist::gossip::queue::QueuePlace;
 
 /// What we believe of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,22 +27,27 @@ pub(crate) enum StreamHealth {
 /// One member, ourselves included.
 #[derive(Debug)]
 pub(crate) struct SwimMember {
-    pub(crate) node: Arc<Node>,
+    pub(crate) node: Node,
     pub(crate) incarnation: Incarnation,
     /// Our last probe of it failed.
     pub(crate) missed: bool,
     /// How our last push/pull with it went.
     pub(crate) stream_health: StreamHealth,
+    /// Where the last message about it was queued.
+    pub(crate) queued: QueuePlace,
+    generation: Generation,
     pub(super) state: SwimState,
 }
 
 impl SwimMember {
-    pub(crate) fn alive(node: Arc<Node>, incarnation: Incarnation) -> Self {
+    pub(crate) fn alive(node: Node, incarnation: Incarnation) -> Self {
         Self {
             node,
             incarnation,
             missed: false,
             stream_health: StreamHealth::Fine,
+            queued: QueuePlace::default(),
+            generation: Generation::default(),
             state: SwimState::Alive,
         }
     }
@@ -59,10 +63,16 @@ impl SwimMember {
 }
 
 impl Row for SwimMember {
-    fn node(&self) -> &Arc<Node> {
+    fn node(&self) -> &Node {
         &self.node
     }
-    fn node_mut(&mut self) -> &mut Arc<Node> {
+    fn node_mut(&mut self) -> &mut Node {
         &mut self.node
+    }
+    fn generation(&self) -> Generation {
+        self.generation
+    }
+    fn set_generation(&mut self, generation: Generation) {
+        self.generation = generation;
     }
 }

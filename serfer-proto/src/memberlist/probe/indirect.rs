@@ -4,7 +4,6 @@
 //! not ours (SWIM §4.1, Lifeguard §IV-A). Counterpart of Go's `handleIndirectPing`.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::{Member, Node, Status};
@@ -14,8 +13,7 @@ use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::probe::ping::PingSource;
 use crate::memberlist::probe::prober::RelayedPing;
 use crate::memberlist::{Delegate, Memberlist};
-use crate::wire::message::{Ack, IndirectPing, Message, Nack, ip_bytes, ip_from_bytes};
-use crate::wire::msgpack::Text;
+use crate::wire::message::{Ack, IndirectPing, Message, Nack, ip_from_bytes};
 
 /// Helpers that announce this protocol send nacks.
 const NACK_SINCE: u8 = 4;
@@ -36,21 +34,21 @@ impl<D: Delegate> Memberlist<D> {
         let mut helpers = std::mem::take(&mut self.picked);
         let count = cx.params.probe.indirect_checks;
         self.members.pick(cx.rng, count, SwimState::Alive, Some(target), &mut helpers);
-        let (me, target) = (PingSource::of(cx), ip_bytes(node.ip));
+        let (me, target) = (PingSource::of(cx), node.ip_bytes());
         let mut nacks_expected = 0;
         for &helper in &helpers {
             let helper = self.members[helper].node.clone();
-            let nack = helper.versions.protocol_max >= NACK_SINCE;
+            let nack = helper.versions().protocol_max >= NACK_SINCE;
             nacks_expected += u32::from(nack);
-            let ping = me.ping(seq, Text(node.name.as_bytes()));
-            let ping = PingSource::indirect_ping(ping, nack, &target, node.port);
+            let ping = me.ping(seq, node.name_text());
+            let ping = PingSource::indirect_ping(ping, nack, target, node.port());
             self.send(cx, up, helper.addr(), &Message::IndirectPing(ping));
         }
         self.picked = helpers;
         if let Some(round) = &mut self.prober.round {
             round.nacks_expected = nacks_expected;
         }
-        if node.versions.protocol_max >= STREAM_PING_SINCE && may_ping_by_stream(cx, &node) {
+        if node.versions().protocol_max >= STREAM_PING_SINCE && may_ping_by_stream(cx, &node) {
             self.dial_ping(cx, &node, seq, deadline);
         }
     }
@@ -118,7 +116,7 @@ fn nack_after(settings: &ProbeSettings) -> Duration {
     settings.timeout.min(settings.interval.saturating_sub(settings.timeout)) * 4 / 5
 }
 
-fn may_ping_by_stream(cx: &Cx<'_>, node: &Arc<Node>) -> bool {
+fn may_ping_by_stream(cx: &Cx<'_>, node: &Node) -> bool {
     let may = cx.params.callbacks.ping_by_stream.as_deref();
     let member = || Member { node: node.clone(), status: Status::Alive };
     cx.params.probe.stream_fallback && may.is_none_or(|may| may(&member()))

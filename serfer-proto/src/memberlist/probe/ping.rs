@@ -66,12 +66,11 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         let answer_to = self.answer_to(cx.from, ping.source_addr, ping.source_port);
-        let mut payload = std::mem::take(&mut self.encoded);
-        payload.clear();
-        up.ack_payload(&mut payload);
-        let ack = Ack { payload: &payload, seq: ping.seq };
-        self.send(cx, up, answer_to, &Message::Ack(ack));
-        self.encoded = payload;
+        self.send_encoded(cx, up, answer_to, |up, out| {
+            let ack = Message::Ack(Ack { payload: up.ack_payload(), seq: ping.seq });
+            tracing::trace!(target: "serfer::wire", to = %answer_to, message = ?ack, "sending");
+            ack.encode(out);
+        });
     }
 
     /// Where to answer a ping.
@@ -89,6 +88,9 @@ impl<D: Delegate> Memberlist<D> {
         };
         let port = source_port.filter(|&port| port > 0).unwrap_or_else(|| from.port());
         let named = SocketAddr::new(ip.to_canonical(), port);
+        if named == from {
+            return from;
+        }
         if self.members.knows_addr(named) { named } else { from }
     }
 }

@@ -15,7 +15,6 @@ use crate::memberlist::probe::ping::PingSource;
 use crate::memberlist::probe::prober::ProbeRound;
 use crate::memberlist::{Delegate, Memberlist, next_tick};
 use crate::wire::message::{Ack, Message};
-use crate::wire::msgpack::Text;
 
 impl<D: Delegate> Memberlist<D> {
     /// The next round is due.
@@ -56,18 +55,18 @@ impl<D: Delegate> Memberlist<D> {
 
         let (node, state) = (member.node.clone(), member.state());
         let me = PingSource::of(cx);
-        let ping = Message::Ping(me.ping(seq, Text(node.name.as_bytes())));
+        let ping = Message::Ping(me.ping(seq, node.name_text()));
         if state == SwimState::Alive {
             return self.send(cx, up, node.addr(), &ping);
         }
         // A suspect is told that it is one, so that it can refute at once.
-        let accusation = messages::suspect(&cx.params.name, incarnation, &node.name);
+        let accusation = messages::suspect(&cx.params.name, incarnation, node.name_text());
         self.encoded.clear();
         accusation.encode(&mut self.encoded);
         self.packet.reset(cx.link.message_len_max());
         self.packet.push_first(|out| ping.encode(out));
         self.packet.push(&[&self.encoded]);
-        let checksum = checksum_for(node.versions.protocol_max);
+        let checksum = checksum_for(node.versions().protocol_max);
         self.send_packet(cx, up, node.addr(), checksum);
     }
 
@@ -94,7 +93,7 @@ impl<D: Delegate> Memberlist<D> {
             let member = self.members.get(target);
             // Once helpers have been asked, the ack may be from one of them.
             if let Some(member) = member.filter(|_| cx.timers.is_set(Timer::ProbeIndirect)) {
-                up.on_ping_done(cx, &member.node.name, rtt, ack.payload);
+                up.on_ping_done(cx, &member.node, rtt, ack.payload);
                 self.repeat_failed_push_pull(cx, target);
             }
             self.on_probe_acked(cx, up, healthy);
@@ -166,7 +165,7 @@ impl<D: Delegate> Memberlist<D> {
         let isolated = self.prober.isolation.is_on();
         if isolated && !missed_before && member.state() == SwimState::Alive {
             cx.stats.accusations_held += 1;
-            tracing::debug!(target: "serfer::swim", name = %member.node.name, "not accusing: hardly anybody answers us");
+            tracing::debug!(target: "serfer::swim", name = %member.node.name(), "not accusing: hardly anybody answers us");
             return;
         }
         let me = &cx.params.name;
@@ -185,7 +184,7 @@ impl<D: Delegate> Memberlist<D> {
 
 /// A member answers over streams only, for the `count`th time that one does.
 fn trace_stream_only(node: &Node, count: u64, advertised: SocketAddr) {
-    let (name, addr) = (&node.name, node.addr());
+    let (name, addr) = (node.name(), node.addr());
     if is_notable(count) {
         tracing::warn!(target: "serfer::swim", %name, %addr, %advertised, count, "answers over streams but not to datagrams: UDP is blocked, or what we advertise is not our address");
     } else {

@@ -138,7 +138,7 @@ impl<D: Delegate> Memberlist<D> {
         let limits = &cx.params.limits;
         let len_max = limits.stream_len.saturating_mul(UNFINISHED_STREAMS);
         let len = |exchange: &Exchange| match &exchange.phase {
-            ExchangePhase::Reading(None, reader) => reader.memory(),
+            ExchangePhase::Reading(None, reader) => reader.memory() + exchange.news.memory(),
             _ => 0,
         };
         // As long as each is this short, all of them together are short enough.

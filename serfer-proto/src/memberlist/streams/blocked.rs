@@ -71,7 +71,7 @@ impl<D: Delegate> Memberlist<D> {
 
     fn trace_stream_blocked(&self, cx: &Cx<'_>, key: Key) {
         let (node, count) = (&self.members[key].node, cx.stats.streams_blocked);
-        let (name, addr) = (&node.name, node.addr());
+        let (name, addr) = (node.name(), node.addr());
         if is_notable(count) {
             tracing::warn!(target: "serfer::swim", %name, %addr, count, "answers datagrams but not streams: let TCP through between us as well, or else nothing that gossip misses is repaired");
         } else {

@@ -2,7 +2,6 @@
 //! `sendPingAndWaitForAck`.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::api::{JoinFailure, Node, Replay, StreamId};
@@ -13,7 +12,6 @@ use crate::memberlist::streams::exchange::{
 };
 use crate::memberlist::streams::handler::set_deadline;
 use crate::memberlist::{Delegate, Memberlist};
-use crate::wire::msgpack::Text;
 use crate::wire::stream::{FrameReader, Side, StreamMessage};
 
 /// How much of an error text is kept.
@@ -32,13 +30,7 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// Pings over a stream, until `deadline`.
-    pub(crate) fn dial_ping(
-        &mut self,
-        cx: &mut Cx<'_>,
-        node: &Arc<Node>,
-        seq: u32,
-        deadline: Instant,
-    ) {
+    pub(crate) fn dial_ping(&mut self, cx: &mut Cx<'_>, node: &Node, seq: u32, deadline: Instant) {
         let request = StreamRequest::Ping { seq, node: node.clone() };
         self.dial(cx, node.addr(), request, deadline);
     }
@@ -69,7 +61,7 @@ impl<D: Delegate> Memberlist<D> {
             }
             StreamRequest::Ping { seq, node } => {
                 let me = PingSource::of(cx);
-                let ping = StreamMessage::Ping(me.ping(seq, Text(node.name.as_bytes())));
+                let ping = StreamMessage::Ping(me.ping(seq, node.name_text()));
                 cx.write_stream(stream, Side::Dialled, &ping);
             }
         }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::api::{JoinId, Node, Replay, StreamId};
+use crate::memberlist::streams::news::News;
 use crate::wire::stream::{FrameReader, Side};
 
 /// How a stream ended, as the runtime reports it.
@@ -35,6 +35,8 @@ pub(crate) struct Exchange {
     pub(crate) peer: SocketAddr,
     pub(crate) side: Side,
     pub(crate) phase: ExchangePhase,
+    /// What is news in the push/pull that is on its way.
+    pub(crate) news: News,
     /// If it was accepted.
     pub(crate) origin: Option<Origin>,
 }
@@ -71,7 +73,7 @@ pub(crate) enum ExchangePhase {
 #[derive(Clone, Debug)]
 pub(crate) enum StreamRequest {
     PushPull(PushPullReason),
-    Ping { seq: u32, node: Arc<Node> },
+    Ping { seq: u32, node: Node },
 }
 
 /// What a push/pull that we dial is for.
@@ -102,7 +104,7 @@ impl PushPullReason {
 impl Exchanges {
     /// Adds a stream that we dial.
     pub(crate) fn dial(&mut self, peer: SocketAddr, phase: ExchangePhase) -> StreamId {
-        self.add(Exchange { peer, side: Side::Dialled, phase, origin: None })
+        self.add(Exchange { peer, side: Side::Dialled, phase, news: News::default(), origin: None })
     }
 
     /// Adds a stream that we accepted. Its source is entitled to so many.
@@ -117,7 +119,13 @@ impl Exchanges {
         let of_source = SourceStreams { open: 0, entitled };
         let of_source = self.sources.entry(origin.source).or_insert(of_source);
         *of_source = SourceStreams { open: of_source.open + 1, entitled };
-        self.add(Exchange { peer, side: Side::Accepted, phase, origin: Some(origin) })
+        self.add(Exchange {
+            peer,
+            side: Side::Accepted,
+            phase,
+            news: News::default(),
+            origin: Some(origin),
+        })
     }
 
     fn add(&mut self, exchange: Exchange) -> StreamId {

@@ -6,6 +6,7 @@
 
 use crate::api::{JoinFailure, StreamId};
 use crate::machinery::{Cx, DropReason, Opener, Output, Timer};
+use crate::memberlist::members::alive::is_known;
 use crate::memberlist::streams::exchange::{Exchange, ExchangePhase, StreamEnd, StreamRequest};
 use crate::memberlist::streams::long_push_pull::StreamUse;
 use crate::memberlist::{Delegate, Memberlist};
@@ -25,7 +26,10 @@ impl<D: Delegate> Memberlist<D> {
         let ExchangePhase::Reading(_, reader) = &mut exchange.phase else {
             return;
         };
-        let pushed = reader.push(data);
+        let (members, params, news) = (&self.members, cx.params, &mut exchange.news);
+        let pushed = reader.push_and_see(data, &mut |node, place| {
+            news.note(is_known(members, params, node), place);
+        });
         if pushed == Ok(false) {
             return self.bound_unfinished(cx, stream);
         }
@@ -34,6 +38,7 @@ impl<D: Delegate> Memberlist<D> {
         }
         cx.from = exchange.peer;
         let side = exchange.side;
+        let news = std::mem::take(&mut exchange.news);
         let phase = std::mem::replace(&mut exchange.phase, ExchangePhase::Closing);
         let ExchangePhase::Reading(request, reader) = phase else {
             return;
@@ -53,6 +58,7 @@ impl<D: Delegate> Memberlist<D> {
             up,
             request.map_or(StreamUse::Accepted(stream), StreamUse::Dialled),
             opener,
+            news,
         );
     }
 

@@ -12,6 +12,7 @@ use crate::api::{Member, Replay, StreamId};
 use crate::machinery::portion::PAUSE;
 use crate::machinery::{Cx, Opener, Portion, Sealer, Timer};
 use crate::memberlist::streams::exchange::{Exchanges, StreamRequest};
+use crate::memberlist::streams::news::News;
 use crate::memberlist::{Delegate, Memberlist, PushPullDelegate};
 use crate::wire::stream::{PushPullBuf, PushPullCursor, Side};
 
@@ -53,6 +54,7 @@ pub(crate) struct Receiving<D: PushPullDelegate> {
     pub(crate) peer: SocketAddr,
     pub(crate) origin: StreamUse,
     pub(crate) opener: Opener,
+    pub(crate) news: News,
     pub(crate) stage: ReceivingStage<D>,
 }
 
@@ -61,8 +63,8 @@ pub(crate) enum ReceivingStage<D: PushPullDelegate> {
     Opening,
     Checking(PushPullCursor, Findings),
     Answering(Sending<D>, Findings),
-    Merging(PushPullCursor, Findings),
-    MergingAbove(D::RemoteState, PushPullCursor, Findings),
+    Merging(Findings),
+    MergingAbove(D::RemoteState, Findings),
 }
 
 /// Which stream it is, and what it is for.
@@ -75,16 +77,14 @@ pub(crate) enum StreamUse {
 /// What a look at all members of a push/pull has found out.
 #[derive(Debug)]
 pub(crate) struct Findings {
-    /// Where the first member is.
-    pub(crate) start: PushPullCursor,
+    /// Where what the layer above added is, once all members have been looked at.
+    pub(crate) end: PushPullCursor,
     /// Whether one of us is joining the other, and which user events are delivered then.
     pub(crate) join: Option<Replay>,
     /// Why we do not want to be one cluster with these.
     pub(crate) veto: Option<String>,
     /// The members that the application is to be asked about.
     pub(crate) members: Vec<Member>,
-    /// Whether any of them could be a member of ours.
-    pub(crate) any_fits: bool,
 }
 
 impl<D: Delegate> LongPushPulls<D> {
@@ -126,7 +126,7 @@ impl<D: Delegate> LongPushPulls<D> {
     /// How many bytes wait to be merged.
     pub(crate) fn received_len(&self) -> usize {
         let len = |job: &Job<D>| match job {
-            Job::Receive(receiving) => receiving.opener.memory(),
+            Job::Receive(receiving) => receiving.opener.memory() + receiving.news.memory(),
             Job::Send(_) => 0,
         };
         self.waiting.iter().map(len).sum()

@@ -9,7 +9,7 @@
 //! of others, [`admission`] for who gives way if there are too many of them, [`push_pull`] for what is
 //! compared over a stream, [`blocked`] for streams that fail while datagrams pass. A push/pull may be too
 //! long for one call: [`long_push_pull`] keeps those that are not done, [`send`] and [`receive`] go on with
-//! one.
+//! one; [`news`] is what has to be merged of it.
 
 pub(crate) mod accept;
 pub(crate) mod admission;
@@ -18,6 +18,7 @@ pub(crate) mod dial;
 pub(crate) mod exchange;
 pub(crate) mod handler;
 pub(crate) mod long_push_pull;
+mod news;
 pub(crate) mod push_pull;
 mod receive;
 mod send;

@@ -4,7 +4,6 @@
 //! its members, with what the layer above adds, and then handles what is new in the other's list as if
 //! it had come in single messages. Counterpart of Go's `pushPull`, `pushPullNode` and `mergeState`.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::{Member, Node, Status, Versions, received_name};
@@ -12,7 +11,7 @@ use crate::machinery::{Cx, Timer};
 use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::streams::exchange::PushPullReason;
 use crate::memberlist::{Delegate, Memberlist, next_tick};
-use crate::wire::message::{Alive, Dead, PushNodeState, Suspect, ip_from_bytes, state};
+use crate::wire::message::{Dead, PushNodeState, Suspect, ip_from_bytes, state};
 use crate::wire::msgpack::Text;
 
 impl<D: Delegate> Memberlist<D> {
@@ -45,12 +44,9 @@ impl<D: Delegate> Memberlist<D> {
         up: &mut D,
         theirs: &PushNodeState<'_>,
     ) -> bool {
-        let &PushNodeState { addr, incarnation, meta, name: node, port, state, versions } = theirs;
+        let &PushNodeState { incarnation, name: node, state, .. } = theirs;
         match state {
-            state::ALIVE => {
-                let alive = Alive { addr, incarnation, meta, node, port, versions };
-                return self.on_alive(cx, up, &alive);
-            }
+            state::ALIVE => return self.on_alive(cx, up, &theirs.alive()),
             state::LEFT => self.on_dead(cx, up, &Dead { from: node, incarnation, node }),
             // The dead are only suspected, so that they can refute.
             state::DEAD | state::SUSPECT => {
@@ -70,14 +66,14 @@ pub(crate) fn member(cx: &Cx<'_>, node: &PushNodeState<'_>) -> Option<Member> {
         state::LEFT => Status::Left,
         _ => Status::Alive,
     };
-    let node = Node {
-        name: received_name(node.name)?.into(),
-        ip: ip_from_bytes(node.addr)?,
-        port: cx.params.port(node.port),
-        meta: node.meta.into(),
-        versions: Versions::from_bytes(node.versions)?,
-    };
-    Some(Member { node: Arc::new(node), status })
+    let node = Node::new(
+        received_name(node.name)?,
+        ip_from_bytes(node.addr)?,
+        cx.params.port(node.port),
+        node.meta,
+        Versions::from_bytes(node.versions)?,
+    );
+    Some(Member { node, status })
 }
 
 /// A push/pull costs more in a larger cluster, so there are fewer of them there: Go's `pushPullScale`.

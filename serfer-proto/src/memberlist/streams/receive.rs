@@ -5,15 +5,18 @@
 
 use crate::api::{JoinFailure, Replay};
 use crate::machinery::{Cx, DropReason, Opener, Portion, Refusal, cost};
+use crate::memberlist::members::alive::is_known;
 use crate::memberlist::streams::exchange::{PushPullReason, StreamRequest};
 use crate::memberlist::streams::long_push_pull::{
     Findings, Job, Receiving, ReceivingStage, Sending, StreamUse,
 };
+use crate::memberlist::streams::news::News;
 use crate::memberlist::streams::push_pull::member;
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::error::DecodeError;
 use crate::wire::kind;
 use crate::wire::message::PushNodeState;
+use crate::wire::msgpack::{Reader, Value};
 use crate::wire::stream::{PushPullCursor, Side, StreamMessage};
 
 impl<D: Delegate> Memberlist<D> {
@@ -24,11 +27,12 @@ impl<D: Delegate> Memberlist<D> {
         up: &mut D,
         origin: StreamUse,
         opener: Result<Opener, Refusal>,
+        news: News,
     ) {
         match opener {
             Ok(opener) => {
                 let stage = ReceivingStage::Opening;
-                let receiving = Receiving { peer: cx.from, origin, opener, stage };
+                let receiving = Receiving { peer: cx.from, origin, opener, news, stage };
                 self.start_job(cx, up, Job::Receive(Box::new(receiving)));
             }
             Err(refusal) => self.refuse(cx, up, &origin, refusal),
@@ -69,16 +73,16 @@ impl<D: Delegate> Memberlist<D> {
         receiving: &mut Receiving<D>,
         portion: &mut Portion,
     ) -> Result<Option<ReceivingStage<D>>, Ending> {
-        let Receiving { origin, opener, stage, .. } = receiving;
+        let Receiving { origin, opener, news, stage, .. } = receiving;
         match stage {
             ReceivingStage::Opening => {
                 if !opener.step(portion)? {
                     return Ok(None);
                 }
-                self.on_opened(cx, up, origin, opener.message()).map(Some)
+                self.on_opened(cx, up, origin, opener).map(Some)
             }
             ReceivingStage::Checking(cursor, findings) => {
-                if !findings.look(cx, opener.message(), cursor, portion)? {
+                if !self.check_members(cx, opener, news, cursor, findings, portion)? {
                     return Ok(None);
                 }
                 self.on_checked(cx, origin, findings.take()).map(Some)
@@ -89,19 +93,18 @@ impl<D: Delegate> Memberlist<D> {
                 }
                 begin_merge(cx, findings.take()).map(Some)
             }
-            ReceivingStage::Merging(cursor, findings) => {
-                let message = opener.message();
-                if !self.merge_members(cx, up, message, cursor, findings, portion) {
+            ReceivingStage::Merging(findings) => {
+                if !self.merge_news(cx, up, opener.message(), news, findings, portion) {
                     return Ok(None);
                 }
                 let above = D::RemoteState::default();
-                Ok(Some(ReceivingStage::MergingAbove(above, *cursor, findings.take())))
+                Ok(Some(ReceivingStage::MergingAbove(above, findings.take())))
             }
-            ReceivingStage::MergingAbove(progress, cursor, findings) => {
-                let state = cursor.user_state(opener.message())?;
+            ReceivingStage::MergingAbove(progress, findings) => {
+                let state = findings.end.user_state(opener.message())?;
                 let is_done = state.is_empty()
                     || up.on_remote_state(cx, findings.join, state, progress, portion);
-                if is_done { Err(Ending::Compared(findings.result())) } else { Ok(None) }
+                if is_done { Err(Ending::Compared(compared(news))) } else { Ok(None) }
             }
         }
     }
@@ -111,8 +114,9 @@ impl<D: Delegate> Memberlist<D> {
         cx: &mut Cx<'_>,
         up: &mut D,
         origin: &StreamUse,
-        message: &[u8],
+        opener: &Opener,
     ) -> Result<ReceivingStage<D>, Ending> {
+        let message = opener.message();
         if message.first() == Some(&kind::PUSH_PULL) {
             let start = PushPullCursor::begin(message)?;
             let join = match *origin {
@@ -122,7 +126,11 @@ impl<D: Delegate> Memberlist<D> {
                 // It is no ack.
                 StreamUse::Dialled(StreamRequest::Ping { .. }) => return Err(Ending::Done),
             };
-            return Ok(ReceivingStage::Checking(start, Findings::new(start, join)));
+            let findings = Findings::new(start.end(message), join);
+            if opener.is_checked() && !findings.asks_about_members(cx) {
+                return self.on_checked(cx, origin, findings);
+            }
+            return Ok(ReceivingStage::Checking(start, findings));
         }
         let message = StreamMessage::decode(message)?;
         match origin {
@@ -147,26 +155,63 @@ impl<D: Delegate> Memberlist<D> {
         }
     }
 
+    /// Looks at members until all have been looked at, which it says, or the portion is used up.
+    fn check_members(
+        &self,
+        cx: &Cx<'_>,
+        opener: &Opener,
+        news: &mut News,
+        cursor: &mut PushPullCursor,
+        findings: &mut Findings,
+        portion: &mut Portion,
+    ) -> Result<bool, DecodeError> {
+        let (message, asks) = (opener.message(), findings.asks_about_members(cx));
+        while !portion.is_used_up() {
+            let place = cursor.at();
+            let Some(node) = cursor.next(message)? else {
+                cursor.user_state(message)?;
+                findings.end = *cursor;
+                return Ok(true);
+            };
+            portion.spend(cost::LOOK + cost::bytes(cursor.at() - place));
+            if !opener.is_checked() {
+                news.note(is_known(&self.members, cx.params, &node), place);
+            }
+            if asks {
+                findings.note(cx, &node, portion);
+            }
+        }
+        Ok(false)
+    }
+
     /// Returns whether all are merged.
-    fn merge_members(
+    fn merge_news(
         &mut self,
         cx: &mut Cx<'_>,
         up: &mut D,
         message: &[u8],
-        cursor: &mut PushPullCursor,
+        news: &mut News,
         findings: &mut Findings,
         portion: &mut Portion,
     ) -> bool {
         while !portion.is_used_up() {
+            // To drop all of them at once would take long.
+            let dropped = findings.members.pop();
+            let Some(place) = news.next() else {
+                if dropped.is_none() {
+                    return true;
+                }
+                portion.spend(cost::LOOK);
+                continue;
+            };
             // All have been checked.
-            let start = cursor.at();
-            let Ok(Some(node)) = cursor.next(message) else {
+            let from = &mut Reader::new(message.get(place..).unwrap_or_default());
+            let Ok(node) = PushNodeState::take(from) else {
                 return true;
             };
-            portion.spend(cost::MERGE + cost::bytes(cursor.at() - start));
-            // To drop all of them at once would take long.
-            findings.members.pop();
-            findings.any_fits |= self.merge_node(cx, up, &node);
+            let len = message.len() - place - from.rest().len();
+            portion.spend(cost::MERGE + cost::bytes(len));
+            news.any_fits |= self.merge_node(cx, up, &node);
         }
         false
     }
@@ -235,44 +280,28 @@ fn begin_merge<D: Delegate>(
         cx.dropped(DropReason::Vetoed, &why);
         return Err(Ending::Compared(Err(JoinFailure::Vetoed(why))));
     }
-    Ok(ReceivingStage::Merging(findings.start, findings))
+    Ok(ReceivingStage::Merging(findings))
 }
 
 impl Findings {
-    fn new(start: PushPullCursor, join: Option<Replay>) -> Self {
-        Self { start, join, veto: None, members: Vec::new(), any_fits: false }
+    fn new(end: PushPullCursor, join: Option<Replay>) -> Self {
+        Self { end, join, veto: None, members: Vec::new() }
     }
 
     /// For the next stage.
     fn take(&mut self) -> Self {
-        let next = Self::new(self.start, self.join);
+        let next = Self::new(self.end, self.join);
         std::mem::replace(self, next)
     }
 
-    /// Looks at members until all have been looked at, which it says, or the portion is used up.
-    fn look(
-        &mut self,
-        cx: &Cx<'_>,
-        message: &[u8],
-        cursor: &mut PushPullCursor,
-        portion: &mut Portion,
-    ) -> Result<bool, DecodeError> {
-        while !portion.is_used_up() {
-            let start = cursor.at();
-            let Some(node) = cursor.next(message)? else {
-                cursor.user_state(message)?;
-                return Ok(true);
-            };
-            portion.spend(cost::LOOK + cost::bytes(cursor.at() - start));
-            if self.join.is_some() {
-                self.note(cx, &node, portion);
-            }
-        }
-        Ok(false)
+    /// Whether it matters who they are before any of them is merged: only if one of us is joining the other.
+    fn asks_about_members(&self, cx: &Cx<'_>) -> bool {
+        let may_refuse = cx.params.strict_names || cx.params.callbacks.accept_merge.is_some();
+        self.join.is_some() && may_refuse
     }
 
     fn note(&mut self, cx: &Cx<'_>, node: &PushNodeState<'_>, portion: &mut Portion) {
-        if self.veto.is_none() {
+        if self.veto.is_none() && cx.params.strict_names {
             let name = node.name.to_string_lossy();
             let checked = cx.params.check_received(&name);
             self.veto = checked.map_err(|problem| format!("name {name:?} {problem}")).err();
@@ -282,13 +311,13 @@ impl Findings {
             self.members.extend(member(cx, node));
         }
     }
+}
 
-    fn result(&self) -> Result<(), JoinFailure> {
-        if self.any_fits {
-            return Ok(());
-        }
-        let why =
-            "none of its members has a name, an address and protocol versions that we can take";
-        Err(JoinFailure::Unusable(why.to_owned()))
+/// How the comparison went, once all is merged.
+fn compared(news: &News) -> Result<(), JoinFailure> {
+    if news.any_fits {
+        return Ok(());
     }
+    let why = "none of its members has a name, an address and protocol versions that we can take";
+    Err(JoinFailure::Unusable(why.to_owned()))
 }

@@ -7,8 +7,7 @@ use crate::memberlist::streams::exchange::ExchangePhase;
 use crate::memberlist::streams::handler::set_deadline;
 use crate::memberlist::streams::long_push_pull::{Job, Sending, SendingStage};
 use crate::memberlist::{Delegate, Memberlist};
-use crate::wire::message::{PushNodeState, ip_bytes, state};
-use crate::wire::msgpack::Text;
+use crate::wire::message::{PushNodeState, state};
 use crate::wire::stream::{PushPullBuf, Side};
 
 impl<D: Delegate> Memberlist<D> {
@@ -103,18 +102,18 @@ impl<D: Delegate> Sending<D> {
 fn push(buf: &mut PushPullBuf, member: &SwimMember) {
     let node = &member.node;
     buf.push(&PushNodeState {
-        addr: &ip_bytes(node.ip),
+        addr: node.ip_bytes(),
         incarnation: member.incarnation.number(),
-        meta: &node.meta,
-        name: Text(node.name.as_bytes()),
-        port: node.port,
+        meta: node.meta(),
+        name: node.name_text(),
+        port: node.port(),
         state: match member.state() {
             SwimState::Alive => state::ALIVE,
             SwimState::Suspect => state::SUSPECT,
             SwimState::Dead => state::DEAD,
             SwimState::Left => state::LEFT,
         },
-        versions: &node.versions.to_bytes(),
+        versions: &node.versions().to_bytes(),
     });
 }
 

@@ -4,20 +4,21 @@
 
 use std::time::Duration;
 
+use crate::api::Node;
 use crate::machinery::{Cx, DropReason};
 use crate::memberlist::PingDelegate;
 use crate::serf::Serf;
+use crate::serf::coordinates::estimates::CoordinateEstimates;
 
 impl PingDelegate for Serf {
-    fn ack_payload(&self, out: &mut Vec<u8>) {
-        if let Some(coordinates) = &self.coordinates {
-            out.extend_from_slice(coordinates.payload());
-        }
+    fn ack_payload(&self) -> &[u8] {
+        self.coordinates.as_ref().map_or(&[], CoordinateEstimates::payload)
     }
 
-    fn on_ping_done(&mut self, cx: &mut Cx<'_>, name: &str, rtt: Duration, payload: &[u8]) {
+    fn on_ping_done(&mut self, cx: &mut Cx<'_>, node: &Node, rtt: Duration, payload: &[u8]) {
         // The payload is empty if the other node has coordinates turned off.
-        if let (Some(coordinates), Some(key)) = (&mut self.coordinates, self.members.find(name))
+        let key = self.members.find_text(node.name_text());
+        if let (Some(coordinates), Some(key)) = (&mut self.coordinates, key)
             && !payload.is_empty()
             && let Err(unusable) = coordinates.observe(key, rtt, payload)
         {

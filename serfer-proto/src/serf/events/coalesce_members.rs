@@ -72,7 +72,6 @@ fn outcome(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::MemberChange::{Failed, Join, Leave, Reap, Update};
     use super::*;
@@ -80,14 +79,8 @@ mod tests {
 
     fn member(name: &str, tag: &str) -> Member {
         let meta = Tags::from_iter([("role", tag)]).encode();
-        let node = Node {
-            name: name.into(),
-            ip: [127, 0, 0, 1].into(),
-            port: 7946,
-            meta: meta.into(),
-            versions: Versions::default(),
-        };
-        Member { node: Arc::new(node), status: Status::Alive }
+        let node = Node::new(name, [127, 0, 0, 1].into(), 7946, &meta, Versions::default());
+        Member { node, status: Status::Alive }
     }
 
     fn hold(members: &mut MemberEventCoalescer, change: MemberChange, name: &str, tag: &str) {

@@ -11,7 +11,6 @@ use std::time::Duration;
 use crate::machinery::{Cx, Key, Timer};
 use crate::serf::Serf;
 use crate::serf::queries::incoming::send_direct;
-use crate::wire::msgpack::Text;
 use crate::wire::serf_message::{Leave, SerfMessage};
 
 /// How many members are asked at once.
@@ -45,7 +44,7 @@ impl Serf {
         let asked: Vec<Key> = others.take(ASKED_MAX).copied().collect();
         for &key in &asked {
             let state = &self.members[key];
-            let name = Text(state.member.node.name.as_bytes());
+            let name = state.member.node.name_text();
             // A time that it has not heard yet, or else it would not object.
             let ltime = self.clock.time().max(state.status_ltime.saturating_add(1));
             let leave = Leave { ltime, node: name, prune: false };

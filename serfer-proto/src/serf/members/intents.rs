@@ -4,7 +4,7 @@
 //! `serf.go`.
 
 use crate::api::{MemberChange, Status, received_name};
-use crate::machinery::{Cx, DropReason};
+use crate::machinery::{Cx, DropReason, Key};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::serf::Serf;
 use crate::serf::broadcasts::Class;
@@ -37,11 +37,12 @@ impl Serf {
 
     /// A member means to be a member.
     pub(crate) fn on_join_intent(&mut self, cx: &mut Cx<'_>, join: &Join<'_>) -> IsNews {
-        let Some(name) = self.witness_intent(cx, join.node, join.ltime) else {
+        let found = self.members.find_text(join.node);
+        if !self.witness_intent(cx, found, join.node, join.ltime) {
             return false;
-        };
-        let Some(key) = self.members.find(name) else {
-            return self.keep_intent(cx, name, Intent::Join, join.ltime);
+        }
+        let Some(key) = found else {
+            return self.keep_intent(cx, join.node, Intent::Join, join.ltime);
         };
         let state = &mut self.members[key];
         if join.ltime <= state.status_ltime {
@@ -51,7 +52,7 @@ impl Serf {
             // Unlike Go: until the member is back here too, its state keeps the time of its leave
             // intent. Otherwise our push/pulls would tell others, where it is back already, that it
             // left after its join. And the newer intent is evidence that it is back.
-            return self.keep_intent(cx, name, Intent::Join, join.ltime);
+            return self.keep_intent(cx, join.node, Intent::Join, join.ltime);
         }
         state.status_ltime = join.ltime;
         if state.member.status == Status::Leaving {
@@ -62,14 +63,18 @@ impl Serf {
 
     /// A member means to leave, or is made to leave.
     pub(crate) fn on_leave_intent(&mut self, cx: &mut Cx<'_>, leave: &Leave<'_>) -> IsNews {
-        let Some(name) = self.witness_intent(cx, leave.node, leave.ltime) else {
+        let found = self.members.find_text(leave.node);
+        if !self.witness_intent(cx, found, leave.node, leave.ltime) {
             return false;
+        }
+        let Some(key) = found else {
+            if let Some(name) = leave.node.to_str() {
+                self.on_missing_left(cx, name);
+            }
+            return self.keep_intent(cx, leave.node, Intent::Leave, leave.ltime);
         };
-        let Some(key) = self.members.find(name) else {
-            self.on_missing_left(cx, name);
-            return self.keep_intent(cx, name, Intent::Leave, leave.ltime);
-        };
-        let (is_us, status_ltime) = (*name == *cx.params.name, self.members[key].status_ltime);
+        let is_us = *leave.node.0 == *cx.params.name.as_bytes();
+        let status_ltime = self.members[key].status_ltime;
         if is_us && !self.is_alive() && leave.ltime >= status_ltime {
             self.on_leave_echoed(cx);
             if cx.from != cx.params.advertise {
@@ -109,28 +114,40 @@ impl Serf {
         true
     }
 
-    /// Moves the member clock past an intent. Returns the intent's name, if name and time are valid.
-    fn witness_intent<'a>(
+    /// Moves the member clock past an intent about a member that was found or not. Returns whether its name and
+    /// its time are valid.
+    fn witness_intent(
         &mut self,
         cx: &mut Cx<'_>,
-        name: Text<'a>,
+        found: Option<Key>,
+        name: Text<'_>,
         ltime: u64,
-    ) -> Option<&'a str> {
-        let Some(name) = received_name(name) else {
+    ) -> bool {
+        // The name of a member is valid.
+        if found.is_none() && received_name(name).is_none() {
             cx.dropped(DropReason::Name, &"intent");
-            return None;
-        };
+            return false;
+        }
         if !self.clock.can_reach(ltime) {
             cx.dropped(DropReason::OutOfReach, &"Lamport time of intent");
-            return None;
+            return false;
         }
         self.clock.witness(ltime);
         self.record_clock(cx);
-        Some(name)
+        true
     }
 
     /// Keeps an intent about a member that is not here.
-    fn keep_intent(&mut self, cx: &mut Cx<'_>, name: &str, intent: Intent, ltime: u64) -> IsNews {
+    fn keep_intent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        name: Text<'_>,
+        intent: Intent,
+        ltime: u64,
+    ) -> IsNews {
+        let Some(name) = name.to_str() else {
+            return false;
+        };
         let len_max = cx.params.limits.recent_intents.max(2 * self.members.len());
         let kept = self.recent_intents.insert(name, intent, ltime, cx.now, len_max);
         if kept == Kept::InPlaceOf {

@@ -108,7 +108,7 @@ impl Serf {
         self.record_leave(cx);
         let name = cx.params.name.clone();
         self.leaving.report.others = self.live_others(cx);
-        let heard = self.broadcast_leave(cx, &name, Prune::No, BroadcastKind::OwnLeave(None));
+        let heard = self.broadcast_leave(cx, &name, Prune::No, BroadcastKind::OwnLeave);
         let patience = if heard { cx.params.leave.broadcast_timeout } else { Duration::ZERO };
         self.leaving.report.intent = if heard { Delivery::TimedOut } else { Delivery::Nobody };
         cx.timers.set(Timer::Leave, cx.now + patience);

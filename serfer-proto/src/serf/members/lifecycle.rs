@@ -4,7 +4,6 @@
 //! together tell a member that left from one that failed. Counterpart of `handleNodeJoin`,
 //! `handleNodeLeave` and `handleNodeUpdate` in Go's `serf.go`.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::api::incarnation::Incarnation;
@@ -19,8 +18,8 @@ use crate::wire::msgpack::Text;
 use crate::wire::serf_message::{Leave, SerfMessage};
 
 impl EventDelegate for Serf {
-    fn on_join(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
-        let key = match self.members.find(&node.name) {
+    fn on_join(&mut self, cx: &mut Cx<'_>, node: &Node) {
+        let key = match self.members.find_text(node.name_text()) {
             Some(key) => {
                 self.on_member_back(cx, key, node);
                 key
@@ -29,15 +28,15 @@ impl EventDelegate for Serf {
         };
         self.emit_member(cx, MemberChange::Join, key);
         self.send_held_answers(cx, node);
-        self.take_early_responses(cx, &node.name);
+        self.take_early_responses(cx, node.name());
     }
 
     /// If the node said that it would leave, it left. Otherwise it failed.
     ///
     /// Unlike Go, where only the leave intent counts: a member whose leave intent was lost also left if
     /// its leave message came.
-    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>, how: Departure) {
-        let Some(key) = self.members.find(&node.name) else {
+    fn on_leave(&mut self, cx: &mut Cx<'_>, node: &Node, how: Departure) {
+        let Some(key) = self.members.find_text(node.name_text()) else {
             return;
         };
         let (status, change) = match (self.members[key].member.status, how) {
@@ -57,8 +56,8 @@ impl EventDelegate for Serf {
         }
     }
 
-    fn on_update(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
-        if let Some(key) = self.members.find(&node.name) {
+    fn on_update(&mut self, cx: &mut Cx<'_>, node: &Node) {
+        if let Some(key) = self.members.find_text(node.name_text()) {
             self.note_change(key);
             self.members.set_node(key, node.clone());
             self.emit_member(cx, MemberChange::Update, key);
@@ -116,7 +115,7 @@ impl EventDelegate for Serf {
 }
 
 impl Serf {
-    fn on_member_back(&mut self, cx: &mut Cx<'_>, key: Key, node: &Arc<Node>) {
+    fn on_member_back(&mut self, cx: &mut Cx<'_>, key: Key, node: &Node) {
         if !self.is_live(key) {
             self.open_queries.note_liveness(key);
         }
@@ -125,7 +124,7 @@ impl Serf {
         self.members.set_node(key, node.clone());
         self.set_status(key, Status::Alive, None);
         self.arm_reap(cx);
-        if let Some((Intent::Join, ltime)) = self.recent_intents.get(&node.name) {
+        if let Some((Intent::Join, ltime)) = self.recent_intents.get(node.name()) {
             let state = &mut self.members[key];
             state.status_ltime = state.status_ltime.max(ltime);
         }
@@ -141,16 +140,16 @@ impl Serf {
         }
     }
 
-    fn insert_member(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) -> Key {
+    fn insert_member(&mut self, cx: &mut Cx<'_>, node: &Node) -> Key {
         // An intent about it may have come first.
-        let (status, status_ltime) = match self.recent_intents.get(&node.name) {
+        let (status, status_ltime) = match self.recent_intents.get(node.name()) {
             None => (Status::Alive, 0),
             Some((Intent::Join, ltime)) => (Status::Alive, ltime),
             Some((Intent::Leave, ltime)) => (Status::Leaving, ltime),
         };
-        self.note_new_member(&node.name);
+        self.note_new_member(node.name());
         let member = Member { node: node.clone(), status };
-        let key = self.members.insert(MemberState { member, status_ltime });
+        let key = self.members.insert(MemberState::new(member, status_ltime));
         self.open_queries.note_liveness(key);
         if status == Status::Leaving {
             self.departures.leaving.insert(key);

@@ -3,12 +3,11 @@
 //! Go: `memberState`, `failedMembers` and `leftMembers`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::api::incarnation::Incarnation;
 use crate::api::{Member, Node};
-use crate::machinery::{Key, Row};
+use crate::machinery::{Generation, Key, Row};
 
 /// One member, ourselves included.
 #[derive(Debug)]
@@ -16,14 +15,27 @@ pub(crate) struct MemberState {
     pub(crate) member: Member,
     /// The Lamport time of its last intent.
     pub(crate) status_ltime: u64,
+    generation: Generation,
+}
+
+impl MemberState {
+    pub(crate) fn new(member: Member, status_ltime: u64) -> Self {
+        Self { member, status_ltime, generation: Generation::default() }
+    }
 }
 
 impl Row for MemberState {
-    fn node(&self) -> &Arc<Node> {
+    fn node(&self) -> &Node {
         &self.member.node
     }
-    fn node_mut(&mut self) -> &mut Arc<Node> {
+    fn node_mut(&mut self) -> &mut Node {
         &mut self.member.node
+    }
+    fn generation(&self) -> Generation {
+        self.generation
+    }
+    fn set_generation(&mut self, generation: Generation) {
+        self.generation = generation;
     }
 }
 

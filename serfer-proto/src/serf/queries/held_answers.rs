@@ -7,7 +7,6 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::{Node, Query};
@@ -92,8 +91,8 @@ impl Serf {
     }
 
     /// A node is a member now: sends what was held for it.
-    pub(crate) fn send_held_answers(&mut self, cx: &mut Cx<'_>, node: &Arc<Node>) {
-        self.send_held(cx, |query| *query.from == *node.name || query.addr == Some(node.addr()));
+    pub(crate) fn send_held_answers(&mut self, cx: &mut Cx<'_>, node: &Node) {
+        self.send_held(cx, |query| *query.from == *node.name() || query.addr == Some(node.addr()));
     }
 
     /// The asker of these queries may be known now: sends what was held for them.

@@ -8,7 +8,6 @@
 //! gone for as long as earlier runs saw it gone, or else a node that is started again each day would list it
 //! for ever.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::{Event, Member, MemberChange, MemberEvent, Node, RejoinDone, Status, Tags};
@@ -27,9 +26,9 @@ impl RejoinDelegate for Serf {
         cx.emit(Event::RejoinDone(done));
     }
 
-    fn missing(&self, cx: &mut Cx<'_>, count: usize) -> Vec<Arc<Node>> {
+    fn missing(&self, cx: &mut Cx<'_>, count: usize) -> Vec<Node> {
         let recalled = self.departures.recalled.iter().map(|&key| &self.members[key].member.node);
-        let mut nodes: Vec<Arc<Node>> = recalled.cloned().collect();
+        let mut nodes: Vec<Node> = recalled.cloned().collect();
         nodes.extend(self.missing.iter().map(|(name, peer)| node(cx, name, peer)));
         nodes.retain(|node| node.addr() != cx.params.advertise);
         // Any of them, so that a few that are there are found among many that are not.
@@ -44,10 +43,10 @@ impl RejoinDelegate for Serf {
     /// Not if it left, was made to leave, or is back at another address. A node that we do not know
     /// was either forgotten because it had been gone for too long, and may come back, or it was
     /// pruned, and must not.
-    fn wants_back(&self, cx: &Cx<'_>, node: &Arc<Node>, since: Instant) -> bool {
-        match self.members.find(&node.name) {
+    fn wants_back(&self, cx: &Cx<'_>, node: &Node, since: Instant) -> bool {
+        match self.members.find(node.name()) {
             Some(key) => self.members[key].member.status == Status::Failed,
-            None if self.missing.contains_key(&node.name) => true,
+            None if self.missing.contains_key(node.name()) => true,
             None => {
                 let member = Member { node: node.clone(), status: Status::Failed };
                 let settings = &cx.params.members;
@@ -60,7 +59,7 @@ impl RejoinDelegate for Serf {
 impl Serf {
     /// Recalls the members that had failed, and begins to expect those that were alive. Returns these,
     /// without our own address.
-    pub(crate) fn expect_missing(&mut self, cx: &mut Cx<'_>) -> Vec<Arc<Node>> {
+    pub(crate) fn expect_missing(&mut self, cx: &mut Cx<'_>) -> Vec<Node> {
         for key in self.recall(cx, Fate::Failed) {
             let member = self.members[key].member.clone();
             tracing::info!(target: "serfer::members", name = member.name(), addr = %member.addr(), "had failed, as the snapshot says");
@@ -88,11 +87,11 @@ impl Serf {
         let missing = self.missing.iter().filter(|(_, peer)| peer.fate == fate).take(room);
         let nodes: Vec<_> = missing.map(|(name, peer)| (node(cx, name, peer), *peer)).collect();
         let uptime = self.snapshotter.as_ref().map_or(0, |it| it.uptime_before);
-        let recall = |(node, peer): (Arc<Node>, Peer)| {
-            self.missing.remove(&node.name);
-            self.note_new_member(&node.name);
+        let recall = |(node, peer): (Node, Peer)| {
+            self.missing.remove(node.name());
+            self.note_new_member(node.name());
             let member = Member { node, status: Status::Failed };
-            let key = self.members.insert(MemberState { member, status_ltime: 0 });
+            let key = self.members.insert(MemberState::new(member, 0));
             let before = match peer.fate {
                 Fate::Alive => Duration::ZERO,
                 Fate::Failed => Duration::from_secs(uptime.saturating_sub(peer.since)),
@@ -132,8 +131,7 @@ impl Serf {
 }
 
 /// What a snapshot tells of a member.
-fn node(cx: &Cx<'_>, name: &str, peer: &Peer) -> Arc<Node> {
+fn node(cx: &Cx<'_>, name: &str, peer: &Peer) -> Node {
     let (ip, port) = (peer.addr.ip(), peer.addr.port());
-    let meta = Tags::default().encode().into();
-    Arc::new(Node { name: name.into(), ip, port, meta, versions: cx.params.versions })
+    Node::new(name, ip, port, &Tags::default().encode(), cx.params.versions)
 }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use weezl::{BitOrder, LzwStatus, decode::Decoder, encode::Encoder};
+use weezl::{BitOrder, LzwStatus, decode::Decoder};
 
 use crate::wire::kind;
 use crate::wire::long::message::LongMessage;
-use crate::wire::lzw::{Compressed, LZW};
+use crate::wire::lzw::{Compressed, Encoder, LZW, LzwKey};
 use crate::wire::message::put;
 use crate::wire::msgpack::{DecodeError, Reader, Text, Value, offset_in, put_raw_head};
 
@@ -106,8 +106,10 @@ pub(crate) struct Deflating {
 }
 
 impl Deflating {
-    pub(crate) fn new() -> Self {
-        let encoder = Encoder::new(BitOrder::Lsb, 8);
+    /// Starts on a message of this length.
+    pub(crate) fn new(key: LzwKey, len: usize) -> Self {
+        let mut encoder = Encoder::new(key);
+        encoder.begin(len);
         Self { encoder, done: 0, out: LongMessage::default() }
     }
 
@@ -115,17 +117,13 @@ impl Deflating {
     pub(crate) fn step(&mut self, message: &[u8]) -> bool {
         let rest = &message[self.done..];
         let piece = &rest[..rest.len().min(PIECE)];
-        if piece.len() == rest.len() {
-            self.encoder.finish();
+        self.encoder.push(piece, self.out.end());
+        self.done += piece.len();
+        let is_last = self.done == message.len();
+        if is_last {
+            self.encoder.finish(self.out.end());
         }
-        let out = self.out.end();
-        let written = out.len();
-        // A code of at most twelve bits for each byte, and codes to clear and to end.
-        out.resize(written + 2 * PIECE, 0);
-        let step = self.encoder.encode_bytes(piece, &mut out[written..]);
-        out.truncate(written + step.consumed_out);
-        self.done += step.consumed_in;
-        matches!(step.status, Ok(LzwStatus::Done))
+        is_last
     }
 
     /// The message inside a compression wrapper.
@@ -180,7 +178,7 @@ mod tests {
     #[test]
     fn in_pieces_and_in_one_go_the_bytes_are_the_same() {
         for message in messages() {
-            let mut deflating = Deflating::new();
+            let mut deflating = Deflating::new(LzwKey(7), message.len());
             while !deflating.step(&message) {}
             let in_pieces = deflating.take().into_vec();
             let mut in_one_go = Vec::new();

@@ -20,5 +20,5 @@ pub use super::error::DecodeError;
 pub use read::Reader;
 pub(crate) use read::offset_in;
 pub use value::{Float, Text, Value};
-pub(in crate::wire) use write::put_raw_head;
 pub use write::{put_array, put_map, put_nil, put_raw, put_uint, raw_len};
+pub(in crate::wire) use write::{put_raw_head, raw_key};

@@ -32,10 +32,23 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError::Truncated`] if fewer remain.
+    #[inline]
     pub fn raw(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(DecodeError::Truncated)?;
         self.rest = rest;
         Ok(taken)
+    }
+
+    /// Consumes a key if it is next as it is usually written, which is how it is passed.
+    #[inline(always)]
+    pub(crate) fn take_key(&mut self, raw_key: &[u8]) -> bool {
+        match self.rest.split_at_checked(raw_key.len()) {
+            Some((head, rest)) if *head == *raw_key => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Consumes a `nil` if one is next.
@@ -51,10 +64,19 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If no map is next, or it claims more entries than there are bytes.
+    #[inline]
     pub fn map_len(&mut self) -> Result<usize, DecodeError> {
+        if let [head @ 0x80..=0x8f, ref rest @ ..] = *self.rest {
+            self.rest = rest;
+            return self.bounded(u32::from(head & 0x0f), 2);
+        }
+        self.other_map_len()
+    }
+
+    /// The same in the forms that are longer than a byte.
+    fn other_map_len(&mut self) -> Result<usize, DecodeError> {
         let len = match self.marker()? {
             Marker::Null => 0,
-            Marker::FixMap(len) => u32::from(len),
             Marker::Map16 => u32::from(u16::from_be_bytes(self.be()?)),
             Marker::Map32 => u32::from_be_bytes(self.be()?),
             _ => return Err(DecodeError::WrongType),
@@ -66,6 +88,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If no map is next, or it has more fields than any message will ever have.
+    #[inline]
     pub fn fields_len(&mut self) -> Result<usize, DecodeError> {
         let len = self.map_len()?;
         if len > FIELDS_MAX {
@@ -93,10 +116,25 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If none is next, or it is longer than what remains.
+    #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+        match *self.rest {
+            [marker @ 0xa0..=0xbf, ref rest @ ..] => {
+                self.rest = rest;
+                self.raw(usize::from(marker & 0x1f))
+            }
+            [0xda, high, low, ref rest @ ..] => {
+                self.rest = rest;
+                self.raw(usize::from(u16::from_be_bytes([high, low])))
+            }
+            _ => self.other_bytes(),
+        }
+    }
+
+    /// The same in the forms that are longer than 64 kB, or that only others write.
+    fn other_bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = match self.marker()? {
             Marker::Null => 0,
-            Marker::FixStr(len) => u32::from(len),
             Marker::Str8 | Marker::Bin8 => u32::from(u8::from_be_bytes(self.be()?)),
             Marker::Str16 | Marker::Bin16 => u32::from(u16::from_be_bytes(self.be()?)),
             Marker::Str32 | Marker::Bin32 => u32::from_be_bytes(self.be()?),
@@ -110,7 +148,17 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If no integer is next or it is 2⁶³ or more.
+    #[inline]
     pub fn int(&mut self) -> Result<i64, DecodeError> {
+        if let [value @ 0..=0x7f, ref rest @ ..] = *self.rest {
+            self.rest = rest;
+            return Ok(i64::from(value));
+        }
+        self.other_int()
+    }
+
+    /// The same in the forms that are longer than a byte.
+    fn other_int(&mut self) -> Result<i64, DecodeError> {
         Ok(match self.marker()? {
             Marker::Null => 0,
             Marker::FixPos(value) => i64::from(value),
@@ -132,12 +180,25 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If no integer is next or it is negative.
+    #[inline]
     pub fn uint(&mut self) -> Result<u64, DecodeError> {
+        let (value, rest) = match *self.rest {
+            [small @ 0..=0x7f, ref rest @ ..] => (u32::from(small), rest),
+            [0xcd, a, b, ref rest @ ..] => (u32::from(u16::from_be_bytes([a, b])), rest),
+            [0xce, a, b, c, d, ref rest @ ..] => (u32::from_be_bytes([a, b, c, d]), rest),
+            _ => return self.other_uint(),
+        };
+        self.rest = rest;
+        Ok(u64::from(value))
+    }
+
+    /// The same in the forms that are longer than four bytes, or that only others write.
+    fn other_uint(&mut self) -> Result<u64, DecodeError> {
         if self.rest.first() == Some(&Marker::U64.to_u8()) {
             self.rest = &self.rest[1..];
             return Ok(u64::from_be_bytes(self.be()?));
         }
-        u64::try_from(self.int()?).map_err(|_| DecodeError::OutOfRange)
+        u64::try_from(self.other_int()?).map_err(|_| DecodeError::OutOfRange)
     }
 
     /// Reads a floating-point number of any width, or an integer.

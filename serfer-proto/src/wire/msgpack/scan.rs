@@ -47,11 +47,6 @@ impl Scan {
         self.payload
     }
 
-    /// How many values are still to come, as far as that is known.
-    pub(in crate::wire) fn values_left(&self) -> u64 {
-        self.values
-    }
-
     pub(in crate::wire) fn is_done(&self) -> bool {
         self.values == 0 && self.payload == 0
     }

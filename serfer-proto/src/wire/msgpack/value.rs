@@ -52,9 +52,11 @@ impl<'a> From<&'a str> for Text<'a> {
 macro_rules! unsigned {
     ($($int:ty),*) => {$(
         impl<'a> Value<'a> for $int {
+            #[inline]
             fn put(&self, out: &mut Vec<u8>) {
                 put_uint(out, u64::from(*self));
             }
+            #[inline]
             fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
                 Self::try_from(from.uint()?).map_err(|_| DecodeError::OutOfRange)
             }
@@ -65,9 +67,11 @@ unsigned!(u8, u16, u32, u64);
 
 /// Go's signed fields.
 impl<'a> Value<'a> for i64 {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_int(out, *self);
     }
+    #[inline]
     fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         from.int()
     }
@@ -86,27 +90,33 @@ impl PartialEq for Float {
 impl Eq for Float {}
 
 impl<'a> Value<'a> for Float {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_f64(out, self.0);
     }
+    #[inline]
     fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         from.float().map(Self)
     }
 }
 
 impl<'a> Value<'a> for bool {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_bool(out, *self);
     }
+    #[inline]
     fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         from.bool()
     }
 }
 
 impl<'a> Value<'a> for Text<'a> {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         put_raw(out, self.0);
     }
+    #[inline]
     fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         from.bytes().map(Text)
     }
@@ -114,6 +124,7 @@ impl<'a> Value<'a> for Text<'a> {
 
 /// Go's byte slices. An empty one is written as `nil`, as Go writes a slice that was never filled.
 impl<'a> Value<'a> for &'a [u8] {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         if self.is_empty() {
             put_nil(out);
@@ -121,6 +132,7 @@ impl<'a> Value<'a> for &'a [u8] {
             put_raw(out, self);
         }
     }
+    #[inline]
     fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         from.bytes()
     }
@@ -128,12 +140,14 @@ impl<'a> Value<'a> for &'a [u8] {
 
 /// Go's `omitempty`: `None` leaves the field out of its map.
 impl<'a, T: Value<'a>> Value<'a> for Option<T> {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         match self {
             Some(value) => value.put(out),
             None => put_nil(out),
         }
     }
+    #[inline]
     fn take(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         T::take(from).map(Some)
     }

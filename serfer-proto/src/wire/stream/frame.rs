@@ -6,16 +6,19 @@
 //!
 //! Only the side that opened the stream sends the label header. A sealed frame says how long it is.
 //! Anything else has no length in front, and the other side does not half-close, so the end is found by
-//! walking over the values as they arrive. [`FrameReader`] does so without looking at a byte twice.
+//! walking over the values as they arrive. [`FrameReader`] decodes the members of a push/pull to see where each
+//! ends, so that nobody has to check them again. However small the pieces are in which they come, it looks at no
+//! byte more than three times.
 
 use crate::wire::error::DecodeError;
 use crate::wire::kind;
 use crate::wire::label;
-use crate::wire::message::{PushPullHeader, UserMessageHeader};
+use crate::wire::message::{PushNodeState, PushPullHeader, UserMessageHeader};
 use crate::wire::msgpack::scan::Scan;
 use crate::wire::msgpack::{Reader, Value};
 use crate::wire::seal::{Cipher, Nonce, Sealing, Version};
 use crate::wire::stream::message::{NODES_MAX, size};
+use crate::wire::stream::nodes::{NodesReader, See};
 
 /// What starts a sealed frame: the type byte and the length of what follows.
 pub const SEALED_HEADER_LEN: usize = 5;
@@ -74,6 +77,8 @@ enum Phase {
     SealedHeader,
     /// MessagePack values, and what follows once they are here.
     Values(Scan, Then),
+    /// The members of a push/pull, and the length of what follows them.
+    Nodes(NodesReader, usize),
     /// Raw bytes: how many.
     Bytes(usize),
     Complete,
@@ -85,8 +90,6 @@ enum Then {
     Complete,
     UserMessage,
     Nodes,
-    /// The length of what follows the members, and how many of these there are.
-    UserState(usize, u64),
 }
 
 /// From how many bytes on a frame gets its memory in one piece.
@@ -122,14 +125,24 @@ impl FrameReader {
     /// # Errors
     /// If this cannot become a message, or would be too large; and from then on always.
     pub fn push(&mut self, chunk: &[u8]) -> Result<bool, DecodeError> {
-        let pushed = self.try_push(chunk);
+        self.push_and_see(chunk, &mut |_, _| {})
+    }
+
+    /// The same. Shows each member of a push/pull in the clear as soon as it is here, and where it is in the
+    /// message.
+    pub(crate) fn push_and_see(
+        &mut self,
+        chunk: &[u8],
+        see: &mut See<'_>,
+    ) -> Result<bool, DecodeError> {
+        let pushed = self.try_push(chunk, see);
         if let Err(error) = pushed {
             self.phase = Phase::Broken(error);
         }
         pushed
     }
 
-    fn try_push(&mut self, chunk: &[u8]) -> Result<bool, DecodeError> {
+    fn try_push(&mut self, chunk: &[u8], see: &mut See<'_>) -> Result<bool, DecodeError> {
         match self.phase {
             Phase::Complete => return Ok(true),
             Phase::Broken(error) => return Err(error),
@@ -138,7 +151,7 @@ impl FrameReader {
         }
         self.make_room(chunk.len());
         self.bytes.extend_from_slice(chunk);
-        while self.step()? {}
+        while self.step(see)? {}
         Ok(self.is_complete())
     }
 
@@ -201,35 +214,28 @@ impl FrameReader {
     fn expected_len(&self) -> usize {
         match &self.phase {
             Phase::Bytes(length) => self.at + length,
-            Phase::Values(scan, then) => {
+            Phase::Values(scan, _) => {
                 let payload = usize::try_from(scan.payload_left()).unwrap_or(usize::MAX);
-                let (nodes, user_state) = match *then {
-                    Then::UserState(length, nodes) => (self.nodes_left(scan, nodes), length),
-                    _ => (0, 0),
-                };
-                self.at.saturating_add(payload).saturating_add(nodes).saturating_add(user_state)
+                self.at.saturating_add(payload)
+            }
+            Phase::Nodes(nodes, user_state_len) => {
+                let left = nodes.expected_len(self.at);
+                self.at.saturating_add(left).saturating_add(*user_state_len)
             }
             _ => 0,
         }
     }
 
-    /// How long the members that are still to come are, if they are like the others.
-    fn nodes_left(&self, scan: &Scan, nodes: u64) -> usize {
-        let left = scan.values_left().min(nodes);
-        let each = (self.at as u64).checked_div(nodes - left).unwrap_or(0);
-        usize::try_from(each.saturating_mul(left)).unwrap_or(usize::MAX)
-    }
-
     /// Moves on by one phase, if enough bytes are here; says whether to try again.
-    fn step(&mut self) -> Result<bool, DecodeError> {
-        let Some(next) = self.next_phase()? else {
+    fn step(&mut self, see: &mut See<'_>) -> Result<bool, DecodeError> {
+        let Some(next) = self.next_phase(see)? else {
             return Ok(false);
         };
         self.phase = next;
         Ok(!self.is_complete())
     }
 
-    fn next_phase(&mut self) -> Result<Option<Phase>, DecodeError> {
+    fn next_phase(&mut self, see: &mut See<'_>) -> Result<Option<Phase>, DecodeError> {
         let rest = &self.bytes[self.at..];
         match &mut self.phase {
             Phase::Label => {
@@ -270,6 +276,15 @@ impl FrameReader {
                 }
                 Ok(None)
             }
+            Phase::Nodes(nodes, user_state_len) => {
+                let start = self.start;
+                let see = &mut |node: &PushNodeState<'_>, at| see(node, at - start);
+                if !nodes.advance(&self.bytes, &mut self.at, self.len_max, see)? {
+                    return Ok(None);
+                }
+                let user_state_len = *user_state_len;
+                self.expect_bytes(user_state_len).map(Some)
+            }
             Phase::Bytes(length) => {
                 if rest.len() < *length {
                     return Ok(None);
@@ -295,11 +310,10 @@ impl FrameReader {
                 if nodes > NODES_MAX {
                     return Err(DecodeError::TooLarge { max: NODES_MAX });
                 }
-                let user_state = size(header.user_state_len)?;
-                self.expect_bytes(user_state)?;
-                Ok(Phase::Values(Scan::values(nodes), Then::UserState(user_state, nodes)))
+                let user_state_len = size(header.user_state_len)?;
+                self.expect_bytes(user_state_len)?;
+                Ok(Phase::Nodes(NodesReader::new(nodes), user_state_len))
             }
-            Then::UserState(length, _) => self.expect_bytes(length),
         }
     }
 
@@ -329,7 +343,7 @@ fn phase_of(kind: u8) -> Result<Phase, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::message::{Ack, ErrorResponse, Ping, PushNodeState};
+    use crate::wire::message::{Ack, ErrorResponse, Ping};
     use crate::wire::msgpack::Text;
     use crate::wire::seq::SeqBuf;
     use crate::wire::stream::{PushPull, StreamMessage};

@@ -97,6 +97,12 @@ impl PushPullCursor {
         self.nodes.next(message)
     }
 
+    /// Behind the last member. All of the message has been checked.
+    pub(crate) fn end(self, message: &[u8]) -> Self {
+        let at = message.len().saturating_sub(self.user_state_len);
+        Self { nodes: SeqCursor::new(at, 0), ..self }
+    }
+
     /// Where the next member is.
     pub(crate) fn at(&self) -> usize {
         self.nodes.at()

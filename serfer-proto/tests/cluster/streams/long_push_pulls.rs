@@ -218,7 +218,7 @@ fn ten_thousand_members_are_sent_in_many_calls_and_their_number_is_right() {
 #[test]
 fn a_small_push_pull_does_not_wait_for_a_large_one() {
     let mut solo = Solo::new(lan(0).push_pull_interval(None));
-    bring(&mut solo, &state_of(SOME, false));
+    bring(&mut solo, &compressed(&state_of(SOME, false)));
     let small = bring(&mut solo, &state_of(2, false));
     assert!(solo.closed.contains(&small));
     assert!(solo.node.member("n2").is_some());
@@ -230,7 +230,7 @@ fn a_small_push_pull_does_not_wait_for_a_large_one() {
 #[test]
 fn a_push_pull_whose_stream_is_gone_is_merged_all_the_same() {
     let mut solo = Solo::new(lan(0).push_pull_interval(None));
-    let stream = bring(&mut solo, &state_of(SOME, false));
+    let stream = bring(&mut solo, &compressed(&state_of(SOME, false)));
     end(&mut solo, stream, StreamEnd::Closed);
     go_on(&mut solo, |_| {});
     assert_eq!(known(&solo), 1 + SOME);
@@ -243,7 +243,7 @@ fn a_push_pull_whose_stream_is_gone_makes_room_for_another() {
     let limits = Limits { inbound_streams: 2, ..Limits::default() };
     let mut solo = Solo::new(lan(0).push_pull_interval(None).limits(limits));
     for _ in 0..2 {
-        let stream = bring(&mut solo, &state_of(SOME, false));
+        let stream = bring(&mut solo, &compressed(&state_of(SOME, false)));
         end(&mut solo, stream, StreamEnd::Closed);
     }
     let small = bring(&mut solo, &state_of(2, false));
@@ -256,11 +256,12 @@ fn a_push_pull_whose_stream_is_gone_makes_room_for_another() {
 #[test]
 fn a_push_pull_of_ours_waits_for_one_of_others_at_most() {
     let mut solo = Solo::new(lan(0).push_pull_interval(None));
-    bring(&mut solo, &state_of(SOME, false));
+    bring(&mut solo, &compressed(&state_of(SOME, false)));
     go_on(&mut solo, |_| {});
     solo.act(|node, now| node.join(now, &[addr(1)], Replay::Deliver)).unwrap();
     let (ours, _) = solo.dialled[0];
-    let theirs: Vec<_> = (0..5).map(|_| bring(&mut solo, &state_of(SOME, false))).collect();
+    let theirs: Vec<_> =
+        (0..5).map(|_| bring(&mut solo, &compressed(&state_of(SOME, false)))).collect();
     solo.act(|node, now| node.handle_connected(now, ours));
     solo.written.clear();
     go_on(&mut solo, |_| {});
@@ -275,7 +276,7 @@ fn a_push_pull_of_a_member_waits_for_one_of_strangers_at_most() {
     let stranger = SocketAddr::from(([10, 9, 9, 9], 40_000));
     let mut from = |who| {
         let stream = solo.act(|node, now| node.handle_accepted(now, who)).unwrap();
-        let frame = state_of(SOME, false);
+        let frame = compressed(&state_of(SOME, false));
         frame.chunks(16 << 10).for_each(|chunk| data(&mut solo, stream, chunk));
         stream
     };
@@ -289,9 +290,9 @@ fn a_push_pull_of_a_member_waits_for_one_of_strangers_at_most() {
 /// The newest are given up.
 #[test]
 fn push_pulls_that_wait_for_their_turn_take_only_so_much_memory_together() {
-    let frame = state_of(SOME, false);
+    let frame = sealed_frame(KEY, b"", &state_of(SOME, false));
     let limits = Limits { stream_len: frame.len() + 1, ..Limits::default() };
-    let mut solo = Solo::new(lan(0).push_pull_interval(None).limits(limits));
+    let mut solo = Solo::new(keyed(lan(0)).push_pull_interval(None).limits(limits));
     for _ in 0..10 {
         bring(&mut solo, &frame);
     }

@@ -168,6 +168,10 @@ proptest! {
 
     #[test]
     fn a_label_comes_off(name in vec(any::<u8>(), 0..256), message in vec(any::<u8>(), 0..20)) {
+        if name.is_empty() && message.first() == Some(&kind::HAS_LABEL) {
+            // No message starts so: it looks like a label.
+            return Ok(());
+        }
         let mut packet = encoded(|out| label::put(&name, out));
         prop_assert_eq!(packet.len(), label::overhead(&name));
         packet.extend_from_slice(&message);
@@ -217,25 +221,26 @@ proptest! {
     #[test]
     fn a_compressed_message_comes_back(
         message in compressible(),
-        rubbish in vec(any::<u8>(), 0..50),
+        rubbish in vec(any::<u8>(), 1..50),
     ) {
         let mut lzw = Lzw::default();
-        let ours = encoded(|out| lzw.compress(&message, out));
-        for packet in [ours, go_lzw::wrapped(&message)] {
-            // Earlier messages, broken or not, leave no trace.
-            let _ = lzw.inflate(&rubbish, LEN_MAX, &mut Vec::new());
-            let mut out = b"before".to_vec();
-            prop_assert_eq!(lzw.inflate(&packet[1..], message.len(), &mut out), Ok(()));
-            prop_assert_eq!(&out, &message);
+        // Earlier messages, broken or not, leave no trace.
+        lzw.compress(&rubbish, &mut Vec::new());
+        let packet = encoded(|out| lzw.compress(&message, out));
+        prop_assert!(packet == go_lzw::wrapped(&message));
 
-            let mut out = Vec::new();
-            let len_max = message.len() - 1;
-            prop_assert_eq!(
-                lzw.inflate(&packet[1..], len_max, &mut out),
-                Err(DecodeError::TooLarge { max: len_max as u64 })
-            );
-            prop_assert!(out.len() <= len_max);
-        }
+        let _ = lzw.inflate(&rubbish, LEN_MAX, &mut Vec::new());
+        let mut out = b"before".to_vec();
+        prop_assert_eq!(lzw.inflate(&packet[1..], message.len(), &mut out), Ok(()));
+        prop_assert_eq!(&out, &message);
+
+        let mut out = Vec::new();
+        let len_max = message.len() - 1;
+        prop_assert_eq!(
+            lzw.inflate(&packet[1..], len_max, &mut out),
+            Err(DecodeError::TooLarge { max: len_max as u64 })
+        );
+        prop_assert!(out.len() <= len_max);
     }
 
     #[test]

@@ -10,7 +10,6 @@
 //! and can be turned off.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::api::Node;
 use crate::machinery::{Cx, DropReason, Key, Timer};
@@ -27,7 +26,7 @@ pub(crate) type AddressClaims = BTreeMap<Key, AddressClaim>;
 
 #[derive(Debug)]
 pub(crate) struct AddressClaim {
-    node: Arc<Node>,
+    node: Node,
     incarnation: u32,
     /// The number of the ping to the address that had the name.
     seq: u32,
@@ -70,10 +69,10 @@ impl<D: Delegate> Memberlist<D> {
         }
         let (node, seq) = (member.node.clone(), self.prober.next_seq());
         let claim = AddressClaim { node: alive.node(), incarnation: alive.incarnation, seq };
-        tracing::debug!(target: "serfer::swim", name = %node.name, addr = %claim.node.addr(), "name claimed");
+        tracing::debug!(target: "serfer::swim", name = %node.name(), addr = %claim.node.addr(), "name claimed");
         self.address_claims.insert(key, claim);
         cx.timers.set(Timer::AddressClaim(key), cx.now + cx.params.probe.timeout);
-        ping::ask_for(cx, &node.name, node.addr(), seq);
+        ping::ask_for(cx, node.name(), node.addr(), seq);
     }
 
     /// The address that had the name did not answer.
@@ -91,7 +90,7 @@ impl<D: Delegate> Memberlist<D> {
         let Some((&key, claim)) = claim else {
             return false;
         };
-        cx.dropped_from(claim.node.addr(), DropReason::NameInUse, &claim.node.name);
+        cx.dropped_from(claim.node.addr(), DropReason::NameInUse, &claim.node.name());
         self.address_claims.remove(&key);
         cx.timers.clear(Timer::AddressClaim(key));
         self.notify_gone(cx, key);

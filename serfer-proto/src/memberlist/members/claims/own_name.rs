@@ -10,7 +10,6 @@
 //! that it died.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::Node;
@@ -40,7 +39,7 @@ pub(crate) struct OwnName {
 /// Another node is said to have our name.
 #[derive(Debug)]
 struct OwnNameClaim {
-    node: Arc<Node>,
+    node: Node,
     /// When we first heard of it.
     since: Instant,
     phase: ClaimPhase,
@@ -82,7 +81,7 @@ impl<D: Delegate> Memberlist<D> {
     }
 
     /// Another node is said to have our name.
-    pub(crate) fn on_own_name_claimed(&mut self, cx: &mut Cx<'_>, node: Arc<Node>) {
+    pub(crate) fn on_own_name_claimed(&mut self, cx: &mut Cx<'_>, node: Node) {
         if cx.params.name_conflicts == NameConflicts::Report {
             return;
         }
@@ -145,7 +144,7 @@ impl<D: Delegate> Memberlist<D> {
         claim.phase = ClaimPhase::Asked(seq);
         let deadline = cx.now + cx.params.probe.timeout;
         cx.timers.set(Timer::OwnName, deadline);
-        ping::ask_for(cx, &node.name, node.addr(), seq);
+        ping::ask_for(cx, node.name(), node.addr(), seq);
         self.dial_ping(cx, &node, seq, deadline);
     }
 

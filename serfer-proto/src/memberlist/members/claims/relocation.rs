@@ -9,7 +9,6 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use crate::api::Node;
 use crate::machinery::{Cx, Timer};
@@ -97,8 +96,8 @@ impl<D: Delegate> Memberlist<D> {
                 // Push/pulls say the same.
                 self.members.set_state(me, SwimState::Left, cx.now);
                 let node = self.members[me].node.clone();
-                let farewell = messages::dead(&node.name, self.incarnation(), &node.name);
-                self.broadcast(cx, &farewell, BroadcastKind::About(me));
+                let farewell = messages::dead(node.name(), self.incarnation(), node.name_text());
+                self.broadcast(cx, me, &farewell, BroadcastKind::Plain);
             }
             Step::Settled | Step::Farewell => return self.settle(cx, up),
         }
@@ -113,8 +112,7 @@ impl<D: Delegate> Memberlist<D> {
         };
         self.members.set_state(me, SwimState::Alive, cx.now);
         let (new, old) = (cx.params.advertise, &self.members[me].node);
-        let (name, meta, versions) = (old.name.clone(), old.meta.clone(), old.versions);
-        let node = Arc::new(Node { name, ip: new.ip(), port: new.port(), meta, versions });
+        let node = Node::new(old.name(), new.ip(), new.port(), old.meta(), old.versions());
         self.members.set_node(me, node.clone());
         self.raise_incarnation(cx, 0);
         self.broadcast_alive_me(cx);

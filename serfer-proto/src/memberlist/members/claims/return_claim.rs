@@ -9,7 +9,6 @@
 //! it joined, and then that it failed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::api::Node;
 use crate::machinery::{Checksum, Cx, DropReason, Timer};
@@ -18,7 +17,6 @@ use crate::memberlist::members::messages;
 use crate::memberlist::probe::ping::PingSource;
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::Message;
-use crate::wire::msgpack::Text;
 
 /// How many members can be asked at the same time.
 const CLAIMS_MAX: usize = 4096;
@@ -33,14 +31,14 @@ pub(crate) struct ReturnClaims {
 
 #[derive(Debug)]
 struct ReturnClaim {
-    node: Arc<Node>,
+    node: Node,
     incarnation: u32,
 }
 
 impl ReturnClaims {
     fn remove(&mut self, seq: u32) -> Option<ReturnClaim> {
         let claim = self.open.remove(&seq)?;
-        self.by_name.remove(&claim.node.name);
+        self.by_name.remove(claim.node.name());
         Some(claim)
     }
 }
@@ -56,25 +54,25 @@ impl<D: Delegate> Memberlist<D> {
     ) {
         let node = alive.node();
         let claims = &mut self.return_claims;
-        if claims.by_name.contains_key(&node.name) {
+        if claims.by_name.contains_key(node.name()) {
             return;
         }
         if claims.open.len() >= CLAIMS_MAX {
             return cx.dropped(DropReason::Full, &"too many members said to be back");
         }
         let seq = self.prober.next_seq();
-        claims.by_name.insert(node.name.clone(), seq);
+        claims.by_name.insert(node.name().into(), seq);
         let claim = ReturnClaim { node: node.clone(), incarnation: alive.incarnation };
         claims.open.insert(seq, claim);
         cx.timers.set(Timer::ReturnClaim(seq), cx.now + cx.params.probe.timeout);
-        tracing::debug!(target: "serfer::swim", name = %node.name, addr = %node.addr(), "asking whether it is back");
+        tracing::debug!(target: "serfer::swim", name = %node.name(), addr = %node.addr(), "asking whether it is back");
         let me = PingSource::of(cx);
         self.packet.reset(cx.link.message_len_max());
         // It hears this first, so its ack can bring its refutation.
-        let dead = messages::dead(&cx.params.name, gone_with, &node.name);
+        let dead = messages::dead(&cx.params.name, gone_with, node.name_text());
         self.packet.push_first(|out| dead.encode(out));
         self.encoded.clear();
-        Message::Ping(me.ping(seq, Text(node.name.as_bytes()))).encode(&mut self.encoded);
+        Message::Ping(me.ping(seq, node.name_text())).encode(&mut self.encoded);
         self.packet.push(&[&self.encoded]);
         self.send_packet(cx, up, node.addr(), Checksum::Omit);
     }
@@ -85,7 +83,7 @@ impl<D: Delegate> Memberlist<D> {
             return false;
         };
         cx.timers.clear(Timer::ReturnClaim(seq));
-        if self.members.find(&node.name).is_none() {
+        if self.members.find(node.name()).is_none() {
             self.enter(cx, up, &CheckedAlive::of(&node, incarnation));
         }
         true
@@ -94,7 +92,7 @@ impl<D: Delegate> Memberlist<D> {
     /// A member that is said to be back has not answered.
     pub(crate) fn on_return_claim_timeout(&mut self, cx: &mut Cx<'_>, seq: u32) {
         if let Some(claim) = self.return_claims.remove(seq) {
-            cx.dropped_from(claim.node.addr(), DropReason::Unconfirmed, &claim.node.name);
+            cx.dropped_from(claim.node.addr(), DropReason::Unconfirmed, &claim.node.name());
         }
     }
 }

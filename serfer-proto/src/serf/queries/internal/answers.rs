@@ -6,7 +6,6 @@ use crate::serf::Serf;
 use crate::serf::queries::internal::names::{
     CONFLICT, INSTALL_KEY, LIST_KEYS, PING, REMOVE_KEY, USE_KEY,
 };
-use crate::wire::message::ip_bytes;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
 use crate::wire::serf_message::{MemberRecord, SerfMessage};
@@ -49,15 +48,15 @@ fn encode_member(member: &Member) -> Vec<u8> {
     let (node, tags) = (&member.node, member.tags());
     let tags = SeqBuf::of(tags.iter().map(|(tag, value)| (Text::from(tag), Text::from(value))));
     let record = MemberRecord {
-        addr: &ip_bytes(node.ip),
-        delegate_cur: node.versions.delegate_cur,
-        delegate_max: node.versions.delegate_max,
-        delegate_min: node.versions.delegate_min,
-        name: Text::from(&*node.name),
-        port: node.port,
-        protocol_cur: node.versions.protocol_cur,
-        protocol_max: node.versions.protocol_max,
-        protocol_min: node.versions.protocol_min,
+        addr: node.ip_bytes(),
+        delegate_cur: node.versions().delegate_cur,
+        delegate_max: node.versions().delegate_max,
+        delegate_min: node.versions().delegate_min,
+        name: node.name_text(),
+        port: node.port(),
+        protocol_cur: node.versions().protocol_cur,
+        protocol_max: node.versions().protocol_max,
+        protocol_min: node.versions().protocol_min,
         status: match member.status {
             Status::Alive => 1,
             Status::Leaving => 2,

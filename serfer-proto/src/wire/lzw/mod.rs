@@ -4,16 +4,20 @@
 //! 09 | { "Algo": 0, "Buf": LZW bytes }
 //! ```
 //!
-//! Least significant bit first, eight-bit literals: Go's `compress/lzw`. For most small messages
-//! `weezl` writes the same bytes as Go. Where it drops a code that Go would use (the 17th successor of
-//! another) or clears its table at another place, both still read each other's output.
+//! Least significant bit first, eight-bit literals: Go's `compress/lzw`. What we write are the bytes that Go
+//! would write. `weezl` reads them.
 
-use weezl::{BitOrder, LzwStatus, decode::Decoder, encode::Encoder};
+mod encoder;
+
+use weezl::{BitOrder, LzwStatus, decode::Decoder};
 
 use crate::wire::body::body;
 use crate::wire::kind;
 use crate::wire::message::put;
 use crate::wire::msgpack::{DecodeError, Reader, Text, Value};
+
+pub(in crate::wire) use encoder::Encoder;
+pub(crate) use encoder::LzwKey;
 
 body! {
     pub(in crate::wire) struct Compressed<'a> {
@@ -24,9 +28,10 @@ body! {
 
 pub(in crate::wire) const LZW: u8 = 0;
 
-/// Compresses and inflates. The tables are made when first needed, and then kept.
+/// Compresses and inflates. Its tables, 33 and 26 kB, are made when first needed, and then kept.
 #[derive(Default)]
 pub struct Lzw {
+    key: LzwKey,
     encoder: Option<Encoder>,
     decoder: Option<Decoder>,
     packed: Vec<u8>,
@@ -39,6 +44,11 @@ impl std::fmt::Debug for Lzw {
 }
 
 impl Lzw {
+    /// One that compresses what others may have chosen.
+    pub(crate) fn keyed(key: LzwKey) -> Self {
+        Self { key, ..Self::default() }
+    }
+
     /// Appends `message` inside a compression wrapper.
     ///
     /// It must not be empty: a wrapper around nothing crashes serf up to 0.10.
@@ -103,10 +113,10 @@ impl Lzw {
 
     fn pack(&mut self, message: &[u8]) {
         self.packed.clear();
-        let encoder = self.encoder.get_or_insert_with(|| Encoder::new(BitOrder::Lsb, 8));
-        encoder.reset();
-        let packed = encoder.into_vec(&mut self.packed).encode_all(message);
-        packed.status.expect("every byte has an eight-bit code");
+        let encoder = self.encoder.get_or_insert_with(|| Encoder::new(self.key));
+        encoder.begin(message.len());
+        encoder.push(message, &mut self.packed);
+        encoder.finish(&mut self.packed);
     }
 }
 
@@ -182,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn go_output_across_a_table_reset_inflates() {
+    fn output_across_a_table_reset_inflates() {
         let mut x: u32 = 1;
         let message: Vec<u8> = (0..20_000)
             .map(|_| {
