@@ -13,7 +13,7 @@ use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::list::SwimMembers;
 use crate::memberlist::members::messages::with_alive;
-use crate::memberlist::members::swim_member::{SwimMember, SwimState};
+use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Alive, PushNodeState, ip_from_bytes, state};
 use crate::wire::msgpack::Text;

@@ -16,16 +16,17 @@ const UPTIME_STEP: Duration = Duration::from_secs(3600);
 impl Serf {
     /// Records a change of a member, before the application is told.
     pub(crate) fn record_member(&mut self, cx: &mut Cx<'_>, change: MemberChange, key: Key) {
+        let member = &self.members[key].member;
+        let (name, addr) = (member.name(), member.addr());
+        if change == MemberChange::Join {
+            // Also when nothing is recorded any more, because we have left.
+            self.missing.remove(name);
+        }
         let Some(it) = self.snapshotter.as_mut().filter(|it| !it.has_left) else {
             return;
         };
-        let member = &self.members[key].member;
-        let (name, addr) = (member.name(), member.addr());
         match change {
-            MemberChange::Join => {
-                self.missing.remove(name);
-                it.push(&Record::Alive(name, addr));
-            }
+            MemberChange::Join => it.push(&Record::Alive(name, addr)),
             MemberChange::Leave => it.push(&Record::NotAlive(name)),
             MemberChange::Failed => {
                 it.push_uptime(cx, Duration::from_secs(1));

@@ -258,6 +258,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A claimed number of elements, each at least `bytes_each` long, against what remains.
+    #[inline]
     fn bounded(&self, len: u32, bytes_each: usize) -> Result<usize, DecodeError> {
         let len = len as usize;
         if len > self.rest.len() / bytes_each {
