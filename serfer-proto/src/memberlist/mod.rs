@@ -30,6 +30,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use gossip::corrections::Corrections;
+use gossip::newcomers::Newcomers;
 use gossip::packing;
 use gossip::queue::{BroadcastKind, BroadcastQueue};
 use gossip::transmit::transmit_limit;
@@ -69,6 +70,7 @@ pub(crate) struct Memberlist<D: Delegate> {
     prober: Prober,
     queue: BroadcastQueue,
     corrections: Corrections,
+    newcomers: Newcomers,
     exchanges: Exchanges,
     long_push_pulls: LongPushPulls<D>,
     joins: Joins,
@@ -98,6 +100,7 @@ impl<D: Delegate> Memberlist<D> {
             prober: Prober::new(rng),
             queue: BroadcastQueue::new(config.limits.queue_bytes),
             corrections: Default::default(),
+            newcomers: Default::default(),
             exchanges: Exchanges::default(),
             long_push_pulls: Default::default(),
             joins: Default::default(),
@@ -136,7 +139,11 @@ impl<D: Delegate> Memberlist<D> {
                 cx.dropped(DropReason::Network, &"alive");
             }
             Message::Alive(alive) => {
+                let live = self.members.live_others();
                 self.on_alive(cx, up, &alive);
+                if self.members.live_others() > live {
+                    self.note_newcomer(cx, alive.node);
+                }
             }
             Message::Dead(dead) => self.on_dead(cx, up, &dead),
             Message::User([]) => cx.dropped(DropReason::Malformed, &"empty user message"),

@@ -4,9 +4,10 @@
 //! [`send_order`] and [`transmit`] (which message goes first, and how often), [`packing`] (how queues
 //! share a packet), [`tick`] (when packets are sent, and to which members) and [`news`] (what is sent
 //! before that). [`corrections`] go only
-//! to a node that says something outdated.
+//! to a node that says something outdated, and [`newcomers`] to one that is new.
 
 pub(crate) mod corrections;
+pub(crate) mod newcomers;
 pub(crate) mod news;
 pub(crate) mod packing;
 pub(crate) mod queue;

@@ -14,6 +14,7 @@ use crate::memberlist::{Delegate, Memberlist};
 impl<D: Delegate> Memberlist<D> {
     pub(crate) fn on_gossip_tick(&mut self, cx: &mut Cx<'_>, up: &mut D) {
         self.send_corrections(cx, up);
+        self.introduce_newcomers(cx, up);
         let mut picked = std::mem::take(&mut self.picked);
         let (count, is_prompt) = (cx.params.gossip.nodes, cx.params.prompt_gossip.is_some());
         // The dead are gossiped to, so that they can refute, but they have no turn.

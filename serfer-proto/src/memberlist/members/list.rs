@@ -191,6 +191,11 @@ impl SwimMembers {
         }
     }
 
+    /// Whether this member comes after us, before any other.
+    pub(crate) fn comes_after_us(&self, key: Key) -> bool {
+        self.successors.iter().next() == Some(key.index())
+    }
+
     /// All that come after us are gone: finds who does now.
     fn find_successors(&mut self) {
         if self.successors.begins_anew() {
