@@ -16,6 +16,8 @@ pub(crate) struct NewsClock {
     due: Option<Instant>,
     /// When news was last sent.
     last: Option<Instant>,
+    /// Not all of it could be sent.
+    waits: bool,
     /// How many bytes of news have come since.
     fresh: usize,
     /// The packets sent so far are as many as there may be until then.
@@ -42,6 +44,7 @@ impl NewsClock {
 
     /// Not all of the news could be sent: returns when to go on.
     pub(crate) fn wait(&mut self, settings: &PromptGossip, now: Instant) -> Option<Instant> {
+        self.waits = true;
         let at = now + settings.pause.max(Duration::from_millis(1));
         self.is_sooner(at).then_some(at)
     }
@@ -56,7 +59,17 @@ impl NewsClock {
 
     /// The news is sent now.
     pub(crate) fn start(&mut self, now: Instant) {
-        (self.due, self.last, self.fresh) = (None, Some(now), 0);
+        *self = Self { last: Some(now), spent_until: self.spent_until, ..Self::default() };
+    }
+
+    /// Whether not all news could be sent, and some still waits.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// Whether there is news that is sent in a moment, for nothing keeps it.
+    pub(crate) fn is_near(&self) -> bool {
+        self.due.is_some() && !self.waits
     }
 
     /// Whether one more packet may be sent; then it counts.

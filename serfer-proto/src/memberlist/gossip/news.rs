@@ -29,7 +29,7 @@ impl<D: Delegate> Memberlist<D> {
         let mut waits = false;
         for (sends, &key) in picked.iter().enumerate() {
             // What was sent so often at most is news to this member, and what else fits goes with it.
-            self.gossip_to(cx, up, key, |cx, lanes, _| {
+            self.gossip_to(cx, up, key, 0, |cx, lanes, _| {
                 let has_news = lanes.iter().any(|lane| lane.queue.has_sent_at_most(sends));
                 waits |= has_news && !cx.take_packet();
                 has_news && !waits

@@ -20,12 +20,15 @@ impl<D: Delegate> Memberlist<D> {
         // The dead are gossiped to, so that they can refute, but they have no turn.
         if is_prompt && !self.members.has_dead() {
             let limit = transmit_limit(&cx.params.gossip, self.members.len()) as usize;
-            self.members.pick_in_turn(cx.rng, count, limit, Turns::UsLast, &mut picked);
+            let turns = if cx.news.waits() { Turns::FromUs } else { Turns::UsLast };
+            self.members.pick_in_turn(cx.rng, count, limit, turns, &mut picked);
         } else {
             self.members.pick(cx.rng, count, SwimState::Dead, None, &mut picked);
         }
+        // News is left to those whose turn it is.
+        let sends_min = usize::from(cx.news.is_near() && self.has_live_others());
         for &key in &picked {
-            let sent = self.gossip_to(cx, up, key, |cx, lanes, sent| {
+            let sent = self.gossip_to(cx, up, key, sends_min, |cx, lanes, sent| {
                 let waiting = || lanes.iter().map(Lane::waiting_len).sum::<usize>();
                 let is_full = || waiting() >= cx.link.message_len_max();
                 sent == 0 || is_prompt && is_full() && cx.take_packet()
@@ -48,6 +51,7 @@ impl<D: Delegate> Memberlist<D> {
         cx: &mut Cx<'_>,
         up: &mut D,
         key: Key,
+        sends_min: usize,
         mut wants: impl FnMut(&mut Cx<'_>, &[Lane<'_>], usize) -> bool,
     ) -> usize {
         let limit = transmit_limit(&cx.params.gossip, self.members.len());
@@ -58,7 +62,8 @@ impl<D: Delegate> Memberlist<D> {
             let mut lanes = packing::lanes(&mut self.queue, limit, up.lanes(cx));
             self.packet.reset(cx.link.message_len_max());
             if wants(cx, &lanes, sent) {
-                packing::fill(&mut lanes, &mut self.packet, cx.link.message_len_max(), 0);
+                let len_max = cx.link.message_len_max();
+                packing::fill(&mut lanes, &mut self.packet, len_max, sends_min);
             }
             if self.packet.is_empty() {
                 packing::requeue(&mut lanes);
