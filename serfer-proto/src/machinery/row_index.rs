@@ -29,7 +29,7 @@ impl RowIndex {
     }
 
     /// The row of this hash that `is_it`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let found = self.rows.find(hash, |&row| is_it(row)).copied();
         if found.is_some() || self.old.is_empty() {

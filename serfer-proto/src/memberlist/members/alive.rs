@@ -11,7 +11,7 @@ use crate::api::{Member, Node, Status, Versions, received_name};
 use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::messages::with_alive;
-use crate::memberlist::members::swim_member::{SwimMember, SwimState};
+use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Alive, ip_from_bytes};
 use crate::wire::msgpack::Text;
@@ -118,10 +118,10 @@ impl<D: Delegate> Memberlist<D> {
     /// Whether another member that is not gone is known to say this, or something newer. Most messages are such, so
     /// this comes before all checks: what is known has passed them, and what is older than that is not used.
     fn is_known(&self, cx: &Cx<'_>, key: Key, alive: &Alive<'_>) -> bool {
-        let SwimMember { node, incarnation, .. } = &self.members[key];
-        let number = incarnation.number();
+        let member = &self.members[key];
+        let (node, number) = (&member.node, member.incarnation.number());
         alive.incarnation <= number
-            && !self.members[key].is_gone()
+            && !member.is_gone()
             && *alive.addr == *node.ip_bytes()
             && cx.params.port(alive.port) == node.port()
             && (alive.incarnation < number

@@ -66,10 +66,19 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If no map is next, or it claims more entries than there are bytes.
+    #[inline]
     pub fn map_len(&mut self) -> Result<usize, DecodeError> {
+        if let [few @ 0x80..=0x8f, ref rest @ ..] = *self.rest {
+            self.rest = rest;
+            return self.bounded(u32::from(few & 0x0f), 2);
+        }
+        self.other_map_len()
+    }
+
+    /// The same with more entries, or `nil`.
+    fn other_map_len(&mut self) -> Result<usize, DecodeError> {
         let len = match self.marker()? {
             Marker::Null => 0,
-            Marker::FixMap(len) => u32::from(len),
             Marker::Map16 => u32::from(u16::from_be_bytes(self.be()?)),
             Marker::Map32 => u32::from_be_bytes(self.be()?),
             _ => return Err(DecodeError::WrongType),
@@ -81,6 +90,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If no map is next, or it has more fields than any message will ever have.
+    #[inline]
     pub fn fields_len(&mut self) -> Result<usize, DecodeError> {
         let len = self.map_len()?;
         if len > FIELDS_MAX {
@@ -240,6 +250,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A claimed number of elements, each at least `bytes_each` long, against what remains.
+    #[inline]
     fn bounded(&self, len: u32, bytes_each: usize) -> Result<usize, DecodeError> {
         let len = len as usize;
         if len > self.rest.len() / bytes_each {
