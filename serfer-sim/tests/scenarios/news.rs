@@ -28,7 +28,12 @@ fn all_see(sim: &Sim, count: usize) -> bool {
 }
 
 /// After how long the members had heard of it, the first one first.
-fn heard(sim: &mut Sim, ids: &[NodeId], since: Duration, is_it: fn(&Event) -> bool) -> Vec<Duration> {
+fn heard(
+    sim: &mut Sim,
+    ids: &[NodeId],
+    since: Duration,
+    is_it: fn(&Event) -> bool,
+) -> Vec<Duration> {
     let mut times = Vec::new();
     for &id in ids {
         let events = sim.take_events(id);
@@ -117,9 +122,8 @@ fn a_thousand_events_a_second_arrive_and_what_is_too_much_is_refused() {
         let mut refused = 0;
         for n in 0..count {
             let payload = format!("{count}-{n:060}");
-            let sent = sim.at(ids[0], |it, now| {
-                it.user_event(now, "e", payload.as_bytes(), Coalesce::No)
-            });
+            let sent =
+                sim.at(ids[0], |it, now| it.user_event(now, "e", payload.as_bytes(), Coalesce::No));
             match sent {
                 Ok(()) => {}
                 Err(EventError::QueueFull { waiting, max }) => {
