@@ -94,7 +94,7 @@ fn who_waits_for_room_hears_that_the_node_is_shut_down() {
         };
         let (sent, ()) = smol::future::zip(waits, ends).await;
         // There may have been room in the last moment.
-        assert!(matches!(sent, Ok(()) | Err(Error::Closed)), "{sent:?}");
+        assert!(matches!(sent, Ok(()) | Err(Error::Closed(_))), "{sent:?}");
         assert!(a.user_event_when_possible("log", "").await.is_err());
     });
 }
