@@ -159,7 +159,7 @@ fn three_hundred_user_events_of_one_time_are_all_told() {
     assert_eq!(solo.node.stats().dropped.total(), 0);
     // All of them are in a push/pull, and whoever gets them from there is told all, too.
     solo.accept(1, &push_pull(false, &[], None)).unwrap();
-    let mut other = Solo::among(lan(1), 1);
+    let mut other = Solo::among(gos_timing(lan(1)), 1);
     other.accept(0, &push_pull(false, &[], Some(&PushPull::default()))).unwrap();
     other.accept(0, &solo.written[0].1).unwrap();
     assert_eq!(names(&users(&other.events)), all);
