@@ -145,9 +145,7 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
         "after-leave" | "snapshot" => config,
         "seed-retry" if !switch(key, value)? => config.seed_keeper(None),
         "seed-retry" => config,
-        "prompt-gossip" => {
-            config.prompt_gossip(switch(key, value)?.then(PromptGossip::default))
-        }
+        "prompt-gossip" => config.prompt_gossip(switch(key, value)?.then(PromptGossip::default)),
         "push-pull" => config.push_pull_interval(time_or_off(value)?),
         "stream.timeout" => config.stream_timeout(time(value)?),
         _ => return Err(unknown(key)),

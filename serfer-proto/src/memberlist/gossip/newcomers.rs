@@ -70,16 +70,16 @@ impl<D: Delegate> Memberlist<D> {
         self.packet.reset(cx.link.message_len_max());
         for at in 0..self.newcomers.recent.len() {
             let newcomer = self.members.get(self.newcomers.recent[at].1);
-            let Some(newcomer) =
-                newcomer.filter(|it| it.state() == SwimState::Alive && it.node.name_text() != to.name_text())
-            else {
+            let Some(newcomer) = newcomer.filter(|it| {
+                it.state() == SwimState::Alive && it.node.name_text() != to.name_text()
+            }) else {
                 continue;
             };
             alive.clear();
             messages::with_alive(&newcomer.node, newcomer.incarnation.number(), |message| {
                 message.encode(&mut alive);
             });
-            if !self.packet.push(&[&alive]) {
+            if !self.packet.push(&[&alive]) && !self.packet.is_empty() {
                 self.send_packet(cx, up, to.addr(), Checksum::Omit);
                 self.packet.reset(cx.link.message_len_max());
                 self.packet.push(&[&alive]);
