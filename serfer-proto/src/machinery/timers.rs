@@ -36,6 +36,8 @@ pub(crate) enum Timer {
     Suspicion(Key),
     /// When to start the next probe.
     Probe,
+    /// When to send news.
+    News,
     /// When to send what is queued.
     Gossip,
     /// When to start a push/pull with a random member.
@@ -92,6 +94,7 @@ impl Timer {
             | Self::Query(_)
             | Self::QuerySettle(_) => true,
             Self::Probe
+            | Self::News
             | Self::Gossip
             | Self::PushPull
             | Self::Forget
@@ -142,6 +145,7 @@ impl Timer {
             Self::CoalesceEvents => 18,
             Self::Snapshot => 19,
             Self::Portion => 20,
+            Self::News => 21,
         })
     }
 
@@ -157,6 +161,7 @@ impl Timer {
             Self::ReturnClaim(_) => "return-claim",
             Self::Suspicion(_) => "suspicion",
             Self::Probe => "probe",
+            Self::News => "news",
             Self::Gossip => "gossip",
             Self::PushPull => "push-pull",
             Self::Forget => "forget",
@@ -181,7 +186,7 @@ impl Timer {
 }
 
 /// How many timers there is only one of.
-const SINGLE: usize = 21;
+const SINGLE: usize = 22;
 
 #[derive(Debug, Default)]
 pub(crate) struct Timers {

@@ -22,7 +22,11 @@ pub(crate) struct BroadcastQueue {
     spare: Vec<Vec<u8>>,
     deficit: usize,
     bytes: usize,
+    /// How long those in `again` are together.
+    again_bytes: usize,
     bytes_max: usize,
+    /// How many were not sent yet.
+    unsent: usize,
     own_leave_sent: bool,
     own_leave_done: bool,
 }
@@ -31,6 +35,8 @@ pub(crate) struct BroadcastQueue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BroadcastKind {
     Plain,
+    /// The same, and it is our own.
+    Own,
     /// Says that we leave. The queue reports how far it is.
     OwnLeave,
 }
@@ -39,6 +45,21 @@ pub(crate) enum BroadcastKind {
 /// queue looks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct QueuePlace(u32);
+
+/// How many messages had to go because the queue was full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// Ours.
+    pub(crate) own: u64,
+    /// Those of others.
+    pub(crate) others: u64,
+}
+
+impl Dropped {
+    pub(crate) fn total(self) -> u64 {
+        self.own + self.others
+    }
+}
 
 impl BroadcastQueue {
     pub(crate) fn new(bytes_max: usize) -> Self {
@@ -58,13 +79,28 @@ impl BroadcastQueue {
         self.bytes
     }
 
+    /// How long the messages are together that are not in a packet being filled.
+    pub(crate) fn waiting_len(&self) -> usize {
+        self.bytes - self.again_bytes
+    }
+
+    /// Whether a message waits that was sent so often at most, besides those in the packet.
+    pub(crate) fn has_sent_at_most(&self, sends: usize) -> bool {
+        !self.is_empty() && self.order.has_within(sends)
+    }
+
     /// Whether there is a message about this member. The last one was put at `place`.
     pub(crate) fn has_about(&self, key: Key, place: QueuePlace) -> bool {
         self.order.get(place.0).is_some_and(|message| message.about == Some(key))
     }
 
+    /// How many were not sent yet.
+    pub(crate) fn unsent(&self) -> usize {
+        self.unsent
+    }
+
     /// Queues a message and returns how many others had to go so that there are at most `len_max`.
-    pub(crate) fn push(&mut self, message: &[u8], kind: BroadcastKind, len_max: usize) -> u64 {
+    pub(crate) fn push(&mut self, message: &[u8], kind: BroadcastKind, len_max: usize) -> Dropped {
         self.add(message, kind, None);
         self.prune(len_max)
     }
@@ -77,10 +113,11 @@ impl BroadcastQueue {
         message: &[u8],
         kind: BroadcastKind,
         len_max: usize,
-    ) -> u64 {
+    ) -> Dropped {
         if self.has_about(key, *place) {
             let replaced = &self.order[place.0];
             self.own_leave_done |= replaced.own_leave;
+            self.unsent += usize::from(replaced.transmits > 0);
             self.bytes = self.bytes - replaced.bytes.len() + message.len();
             self.order.replace(place.0, message, kind == BroadcastKind::OwnLeave);
         } else {
@@ -95,14 +132,24 @@ impl BroadcastQueue {
         bytes.clear();
         bytes.extend_from_slice(message);
         let own_leave = kind == BroadcastKind::OwnLeave;
-        self.order.add(QueuedMessage { bytes, about, own_leave, transmits: 0 })
+        let is_own = kind == BroadcastKind::Own;
+        self.unsent += 1;
+        self.order.add(QueuedMessage { bytes, about, own_leave, is_own, transmits: 0 })
     }
 
     /// Adds as many messages as fit to a packet, each behind `frame`, and counts the transmission of
     /// each: at `transmit_limit` it is done. [`requeue`](Self::requeue) when the packet is complete.
-    pub(crate) fn fill(&mut self, transmit_limit: u32, frame: &[u8], packet: &mut Compound) {
+    ///
+    /// Messages that were sent less often than `sends_min` are left for later.
+    pub(crate) fn fill(
+        &mut self,
+        transmit_limit: u32,
+        frame: &[u8],
+        packet: &mut Compound,
+        sends_min: usize,
+    ) {
         let tiers = if self.is_empty() { 0 } else { self.order.tiers() };
-        for tier in 0..tiers {
+        for tier in sends_min..tiers {
             while let Some(room) = packet.room().checked_sub(frame.len())
                 && let Some(item) = self.order.first_within(tier, room)
                 && packet.push(&[frame, &self.order[item].bytes])
@@ -122,9 +169,10 @@ impl BroadcastQueue {
         packet: &mut Compound,
         room: usize,
         cost_min: usize,
+        sends_min: usize,
     ) {
         let room = room.saturating_sub(frame.len());
-        while let Some(item) = self.order.first(room) {
+        while let Some(item) = self.order.first(room, sends_min) {
             let message = &self.order[item].bytes;
             let cost = (frame.len() + message.len() + PART_OVERHEAD).max(cost_min);
             if cost > self.deficit || !packet.push(&[frame, message]) {
@@ -150,6 +198,7 @@ impl BroadcastQueue {
         if self.again.len() == self.len() {
             self.deficit = 0;
         }
+        self.again_bytes = 0;
         for item in self.again.drain(..) {
             self.order.put_back(item);
         }
@@ -166,13 +215,16 @@ impl BroadcastQueue {
     }
 
     /// Drops what was sent most until the bounds hold.
-    fn prune(&mut self, len_max: usize) -> u64 {
-        let mut dropped = 0;
+    fn prune(&mut self, len_max: usize) -> Dropped {
+        let mut dropped = Dropped::default();
         while (self.len() > len_max || self.bytes > self.bytes_max)
             && let Some(item) = self.order.last()
         {
+            match self.order[item].is_own {
+                true => dropped.own += 1,
+                false => dropped.others += 1,
+            }
             self.finish(item);
-            dropped += 1;
         }
         dropped
     }
@@ -182,13 +234,16 @@ impl BroadcastQueue {
         if self.order[item].transmits + 1 >= transmit_limit {
             self.finish(item);
         } else {
+            self.unsent -= usize::from(self.order[item].transmits == 0);
+            self.again_bytes += self.order[item].bytes.len();
             self.order.take_out(item);
             self.again.push(item);
         }
     }
 
     fn finish(&mut self, item: u32) {
-        let QueuedMessage { bytes, own_leave, .. } = self.order.remove(item);
+        let QueuedMessage { bytes, own_leave, transmits, .. } = self.order.remove(item);
+        self.unsent -= usize::from(transmits == 0);
         self.bytes = self.bytes.saturating_sub(bytes.len());
         if self.spare.len() < SPARE_MAX {
             self.spare.push(bytes);
@@ -221,7 +276,7 @@ mod tests {
     fn filled(queue: &mut BroadcastQueue, limit: u32, room: usize) -> Vec<String> {
         let mut packet = Compound::default();
         packet.reset(HEADER_LEN + room);
-        queue.fill(limit, b"", &mut packet);
+        queue.fill(limit, b"", &mut packet, 0);
         queue.requeue();
         let mut bytes = Vec::new();
         packet.write(&mut bytes);
@@ -325,19 +380,22 @@ mod tests {
     fn a_full_queue_drops_what_was_sent_most() {
         let mut queue = queue(&["sent"]);
         filled(&mut queue, 9, 100);
-        assert_eq!(queue.push(b"a", BroadcastKind::Plain, 2), 0);
-        assert_eq!(queue.push(b"b", BroadcastKind::Plain, 2), 1);
+        let own = |own| Dropped { own, others: 0 };
+        let others = |others| Dropped { own: 0, others };
+        assert_eq!(queue.push(b"a", BroadcastKind::Own, 2), others(0));
+        assert_eq!(queue.push(b"b", BroadcastKind::Plain, 2), others(1));
+        assert_eq!(queue.unsent(), 2);
         assert_eq!(filled(&mut queue, 9, 100), ["b", "a"]);
         let mut small = BroadcastQueue::new(10);
-        assert_eq!(small.push(&[0; 6], BroadcastKind::Plain, MANY), 0);
-        assert_eq!(small.push(&[0; 6], BroadcastKind::Plain, MANY), 1);
+        assert_eq!(small.push(&[0; 6], BroadcastKind::Own, MANY), own(0));
+        assert_eq!(small.push(&[0; 6], BroadcastKind::Plain, MANY), own(1));
         assert_eq!(small.len(), 1);
     }
 
     #[test]
     fn of_equals_a_full_queue_drops_the_oldest() {
         let mut queue = queue(&["1", "2", "3"]);
-        assert_eq!(queue.push(b"4", BroadcastKind::Plain, 2), 2);
+        assert_eq!(queue.push(b"4", BroadcastKind::Plain, 2).total(), 2);
         assert_eq!(filled(&mut queue, 9, 100), ["4", "3"]);
     }
 

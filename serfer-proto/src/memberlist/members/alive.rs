@@ -13,7 +13,7 @@ use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::list::SwimMembers;
 use crate::memberlist::members::messages::with_alive;
-use crate::memberlist::members::swim_member::SwimState;
+use crate::memberlist::members::swim_member::{SwimMember, SwimState};
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Alive, PushNodeState, ip_from_bytes, state};
 use crate::wire::msgpack::Text;
@@ -326,7 +326,7 @@ fn checked_name<'a>(cx: &Cx<'_>, name: Text<'a>) -> Option<&'a str> {
 /// There is another member now: starts what needs one.
 fn arm_for_others(cx: &mut Cx<'_>) {
     // What was queued while we were alone can be sent now.
-    cx.gossip_soon();
+    cx.news_soon(0);
     if !cx.timers.is_set(Timer::Probe) {
         let stagger = cx.rng.duration(cx.params.probe.interval);
         cx.timers.set(Timer::Probe, cx.now + stagger);
