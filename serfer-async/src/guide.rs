@@ -56,7 +56,7 @@
 //! | news is sent every | 200 ms, to 3 members | 500 ms, to 4 members | 100 ms, to 3 members |
 //! | all state is compared every | 30 s | 60 s | 15 s |
 //! | all know of a death among 3 members | in 6 s, at most 8 s | in 40 s, at most 50 s | in 5 s, at most 6 s |
-//! | among 10 | in 7 s, at most 10 s | in 40 s, at most 60 s | in 5 s, at most 8 s |
+//! | among 10 | in 7 s, at most 10 s | in 40 s, at most 60 s | in 5 s, at most 9 s |
 //! | among 100 | in 11 s, at most 15 s | in 70 s, at most 90 s | in 9 s, but one may miss it for 40 s |
 //!
 //! The last three rows were measured in simulated networks that lose nothing: half of the deaths were known

@@ -70,7 +70,8 @@ fn with_the_preset_for_a_wan_a_death_is_noticed_by_all_within_a_minute_or_so() {
 #[test]
 fn with_the_preset_for_one_machine_a_death_is_noticed_by_all_within_some_seconds() {
     // Among 100, this preset sends news so seldom that one of them may miss it until a push/pull.
-    assert_noticed(Config::local, &[(3, 5.0, 6.0), (10, 5.0, 8.0)]);
+    // Among 10, one of a hundred kills takes longer than 8 s, with Go's timing, too.
+    assert_noticed(Config::local, &[(3, 5.0, 6.0), (10, 5.0, 9.0)]);
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn newcomers_that_come_all_at_once_know_each_other_within_a_second() {
 #[test]
 fn a_thousand_events_a_second_arrive_and_what_is_too_much_is_refused() {
     let (mut sim, ids) = cluster(1, lan, 10);
-    let mut send = |sim: &mut Sim, count: u64, pause: Duration| {
+    let send = |sim: &mut Sim, count: u64, pause: Duration| {
         let mut refused = 0;
         for n in 0..count {
             let payload = format!("{count}-{n:060}");
