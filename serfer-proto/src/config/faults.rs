@@ -11,6 +11,9 @@ use crate::config::Config;
 /// encryption.
 pub(crate) const ANSWER_LEN_MAX: usize = 65_000;
 
+/// How often a query can be asked again, at each quarter of its time.
+pub(crate) const ASK_AGAIN_MAX: u32 = 3;
+
 impl Config {
     /// Refuses settings that cannot work: all that is wrong, except that there is no address to
     /// [advertise](Self::advertise) yet, which a runtime finds out.
@@ -79,7 +82,7 @@ pub(super) fn check_strictly(name: &str) -> Result<(), NameProblem> {
 
 /// Numbers: each with the name of its setting, as in `Config` and in files, its value, its minimum and its
 /// maximum.
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 22] {
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 23] {
     let limits = &config.limits;
     let count = |count: usize| count as u64;
     [
@@ -94,6 +97,7 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 22] {
         ("gossip.retransmit_mult", config.gossip.retransmit_mult.into(), 1, 1000),
         ("gossip.packet_len_max", count(config.gossip.packet_len_max), 512, 65_507),
         ("queries.timeout_mult", config.queries.timeout_mult.into(), 1, 100_000),
+        ("queries.ask_again", config.queries.ask_again.into(), 0, ASK_AGAIN_MAX.into()),
         ("queries.len_max", count(config.queries.len_max), 1, 65_000),
         (
             "queries.response_len_max",

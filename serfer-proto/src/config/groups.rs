@@ -100,6 +100,12 @@ groups! {
         /// The default timeout of a query is this many gossip intervals, times the logarithm of the
         /// cluster's size. Go: `QueryTimeoutMult`. 16.
         pub timeout_mult: u32 = 16,
+        /// How often a query is asked again: each quarter of the timeout, or of the default timeout if that
+        /// is shorter, it goes directly to all expected members that have neither acked nor replied. A
+        /// member that need not ack or has acked is asked again only if half of the members have replied.
+        /// Members that have answered already repeat that, which Go's do not. At most 32 members are asked
+        /// in 20 ms, and 1,024 in a second. 0 is never, as in Go; at most 3. 3.
+        pub ask_again: u32 = 3,
         /// The longest query to send, in encoded bytes. Go: `QuerySizeLimit`. 1,024.
         pub len_max: usize = 1024,
         /// The longest answer to send, in encoded bytes. Each answer is one datagram. One that is longer

@@ -46,7 +46,7 @@ pub use label::Label;
 pub use limits::Limits;
 
 pub(crate) use callbacks::Callbacks;
-pub(crate) use faults::{ANSWER_LEN_MAX, check_address, check_name};
+pub(crate) use faults::{ANSWER_LEN_MAX, ASK_AGAIN_MAX, check_address, check_name};
 
 use crate::api::{Keyring, Member, Tags, TagsError};
 use crate::snapshot::Recovered;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serfer_proto::Queries;
 use serfer_sim::{Config, NodeId, Sim};
 
 /// Which preset all nodes have.
@@ -41,7 +42,7 @@ impl Setting {
             Preset::Local => Config::local(name),
         };
         match self.timing {
-            Timing::Go => config,
+            Timing::Go => config.queries(Queries { ask_again: 0, ..Queries::default() }),
             Timing::Ours => config,
         }
     }

@@ -49,7 +49,7 @@ fn main() {
     let (seed, rounds, runs) = (options.seed, options.rounds, options.runs);
     print(&format!("seed {seed}, {rounds} rounds each, {runs} runs each, 1 ms each way\n"));
     print("missed: rounds in which some member missed the query, or had the event later than 1 s");
-    print("unanswered: rounds in which an ack or a reply of somebody is missing");
+    print("unanswered: rounds in which the reply of somebody is missing");
     print("last: when the last member had it, in half of the rounds, in 99 %, in all\n");
     if rounds > 0 {
         print(

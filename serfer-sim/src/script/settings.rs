@@ -46,6 +46,7 @@ impl Settings {
             other => return Err(format!("there is no preset `{other}`")),
         };
         let mut groups = SettingGroups::default();
+        groups.queries.ask_again = 0;
         let mut timeouts = Vec::new();
         let mut applied = Ok(());
         for (key, value) in &self.0 {
@@ -205,6 +206,7 @@ impl SettingGroups {
             "leave.broadcast" => self.leave.broadcast_timeout = time(value)?,
             "leave.propagate" => self.leave.propagate_delay = time(value)?,
             "query.mult" => self.queries.timeout_mult = parse(key, value)?,
+            "query.again" => self.queries.ask_again = parse(key, value)?,
             "query.len" => self.queries.len_max = parse(key, value)?,
             "query.response-len" => self.queries.response_len_max = parse(key, value)?,
             "reclaim.after" => self.reclaim.dead_after = time_or_off(value)?,
