@@ -355,7 +355,10 @@ fn a_wrong_key_is_not_shown() {
             format!("[\"{}\"]", &KEY[..8]),
             "keys: a key of 6 bytes is not 16, 24 or 32 bytes long; as text it is base64, see `serf keygen`",
         ),
-        (format!("[\"{KEY}=\"]"), "keys: key is not base64: invalid byte at 22"),
+        (
+            format!("[\"{KEY}=\"]"),
+            "keys: key is not base64, as `serf keygen` makes it: invalid byte at 22",
+        ),
     ] {
         let refused = refusal(&format!("keys = {value}"));
         assert_eq!(refused, reason);

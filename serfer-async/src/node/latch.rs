@@ -24,9 +24,8 @@ impl Latch {
         Self { opener, opened }
     }
 
-    /// Opens it; says whether it was closed before.
-    pub(crate) fn open(&self) -> bool {
-        self.opener.close()
+    pub(crate) fn open(&self) {
+        self.opener.close();
     }
 
     /// Waits until it is open.

@@ -139,15 +139,16 @@ impl Shared {
         let is_given_up = !self.has_started.load(Ordering::Relaxed)
             && matches!(cause, EndCause::HandleDropped | EndCause::RuntimeEnded);
         let cause = if is_given_up { EndCause::GivenUp } else { cause };
-        if self.tasks.stop() {
-            let left = self.with(|state| state.left.is_some()).unwrap_or_default();
-            let cause = match cause {
-                EndCause::HandleDropped if left => EndCause::DroppedAfterLeaving,
-                cause => cause,
-            };
-            let _ = self.end_cause.set(cause);
+        let left = self.with(|state| state.left.is_some()).unwrap_or_default();
+        let cause = match cause {
+            EndCause::HandleDropped if left => EndCause::DroppedAfterLeaving,
+            cause => cause,
+        };
+        // Whoever sees that it has ended sees why.
+        if self.end_cause.set(cause).is_ok() {
             tracing::info!(target: "serfer::runtime", why = %cause, left, "node shuts down");
         }
+        self.tasks.stop();
         let now = (self.clock)();
         let mut wakers = Wakers::default();
         let _ = self.with(|state| state.flush(now, &mut wakers));
@@ -196,8 +197,10 @@ impl Drop for ShutdownOnDrop {
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::pin::pin;
+    use std::time::Duration;
 
-    use futures_lite::future::block_on;
+    use futures_lite::future::{block_on, poll_once};
     use serfer_proto::Config;
 
     use super::*;
@@ -221,6 +224,23 @@ mod tests {
         *closing.lock().unwrap() = Some(shared.clone());
         assert_eq!(shared.input(|_, _| ()), Err(Closed));
         assert_eq!(block_on(shared.gone()), Err(Closed));
+    }
+
+    #[test]
+    fn who_sees_that_the_node_has_ended_sees_why() {
+        let node = TestNode::with(Router::new());
+        let held = node.shared.state.lock().unwrap();
+        let ending = node.shared.clone();
+        let ending = std::thread::spawn(move || ending.close(EndCause::Panicked));
+        let mut ended = pin!(node.shared.tasks.ended());
+        for _ in 0..20 {
+            let has_ended = block_on(poll_once(ended.as_mut())).is_some();
+            assert!(!has_ended || node.shared.end_cause().is_some());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(held);
+        ending.join().unwrap();
+        assert_eq!(node.shared.end_cause(), Some(EndCause::Panicked));
     }
 
     #[test]

@@ -148,12 +148,11 @@ impl Tasks {
         result.recv().await.ok()
     }
 
-    /// Ends all tasks except handlers at their next `.await`. Says whether this is the first call.
-    pub(crate) fn stop(&self) -> bool {
-        let is_first = self.stop.open();
+    /// Ends all tasks except handlers at their next `.await`.
+    pub(crate) fn stop(&self) {
+        self.stop.open();
         self.node.close();
         self.application.close();
-        is_first
     }
 
     /// Ends handlers at their next `.await`.

@@ -42,7 +42,9 @@ pub enum ConfigFault {
     #[error("no address to advertise")]
     NoAdvertise,
     /// Others cannot reach us there; advertise an address of this machine.
-    #[error("{addr} is not an address that others can reach")]
+    #[error(
+        "{addr} is not an address that others can reach: advertise one of this machine, with its port"
+    )]
     Advertise {
         /// The address.
         addr: std::net::SocketAddr,

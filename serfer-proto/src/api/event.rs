@@ -316,7 +316,8 @@ pub enum ShutdownReason {
     /// Another node has our name, and most members know the name at its address. See
     /// [`Config::name_conflicts`](crate::Config::name_conflicts).
     #[error(
-        "another node has this name, and only {ours} of {responses} members side with this one"
+        "another node has this name, and only {ours} of {responses} members side with this one: \
+         give each node a name of its own"
     )]
     NameTaken {
         /// How many members know the name at our address.

@@ -37,7 +37,7 @@ pub enum SecretKeyError {
         len: usize,
     },
     /// Keys are written in standard base64 with padding.
-    #[error("key is not base64: {reason}")]
+    #[error("key is not base64, as `serf keygen` makes it: {reason}")]
     Base64 {
         /// What the decoder says; it does not show the key.
         reason: String,
@@ -263,7 +263,10 @@ mod tests {
         for (text, at) in [("U3VwZXJTZWN1\ncmVU b2tlbg==", 17), ("U3VwZXJTZWN1cmVUb2tlbg== \n", 24)]
         {
             let error = SecretKey::from_base64(text).unwrap_err().to_string();
-            assert_eq!(error, format!("key is not base64: invalid byte at {at}"));
+            assert_eq!(
+                error,
+                format!("key is not base64, as `serf keygen` makes it: invalid byte at {at}")
+            );
         }
         for text in ["\n", "", "U3VwZXJTZWN1cmVUb2tlbg", "U3VwZXJTZWN1cmVUb2tlbg=\n"] {
             assert!(SecretKey::from_base64(text).is_err(), "{text:?}");
@@ -284,7 +287,7 @@ mod tests {
     fn a_bad_key_is_named_without_being_shown() {
         assert_eq!(SecretKey::new(b"short"), Err(SecretKeyError::Length { len: 5 }));
         let error = SecretKey::from_base64("not base64!").unwrap_err().to_string();
-        assert_eq!(error, "key is not base64: invalid byte at 3");
+        assert_eq!(error, "key is not base64, as `serf keygen` makes it: invalid byte at 3");
         let error = SecretKey::from_base64("c2hvcnQ=").unwrap_err().to_string();
         assert_eq!(
             error,

@@ -219,6 +219,18 @@ pub struct RotationReport {
     pub absent: Arc<[Arc<str>]>,
 }
 
+impl std::fmt::Display for RotationReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (members, removed) = (self.members.len(), self.removed.len());
+        write!(f, "rotation to key {} is complete: {members} members have it, ", self.key)?;
+        write!(f, "{removed} old keys are removed")?;
+        match &*self.absent {
+            [] => Ok(()),
+            absent => write!(f, "; absent, and without it: {}", absent.join(", ")),
+        }
+    }
+}
+
 /// A rotation cannot go on. No member is cut off by this, since each primary key is in every keyring.
 /// To continue from here, rotate to the same key again.
 #[derive(Clone, Debug, PartialEq, Eq)]

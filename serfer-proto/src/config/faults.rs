@@ -264,7 +264,9 @@ mod tests {
     fn an_unreachable_address_is_refused() {
         for addr in ["0.0.0.0:7946", "224.0.0.1:7946", "255.255.255.255:7946", "[ff02::1]:7946"] {
             let config = config().advertise(addr.parse().unwrap());
-            let why = format!("{addr} is not an address that others can reach");
+            let why = format!(
+                "{addr} is not an address that others can reach: advertise one of this machine, with its port"
+            );
             assert_eq!(faults_of(&config), [why]);
         }
     }

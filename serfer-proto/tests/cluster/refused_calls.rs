@@ -73,7 +73,7 @@ fn a_configuration_that_cannot_work_is_refused_with_all_its_faults() {
     let port_0 = "10.0.0.1:0".parse().unwrap();
     assert_eq!(
         faults(lan(0).advertise(port_0)),
-        "10.0.0.1:0 is not an address that others can reach"
+        "10.0.0.1:0 is not an address that others can reach: advertise one of this machine, with its port"
     );
     assert_eq!(faults(Config::lan("a/b").advertise(addr(0))), "name \"a/b\" contains a slash");
     let probe =

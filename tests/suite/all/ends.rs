@@ -203,7 +203,7 @@ fn a_node_that_shuts_down_by_itself_tells_its_handlers_why_and_last() {
         let Some(Event::ShutdownWanted(reason)) = told.last() else {
             panic!("{told:?}");
         };
-        let why = "another node has this name, and only 0 of 1 members side with this one";
+        let why = "another node has this name, and only 0 of 1 members side with this one: give each node a name of its own";
         assert_eq!(reason.to_string(), why);
         let joined =
             |event: &Event| matches!(event, Event::Member(it) if it.change == MemberChange::Join);

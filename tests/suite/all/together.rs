@@ -113,7 +113,7 @@ fn of_two_nodes_of_one_name_the_newcomer_says_so_and_shuts_down() {
         let Some(Event::ShutdownWanted(reason)) = told.last() else {
             panic!("{told:?}");
         };
-        let why = "another node has this name, and only 0 of 1 members side with this one";
+        let why = "another node has this name, and only 0 of 1 members side with this one: give each node a name of its own";
         assert_eq!(reason.to_string(), why);
         assert!(matches!(twin.user_event("e", ""), Err(Error::Closed(_))));
         let ended = twin.wait().await.unwrap_err();

@@ -50,9 +50,15 @@ fn an_invalid_keyring_is_reported_with_its_line() {
         of(&short),
         "line 3: key 2: a key of 5 bytes is not 16, 24 or 32 bytes long; as text it is base64, see `serf keygen`"
     );
-    assert_eq!(of("[\"\\\"\",\n\"\"]"), "line 1: key 1: key is not base64: invalid byte at 0");
+    assert_eq!(
+        of("[\"\\\"\",\n\"\"]"),
+        "line 1: key 1: key is not base64, as `serf keygen` makes it: invalid byte at 0"
+    );
     let text = format!("[\"{RED}\", \"{BLUE}\",\n\n\"{BLUE}\", \"no!!\"]");
-    assert_eq!(of(&text), "line 3: key 4: key is not base64: invalid byte at 2");
+    assert_eq!(
+        of(&text),
+        "line 3: key 4: key is not base64, as `serf keygen` makes it: invalid byte at 2"
+    );
 }
 
 #[test]

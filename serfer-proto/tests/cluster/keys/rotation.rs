@@ -200,6 +200,11 @@ fn a_member_that_fails_meanwhile_is_named_and_not_waited_for() {
     let params = RotationParams { attempts: 20, ..RotationParams::default() };
     let report = rotate(&mut cluster, 0, 2, params).unwrap();
     assert_eq!(report.absent.iter().map(|node| &**node).collect::<Vec<_>>(), [name(3)]);
+    let said = report.to_string();
+    assert!(
+        said.ends_with(&format!("old keys are removed; absent, and without it: {}", name(3))),
+        "{said}"
+    );
     assert_eq!(rings(&cluster), [[2]; 3]);
 }
 

@@ -123,7 +123,12 @@ fn an_address_that_nobody_can_reach_is_refused_and_changes_nothing() {
         let addr: SocketAddr = text.parse().expect("an address");
         let refused = solo.act(|node, now| node.set_advertise(now, addr));
         let why = refused.expect_err("nobody can reach it").to_string();
-        assert_eq!(why, format!("{text} is not an address that others can reach"));
+        assert_eq!(
+            why,
+            format!(
+                "{text} is not an address that others can reach: advertise one of this machine, with its port"
+            )
+        );
     }
     assert_eq!(solo.node.local_member().addr(), addr(0));
 }

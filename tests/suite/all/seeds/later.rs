@@ -186,10 +186,10 @@ fn a_newcomer_compares_everything_with_a_few_only() {
         std::fs::write(&file, lines.join("\n")).unwrap();
         let begin = Instant::now();
         let late = builder("late").join([in_file(&file)]).start().await.unwrap();
+        until("it knows all", || alive(&late) == 32).await;
         // Eight are dialled at once, eight more for each quarter of a second without any answer, and one more
         // for each of seven answers. The node also pings by streams.
         let most = 4 + 8 * (2 + begin.elapsed().as_millis() as u64 / 250);
-        until("it knows all", || alive(&late) == 32).await;
         assert!(late.stats().streams_dialled <= most, "{}", late.stats().streams_dialled);
     });
 }
