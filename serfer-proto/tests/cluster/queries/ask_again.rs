@@ -65,7 +65,8 @@ fn silent(solo: &Solo) -> Vec<String> {
         Event::QueryClosed(closed) => Some(closed.silent.clone()),
         _ => None,
     });
-    let mut silent: Vec<_> = closed.expect("it is closed").iter().map(|it| it.to_string()).collect();
+    let mut silent: Vec<_> =
+        closed.expect("it is closed").iter().map(|it| it.to_string()).collect();
     silent.sort_unstable();
     silent
 }
@@ -165,7 +166,10 @@ fn it_is_asked_again_as_often_as_is_set() {
     }
     let error = ask_again(lan(0), 4).advertise(addr(0)).check().unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("queries.ask_again") && text.contains('4') && text.contains('3'), "{text}");
+    assert!(
+        text.contains("queries.ask_again") && text.contains('4') && text.contains('3'),
+        "{text}"
+    );
 }
 
 /// A query with a long timeout is asked again when others are, and one with a short timeout in time.
