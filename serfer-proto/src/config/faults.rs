@@ -85,6 +85,7 @@ pub(super) fn check_strictly(name: &str) -> Result<(), NameProblem> {
 fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 23] {
     let limits = &config.limits;
     let count = |count: usize| count as u64;
+    let prompt = config.prompt_gossip.unwrap_or_default();
     [
         ("incarnation", config.incarnation.into(), 0, u64::from(incarnation::END) - 2),
         ("memberlist_protocol", config.memberlist_protocol.into(), 1, 5),
@@ -96,6 +97,7 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 23] {
         ("gossip.nodes", count(config.gossip.nodes), 0, 1000),
         ("gossip.retransmit_mult", config.gossip.retransmit_mult.into(), 1, 1000),
         ("gossip.packet_len_max", count(config.gossip.packet_len_max), 512, 65_507),
+        ("prompt_gossip.packets_per_second", prompt.packets_per_second.into(), 1, 1_000_000),
         ("queries.timeout_mult", config.queries.timeout_mult.into(), 1, 100_000),
         ("queries.ask_again", config.queries.ask_again.into(), 0, ASK_AGAIN_MAX.into()),
         ("queries.len_max", count(config.queries.len_max), 1, 65_000),
@@ -143,7 +145,9 @@ fn times(config: &Config) -> [(&'static str, Duration); 13] {
 mod tests {
     use super::*;
     use crate::config::params::Params;
-    use crate::config::{Coalescing, Gossip, Limits, Probe, Queries, SeedKeeper, Suspicion};
+    use crate::config::{
+        Coalescing, Gossip, Limits, Probe, PromptGossip, Queries, SeedKeeper, Suspicion,
+    };
 
     fn faults_of(config: &Config) -> Vec<String> {
         match Params::try_from(config) {
@@ -199,6 +203,8 @@ mod tests {
             packet_len_max: 0,
             ..config.gossip
         };
+        config.prompt_gossip =
+            Some(PromptGossip { packets_per_second: 0, ..PromptGossip::default() });
         config.queries = Queries { timeout_mult: 0, len_max: 0, response_len_max: 0 };
         let limits = Limits { ring: 0, ring_slot: 0, ring_bytes: 0, members: 0, ..config.limits };
         let inflated_packet_len = 2 << 30;

@@ -40,7 +40,8 @@ use ipnet::IpNet;
 
 pub use choices::{Compression, Coordinates, Encryption, InboundLabel, NameConflicts};
 pub use groups::{
-    Coalescing, Gossip, Leave, Members, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
+    Coalescing, Gossip, Leave, Members, Probe, PromptGossip, Queries, Reclaim, SeedKeeper,
+    Suspicion,
 };
 pub use label::Label;
 pub use limits::Limits;
@@ -92,6 +93,7 @@ pub struct Config {
     pub(crate) probe: Probe,
     pub(crate) suspicion: Suspicion,
     pub(crate) gossip: Gossip,
+    pub(crate) prompt_gossip: Option<PromptGossip>,
     pub(crate) push_pull_interval: Option<Duration>,
     pub(crate) stream_timeout: Duration,
     pub(crate) compression: Compression,
@@ -320,6 +322,10 @@ setters! {
 
     /// Sets how broadcasts spread.
     gossip: Gossip;
+
+    /// Sets how news is sent at once. `None` is Go's timing and Go's choice of members: everything waits for
+    /// the beat of [`Gossip::interval`]. On by default, see [`PromptGossip`].
+    prompt_gossip: Option<PromptGossip>;
 
     /// Sets how often the node does a push/pull with a random member, which repairs what gossip missed;
     /// `None` is never. Go: `PushPullInterval`. LAN 30 s, WAN 60 s, local 15 s; longer in clusters of more

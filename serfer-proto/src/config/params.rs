@@ -64,6 +64,7 @@ fn bounded(config: &Config) -> Config {
     let mut config = Config { tags: Tags::new(), keys: None, recovered: None, ..config.clone() };
     config.probe.bound();
     config.gossip.bound();
+    config.prompt_gossip.bound();
     config.push_pull_interval.bound();
     config.stream_timeout.bound();
     config.reclaim.bound();

@@ -4,7 +4,7 @@ use crate::api::Tags;
 use crate::config::group::{ms, secs};
 use crate::config::{
     Callbacks, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Leave, Limits,
-    Members, NameConflicts, Probe, Queries, Reclaim, SeedKeeper, Suspicion,
+    Members, NameConflicts, Probe, PromptGossip, Queries, Reclaim, SeedKeeper, Suspicion,
 };
 
 impl Config {
@@ -42,6 +42,7 @@ impl Config {
                 to_the_dead: secs(30),
                 packet_len_max: 1400,
             },
+            prompt_gossip: Some(PromptGossip::default()),
             push_pull_interval: Some(secs(30)),
             stream_timeout: secs(10),
             compression: Compression::default(),
@@ -66,6 +67,7 @@ impl Config {
             probe: Probe { interval: secs(5), timeout: secs(3), ..lan.probe },
             suspicion: Suspicion { mult: 6, ..lan.suspicion },
             gossip: Gossip { interval: ms(500), nodes: 4, to_the_dead: secs(60), ..lan.gossip },
+            prompt_gossip: Some(PromptGossip { packets_per_second: 500, ..PromptGossip::default() }),
             push_pull_interval: Some(secs(60)),
             stream_timeout: secs(30),
             ..lan

@@ -35,6 +35,7 @@ impl Endpoint {
             Timer::ReturnClaim(seq) => memberlist.on_return_claim_timeout(cx, seq),
             Timer::Suspicion(key) => memberlist.on_suspicion_timeout(cx, serf, key),
             Timer::Probe => memberlist.on_probe_tick(cx, serf, due),
+            Timer::News => memberlist.on_news_tick(cx, serf),
             Timer::Gossip => memberlist.on_gossip_tick(cx, serf),
             Timer::PushPull => memberlist.on_push_pull_tick(cx, due),
             Timer::Forget => memberlist.on_forget(cx, serf),

@@ -7,6 +7,7 @@ use crate::api::{Event, StreamId};
 use crate::config::Config;
 use crate::config::params::Params;
 use crate::machinery::link::{Checksum, Link};
+use crate::machinery::news_clock::NewsClock;
 use crate::machinery::output::{Outbox, Output};
 use crate::machinery::rng::Rng;
 use crate::machinery::stats::{DropReason, Stats, is_notable};
@@ -34,6 +35,7 @@ pub(crate) struct Core {
     pub(crate) link: Link,
     pub(crate) out: Outbox,
     pub(crate) stats: Stats,
+    pub(crate) news: NewsClock,
     /// When the endpoint was made: gossip ticks are counted from here.
     epoch: Instant,
     /// The latest time that was passed in.
@@ -53,6 +55,7 @@ impl Core {
             link: Link::new(config),
             out: Outbox::default(),
             stats: Stats::default(),
+            news: NewsClock::default(),
             epoch: now,
             last_now: now,
             grace: None,
@@ -92,6 +95,7 @@ impl Core {
             link: &mut self.link,
             out: &mut self.out,
             stats: &mut self.stats,
+            news: &mut self.news,
             epoch: self.epoch,
         }
     }
@@ -108,6 +112,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) link: &'a mut Link,
     pub(crate) out: &'a mut Outbox,
     pub(crate) stats: &'a mut Stats,
+    pub(crate) news: &'a mut NewsClock,
     epoch: Instant,
 }
 
@@ -164,6 +169,31 @@ impl Cx<'_> {
         let to_tick = u64::try_from(interval - since_tick).unwrap_or(u64::MAX);
         let tick = self.now + Duration::from_nanos(to_tick);
         self.timers.set(Timer::Gossip, tick);
+    }
+
+    /// News of `len` bytes was queued: sets the timers to send it, at once if that is on, and at the beat.
+    pub(crate) fn news_soon(&mut self, len: usize) {
+        self.gossip_soon();
+        if let Some(settings) = &self.params.prompt_gossip
+            && let Some(at) = self.news.note(settings, self.now, len, self.params.gossip.packet_len_max)
+        {
+            self.timers.set(Timer::News, at);
+        }
+    }
+
+    /// Not all of the news could be sent: goes on a little later.
+    pub(crate) fn news_later(&mut self) {
+        if let Some(settings) = &self.params.prompt_gossip
+            && let Some(at) = self.news.wait(settings, self.now)
+        {
+            self.timers.set(Timer::News, at);
+        }
+    }
+
+    /// Whether one more packet of gossip may be sent besides those of the beat; then it counts.
+    pub(crate) fn take_packet(&mut self) -> bool {
+        let settings = self.params.prompt_gossip.as_ref();
+        settings.is_some_and(|settings| self.news.take_packet(settings, self.now))
     }
 
     /// Sets the timer for the snapshot, because there is something to record.

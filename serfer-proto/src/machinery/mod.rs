@@ -2,11 +2,12 @@
 //!
 //! `memberlist/` and `serf/` use it through [`context::Cx`]; it knows neither of them. Read [`context`]
 //! first, then [`output`], [`timers`], [`link`] and [`unpacker`], and for what is too long for one call
-//! [`portion`] and [`long_frames`]. [`table`] finds members, [`rng`] is all chance, [`stats`] counts.
+//! [`portion`] and [`long_frames`]. [`news_clock`] says when news is sent. [`table`] finds members, [`rng`] is all chance, [`stats`] counts.
 
 pub(crate) mod context;
 pub(crate) mod link;
 pub(crate) mod long_frames;
+pub(crate) mod news_clock;
 pub(crate) mod output;
 pub(crate) mod portion;
 pub(crate) mod rng;

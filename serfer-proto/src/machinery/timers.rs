@@ -36,6 +36,8 @@ pub(crate) enum Timer {
     Suspicion(Key),
     /// When to start the next probe.
     Probe,
+    /// When to send news.
+    News,
     /// When to send what is queued.
     Gossip,
     /// When to start a push/pull with a random member.
@@ -95,6 +97,7 @@ impl Timer {
             | Self::QuerySettle(_)
             | Self::QueryAgain(_) => true,
             Self::Probe
+            | Self::News
             | Self::Gossip
             | Self::PushPull
             | Self::Forget
@@ -126,6 +129,7 @@ impl Timer {
             Self::ReturnClaim(_) => "return-claim",
             Self::Suspicion(_) => "suspicion",
             Self::Probe => "probe",
+            Self::News => "news",
             Self::Gossip => "gossip",
             Self::PushPull => "push-pull",
             Self::Forget => "forget",

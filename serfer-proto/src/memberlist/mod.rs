@@ -30,7 +30,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use gossip::corrections::Corrections;
-use gossip::packing::{self, Lane};
+use gossip::newcomers::Newcomers;
+use gossip::packing;
 use gossip::queue::{BroadcastKind, BroadcastQueue};
 use gossip::transmit::transmit_limit;
 use join::asking::Asks;
@@ -69,6 +70,7 @@ pub(crate) struct Memberlist<D: Delegate> {
     prober: Prober,
     queue: BroadcastQueue,
     corrections: Corrections,
+    newcomers: Newcomers,
     exchanges: Exchanges,
     long_push_pulls: LongPushPulls<D>,
     joins: Joins,
@@ -98,6 +100,7 @@ impl<D: Delegate> Memberlist<D> {
             prober: Prober::new(rng),
             queue: BroadcastQueue::new(config.limits.queue_bytes),
             corrections: Default::default(),
+            newcomers: Default::default(),
             exchanges: Exchanges::default(),
             long_push_pulls: Default::default(),
             joins: Default::default(),
@@ -136,7 +139,11 @@ impl<D: Delegate> Memberlist<D> {
                 cx.dropped(DropReason::Network, &"alive");
             }
             Message::Alive(alive) => {
+                let live = self.members.live_others();
                 self.on_alive(cx, up, &alive);
+                if self.members.live_others() > live {
+                    self.note_newcomer(cx, alive.node);
+                }
             }
             Message::Dead(dead) => self.on_dead(cx, up, &dead),
             Message::User([]) => cx.dropped(DropReason::Malformed, &"empty user message"),
@@ -182,13 +189,13 @@ impl<D: Delegate> Memberlist<D> {
         self.send_packet(cx, up, to, Checksum::Omit);
     }
 
-    /// Adds broadcasts to the packet being put together.
+    /// Adds broadcasts to the packet being put together. News is left to those whose turn it is.
     fn fill_packet(&mut self, cx: &Cx<'_>, up: &mut D) {
-        let transmit_limit = transmit_limit(&cx.params.gossip, self.members.len());
-        let ours = Lane { queue: &mut self.queue, frame: &[], transmit_limit };
-        let [intents, queries, events] = up.lanes(cx);
-        let mut lanes = [ours, intents, queries, events];
-        packing::fill(&mut lanes, &mut self.packet, cx.link.message_len_max());
+        let sends_min = usize::from(cx.params.prompt_gossip.is_some());
+        let limit = transmit_limit(&cx.params.gossip, self.members.len());
+        let mut lanes = packing::lanes(&mut self.queue, limit, up.lanes(cx));
+        packing::fill(&mut lanes, &mut self.packet, cx.link.message_len_max(), sends_min);
+        packing::requeue(&mut lanes);
     }
 
     fn send_packet(&mut self, cx: &mut Cx<'_>, up: &mut D, to: SocketAddr, checksum: Checksum) {
@@ -213,7 +220,7 @@ impl<D: Delegate> Memberlist<D> {
         }
         let len_max = cx.params.limits.queue.max(2 * self.members.len());
         cx.stats.broadcasts_dropped += self.queue.push(&self.encoded, kind, len_max);
-        cx.gossip_soon();
+        cx.news_soon(self.encoded.len());
     }
 
     /// Our own incarnation.

@@ -60,7 +60,7 @@ impl Broadcasts {
         } else if len <= warning / 2 {
             *is_deep = false;
         }
-        cx.gossip_soon();
+        cx.news_soon(message.len());
     }
 
     /// How many messages of a class wait.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serfer_proto::{
     AfterLeave, Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel,
-    Keyring, Label, Leave, Limits, Members, NameConflicts, Probe, Queries, Reclaim, Recovered,
-    Suspicion,
+    Keyring, Label, Leave, Limits, Members, NameConflicts, Probe, PromptGossip, Queries, Reclaim,
+    Recovered, Suspicion,
 };
 
 use super::words::{Result, parse, switch, time, unknown};
@@ -45,6 +45,7 @@ impl Settings {
             "wan" => Config::wan(name),
             other => return Err(format!("there is no preset `{other}`")),
         };
+        config = config.prompt_gossip(None);
         let mut groups = SettingGroups::default();
         groups.queries.ask_again = 0;
         let mut timeouts = Vec::new();
@@ -145,6 +146,9 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
         "after-leave" | "snapshot" => config,
         "seed-retry" if !switch(key, value)? => config.seed_keeper(None),
         "seed-retry" => config,
+        "prompt-gossip" => {
+            config.prompt_gossip(switch(key, value)?.then(PromptGossip::default))
+        }
         "push-pull" => config.push_pull_interval(time_or_off(value)?),
         "stream.timeout" => config.stream_timeout(time(value)?),
         _ => return Err(unknown(key)),

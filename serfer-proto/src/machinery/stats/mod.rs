@@ -69,6 +69,8 @@ stats! {
     Counter flaps: u64 = "members that were back soon after they failed",
     Counter seed_retries: u64 = "seeds and lost members that were tried again",
     Counter broadcasts_dropped: u64 = "broadcasts dropped because their queue was full",
+    /// See [`PromptGossip::packets_per_second`](crate::PromptGossip::packets_per_second).
+    Counter news_waits: u64 = "times that news waited because too many packets had been sent",
     /// See [`Limits::queue_warning`](crate::Limits::queue_warning).
     Counter deep_queues: u64 = "times that a queue became deep",
     Counter name_conflicts: u64 = "claims to a name that another node has",

@@ -24,6 +24,12 @@ pub(crate) struct Corrections {
     disputed: Vec<Key>,
 }
 
+impl Corrections {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.refutations.is_empty() && self.disputed.is_empty()
+    }
+}
+
 impl<D: Delegate> Memberlist<D> {
     /// A member that is gone says something that is too old to bring it back: tells it so, once.
     ///

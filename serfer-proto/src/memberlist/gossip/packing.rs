@@ -26,15 +26,43 @@ pub(crate) struct Lane<'a> {
     pub(crate) transmit_limit: u32,
 }
 
-/// Fills a packet. A queue's deficit is at most `deficit_max`: that is a packet's length.
+impl Lane<'_> {
+    /// How long the messages are that may be put into the next packet.
+    pub(crate) fn waiting_len(&self) -> usize {
+        self.queue.waiting_len()
+    }
+}
+
+/// The queues in their order: ours, whose messages are sent so often, and those of the layer above.
+pub(crate) fn lanes<'a>(
+    queue: &'a mut BroadcastQueue,
+    transmit_limit: u32,
+    above: [Lane<'a>; 3],
+) -> [Lane<'a>; LANES] {
+    let [intents, queries, events] = above;
+    [Lane { queue, frame: &[], transmit_limit }, intents, queries, events]
+}
+
+/// Fills a packet with messages that were sent at least `sends_min` times. A queue's deficit is at most
+/// `deficit_max`: that is a packet's length. [`requeue`] when the member has all of its packets.
 #[inline]
-pub(crate) fn fill(lanes: &mut [Lane<'_>; LANES], packet: &mut Compound, deficit_max: usize) {
+pub(crate) fn fill(
+    lanes: &mut [Lane<'_>; LANES],
+    packet: &mut Compound,
+    deficit_max: usize,
+    sends_min: usize,
+) {
     if is_contended(lanes, packet) {
-        share(lanes, packet, deficit_max);
+        share(lanes, packet, deficit_max, sends_min);
     }
-    for lane in &mut *lanes {
-        lane.queue.fill(lane.transmit_limit, lane.frame, packet);
+    for lane in lanes {
+        lane.queue.fill(lane.transmit_limit, lane.frame, packet, sends_min);
     }
+}
+
+/// What was put into packets may go to the next member.
+#[inline]
+pub(crate) fn requeue(lanes: &mut [Lane<'_>; LANES]) {
     for lane in lanes {
         lane.queue.requeue();
     }
@@ -56,7 +84,12 @@ fn is_contended(lanes: &[Lane<'_>; LANES], packet: &Compound) -> bool {
 }
 
 /// Gives each queue its share, the one with the largest deficit first.
-fn share(lanes: &mut [Lane<'_>; LANES], packet: &mut Compound, deficit_max: usize) {
+fn share(
+    lanes: &mut [Lane<'_>; LANES],
+    packet: &mut Compound,
+    deficit_max: usize,
+    sends_min: usize,
+) {
     let room = packet.room();
     // A packet holds only so many messages, so short ones count as longer than they are.
     let cost_min = room.div_ceil(PARTS_MAX);
@@ -68,7 +101,8 @@ fn share(lanes: &mut [Lane<'_>; LANES], packet: &mut Compound, deficit_max: usiz
     order.sort_by_key(|&at| Reverse(lanes[at].queue.deficit()));
     for at in order {
         let lane = &mut lanes[at];
-        lane.queue.fill_deficit(lane.transmit_limit, lane.frame, packet, room, cost_min);
+        let limit = lane.transmit_limit;
+        lane.queue.fill_deficit(limit, lane.frame, packet, room, cost_min, sends_min);
     }
 }
 
@@ -107,7 +141,9 @@ mod tests {
             let lane = |queue, frame| Lane { queue, frame, transmit_limit: 1000 };
             let upper = [intents, queries, events].map(|queue| lane(queue, FRAME));
             let [intents, queries, events] = upper;
-            fill(&mut [lane(members, &[]), intents, queries, events], &mut packet, len_max);
+            let lanes = &mut [lane(members, &[]), intents, queries, events];
+            fill(lanes, &mut packet, len_max, 0);
+            requeue(lanes);
             let mut bytes = Vec::new();
             packet.write(&mut bytes);
             assert!(bytes.len() <= len_max);

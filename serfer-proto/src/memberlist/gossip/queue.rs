@@ -26,6 +26,8 @@ pub(crate) struct BroadcastQueue {
     spare: Vec<Vec<u8>>,
     deficit: usize,
     bytes: usize,
+    /// How long those in `again` are together.
+    again_bytes: usize,
     bytes_max: usize,
     own_leave_sent: bool,
     own_leave_done: bool,
@@ -60,6 +62,16 @@ impl BroadcastQueue {
         self.bytes
     }
 
+    /// How long the messages are together that are not in a packet being filled.
+    pub(crate) fn waiting_len(&self) -> usize {
+        self.bytes - self.again_bytes
+    }
+
+    /// Whether a message waits that was sent so often at most, besides those in the packet.
+    pub(crate) fn has_sent_at_most(&self, sends: usize) -> bool {
+        !self.is_empty() && self.order.has_within(sends)
+    }
+
     /// Whether there is a message about this member.
     pub(crate) fn has_about(&self, key: Key) -> bool {
         self.about.contains_key(&key)
@@ -88,9 +100,17 @@ impl BroadcastQueue {
 
     /// Adds as many messages as fit to a packet, each behind `frame`, and counts the transmission of
     /// each: at `transmit_limit` it is done. [`requeue`](Self::requeue) when the packet is complete.
-    pub(crate) fn fill(&mut self, transmit_limit: u32, frame: &[u8], packet: &mut Compound) {
+    ///
+    /// Messages that were sent less often than `sends_min` are left for later.
+    pub(crate) fn fill(
+        &mut self,
+        transmit_limit: u32,
+        frame: &[u8],
+        packet: &mut Compound,
+        sends_min: usize,
+    ) {
         let tiers = if self.is_empty() { 0 } else { self.order.tiers() };
-        for tier in 0..tiers {
+        for tier in sends_min..tiers {
             while let Some(room) = packet.room().checked_sub(frame.len())
                 && let Some(item) = self.order.first_within(tier, room)
                 && packet.push(&[frame, &self.order[item].bytes])
@@ -110,9 +130,10 @@ impl BroadcastQueue {
         packet: &mut Compound,
         room: usize,
         cost_min: usize,
+        sends_min: usize,
     ) {
         let room = room.saturating_sub(frame.len());
-        while let Some(item) = self.order.first(room) {
+        while let Some(item) = self.order.first(room, sends_min) {
             let message = &self.order[item].bytes;
             let cost = (frame.len() + message.len() + PART_OVERHEAD).max(cost_min);
             if cost > self.deficit || !packet.push(&[frame, message]) {
@@ -138,6 +159,7 @@ impl BroadcastQueue {
         if self.again.len() == self.len() {
             self.deficit = 0;
         }
+        self.again_bytes = 0;
         for item in self.again.drain(..) {
             self.order.put_back(item);
         }
@@ -170,6 +192,7 @@ impl BroadcastQueue {
         if self.order[item].transmits + 1 >= transmit_limit {
             self.finish(item);
         } else {
+            self.again_bytes += self.order[item].bytes.len();
             self.order.take_out(item);
             self.again.push(item);
         }
@@ -208,7 +231,7 @@ mod tests {
     fn filled(queue: &mut BroadcastQueue, limit: u32, room: usize) -> Vec<String> {
         let mut packet = Compound::default();
         packet.reset(HEADER_LEN + room);
-        queue.fill(limit, b"", &mut packet);
+        queue.fill(limit, b"", &mut packet, 0);
         queue.requeue();
         let mut bytes = Vec::new();
         packet.write(&mut bytes);

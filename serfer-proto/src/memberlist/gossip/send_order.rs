@@ -119,9 +119,14 @@ impl SendOrder {
         Some(lists[fitting.checked_sub(1)?].first)
     }
 
-    /// The message that goes first into a packet with so much room.
-    pub(crate) fn first(&self, room: usize) -> Option<u32> {
-        (0..self.tiers.len()).find_map(|tier| self.first_within(tier, room))
+    /// Whether there is a message in the tiers up to this one.
+    pub(crate) fn has_within(&self, tier: usize) -> bool {
+        self.tiers.iter().take(tier + 1).any(|lists| !lists.is_empty())
+    }
+
+    /// The message that goes first into a packet with so much room, in the tiers from this one on.
+    pub(crate) fn first(&self, room: usize, tier: usize) -> Option<u32> {
+        (tier..self.tiers.len()).find_map(|tier| self.first_within(tier, room))
     }
 
     /// The message that is dropped first: of those sent most, the last of the shortest.

@@ -277,7 +277,7 @@ fn check<'a>(cx: &Cx<'_>, alive: &Alive<'a>) -> Result<CheckedAlive<'a>, DropRea
 /// There is another member now: starts what needs one.
 fn arm_for_others(cx: &mut Cx<'_>) {
     // What was queued while we were alone can be sent now.
-    cx.gossip_soon();
+    cx.news_soon(0);
     if !cx.timers.is_set(Timer::Probe) {
         let stagger = cx.rng.duration(cx.params.probe.interval);
         cx.timers.set(Timer::Probe, cx.now + stagger);

@@ -13,7 +13,20 @@ use crate::api::incarnation::Incarnation;
 use crate::machinery::{Key, Rng, Table};
 use crate::memberlist::members::pick_zones::PickZones;
 use crate::memberlist::members::probe_order::ProbeOrder;
+use crate::memberlist::members::successors::Successors;
 use crate::memberlist::members::swim_member::{SwimMember, SwimState};
+
+/// When the turn of those who come after us is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turns {
+    /// They are first.
+    FromUs,
+    /// They are last.
+    UsLast,
+}
+
+/// To how many members after us news is sent, if the first ones are suspected.
+const AFTER_US_MAX: usize = 3;
 
 #[derive(Debug)]
 pub(crate) struct SwimMembers {
@@ -24,6 +37,7 @@ pub(crate) struct SwimMembers {
     probe_order: ProbeOrder,
     /// The others that have not left.
     zones: PickZones,
+    successors: Successors,
     /// The others that died or left, and since when.
     gone: BTreeMap<Key, Instant>,
     /// The same, oldest departure first.
@@ -37,6 +51,7 @@ impl SwimMembers {
             me: None,
             probe_order: ProbeOrder::default(),
             zones: PickZones::default(),
+            successors: Successors::default(),
             gone: BTreeMap::new(),
             departures: BTreeSet::new(),
         }
@@ -71,12 +86,14 @@ impl SwimMembers {
 
     /// Adds ourselves, alive.
     pub(crate) fn insert_me(&mut self, node: Arc<Node>, incarnation: Incarnation) {
+        self.successors.set_me(&node.name);
         self.me = Some(self.table.insert(SwimMember::alive(node, incarnation)));
     }
 
     /// Adds another node, alive.
     pub(crate) fn insert(&mut self, node: Arc<Node>, incarnation: Incarnation) -> Key {
-        let key = self.table.insert(SwimMember::alive(node, incarnation));
+        let key = self.table.insert(SwimMember::alive(node.clone(), incarnation));
+        self.successors.add(&node.name, key.index());
         self.probe_order.add(key.index());
         self.zones.add(key.index(), SwimState::Alive);
         key
@@ -99,7 +116,9 @@ impl SwimMembers {
         self.forget_departure(key);
         if state <= SwimState::Suspect {
             self.probe_order.add(row);
+            self.successors.add(&self.table[key].node.name, row);
         } else {
+            self.successors.remove(row);
             self.probe_order.remove(row);
             self.gone.insert(key, now);
             self.departures.insert((now, key));
@@ -131,6 +150,65 @@ impl SwimMembers {
                 picked.push(key);
             }
         }
+    }
+
+    /// Fills `picked` with up to `count` others that are alive or suspect: those whose turn it is, where any
+    /// `distinct` in a row are different members, and who comes after us.
+    pub(crate) fn pick_in_turn(
+        &mut self,
+        rng: &mut Rng,
+        count: usize,
+        distinct: usize,
+        turns: Turns,
+        picked: &mut Vec<Key>,
+    ) {
+        picked.clear();
+        self.find_successors();
+        let mut after_us = [0; AFTER_US_MAX];
+        let mut found = 0;
+        // Who is suspected may not pass it on.
+        for row in self.successors.iter().take(AFTER_US_MAX) {
+            (after_us[found], found) = (row, found + 1);
+            if self.table[self.table.key_at(row)].state() == SwimState::Alive {
+                break;
+            }
+        }
+        let after_us = after_us[..found].iter().map(|&row| self.table.key_at(row));
+        if turns == Turns::FromUs {
+            picked.extend(after_us.clone());
+        }
+        for _ in 0..count + found {
+            if picked.len() >= count {
+                break;
+            }
+            let Some(row) = self.zones.next(rng, distinct + found) else { break };
+            if !after_us.clone().any(|it| it.index() == row) {
+                picked.push(self.table.key_at(row));
+            }
+        }
+        if turns == Turns::UsLast {
+            picked.extend(after_us.take(count - picked.len()));
+        }
+    }
+
+    /// Whether this member comes after us, before any other.
+    pub(crate) fn comes_after_us(&self, key: Key) -> bool {
+        self.successors.iter().next() == Some(key.index())
+    }
+
+    /// All that come after us are gone: finds who does now.
+    fn find_successors(&mut self) {
+        if self.successors.begins_anew() {
+            let live = self.table.iter().filter(|(_, member)| !member.is_gone());
+            for (key, member) in live.filter(|(key, _)| Some(*key) != self.me) {
+                self.successors.add(&member.node.name, key.index());
+            }
+        }
+    }
+
+    /// Whether some are dead and not forgotten.
+    pub(crate) fn has_dead(&self) -> bool {
+        self.zones.count(SwimState::Dead) > self.live_others()
     }
 
     /// When the member that has been gone for longest will have been gone for `keep`.

@@ -3,7 +3,8 @@
 //! Every other room comes here with what it hears of a member. Read:
 //!
 //! - [`swim_member`] and [`list`]: what is kept. [`probe_order`] and [`pick_zones`], two orders over a
-//!   [`row_list`], answer who is probed next and who is picked at random.
+//!   [`row_list`], answer who is probed next and who is picked at random; [`successors`], who comes
+//!   after us.
 //! - [`alive`], [`suspect`] and [`dead`]: a message of each kind, and who decides. [`messages`] writes
 //!   them.
 //! - [`suspicion`]: how long a suspect has before it counts as dead.
@@ -17,6 +18,7 @@ pub(crate) mod messages;
 pub(crate) mod pick_zones;
 pub(crate) mod probe_order;
 pub(crate) mod row_list;
+pub(crate) mod successors;
 pub(crate) mod suspect;
 pub(crate) mod suspicion;
 pub(crate) mod swim_member;

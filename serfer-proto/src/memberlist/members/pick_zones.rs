@@ -15,6 +15,8 @@ pub(crate) struct PickZones {
     /// Where each zone ends.
     ends: [usize; DEAD + 1],
     drawn: Vec<usize>,
+    /// Whose turn is next.
+    turn: usize,
 }
 
 impl PickZones {
@@ -54,6 +56,28 @@ impl PickZones {
             }
         }
         self.list.pop();
+    }
+
+    /// The next of the alive and the suspects, in turn: any `distinct` in a row are different rows, if there
+    /// are as many, unless some came or went meanwhile. The order changes from round to round.
+    pub(crate) fn next(&mut self, rng: &mut Rng, distinct: usize) -> Option<u32> {
+        let end = self.count(SwimState::Suspect);
+        if end == 0 {
+            return None;
+        }
+        if self.turn >= end {
+            self.turn = 0;
+        }
+        let place = self.turn;
+        self.turn += 1;
+        // As in Fisher and Yates's shuffle, but not so far ahead that one of the last round comes too soon.
+        let ahead = end.saturating_sub(distinct).clamp(1, end.div_ceil(2)).min(end - place);
+        let other = place + rng.index(ahead);
+        let alive = self.count(SwimState::Alive);
+        if (place < alive) == (other < alive) {
+            self.list.swap(place, other);
+        }
+        Some(self.list.row(place))
     }
 
     /// Up to `count` rows at random, of those in `worst` state or better.
