@@ -40,8 +40,8 @@ use ipnet::IpNet;
 
 pub use choices::{Compression, Coordinates, Encryption, InboundLabel, NameConflicts};
 pub use groups::{
-    Coalescing, Gossip, Leave, Members, Probe, PromptGossip, Queries, Reclaim, SeedKeeper,
-    Suspicion,
+    Coalescing, Gossip, Leave, Members, Probe, PromptGossip, Queries, Reclaim, RttProbing,
+    SeedKeeper, Suspicion,
 };
 pub use label::Label;
 pub use limits::Limits;
@@ -91,6 +91,7 @@ pub struct Config {
     pub(crate) memberlist_protocol: u8,
     pub(crate) serf_protocol: u8,
     pub(crate) probe: Probe,
+    pub(crate) rtt_probing: Option<RttProbing>,
     pub(crate) suspicion: Suspicion,
     pub(crate) gossip: Gossip,
     pub(crate) prompt_gossip: Option<PromptGossip>,
@@ -316,6 +317,10 @@ setters! {
 
     /// Sets how members are probed.
     probe: Probe;
+
+    /// Makes probe timeouts follow the round trips of each member. `None`, the default, is as in Go: all members
+    /// have the whole [`Probe::timeout`].
+    rtt_probing: Option<RttProbing>;
 
     /// Sets how long a suspected member has to refute.
     suspicion: Suspicion;

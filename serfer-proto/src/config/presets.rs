@@ -34,6 +34,7 @@ impl Config {
                 indirect_checks: 3,
                 stream_fallback: true,
             },
+            rtt_probing: None,
             suspicion: Suspicion { mult: 4, max_timeout_mult: 6, awareness_max: 8 },
             gossip: Gossip {
                 interval: ms(200),
@@ -67,7 +68,10 @@ impl Config {
             probe: Probe { interval: secs(5), timeout: secs(3), ..lan.probe },
             suspicion: Suspicion { mult: 6, ..lan.suspicion },
             gossip: Gossip { interval: ms(500), nodes: 4, to_the_dead: secs(60), ..lan.gossip },
-            prompt_gossip: Some(PromptGossip { packets_per_second: 500, ..PromptGossip::default() }),
+            prompt_gossip: Some(PromptGossip {
+                packets_per_second: 500,
+                ..PromptGossip::default()
+            }),
             push_pull_interval: Some(secs(60)),
             stream_timeout: secs(30),
             ..lan

@@ -175,7 +175,8 @@ impl Cx<'_> {
     pub(crate) fn news_soon(&mut self, len: usize) {
         self.gossip_soon();
         if let Some(settings) = &self.params.prompt_gossip
-            && let Some(at) = self.news.note(settings, self.now, len, self.params.gossip.packet_len_max)
+            && let Some(at) =
+                self.news.note(settings, self.now, len, self.params.gossip.packet_len_max)
         {
             self.timers.set(Timer::News, at);
         }

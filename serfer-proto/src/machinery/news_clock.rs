@@ -122,7 +122,9 @@ mod tests {
     #[test]
     fn packets_are_counted_by_the_second() {
         let (mut clock, start) = (NewsClock::default(), epoch());
-        let mut take = |at: Duration| (0..1000).take_while(|_| clock.take_packet(&settings(), start + at)).count();
+        let mut take = |at: Duration| {
+            (0..1000).take_while(|_| clock.take_packet(&settings(), start + at)).count()
+        };
         assert_eq!(take(ms(0)), 11, "a sixteenth of a second, and the one that exceeds it");
         assert_eq!(take(ms(0)), 0);
         let taken: usize = (1..=160).map(|n| take(ms(n * 1000 / 160))).sum();

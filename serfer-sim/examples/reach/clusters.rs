@@ -19,6 +19,10 @@ pub(crate) enum Timing {
     Go,
     /// The defaults of the presets.
     Ours,
+    /// The defaults, except that queries are not asked again.
+    Once,
+    /// The defaults in every other node, and Go's timing in the rest.
+    Mixed,
 }
 
 /// A cluster to measure.
@@ -41,9 +45,13 @@ impl Setting {
             Preset::Lan => Config::lan(name),
             Preset::Local => Config::local(name),
         };
+        let once = Queries { ask_again: 0, ..Queries::default() };
+        let is_odd = config.name().ends_with(['1', '3', '5', '7', '9']);
         match self.timing {
-            Timing::Go => config.queries(Queries { ask_again: 0, ..Queries::default() }),
-            Timing::Ours => config,
+            Timing::Once => config.queries(once),
+            Timing::Go => config.queries(once).prompt_gossip(None),
+            Timing::Mixed if is_odd => config.queries(once).prompt_gossip(None),
+            Timing::Ours | Timing::Mixed => config,
         }
     }
 

@@ -5,7 +5,7 @@
 //! round takes, and how long a burst of joins takes until everybody knows everybody.
 //!
 //! Run it with `cargo run --release -p serfer-sim --example reach`. What it measures can be chosen with
-//! arguments, for example `rounds=10000 runs=100 nodes=5,200 loss=0,0.05 preset=lan timing=ours seed=7`.
+//! arguments (`timing` is `go`, `ours`, `once`: without asking again, or `mixed`), for example `rounds=10000 runs=100 nodes=5,200 loss=0,0.05 preset=lan timing=ours seed=7`.
 
 mod clusters;
 mod joins;
@@ -149,6 +149,8 @@ impl FromStr for Timing {
         match text {
             "go" => Ok(Self::Go),
             "ours" => Ok(Self::Ours),
+            "once" => Ok(Self::Once),
+            "mixed" => Ok(Self::Mixed),
             _ => Err(()),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serfer_proto::{
     AfterLeave, Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel,
     Keyring, Label, Leave, Limits, Members, NameConflicts, Probe, PromptGossip, Queries, Reclaim,
-    Recovered, Suspicion,
+    Recovered, RttProbing, Suspicion,
 };
 
 use super::words::{Result, parse, switch, time, unknown};
@@ -146,9 +146,8 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
         "after-leave" | "snapshot" => config,
         "seed-retry" if !switch(key, value)? => config.seed_keeper(None),
         "seed-retry" => config,
-        "prompt-gossip" => {
-            config.prompt_gossip(switch(key, value)?.then(PromptGossip::default))
-        }
+        "prompt-gossip" => config.prompt_gossip(switch(key, value)?.then(PromptGossip::default)),
+        "rtt-probing" => config.rtt_probing(switch(key, value)?.then(RttProbing::default)),
         "push-pull" => config.push_pull_interval(time_or_off(value)?),
         "stream.timeout" => config.stream_timeout(time(value)?),
         _ => return Err(unknown(key)),

@@ -70,7 +70,8 @@ impl<D: Delegate> Memberlist<D> {
         self.packet.reset(cx.link.message_len_max());
         for at in 0..self.newcomers.recent.len() {
             let newcomer = self.members.get(self.newcomers.recent[at].1);
-            let Some(newcomer) = newcomer.filter(|it| it.state() == SwimState::Alive && it.node.name != to.name)
+            let Some(newcomer) =
+                newcomer.filter(|it| it.state() == SwimState::Alive && it.node.name != to.name)
             else {
                 continue;
             };

@@ -40,8 +40,11 @@ impl<D: Delegate> Memberlist<D> {
             cx.stats.news_waits += 1;
             cx.news_later();
         }
-        if self.queue.is_empty() && !up.has_broadcasts() && self.corrections.is_empty()
-            && !self.newcomers.wait() {
+        if self.queue.is_empty()
+            && !up.has_broadcasts()
+            && self.corrections.is_empty()
+            && !self.newcomers.wait()
+        {
             cx.timers.clear(Timer::Gossip);
         }
     }
