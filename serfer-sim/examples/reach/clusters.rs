@@ -21,7 +21,7 @@ pub(crate) enum Timing {
     Ours,
     /// The defaults, except that queries are not asked again.
     Once,
-    /// The defaults in every other node, and Go's timing in the rest.
+    /// The defaults in every other node, which send all the news, and Go's timing in the rest.
     Mixed,
 }
 
@@ -53,6 +53,12 @@ impl Setting {
             Timing::Mixed if is_odd => config.queries(once).prompt_gossip(None),
             Timing::Ours | Timing::Mixed => config,
         }
+    }
+
+    /// The nodes that send, in turn.
+    pub(crate) fn senders(&self, ids: &[NodeId]) -> Vec<NodeId> {
+        let (first, step) = if self.timing == Timing::Mixed { (1, 2) } else { (0, 1) };
+        ids.iter().skip(first).step_by(step).copied().collect()
     }
 
     /// Nodes that do not know each other, on a network that loses nothing yet.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serfer_sim::Sim;
 
-use crate::clusters::Setting;
+use super::clusters::Setting;
 
 /// How long to wait for it.
 const WITHIN: Duration = Duration::from_secs(120);

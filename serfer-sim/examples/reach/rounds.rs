@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serfer_sim::{Event, NodeId, Sim};
 
-use crate::clusters::{Setting, datagrams_sent};
+use super::clusters::{Setting, datagrams_sent};
 
 /// A user event that comes later than this is late.
 pub(crate) const IN_TIME: Duration = Duration::from_secs(1);
@@ -56,13 +56,14 @@ struct Heard {
 /// Plays rounds in one cluster, with another sender each time.
 pub(crate) fn measure(setting: &Setting, news: News, rounds: u32) -> Rounds {
     let (mut sim, ids) = setting.cluster();
+    let senders = setting.senders(&ids);
     let heard = listen(&mut sim, &ids);
     let idle = idle_rate(&mut sim);
     let (start, before) = (sim.elapsed(), datagrams_sent(&sim));
     let mut measured = Rounds::default();
     for round in 0..rounds {
         *heard.borrow_mut() = Heard { round: round.to_be_bytes(), ..Heard::default() };
-        let sender = ids[round as usize % ids.len()];
+        let sender = senders[round as usize % senders.len()];
         let last = match news {
             News::Query => ask(&mut sim, sender, round, &heard),
             News::UserEvent => {

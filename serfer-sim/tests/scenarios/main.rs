@@ -16,6 +16,7 @@ mod loss;
 mod partitions;
 mod pods;
 mod quiet;
+mod reach;
 mod sick;
 mod support;
 mod turnover;
