@@ -53,6 +53,11 @@ impl Measured {
     }
 }
 
+/// Sorts times, shortest first.
+pub(crate) fn sort(times: &mut [Option<Duration>]) {
+    times.sort_unstable_by_key(|it| it.unwrap_or(Duration::MAX));
+}
+
 /// The median of times in their order.
 pub(crate) fn median(times: &[Option<Duration>]) -> Option<Duration> {
     times[times.len() / 2]
@@ -89,8 +94,8 @@ pub(crate) fn measure(setting: &Setting) -> Measured {
         let rest = sim.run_until(NOTICED_WITHIN, |sim| all_noticed(sim, id));
         noticed.push(rest.map(|_| sim.elapsed() - crashed));
     }
-    [&mut suspected, &mut noticed]
-        .map(|times| times.sort_unstable_by_key(|it| it.unwrap_or(Duration::MAX)));
+    sort(&mut suspected);
+    sort(&mut noticed);
     Measured { false_failures, suspected, noticed }
 }
 
