@@ -113,7 +113,8 @@ impl Serfer {
     /// Sends a user event to every member, ourselves included.
     ///
     /// # Errors
-    /// If it is too large, or the node has left or is shut down.
+    /// If it is too large, too many wait to be sent (see
+    /// [`user_event_when_possible`](Self::user_event_when_possible)), or the node has left or is shut down.
     pub fn user_event(&self, name: &str, payload: impl AsRef<[u8]>) -> Result<(), Error> {
         self.user_event_with(name, payload, Coalesce::No)
     }
@@ -141,7 +142,7 @@ impl Serfer {
     /// Asks every member, ourselves included. Each confirms with an ack that it got the query.
     ///
     /// # Errors
-    /// If the query is too large, its name is reserved, too many queries are open, or the node has left or
+    /// If the query is too large, its name is reserved, too many queries are open or wait to be sent, or the node has left or
     /// is shut down.
     pub fn query(&self, name: &str, payload: impl AsRef<[u8]>) -> Result<Replies, Error> {
         self.query_with(name, payload, &QueryParams::new())

@@ -203,6 +203,19 @@ pub enum EventError {
         /// How long all together may be.
         max: usize,
     },
+    /// Send it later, or wait for room: a runtime's `user_event_when_possible` does. More can wait with a
+    /// larger [`Limits::ring`](crate::Limits::ring), on all nodes.
+    #[error(
+        "{waiting} user events wait to be sent, at most {max} may; send later, or with \
+         `user_event_when_possible`"
+    )]
+    QueueFull {
+        /// How many wait.
+        waiting: usize,
+        /// How many may: half of [`Limits::ring`](crate::Limits::ring), and no more than
+        /// [`Limits::queue`](crate::Limits::queue).
+        max: usize,
+    },
     /// A node that left sends nothing more.
     #[error("this node has left or is leaving")]
     Left,
@@ -252,6 +265,15 @@ pub enum QueryError {
     TooMany {
         /// How many are open.
         open: usize,
+    },
+    /// Ask later.
+    #[error("{waiting} queries wait to be sent, at most {max} may; ask later")]
+    QueueFull {
+        /// How many wait, those of others included.
+        waiting: usize,
+        /// How many may: half of [`Limits::ring`](crate::Limits::ring), and no more than
+        /// [`Limits::queue`](crate::Limits::queue).
+        max: usize,
     },
     /// Queries came with serf protocol 4.
     #[error("serf protocol {protocol} has no queries, set 4 or 5")]

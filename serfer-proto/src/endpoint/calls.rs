@@ -82,7 +82,7 @@ impl Endpoint {
     /// Sends a user event to every member, ourselves included.
     ///
     /// # Errors
-    /// If it is too large, or we have left.
+    /// If it is too large, too many wait to be sent, or we have left.
     pub fn user_event(
         &mut self,
         now: Instant,
@@ -98,7 +98,7 @@ impl Endpoint {
     /// as events, until [`Event::QueryClosed`].
     ///
     /// # Errors
-    /// If it is too large or too many are open, a filter is wrong or all take too long, the name is
+    /// If it is too large, too many are open or wait to be sent, a filter is wrong or all take too long, the name is
     /// reserved, or we have left.
     pub fn query(
         &mut self,

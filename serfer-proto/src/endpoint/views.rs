@@ -100,6 +100,12 @@ impl Endpoint {
         self.core.link.keyring()
     }
 
+    /// Whether [`user_event`](Self::user_event) would not refuse with
+    /// [`EventError::QueueFull`](crate::EventError::QueueFull) now.
+    pub fn has_room_for_user_event(&self) -> bool {
+        self.serf.has_room_for_user_event(&self.core.params)
+    }
+
     /// Counters and gauges.
     pub fn stats(&self) -> Stats {
         let mut stats = self.core.stats.clone();

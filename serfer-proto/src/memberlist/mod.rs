@@ -222,7 +222,7 @@ impl<D: Delegate> Memberlist<D> {
             return;
         }
         let len_max = cx.params.limits.queue.max(2 * self.members.len());
-        cx.stats.broadcasts_dropped += self.queue.push(&self.encoded, kind, len_max);
+        cx.stats.broadcasts_dropped += self.queue.push(&self.encoded, kind, len_max).total();
         cx.news_soon(self.encoded.len());
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Counterpart of `broadcasts`, `eventBroadcasts` and `queryBroadcasts` in Go's `serf.go`.
 
+use crate::config::params::Params;
 use crate::machinery::Cx;
 use crate::memberlist::gossip::packing::Lane;
 use crate::memberlist::gossip::queue::{BroadcastKind, BroadcastQueue};
@@ -51,7 +52,20 @@ impl Broadcasts {
         }
         let limits = &cx.params.limits;
         let ClassQueue { queue, is_deep } = &mut self.0[class as usize];
-        cx.stats.broadcasts_dropped += queue.push(message, kind, limits.queue.max(2 * members));
+        let dropped = queue.push(message, kind, limits.queue.max(2 * members));
+        let stats = &mut *cx.stats;
+        stats.broadcasts_dropped += dropped.total();
+        match class {
+            Class::Intent => {}
+            Class::Query => {
+                stats.own_queries_dropped += dropped.own;
+                stats.others_queries_dropped += dropped.others;
+            }
+            Class::Event => {
+                stats.own_events_dropped += dropped.own;
+                stats.others_events_dropped += dropped.others;
+            }
+        }
         let (len, warning) = (queue.len(), limits.queue_warning);
         if len >= warning && !*is_deep {
             *is_deep = true;
@@ -61,6 +75,19 @@ impl Broadcasts {
             *is_deep = false;
         }
         cx.news_soon(message.len());
+    }
+
+    /// Whether so few messages of a class wait that one more of ours will be news when it is sent; if not,
+    /// how many wait and how many may. Receivers remember only so many
+    /// ([`Limits::ring`](crate::Limits::ring)): what waits behind half as many may come too late.
+    ///
+    /// If news is sent at once, those wait that nobody was sent yet. At Go's beat, all do.
+    pub(crate) fn check_room(&self, params: &Params, class: Class) -> Result<(), (usize, usize)> {
+        let queue = &self.0[class as usize].queue;
+        let is_prompt = params.prompt_gossip.is_some();
+        let waiting = if is_prompt { queue.unsent() } else { queue.len() };
+        let max = (params.limits.ring / 2).min(params.limits.queue).max(1);
+        if waiting < max { Ok(()) } else { Err((waiting, max)) }
     }
 
     /// How many messages of a class wait.

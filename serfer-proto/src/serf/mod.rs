@@ -59,6 +59,7 @@ pub use queries::params::QueryParams;
 
 use crate::api::{Member, Status, Tags};
 use crate::config::Config;
+use crate::config::params::Params;
 use crate::machinery::{Cx, Rng, Stats, Table};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::snapshot::{Peer, Recovered};
@@ -199,7 +200,21 @@ impl Serf {
         stats.queued += self.broadcasts.total_len();
     }
 
-    /// Queues a message for all members.
+    /// Whether one more message of ours has room: if not, how many wait and how many may. A node that has
+    /// nobody to send to, or that sends nothing more, refuses nothing here.
+    pub(crate) fn check_room(&self, params: &Params, class: Class) -> Result<(), (usize, usize)> {
+        if self.live_members() < 2 || !self.is_alive() {
+            return Ok(());
+        }
+        self.broadcasts.check_room(params, class)
+    }
+
+    /// Queues a message of ours for all members.
+    fn queue_own(&mut self, cx: &mut Cx<'_>, class: Class, message: &[u8]) {
+        self.broadcasts.push(cx, self.members.len(), class, message, BroadcastKind::Own);
+    }
+
+    /// Queues a message of another node for all members.
     fn queue(&mut self, cx: &mut Cx<'_>, class: Class, message: &[u8]) {
         self.broadcasts.push(cx, self.members.len(), class, message, BroadcastKind::Plain);
     }

@@ -2,7 +2,7 @@
 //!
 //! Only [`Shared`](super::shared::Shared) has the lock, and lends what is here to closures. Nothing here
 //! knows the lock, the tasks or the handle. Read in this order: [`State`], [`calls`] (who waits for an
-//! answer), [`events`] and [`members`] (who reads what happens), [`stream_orders`], [`backlog`] (what is to
+//! answer), [`events`] and [`members`] (who reads what happens), [`senders`] (who waits for room), [`stream_orders`], [`backlog`] (what is to
 //! be written), [`wakers`].
 
 pub(crate) mod backlog;
@@ -11,6 +11,7 @@ pub(crate) mod events;
 pub(crate) mod members;
 #[cfg(feature = "metrics")]
 pub(crate) mod name_counts;
+pub(crate) mod senders;
 pub(crate) mod stream_orders;
 pub(crate) mod wakers;
 
@@ -29,6 +30,7 @@ use self::events::EventReaders;
 use self::members::MemberReaders;
 #[cfg(feature = "metrics")]
 use self::name_counts::NameCounts;
+use self::senders::WaitingSenders;
 use self::stream_orders::{StreamHandle, StreamOrder, StreamOrders};
 use self::wakers::Wakers;
 use super::latch::Latch;
@@ -40,6 +42,7 @@ pub(crate) struct State {
     pub(crate) calls: PendingCalls,
     pub(crate) events: EventReaders,
     pub(crate) members: MemberReaders,
+    pub(crate) senders: WaitingSenders,
     pub(crate) backlog: Backlog,
     /// How we left, if we have.
     pub(crate) left: Option<LeaveReport>,
@@ -75,6 +78,7 @@ impl State {
             calls: PendingCalls::default(),
             events: EventReaders::default(),
             members: MemberReaders::default(),
+            senders: WaitingSenders::default(),
             backlog: Backlog::new(wake_writer),
             left: None,
             shutdown_reason: None,
@@ -94,6 +98,7 @@ impl State {
                 Output::Connect { stream, to } => return Action::Connect(stream, to),
                 Output::Wait { until } => {
                     self.members.publish(&mut self.endpoint, wakers);
+                    self.senders.wake_if_room(&self.endpoint, wakers);
                     return Action::Wait(until);
                 }
                 Output::Write { stream, .. } => {
@@ -157,6 +162,7 @@ impl State {
         self.events.close(wakers);
         self.gone.open();
         self.members.close(wakers);
+        self.senders.wake(wakers);
     }
 
     fn order(&self, stream: StreamId, order: StreamOrder) {

@@ -69,6 +69,11 @@ stats! {
     Counter flaps: u64 = "members that were back soon after they failed",
     Counter seed_retries: u64 = "seeds and lost members that were tried again",
     Counter broadcasts_dropped: u64 = "broadcasts dropped because their queue was full",
+    Counter own_events_dropped: u64 = "user events of ours among them",
+    Counter others_events_dropped: u64 = "user events of others among them",
+    Counter own_queries_dropped: u64 = "queries of ours among them",
+    Counter others_queries_dropped: u64 = "queries of others among them",
+    Counter sends_refused: u64 = "user events and queries of ours refused because too many waited",
     /// See [`PromptGossip::packets_per_second`](crate::PromptGossip::packets_per_second).
     Counter news_waits: u64 = "times that news waited because too many packets had been sent",
     /// See [`Limits::queue_warning`](crate::Limits::queue_warning).

@@ -29,6 +29,8 @@ pub(crate) struct BroadcastQueue {
     /// How long those in `again` are together.
     again_bytes: usize,
     bytes_max: usize,
+    /// How many were not sent yet.
+    unsent: usize,
     own_leave_sent: bool,
     own_leave_done: bool,
 }
@@ -38,10 +40,27 @@ pub(crate) struct BroadcastQueue {
 pub(crate) enum BroadcastKind {
     /// Stands by itself.
     Plain,
+    /// The same, and it is our own.
+    Own,
     /// Replaces any other message about the same member.
     About(Key),
     /// Says that we leave; about ourselves, if a key is given. The queue reports how far it is.
     OwnLeave(Option<Key>),
+}
+
+/// How many messages had to go because the queue was full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// Ours.
+    pub(crate) own: u64,
+    /// Those of others.
+    pub(crate) others: u64,
+}
+
+impl Dropped {
+    pub(crate) fn total(self) -> u64 {
+        self.own + self.others
+    }
 }
 
 impl BroadcastQueue {
@@ -77,10 +96,15 @@ impl BroadcastQueue {
         self.about.contains_key(&key)
     }
 
+    /// How many were not sent yet.
+    pub(crate) fn unsent(&self) -> usize {
+        self.unsent
+    }
+
     /// Queues a message and returns how many others had to go so that there are at most `len_max`.
-    pub(crate) fn push(&mut self, message: &[u8], kind: BroadcastKind, len_max: usize) -> u64 {
+    pub(crate) fn push(&mut self, message: &[u8], kind: BroadcastKind, len_max: usize) -> Dropped {
         let (about, own_leave) = match kind {
-            BroadcastKind::Plain => (None, false),
+            BroadcastKind::Plain | BroadcastKind::Own => (None, false),
             BroadcastKind::About(key) => (Some(key), false),
             BroadcastKind::OwnLeave(about) => (about, true),
         };
@@ -91,7 +115,9 @@ impl BroadcastQueue {
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.clear();
         bytes.extend_from_slice(message);
-        let item = self.order.add(QueuedMessage { bytes, about, own_leave, transmits: 0 });
+        let is_own = kind == BroadcastKind::Own;
+        self.unsent += 1;
+        let item = self.order.add(QueuedMessage { bytes, about, own_leave, is_own, transmits: 0 });
         if let Some(key) = about {
             self.about.insert(key, item);
         }
@@ -176,13 +202,16 @@ impl BroadcastQueue {
     }
 
     /// Drops what was sent most until the bounds hold.
-    fn prune(&mut self, len_max: usize) -> u64 {
-        let mut dropped = 0;
+    fn prune(&mut self, len_max: usize) -> Dropped {
+        let mut dropped = Dropped::default();
         while (self.len() > len_max || self.bytes > self.bytes_max)
             && let Some(item) = self.order.last()
         {
+            match self.order[item].is_own {
+                true => dropped.own += 1,
+                false => dropped.others += 1,
+            }
             self.finish(item);
-            dropped += 1;
         }
         dropped
     }
@@ -192,6 +221,7 @@ impl BroadcastQueue {
         if self.order[item].transmits + 1 >= transmit_limit {
             self.finish(item);
         } else {
+            self.unsent -= usize::from(self.order[item].transmits == 0);
             self.again_bytes += self.order[item].bytes.len();
             self.order.take_out(item);
             self.again.push(item);
@@ -199,7 +229,8 @@ impl BroadcastQueue {
     }
 
     fn finish(&mut self, item: u32) {
-        let QueuedMessage { bytes, about, own_leave, .. } = self.order.remove(item);
+        let QueuedMessage { bytes, about, own_leave, transmits, .. } = self.order.remove(item);
+        self.unsent -= usize::from(transmits == 0);
         self.bytes = self.bytes.saturating_sub(bytes.len());
         if self.spare.len() < SPARE_MAX {
             self.spare.push(bytes);
@@ -314,19 +345,22 @@ mod tests {
     fn a_full_queue_drops_what_was_sent_most() {
         let mut queue = queue(&["sent"]);
         filled(&mut queue, 9, 100);
-        assert_eq!(queue.push(b"a", BroadcastKind::Plain, 2), 0);
-        assert_eq!(queue.push(b"b", BroadcastKind::Plain, 2), 1);
+        let own = |own| Dropped { own, others: 0 };
+        let others = |others| Dropped { own: 0, others };
+        assert_eq!(queue.push(b"a", BroadcastKind::Own, 2), others(0));
+        assert_eq!(queue.push(b"b", BroadcastKind::Plain, 2), others(1));
+        assert_eq!(queue.unsent(), 2);
         assert_eq!(filled(&mut queue, 9, 100), ["b", "a"]);
         let mut small = BroadcastQueue::new(10);
-        assert_eq!(small.push(&[0; 6], BroadcastKind::Plain, MANY), 0);
-        assert_eq!(small.push(&[0; 6], BroadcastKind::Plain, MANY), 1);
+        assert_eq!(small.push(&[0; 6], BroadcastKind::Own, MANY), own(0));
+        assert_eq!(small.push(&[0; 6], BroadcastKind::Plain, MANY), own(1));
         assert_eq!(small.len(), 1);
     }
 
     #[test]
     fn of_equals_a_full_queue_drops_the_oldest() {
         let mut queue = queue(&["1", "2", "3"]);
-        assert_eq!(queue.push(b"4", BroadcastKind::Plain, 2), 2);
+        assert_eq!(queue.push(b"4", BroadcastKind::Plain, 2).total(), 2);
         assert_eq!(filled(&mut queue, 9, 100), ["4", "3"]);
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct QueuedMessage {
     pub(crate) about: Option<Key>,
     /// It is our own leave message.
     pub(crate) own_leave: bool,
+    /// It is ours: a user event or a query.
+    pub(crate) is_own: bool,
     /// How often it has been sent.
     pub(crate) transmits: u32,
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::api::{Event, EventError, Replay, UserEvent};
+use crate::config::params::Params;
 use crate::machinery::{Cx, DropReason};
 use crate::serf::Serf;
 use crate::serf::broadcasts::{Class, USER_MESSAGE};
@@ -53,6 +54,10 @@ impl Serf {
         if !self.is_alive() {
             return Err(EventError::Left);
         }
+        self.check_room(cx.params, Class::Event).map_err(|(waiting, max)| {
+            cx.stats.sends_refused += 1;
+            EventError::QueueFull { waiting, max }
+        })?;
         let event = serf_message::UserEvent {
             coalesce: coalesce == Coalesce::Yes,
             ltime: self.event_clock.time(),
@@ -67,8 +72,13 @@ impl Serf {
             let max = cx.params.limits.ring_bytes;
             return Err(EventError::TooManyRecent { len: message.len(), max });
         }
-        self.queue(cx, Class::Event, &message);
+        self.queue_own(cx, Class::Event, &message);
         Ok(())
+    }
+
+    /// Whether one more user event of ours would not be refused because too many wait.
+    pub(crate) fn has_room_for_user_event(&self, params: &Params) -> bool {
+        self.check_room(params, Class::Event).is_ok()
     }
 
     /// The application wants to join, and says whether it wants the user events from before.

@@ -35,6 +35,10 @@ impl Serf {
             let (name, prefix) = (name.to_owned(), names::PREFIX);
             return Err(QueryError::ReservedName { name, prefix });
         }
+        self.check_room(cx.params, Class::Query).map_err(|(waiting, max)| {
+            cx.stats.sends_refused += 1;
+            QueryError::QueueFull { waiting, max }
+        })?;
         self.send_query(cx, name, payload, params, Asker::Application)
     }
 
@@ -78,7 +82,7 @@ impl Serf {
         self.open_queries.open(id, OpenQuery { asker, pending, wants_acks, early_end, again });
         cx.timers.set(Timer::Query(id), cx.now + timeout);
         cx.as_ourselves(|cx| self.on_query(cx, &query));
-        self.queue(cx, Class::Query, &message);
+        self.queue_own(cx, Class::Query, &message);
         self.close_if_complete(cx, id);
         Ok(id)
     }
