@@ -57,11 +57,11 @@ pub use serfer_proto::{
     self, AfterLeave, Coalesce, Coalescing, Compression, Config, ConfigError, Conflict, Coordinate,
     Coordinates, Delivery, DropReason, Encryption, Event, EventError, ExprProblem, ForceLeaveError,
     Gossip, InboundLabel, IpNet, JoinError, JoinFailure, Keyring, Label, Leave, LeaveReport,
-    Limits, Member, MemberChange, MemberEvent, Members, NameConflicts, Neighbor, Probe, Prune,
-    Queries, Query, QueryEnd, QueryError, QueryId, QueryParams, Reading, ReadingKind, Reclaim,
-    Recovered, RejoinDone, Replay, Reply, RespondError, RttProbing, SecretKey, SecretKeyError,
-    SeedKeeper, ShutdownReason, SnapshotError, SnapshotProblem, Stats, Status, StoreFailure,
-    StoredFile, Suspicion, Tags, TagsError, UserEvent, Versions,
+    Limits, Member, MemberChange, MemberEvent, Members, NameConflicts, Neighbor, Probe,
+    PromptGossip, Prune, Queries, Query, QueryEnd, QueryError, QueryId, QueryParams, Reading,
+    ReadingKind, Reclaim, Recovered, RejoinDone, Replay, Reply, RespondError, RttProbing,
+    SecretKey, SecretKeyError, SeedKeeper, ShutdownReason, SnapshotError, SnapshotProblem, Stats,
+    Status, StoreFailure, StoredFile, Suspicion, Tags, TagsError, UserEvent, Versions,
 };
 pub use serfer_proto::{
     Fingerprint, KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, KeyringError, Lag, Laggard,

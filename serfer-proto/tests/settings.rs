@@ -49,6 +49,11 @@ retransmit_mult = 6
 to_the_dead = "1m1ms"
 packet_len_max = 1401
 
+[prompt_gossip]
+delay = "3ms"
+pause = "21ms"
+packets_per_second = 2001
+
 [reclaim]
 dead_after = "1h"
 ask_holder = false

@@ -36,7 +36,8 @@ pub(crate) struct Crowd {
 impl Crowd {
     /// A node that got to know all others by gossip, and has nothing left to tell.
     pub(crate) fn new(members: usize, now: Instant) -> Self {
-        Self::with(Config::lan("n000000"), members, now)
+        // With Go's timing, what is queued stays until a ping or a tick takes it.
+        Self::with(Config::lan("n000000").prompt_gossip(None), members, now)
     }
 
     /// The same, but for some of its settings.

@@ -6,7 +6,8 @@
 //! what the node then goes by: once it runs, the other rooms read settings from `Params` only. `file.rs`
 //! reads a config from a file, [`callbacks`] are functions of the application.
 //!
-//! The presets [`Config::lan`], [`Config::wan`] and [`Config::local`] are those of Go's memberlist. All
+//! The presets [`Config::lan`], [`Config::wan`] and [`Config::local`] are those of Go's memberlist, and news
+//! is sent at once ([`PromptGossip`]). All
 //! members of a cluster should use the same preset: how fast failures are found and how much traffic there
 //! is depends on the settings of all of them.
 //!

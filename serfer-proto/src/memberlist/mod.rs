@@ -194,7 +194,7 @@ impl<D: Delegate> Memberlist<D> {
 
     /// Adds broadcasts to the packet being put together. News is left to those whose turn it is.
     fn fill_packet(&mut self, cx: &Cx<'_>, up: &mut D) {
-        let sends_min = usize::from(cx.params.prompt_gossip.is_some());
+        let sends_min = usize::from(cx.news.is_near());
         let limit = transmit_limit(&cx.params.gossip, self.members.len());
         let mut lanes = packing::lanes(&mut self.queue, limit, up.lanes(cx));
         packing::fill(&mut lanes, &mut self.packet, cx.link.message_len_max(), sends_min);

@@ -77,17 +77,18 @@ impl Broadcasts {
         cx.news_soon(message.len());
     }
 
-    /// Whether so few messages of a class wait that one more of ours will be news when it is sent; if not,
-    /// how many wait and how many may. Receivers remember only so many
+    /// Whether so few messages of a class were not sent to anybody yet that one more of ours will be news
+    /// when it is sent; if not, how many wait and how many may. Receivers remember only so many
     /// ([`Limits::ring`](crate::Limits::ring)): what waits behind half as many may come too late.
     ///
-    /// If news is sent at once, those wait that nobody was sent yet. At Go's beat, all do.
+    /// With Go's timing, everything is taken, as in Go.
     pub(crate) fn check_room(&self, params: &Params, class: Class) -> Result<(), (usize, usize)> {
-        let queue = &self.0[class as usize].queue;
-        let is_prompt = params.prompt_gossip.is_some();
-        let waiting = if is_prompt { queue.unsent() } else { queue.len() };
+        let waiting = self.0[class as usize].queue.unsent();
         let max = (params.limits.ring / 2).min(params.limits.queue).max(1);
-        if waiting < max { Ok(()) } else { Err((waiting, max)) }
+        if waiting < max || params.prompt_gossip.is_none() {
+            return Ok(());
+        }
+        Err((waiting, max))
     }
 
     /// How many messages of a class wait.

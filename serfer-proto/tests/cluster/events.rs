@@ -15,7 +15,7 @@ use crate::harness::cluster::Cluster;
 use crate::harness::craft::{VERSIONS, push_pull, user, user_event};
 use crate::harness::network::{ALL, addr};
 use crate::harness::solo::Solo;
-use crate::harness::support::{lan, ms, secs};
+use crate::harness::support::{gos_timing, lan, ms, secs};
 
 /// The user events that a node told its application about.
 fn told(cluster: &Cluster, at: usize) -> Vec<UserEvent> {
@@ -150,7 +150,7 @@ fn only_so_many_events_of_one_time_are_told_apart() {
 
 #[test]
 fn three_hundred_user_events_of_one_time_are_all_told() {
-    let mut solo = Solo::among(lan(0), 1);
+    let mut solo = Solo::among(gos_timing(lan(0)), 1);
     let all: Vec<String> = (0..300).map(|n| format!("ready-{n}")).collect();
     for name in all.iter().chain(&all) {
         solo.hear(1, &user_event(name, 5));
@@ -159,7 +159,7 @@ fn three_hundred_user_events_of_one_time_are_all_told() {
     assert_eq!(solo.node.stats().dropped.total(), 0);
     // All of them are in a push/pull, and whoever gets them from there is told all, too.
     solo.accept(1, &push_pull(false, &[], None)).unwrap();
-    let mut other = Solo::among(lan(1), 1);
+    let mut other = Solo::among(gos_timing(lan(1)), 1);
     other.accept(0, &push_pull(false, &[], Some(&PushPull::default()))).unwrap();
     other.accept(0, &solo.written[0].1).unwrap();
     assert_eq!(names(&users(&other.events)), all);
@@ -168,7 +168,7 @@ fn three_hundred_user_events_of_one_time_are_all_told() {
 #[test]
 fn if_recent_user_events_take_too_much_memory_the_oldest_are_forgotten() {
     let limits = Limits { ring_bytes: 10_000, ..Limits::default() };
-    let mut solo = Solo::among(lan(0).limits(limits), 1);
+    let mut solo = Solo::among(gos_timing(lan(0)).limits(limits), 1);
     for n in 0..1000 {
         let name = format!("event {n}");
         solo.act(|node, now| node.user_event(now, &name, b"", Coalesce::No)).unwrap();
@@ -351,6 +351,29 @@ fn an_event_that_came_in_a_larger_packet_than_ours_is_told_and_not_gossiped() {
     solo.hear(1, &user(&SerfMessage::UserEvent(event)));
     assert_eq!(names(&users(&solo.events)), ["large"]);
     assert_eq!((solo.node.stats().queued, solo.node.stats().broadcasts_dropped), (0, 1));
+}
+
+#[test]
+fn an_event_is_refused_if_more_wait_than_others_would_take_for_news() {
+    let limits = Limits { ring: 20, ..Limits::default() };
+    let mut solo = Solo::among(lan(0).limits(limits), 2);
+    solo.pass(secs(10));
+    let send = |solo: &mut Solo| solo.act(|it, now| it.user_event(now, "a", b"", Coalesce::No));
+    (0..10).for_each(|_| send(&mut solo).unwrap());
+    assert!(!solo.node.has_room_for_user_event());
+    assert_eq!(send(&mut solo), Err(EventError::QueueFull { waiting: 10, max: 10 }));
+    assert_eq!(solo.node.stats().sends_refused, 1);
+    assert_eq!(users(&solo.events).len(), 10, "nobody is told");
+    // They are sent a moment later.
+    solo.pass(ms(2));
+    assert!(solo.node.has_room_for_user_event());
+    send(&mut solo).unwrap();
+    // A node that is alone has nobody to lose them.
+    let mut alone = Solo::new(lan(0).limits(limits));
+    (0..100).for_each(|_| send(&mut alone).unwrap());
+    // Go refuses nothing.
+    let mut go = Solo::among(gos_timing(lan(0).limits(limits)), 2);
+    (0..100).for_each(|_| send(&mut go).unwrap());
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod fairness;
 mod keys;
 mod links;
 mod loss;
+mod news;
 mod partitions;
 mod pods;
 mod quiet;

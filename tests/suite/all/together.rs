@@ -53,6 +53,53 @@ fn a_user_event_reaches_every_handler_once_and_in_order() {
 }
 
 #[test]
+fn more_user_events_than_may_wait_arrive_if_the_sender_waits_for_room() {
+    run(async {
+        let seen: Arc<Mutex<usize>> = Arc::default();
+        let count = seen.clone();
+        let router = Router::new().user_event("log", move |_: UserEvent| {
+            let count = count.clone();
+            async move { *count.lock().unwrap() += 1 }
+        });
+        let a = start("a").await;
+        let b =
+            builder("b").event_buffer(4096).router(router).join([addr(&a)]).start().await.unwrap();
+        let mut refused = 0;
+        for n in 0..600 {
+            refused += usize::from(a.user_event("burst", format!("{n}")).is_err());
+        }
+        assert!(refused > 0, "so many do not wait");
+        let lines = 1000;
+        for n in 0..lines {
+            a.user_event_when_possible("log", format!("line {n}")).await.unwrap();
+        }
+        until("all have come", || *seen.lock().unwrap() == lines).await;
+        assert_eq!(a.stats().own_events_dropped, 0);
+        assert_eq!(a.stats().sends_refused, refused as u64);
+        drop(b);
+    });
+}
+
+#[test]
+fn who_waits_for_room_hears_that_the_node_is_shut_down() {
+    run(async {
+        let a = start("a").await;
+        let b = start_joined("b", &a).await;
+        until("both see each other", || a.members().len() == 2).await;
+        while a.user_event("burst", "").is_ok() {}
+        let waits = a.user_event_when_possible("log", "");
+        let ends = async {
+            drop(b);
+            a.shutdown().await;
+        };
+        let (sent, ()) = smol::future::zip(waits, ends).await;
+        // There may have been room in the last moment.
+        assert!(matches!(sent, Ok(()) | Err(Error::Closed(_))), "{sent:?}");
+        assert!(a.user_event_when_possible("log", "").await.is_err());
+    });
+}
+
+#[test]
 fn a_query_collects_acks_and_replies_until_its_time_is_up() {
     run(async {
         let router =

@@ -79,7 +79,7 @@ impl<D: Delegate> Memberlist<D> {
             messages::with_alive(&newcomer.node, newcomer.incarnation.number(), |message| {
                 message.encode(&mut alive);
             });
-            if !self.packet.push(&[&alive]) {
+            if !self.packet.push(&[&alive]) && !self.packet.is_empty() {
                 self.send_packet(cx, up, to.addr(), Checksum::Omit);
                 self.packet.reset(cx.link.message_len_max());
                 self.packet.push(&[&alive]);

@@ -7,7 +7,7 @@ use crate::detection::probing::next_ping;
 use crate::harness::craft::{alive, encoded, is_ack_to, messages, ping, suspect};
 use crate::harness::network::addr;
 use crate::harness::solo::Solo;
-use crate::harness::support::{lan, ms, secs};
+use crate::harness::support::{gos_timing, lan, ms, secs};
 
 fn ack(seq: u32) -> Vec<u8> {
     encoded(&Message::Ack(Ack { payload: &[], seq }))
@@ -34,7 +34,7 @@ fn each_ping_in_a_packet_is_acked() {
 
 #[test]
 fn an_ack_carries_gossip() {
-    let mut solo = Solo::among(lan(0), 1);
+    let mut solo = Solo::among(gos_timing(lan(0)), 1);
     solo.sent.clear();
     solo.hear(1, &ping(0, 5));
     let [(to, packet)] = &solo.sent[..] else {

@@ -10,7 +10,7 @@ use crate::harness::cluster::Cluster;
 use crate::harness::craft::{encoded, ping, suspect};
 use crate::harness::network::{ALL, UDP, addr};
 use crate::harness::solo::Solo;
-use crate::harness::support::{lan, local, ms, name, secs};
+use crate::harness::support::{gos_timing, lan, local, ms, name, secs};
 
 fn without_streams(config: Config) -> Config {
     config.probe(Probe {
@@ -277,7 +277,7 @@ fn long_interval(config: Config) -> Config {
 
 #[test]
 fn a_helper_forwards_the_ack_or_sends_a_nack() {
-    let mut solo = Solo::new(long_interval(lan(0)));
+    let mut solo = Solo::new(long_interval(gos_timing(lan(0))));
     solo.hear(1, &indirect_ping(2, 5, true));
     let ack = encoded(&Message::Ack(Ack { payload: &[], seq: 5 }));
     assert!(solo.said().contains(&(addr(1), ack)));

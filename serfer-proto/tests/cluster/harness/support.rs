@@ -29,6 +29,11 @@ pub(crate) fn lan(node: usize) -> Config {
     Config::lan(name(node))
 }
 
+/// With Go's timing: news waits for the beat, and everything is queued.
+pub(crate) fn gos_timing(config: Config) -> Config {
+    config.prompt_gossip(None)
+}
+
 pub(crate) fn local(node: usize) -> Config {
     Config::local(name(node))
 }

@@ -22,7 +22,7 @@ use serfer_proto::{DropReason, Event, Limits, Prune, QueryParams, RespondError, 
 use crate::harness::craft::{alive_at, join_intent, leave_intent, push_pull, user, user_event};
 use crate::harness::network::addr;
 use crate::harness::solo::Solo;
-use crate::harness::support::{lan, ms, secs};
+use crate::harness::support::{gos_timing, lan, ms, secs};
 
 /// The memory that a few packets may take.
 const LITTLE: u64 = 256 << 10;
@@ -230,7 +230,7 @@ fn events_of_many_names_and_times() {
 
 #[test]
 fn events_that_would_make_every_push_pull_too_large() {
-    let mut solo = Solo::among(lan(0), 1);
+    let mut solo = Solo::among(gos_timing(lan(0)), 1);
     let payload = [b'x'; 1200];
     let event = |n: u64, ltime| {
         let name = n.to_string();
@@ -315,7 +315,7 @@ fn a_new_line_in_a_name() {
 #[test]
 fn a_ring_of_another_size() {
     let limits = Limits { ring: 8, ring_slot: 4, ..Limits::default() };
-    let mut solo = Solo::among(lan(0).limits(limits), 1);
+    let mut solo = Solo::among(gos_timing(lan(0)).limits(limits), 1);
     let names: Vec<String> = (0..40).map(|n| format!("event {n}")).collect();
     let all = |names: &[String]| {
         let mut events = SeqBuf::default();

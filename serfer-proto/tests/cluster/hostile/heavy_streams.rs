@@ -10,7 +10,7 @@ use serfer_proto::{DropReason, Limits, StreamEnd, StreamId};
 use crate::harness::craft::push_pull;
 use crate::harness::network::addr;
 use crate::harness::solo::Solo;
-use crate::harness::support::lan;
+use crate::harness::support::{gos_timing, lan};
 
 const MIB: usize = 1 << 20;
 
@@ -142,7 +142,7 @@ fn what_inflates_takes_little_memory_before_it_has_its_turn() {
 fn a_stream_that_is_gone_is_neither_written_nor_closed() {
     let mut frame = Vec::new();
     Lzw::default().compress(&[6; 20 * MIB], &mut frame);
-    let mut solo = Solo::new(lan(0).push_pull_interval(None));
+    let mut solo = Solo::new(gos_timing(lan(0)).push_pull_interval(None));
     let stream = bring(&mut solo, 1, &frame);
     assert_eq!(solo.node.stats().next_wake, Some("portion"));
     solo.act(|node, now| node.handle_stream_end(now, stream, StreamEnd::Closed));

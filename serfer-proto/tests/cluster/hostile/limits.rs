@@ -8,7 +8,7 @@ use serfer_proto::{Coalesce, DropReason, Event, JoinFailure, Limits, Replay, Sta
 use crate::harness::craft::{VERSIONS, alive, encoded, push_pull};
 use crate::harness::network::addr;
 use crate::harness::solo::Solo;
-use crate::harness::support::{lan, secs};
+use crate::harness::support::{gos_timing, lan, secs};
 
 fn news() -> Alive<'static> {
     Alive {
@@ -224,7 +224,7 @@ fn a_cluster_that_does_not_fit_at_all_is_not_joined() {
 #[test]
 fn a_queue_keeps_what_was_sent_least_when_it_is_full() {
     let limits = Limits { queue: 10, ..Limits::default() };
-    let mut solo = Solo::among(lan(0).limits(limits), 2);
+    let mut solo = Solo::among(gos_timing(lan(0)).limits(limits), 2);
     solo.pass(secs(10));
     for n in 0..30 {
         let name = format!("event {n:02}");
@@ -251,7 +251,7 @@ fn a_queue_has_a_size_in_bytes_too() {
 fn a_queue_holds_twice_as_many_messages_as_there_are_members_if_that_is_more() {
     for (queue, members, holds) in [(1024, 2, 1024), (16, 100, 200), (16, 101, 202)] {
         let limits = Limits { queue, ..Limits::default() };
-        let mut solo = Solo::among(lan(0).limits(limits), members - 1);
+        let mut solo = Solo::among(gos_timing(lan(0)).limits(limits), members - 1);
         for n in 0..1100 {
             let name = format!("event {n:04}");
             solo.act(|node, now| node.user_event(now, &name, b"", Coalesce::No)).unwrap();

@@ -9,7 +9,7 @@ use super::{OTHER_KEY, OUR_KEY, Requires, Row, goes_on, is_counted, memory_max};
 use crate::harness::craft::{ping, push_pull, suspect};
 use crate::harness::network::addr;
 use crate::harness::solo::Solo;
-use crate::harness::support::lan;
+use crate::harness::support::{gos_timing, lan};
 use crate::harness::wrap::{compound, compressed, sealed_frame, with_label};
 
 /// Whether the peer is told that its stream cannot be used before it is closed.
@@ -204,7 +204,7 @@ fn a_stream_that_ends_in_its_midst() {
 fn a_stream_inflates_no_further_than_the_limit() {
     let mib = 1 << 20;
     let bomb = compressed(&vec![6; 40 * mib + 1]);
-    let mut solo = Solo::new(lan(0));
+    let mut solo = Solo::new(gos_timing(lan(0)));
     let memory = measure(|| assert!(solo.accept(1, &bomb).is_some())).bytes_max;
     is_counted(&solo, "a bomb", DropReason::Oversized);
     assert!(memory < 160 * mib as u64, "it costs {memory} bytes");
