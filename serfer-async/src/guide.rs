@@ -142,7 +142,8 @@
 //! eight misses one query in 25 on a quiet LAN, and some member of fifty more than every second one with the
 //! preset for one machine. With a twentieth of all datagrams lost, a query still reaches everybody, since it goes
 //! again to those that have not been heard of ([`Queries::ask_again`](serfer_proto::Queries::ask_again)), but of
-//! a hundred user events, up to three reach somebody later than a second. Who was expected and said nothing is in
+//! a hundred user events, up to three reach somebody later than a second; among fifty with the preset for one
+//! machine, twelve. Who was expected and said nothing is in
 //! [`Answers::silent`](crate::Answers::silent).
 //!
 //! [`Serfer::send`] takes an [`EventUri`](crate::EventUri), one line that says what to send, and to which nodes.
