@@ -82,7 +82,7 @@ fn main() {
             let is_late = |time: &&Option<Duration>| time.is_none_or(|it| it > rounds::IN_TIME);
             let late = times.iter().filter(is_late).count();
             let secs = |time: Option<Duration>| {
-                time.map_or("-".to_owned(), |it| format!("{:.2}", it.as_secs_f64()))
+                time.map_or_else(|| "-".to_owned(), |it| format!("{:.2}", it.as_secs_f64()))
             };
             let (half, all) = (times[times.len() / 2], times[times.len() - 1]);
             format!("{} {late:>10} {:>7} {:>7}", head(setting), secs(half), secs(all))
