@@ -59,9 +59,9 @@ pub use serfer_proto::{
     Gossip, InboundLabel, IpNet, JoinError, JoinFailure, Keyring, Label, Leave, LeaveReport,
     Limits, Member, MemberChange, MemberEvent, Members, NameConflicts, Neighbor, Probe,
     PromptGossip, Prune, Queries, Query, QueryEnd, QueryError, QueryId, QueryParams, Reading,
-    ReadingKind, Reclaim, Recovered, RejoinDone, Replay, Reply, RespondError, SecretKey,
-    SecretKeyError, SeedKeeper, ShutdownReason, SnapshotError, SnapshotProblem, Stats, Status,
-    StoreFailure, StoredFile, Suspicion, Tags, TagsError, UserEvent, Versions,
+    ReadingKind, Reclaim, Recovered, RejoinDone, Replay, Reply, RespondError, RttProbing,
+    SecretKey, SecretKeyError, SeedKeeper, ShutdownReason, SnapshotError, SnapshotProblem, Stats,
+    Status, StoreFailure, StoredFile, Suspicion, Tags, TagsError, UserEvent, Versions,
 };
 pub use serfer_proto::{
     Fingerprint, KeyAnswer, KeyError, KeyOp, KeyParams, KeyReport, KeyringError, Lag, Laggard,

@@ -223,9 +223,9 @@
 //! ```
 //!
 //! Answers to a query of ours come as [`Event::Ack`] and [`Event::Reply`] with the
-//! [`QueryId`] that [`query`](Endpoint::query) returned, until [`Event::QueryClosed`]; a
-//! join ends with [`Event::JoinDone`]. What can be refused is refused at once, by a typed error that
-//! says what to do; then nothing has changed.
+//! [`QueryId`] that [`query`](Endpoint::query) returned, until [`Event::QueryClosed`], which names the members
+//! that were expected and [silent](crate::QueryClosed::silent); a join ends with [`Event::JoinDone`]. What can
+//! be refused is refused at once, by a typed error that says what to do; then nothing has changed.
 //!
 //! To end a node in good order, call [`leave`](Endpoint::leave), go on until [`Event::Left`], and drop it. If
 //! it is dropped without leaving, the others see it fail.

@@ -96,7 +96,8 @@ pub mod wire;
 pub use api::*;
 pub use config::{
     Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel, Label, Leave,
-    Limits, Members, NameConflicts, Probe, PromptGossip, Queries, Reclaim, SeedKeeper, Suspicion,
+    Limits, Members, NameConflicts, Probe, PromptGossip, Queries, Reclaim, RttProbing, SeedKeeper,
+    Suspicion,
 };
 pub use endpoint::Endpoint;
 pub use ipnet::IpNet;

@@ -37,6 +37,10 @@ timeout = "700ms"
 indirect_checks = 4
 stream_fallback = false
 
+[rtt_probing]
+floor = "51ms"
+factor = 6
+
 [suspicion]
 mult = 5
 max_timeout_mult = 7
@@ -78,6 +82,7 @@ propagate_delay = "1s500ms"
 
 [queries]
 timeout_mult = 17
+ask_again = 2
 len_max = 1025
 response_len_max = 1026
 

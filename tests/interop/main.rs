@@ -80,6 +80,7 @@ fn main() -> ExitCode {
         events::many::cases(),
         queries::filter::cases(),
         pair::cases(),
+        queries::asked_again::cases(),
         queries::internal::cases(),
     ];
     obstacles::run(&args, cases.into_iter().flatten().collect())

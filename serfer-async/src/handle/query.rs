@@ -32,11 +32,12 @@ pub struct Replies {
     answers: Pin<Box<Receiver<QueryAnswer>>>,
     acks: Vec<Arc<str>>,
     end: Option<QueryEnd>,
+    silent: Arc<[Arc<str>]>,
 }
 
 impl Replies {
     pub(crate) fn new(id: QueryId, answers: Receiver<QueryAnswer>) -> Self {
-        Self { id, answers: Box::pin(answers), acks: Vec::new(), end: None }
+        Self { id, answers: Box::pin(answers), acks: Vec::new(), end: None, silent: Arc::default() }
     }
 
     /// Which query this is.
@@ -59,13 +60,19 @@ impl Replies {
         self.end
     }
 
+    /// The members that were expected and have neither acked nor replied, once the stream has ended. See
+    /// [`Answers::silent`].
+    pub fn silent(&self) -> &[Arc<str>] {
+        &self.silent
+    }
+
     /// Waits until the query has ended, and returns everything that came back.
     pub async fn collect(mut self) -> Answers {
         let mut replies = BTreeMap::new();
         while let Some(reply) = self.next().await {
             replies.insert(reply.from, reply.payload);
         }
-        Answers { acks: self.acks, replies, end: self.end }
+        Answers { acks: self.acks, replies, end: self.end, silent: self.silent }
     }
 }
 
@@ -77,7 +84,10 @@ impl Stream for Replies {
             match ready!(self.answers.as_mut().poll_next(cx)) {
                 Some(QueryAnswer::Ack(from)) => self.acks.push(from),
                 Some(QueryAnswer::Reply(reply)) => return Poll::Ready(Some(reply)),
-                Some(QueryAnswer::End(end)) => self.end = Some(end),
+                Some(QueryAnswer::End(closed)) => {
+                    self.end = Some(closed.end);
+                    self.silent = closed.silent;
+                }
                 None => return Poll::Ready(None),
             }
         }
@@ -101,4 +111,16 @@ pub struct Answers {
     pub replies: BTreeMap<Arc<str>, Bytes>,
     /// How the query ended; `None` if the node was shut down before.
     pub end: Option<QueryEnd>,
+    silent: Arc<[Arc<str>]>,
+}
+
+impl Answers {
+    /// The members that were expected and have neither acked nor replied, in no particular order: live
+    /// members that match the filters, as far as was known when the query was sent. They were asked
+    /// [again](serfer_proto::Queries::ask_again), so they cannot be reached, or what they sent was lost. If the
+    /// query wanted no acks, they may have had nothing to say. Nobody is silent if the node was shut down before
+    /// the query ended.
+    pub fn silent(&self) -> &[Arc<str>] {
+        &self.silent
+    }
 }

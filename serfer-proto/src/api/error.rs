@@ -84,6 +84,16 @@ pub enum ConfigFault {
         /// The interval.
         interval: std::time::Duration,
     },
+    /// Lower the floor: a probe timeout that follows round trips is shorter than the others.
+    #[error(
+        "rtt_probing.floor of {floor:?} is not shorter than probe.timeout of {timeout:?}: lower it"
+    )]
+    RttFloor {
+        /// The floor.
+        floor: std::time::Duration,
+        /// The timeout of all members.
+        timeout: std::time::Duration,
+    },
 }
 
 /// What to do about the name of a node.

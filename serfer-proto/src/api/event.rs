@@ -156,12 +156,16 @@ pub struct Reply {
 }
 
 /// A query of ours takes no more answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryClosed {
     /// The query.
     pub query: QueryId,
     /// Why.
     pub end: QueryEnd,
+    /// The members that were expected, as those are that [`QueryParams`](crate::QueryParams) names, are
+    /// still live, and have neither acked nor replied, though they were asked
+    /// [again](crate::Queries::ask_again). If the query wanted no acks, they may have had nothing to say.
+    pub silent: Arc<[Arc<str>]>,
 }
 
 /// How a query of ours ended. See [`QueryParams`](crate::QueryParams).

@@ -11,6 +11,9 @@ use crate::config::Config;
 /// encryption.
 pub(crate) const ANSWER_LEN_MAX: usize = 65_000;
 
+/// How often a query can be asked again, at each quarter of its time.
+pub(crate) const ASK_AGAIN_MAX: u32 = 3;
+
 impl Config {
     /// Refuses settings that cannot work: all that is wrong, except that there is no address to
     /// [advertise](Self::advertise) yet, which a runtime finds out.
@@ -39,12 +42,15 @@ pub(super) fn faults(config: &Config) -> Vec<ConfigFault> {
         .filter_map(|(setting, time)| time.is_zero().then_some(ConfigFault::Zero { setting }));
     let (timeout, interval) = (config.probe.timeout, config.probe.interval);
     let probe = (timeout >= interval).then_some(ConfigFault::ProbeTimeout { timeout, interval });
+    let floor = config.rtt_probing.map_or(Duration::ZERO, |it| it.floor);
+    let floor =
+        (!floor.is_zero() && floor >= timeout).then_some(ConfigFault::RttFloor { floor, timeout });
     let advertise = match config.advertise {
         None => Some(ConfigFault::NoAdvertise),
         Some(addr) => check_address(addr).err(),
     };
     let checked = name.into_iter().chain(tags).chain(ranges).chain(times);
-    checked.chain(probe).chain(advertise).collect()
+    checked.chain(probe).chain(floor).chain(advertise).collect()
 }
 
 /// Checks an address that we are to advertise.
@@ -79,9 +85,10 @@ pub(super) fn check_strictly(name: &str) -> Result<(), NameProblem> {
 
 /// Numbers: each with the name of its setting, as in `Config` and in files, its value, its minimum and its
 /// maximum.
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 23] {
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 25] {
     let limits = &config.limits;
     let count = |count: usize| count as u64;
+    let rtt_probing = config.rtt_probing.unwrap_or_default();
     let prompt = config.prompt_gossip.unwrap_or_default();
     [
         ("incarnation", config.incarnation.into(), 0, u64::from(incarnation::END) - 2),
@@ -91,11 +98,13 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 23] {
         ("suspicion.max_timeout_mult", config.suspicion.max_timeout_mult.into(), 1, 1000),
         ("suspicion.awareness_max", config.suspicion.awareness_max.into(), 1, 1000),
         ("probe.indirect_checks", count(config.probe.indirect_checks), 0, 1000),
+        ("rtt_probing.factor", rtt_probing.factor.into(), 2, 100),
         ("gossip.nodes", count(config.gossip.nodes), 0, 1000),
         ("gossip.retransmit_mult", config.gossip.retransmit_mult.into(), 1, 1000),
         ("gossip.packet_len_max", count(config.gossip.packet_len_max), 512, 65_507),
         ("prompt_gossip.packets_per_second", prompt.packets_per_second.into(), 1, 1_000_000),
         ("queries.timeout_mult", config.queries.timeout_mult.into(), 1, 100_000),
+        ("queries.ask_again", config.queries.ask_again.into(), 0, ASK_AGAIN_MAX.into()),
         ("queries.len_max", count(config.queries.len_max), 1, 65_000),
         (
             "queries.response_len_max",
@@ -116,13 +125,14 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 23] {
 }
 
 /// Times that must not be zero.
-fn times(config: &Config) -> [(&'static str, Duration); 13] {
+fn times(config: &Config) -> [(&'static str, Duration); 14] {
     let keeper = config.seed_keeper.unwrap_or_default();
     let members = config.coalesce_members.unwrap_or_default();
     let events = config.coalesce_user_events.unwrap_or_default();
     [
         ("probe.interval", config.probe.interval),
         ("probe.timeout", config.probe.timeout),
+        ("rtt_probing.floor", config.rtt_probing.unwrap_or_default().floor),
         ("gossip.interval", config.gossip.interval),
         ("push_pull_interval", config.push_pull_interval.unwrap_or(Duration::MAX)),
         ("stream_timeout", config.stream_timeout),
@@ -142,7 +152,7 @@ mod tests {
     use super::*;
     use crate::config::params::Params;
     use crate::config::{
-        Coalescing, Gossip, Limits, Probe, PromptGossip, Queries, SeedKeeper, Suspicion,
+        Coalescing, Gossip, Limits, Probe, PromptGossip, Queries, RttProbing, SeedKeeper, Suspicion,
     };
 
     fn faults_of(config: &Config) -> Vec<String> {
@@ -201,7 +211,8 @@ mod tests {
         };
         config.prompt_gossip =
             Some(PromptGossip { packets_per_second: 0, ..PromptGossip::default() });
-        config.queries = Queries { timeout_mult: 0, len_max: 0, response_len_max: 0 };
+        config.rtt_probing = Some(RttProbing { floor: Duration::ZERO, factor: 1 });
+        config.queries = Queries { timeout_mult: 0, ask_again: 4, len_max: 0, response_len_max: 0 };
         let limits = Limits { ring: 0, ring_slot: 0, ring_bytes: 0, members: 0, ..config.limits };
         let inflated_packet_len = 2 << 30;
         config.limits = Limits {
@@ -234,6 +245,15 @@ mod tests {
             );
         }
         assert_eq!(listed.len(), settings.count() + others.len(), "{listed:#?}");
+    }
+
+    #[test]
+    fn a_floor_that_no_timeout_can_reach_is_refused() {
+        let with = |floor| config().rtt_probing(Some(RttProbing { floor, ..Default::default() }));
+        let ms = Duration::from_millis;
+        let why = "rtt_probing.floor of 500ms is not shorter than probe.timeout of 500ms: lower it";
+        assert_eq!(faults_of(&with(ms(500))), [why]);
+        assert_eq!(faults_of(&with(ms(499))), [""; 0]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ settings_group! {
         name, strict_names, advertise, incarnation, tags, label, inbound_label, keys, encryption,
         store_keyring, allowed_networks, memberlist_protocol, serf_protocol, push_pull_interval,
         stream_timeout, compression, name_conflicts, coordinates, user_event_len_max;
-        groups probe, suspicion, gossip, prompt_gossip, reclaim, seed_keeper, members, leave, queries,
+        groups probe, rtt_probing, suspicion, gossip, prompt_gossip, reclaim, seed_keeper, members, leave, queries,
         coalesce_members, coalesce_user_events, limits;
         without callbacks, recovered
     }

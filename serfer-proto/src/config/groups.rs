@@ -21,6 +21,27 @@ groups! {
         pub stream_fallback: bool,
     }
 
+    /// How probe timeouts follow the round trips of each member, so that failures are suspected sooner. Off by
+    /// default, and unknown to Go.
+    ///
+    /// The timeout is `factor` times the longest of the last eight round trips to the member, within `floor` and
+    /// [`Probe::timeout`], and all of the probe ends sooner by what that saves. It is the whole
+    /// [`Probe::timeout`] for a member with fewer than three of them, or whose last probe was not answered by
+    /// itself, and while this node is in [bad health](crate::Stats::health_score). It takes 28 bytes for each
+    /// member.
+    ///
+    /// ```
+    /// # use serfer_proto::{Config, RttProbing};
+    /// let config = Config::lan("web-1").rtt_probing(Some(RttProbing::default()));
+    /// ```
+    pub struct RttProbing {
+        /// The shortest timeout; must be shorter than [`Probe::timeout`]. Longer than the pauses of the
+        /// machines, or they are suspected. 50 ms.
+        pub floor: Duration = ms(50),
+        /// How many round trips a member has. 2 to 100; 5.
+        pub factor: u32 = 5,
+    }
+
     /// How long a suspected member has to refute the suspicion.
     pub struct Suspicion {
         /// The shortest time is this many probe intervals, times the logarithm of the cluster's size.
@@ -117,6 +138,12 @@ groups! {
         /// The default timeout of a query is this many gossip intervals, times the logarithm of the
         /// cluster's size. Go: `QueryTimeoutMult`. 16.
         pub timeout_mult: u32 = 16,
+        /// How often a query is asked again: each quarter of the timeout, or of the default timeout if that
+        /// is shorter, it goes directly to all expected members that have neither acked nor replied. A
+        /// member that need not ack or has acked is asked again only if half of the members have replied.
+        /// Members that have answered already repeat that, which Go's do not. At most 32 members are asked
+        /// in 20 ms, and 1,024 in a second. 0 is never, as in Go; at most 3. 3.
+        pub ask_again: u32 = 3,
         /// The longest query to send, in encoded bytes. Go: `QuerySizeLimit`. 1,024.
         pub len_max: usize = 1024,
         /// The longest answer to send, in encoded bytes. Each answer is one datagram. One that is longer

@@ -41,14 +41,14 @@ use ipnet::IpNet;
 
 pub use choices::{Compression, Coordinates, Encryption, InboundLabel, NameConflicts};
 pub use groups::{
-    Coalescing, Gossip, Leave, Members, Probe, PromptGossip, Queries, Reclaim, SeedKeeper,
-    Suspicion,
+    Coalescing, Gossip, Leave, Members, Probe, PromptGossip, Queries, Reclaim, RttProbing,
+    SeedKeeper, Suspicion,
 };
 pub use label::Label;
 pub use limits::Limits;
 
 pub(crate) use callbacks::Callbacks;
-pub(crate) use faults::{ANSWER_LEN_MAX, check_address, check_name};
+pub(crate) use faults::{ANSWER_LEN_MAX, ASK_AGAIN_MAX, check_address, check_name};
 
 use crate::api::{Keyring, Member, Tags, TagsError};
 use crate::snapshot::Recovered;
@@ -92,6 +92,7 @@ pub struct Config {
     pub(crate) memberlist_protocol: u8,
     pub(crate) serf_protocol: u8,
     pub(crate) probe: Probe,
+    pub(crate) rtt_probing: Option<RttProbing>,
     pub(crate) suspicion: Suspicion,
     pub(crate) gossip: Gossip,
     pub(crate) prompt_gossip: Option<PromptGossip>,
@@ -317,6 +318,10 @@ setters! {
 
     /// Sets how members are probed.
     probe: Probe;
+
+    /// Makes probe timeouts follow the round trips of each member. `None`, the default, is as in Go: all members
+    /// have the whole [`Probe::timeout`].
+    rtt_probing: Option<RttProbing>;
 
     /// Sets how long a suspected member has to refute.
     suspicion: Suspicion;

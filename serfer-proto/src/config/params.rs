@@ -63,6 +63,7 @@ impl TryFrom<&Config> for Params {
 fn bounded(config: &Config) -> Config {
     let mut config = Config { tags: Tags::new(), keys: None, recovered: None, ..config.clone() };
     config.probe.bound();
+    config.rtt_probing.bound();
     config.gossip.bound();
     config.prompt_gossip.bound();
     config.push_pull_interval.bound();

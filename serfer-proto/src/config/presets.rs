@@ -34,6 +34,7 @@ impl Config {
                 indirect_checks: 3,
                 stream_fallback: true,
             },
+            rtt_probing: None,
             suspicion: Suspicion { mult: 4, max_timeout_mult: 6, awareness_max: 8 },
             gossip: Gossip {
                 interval: ms(200),

@@ -43,6 +43,7 @@ impl Endpoint {
             Timer::Leave => serf.on_leave_timer(cx, memberlist),
             Timer::Query(query) => serf.on_query_timeout(cx, query),
             Timer::QuerySettle(query) => serf.on_query_settled(cx, query),
+            Timer::QueryAgain(query) => serf.on_query_again(cx, query),
             Timer::HeldAnswers => serf.on_held_answers_timeout(cx),
             Timer::Rotation => serf.on_rotation_timer(cx),
             Timer::AskLeaving => serf.on_ask_leaving_tick(cx),

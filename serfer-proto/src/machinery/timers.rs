@@ -52,6 +52,8 @@ pub(crate) enum Timer {
     Query(QueryId),
     /// When to close a query that all have acked and that has gone quiet.
     QuerySettle(QueryId),
+    /// When to ask again those that have not answered a query.
+    QueryAgain(QueryId),
     /// When to drop the answers that are held because the asker is unknown.
     HeldAnswers,
     /// When to take the next step of a rotation of keys.
@@ -92,7 +94,8 @@ impl Timer {
             | Self::Suspicion(_)
             | Self::Leave
             | Self::Query(_)
-            | Self::QuerySettle(_) => true,
+            | Self::QuerySettle(_)
+            | Self::QueryAgain(_) => true,
             Self::Probe
             | Self::News
             | Self::Gossip
@@ -123,7 +126,8 @@ impl Timer {
             | Self::ReturnClaim(_)
             | Self::Suspicion(_)
             | Self::Query(_)
-            | Self::QuerySettle(_) => return None,
+            | Self::QuerySettle(_)
+            | Self::QueryAgain(_) => return None,
             Self::ProbeEnd => 0,
             Self::ProbeIndirect => 1,
             Self::OwnName => 2,
@@ -169,6 +173,7 @@ impl Timer {
             Self::Leave => "leave",
             Self::Query(_) => "query",
             Self::QuerySettle(_) => "query-settle",
+            Self::QueryAgain(_) => "query-again",
             Self::HeldAnswers => "held-answers",
             Self::Rotation => "rotation",
             Self::AskLeaving => "ask-leaving",

@@ -46,6 +46,7 @@ use members::list::SwimMembers;
 use members::suspicion::Suspicions;
 use probe::awareness::Awareness;
 use probe::prober::Prober;
+use probe::round_trips::RoundTrips;
 use streams::exchange::{Exchanges, PushPullReason};
 use streams::long_push_pull::LongPushPulls;
 
@@ -68,6 +69,7 @@ pub(crate) struct Memberlist<D: Delegate> {
     leaving: bool,
     awareness: Awareness,
     prober: Prober,
+    round_trips: RoundTrips,
     queue: BroadcastQueue,
     corrections: Corrections,
     newcomers: Newcomers,
@@ -98,6 +100,7 @@ impl<D: Delegate> Memberlist<D> {
             leaving: false,
             awareness: Awareness::new(config.suspicion.awareness_max),
             prober: Prober::new(rng),
+            round_trips: Default::default(),
             queue: BroadcastQueue::new(config.limits.queue_bytes),
             corrections: Default::default(),
             newcomers: Default::default(),

@@ -48,6 +48,7 @@ use queries::incoming::PastQuery;
 use queries::internal::name_conflict::NameDisputes;
 use queries::open_queries::OpenQueries;
 use queries::rate_limit::RateLimit;
+use queries::repeat::KeptReplies;
 use snapshot::writer::Snapshotter;
 
 pub use coordinates::coordinate::{Coordinate, DIMENSIONS};
@@ -86,6 +87,9 @@ pub(crate) struct Serf {
     open_queries: OpenQueries,
     held_answers: HeldAnswers,
     early_responses: EarlyResponses,
+    kept_replies: KeptReplies,
+    /// How many members were asked a query again.
+    asked_again: RateLimit,
     /// How many responses were relayed for other nodes.
     relayed: RateLimit,
     name_disputes: NameDisputes,
@@ -135,6 +139,8 @@ impl Serf {
             open_queries: Default::default(),
             held_answers: Default::default(),
             early_responses: Default::default(),
+            kept_replies: Default::default(),
+            asked_again: Default::default(),
             relayed: Default::default(),
             name_disputes: Default::default(),
             filters: Default::default(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serfer_proto::{MemberChange, Status};
+use serfer_proto::{MemberChange, RttProbing, Status};
 use serfer_sim::{Config, Event, NodeId, Sim};
 
 /// One cell of the table.
@@ -12,6 +12,8 @@ pub(crate) struct Setting {
     pub(crate) nodes: usize,
     pub(crate) loss: f64,
     pub(crate) streams: Streams,
+    /// Whether probe timeouts follow round trips.
+    pub(crate) rtt_probing: bool,
     /// How long to watch while no node crashes.
     pub(crate) watched: Duration,
     /// How many nodes crash after that, one after another.
@@ -31,6 +33,8 @@ pub(crate) enum Streams {
 pub(crate) struct Measured {
     /// How often members declared a live one failed.
     pub(crate) false_failures: usize,
+    /// How long it took until somebody suspected a node that crashed, shortest first.
+    pub(crate) suspected: Vec<Option<Duration>>,
     /// How long it took until all knew of a crash, shortest first. `None` if longer than
     /// [`NOTICED_WITHIN`].
     pub(crate) noticed: Vec<Option<Duration>>,
@@ -41,7 +45,7 @@ pub(crate) const NOTICED_WITHIN: Duration = Duration::from_secs(120);
 
 impl Measured {
     pub(crate) fn median(&self) -> Option<Duration> {
-        self.noticed[self.noticed.len() / 2]
+        median(&self.noticed)
     }
 
     pub(crate) fn max(&self) -> Option<Duration> {
@@ -49,12 +53,23 @@ impl Measured {
     }
 }
 
+/// Sorts times, shortest first.
+pub(crate) fn sort(times: &mut [Option<Duration>]) {
+    times.sort_unstable_by_key(|it| it.unwrap_or(Duration::MAX));
+}
+
+/// The median of times in their order.
+pub(crate) fn median(times: &[Option<Duration>]) -> Option<Duration> {
+    times[times.len() / 2]
+}
+
 /// Lets a cluster converge, then loses packets, and measures.
 pub(crate) fn measure(setting: &Setting) -> Measured {
     let ms = Duration::from_millis;
     let mut sim = Sim::new(setting.seed);
     sim.network().latency(ms(1)..ms(5));
-    let ids = sim.many(Config::lan, setting.nodes);
+    let rtt_probing = setting.rtt_probing.then(RttProbing::default);
+    let ids = sim.many(|name| Config::lan(name).rtt_probing(rtt_probing), setting.nodes);
     ids[1..].iter().for_each(|&id| sim.join(id, &[ids[0]]));
     sim.run_until_converged(ms(60_000)).expect("the cluster converges without loss");
     sim.run_for(ms(10_000));
@@ -69,13 +84,19 @@ pub(crate) fn measure(setting: &Setting) -> Measured {
     let false_failures = ids.iter().map(|&id| failures(&sim, id)).sum();
 
     sim.discard_events();
-    let mut noticed = Vec::new();
+    let (mut suspected, mut noticed) = (Vec::new(), Vec::new());
     for &id in &ids[1..=setting.crashes] {
+        let crashed = sim.elapsed();
         sim.crash(id);
-        noticed.push(sim.run_until(NOTICED_WITHIN, |sim| all_noticed(sim, id)));
+        let before = suspicions(&sim);
+        let first = sim.run_until(NOTICED_WITHIN, |sim| suspicions(sim) > before);
+        suspected.push(first);
+        let rest = sim.run_until(NOTICED_WITHIN, |sim| all_noticed(sim, id));
+        noticed.push(rest.map(|_| sim.elapsed() - crashed));
     }
-    noticed.sort_unstable_by_key(|it| it.unwrap_or(Duration::MAX));
-    Measured { false_failures, noticed }
+    sort(&mut suspected);
+    sort(&mut noticed);
+    Measured { false_failures, suspected, noticed }
 }
 
 fn failures(sim: &Sim, node: NodeId) -> usize {
@@ -84,6 +105,11 @@ fn failures(sim: &Sim, node: NodeId) -> usize {
         _ => None,
     });
     failed.sum()
+}
+
+/// How often members have been suspected, of whom there may be others than the one that crashed.
+fn suspicions(sim: &Sim) -> u64 {
+    sim.running().filter_map(|id| sim.endpoint(id)).map(|it| it.stats().suspicions).sum()
 }
 
 fn all_noticed(sim: &Sim, crashed: NodeId) -> bool {

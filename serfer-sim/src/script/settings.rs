@@ -6,7 +6,7 @@ use std::time::Duration;
 use serfer_proto::{
     AfterLeave, Coalescing, Compression, Config, Coordinates, Encryption, Gossip, InboundLabel,
     Keyring, Label, Leave, Limits, Members, NameConflicts, Probe, PromptGossip, Queries, Reclaim,
-    Recovered, Suspicion,
+    Recovered, RttProbing, Suspicion,
 };
 
 use super::words::{Result, parse, switch, time, unknown};
@@ -47,6 +47,7 @@ impl Settings {
         };
         config = config.prompt_gossip(None);
         let mut groups = SettingGroups::default();
+        groups.queries.ask_again = 0;
         let mut timeouts = Vec::new();
         let mut applied = Ok(());
         for (key, value) in &self.0 {
@@ -146,6 +147,7 @@ fn single(config: Config, key: &str, value: &str) -> Result<Config> {
         "seed-retry" if !switch(key, value)? => config.seed_keeper(None),
         "seed-retry" => config,
         "prompt-gossip" => config.prompt_gossip(switch(key, value)?.then(PromptGossip::default)),
+        "rtt-probing" => config.rtt_probing(switch(key, value)?.then(RttProbing::default)),
         "push-pull" => config.push_pull_interval(time_or_off(value)?),
         "stream.timeout" => config.stream_timeout(time(value)?),
         _ => return Err(unknown(key)),
@@ -207,6 +209,7 @@ impl SettingGroups {
             "leave.broadcast" => self.leave.broadcast_timeout = time(value)?,
             "leave.propagate" => self.leave.propagate_delay = time(value)?,
             "query.mult" => self.queries.timeout_mult = parse(key, value)?,
+            "query.again" => self.queries.ask_again = parse(key, value)?,
             "query.len" => self.queries.len_max = parse(key, value)?,
             "query.response-len" => self.queries.response_len_max = parse(key, value)?,
             "reclaim.after" => self.reclaim.dead_after = time_or_off(value)?,

@@ -3,9 +3,10 @@
 #[path = "../../examples/loss/measure.rs"]
 mod measure;
 
+use std::cell::RefCell;
 use std::time::Duration;
 
-use measure::{Setting, Streams, measure};
+use measure::{Setting, Streams, measure, median, sort};
 
 use crate::support::{mins, secs, with_seeds};
 
@@ -22,7 +23,8 @@ const NOTICED_WITHIN: Duration = secs(20);
 fn withstands(loss: f64, streams: Streams, false_failures_max: usize) {
     with_seeds(|seed| {
         let watched = mins(5);
-        let setting = Setting { seed, nodes: NODES, loss, streams, watched, crashes: 3 };
+        let setting =
+            Setting { seed, nodes: NODES, loss, streams, rtt_probing: false, watched, crashes: 3 };
         let measured = measure(&setting);
         assert!(measured.false_failures <= false_failures_max, "{setting:?}: {measured:?}");
         assert!(measured.median().is_some_and(|it| it <= MOSTLY_NOTICED_WITHIN), "{measured:?}");
@@ -47,4 +49,27 @@ fn with_a_fifth_of_all_packets_lost_nearly_no_live_member_is_declared_failed() {
 #[test]
 fn with_half_of_all_datagrams_lost_no_live_member_is_declared_failed() {
     withstands(0.5, Streams::Intact, 0);
+}
+
+/// With timeouts that follow round trips, a crash is suspected sooner, and no live member is declared failed
+/// for that.
+#[test]
+fn timeouts_that_follow_round_trips_find_crashes_sooner_and_accuse_nobody() {
+    let suspected = |loss, rtt_probing| {
+        let found = RefCell::new(Vec::new());
+        with_seeds(|seed| {
+            let (watched, streams) = (mins(5), Streams::Lossy);
+            let setting =
+                Setting { seed, nodes: NODES, loss, streams, rtt_probing, watched, crashes: 16 };
+            let measured = measure(&setting);
+            assert_eq!(measured.false_failures, 0, "{setting:?}: {measured:?}");
+            found.borrow_mut().extend(measured.suspected);
+        });
+        let mut suspected = found.into_inner();
+        sort(&mut suspected);
+        median(&suspected).expect("crashes are suspected")
+    };
+    let (whole, following) = (suspected(0.0, false), suspected(0.0, true));
+    assert!(following < whole, "{following:?} instead of {whole:?}");
+    suspected(0.1, true);
 }

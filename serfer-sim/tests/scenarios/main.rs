@@ -17,6 +17,7 @@ mod news;
 mod partitions;
 mod pods;
 mod quiet;
+mod reach;
 mod sick;
 mod support;
 mod turnover;

@@ -119,6 +119,12 @@ fn a_query_collects_acks_and_replies_until_its_time_is_up() {
             answers.replies.iter().map(|(from, reply)| (&**from, &**reply)).collect();
         assert_eq!(replies, [("a", &b"fine"[..]), ("b", b"tired")]);
         assert_eq!(answers.end, Some(QueryEnd::TimedOut), "c might have answered");
+        assert!(answers.silent().is_empty(), "c has acked");
+
+        // Without acks, nobody knows that c has it.
+        let mut replies = c.query_with("status", "", &params.without_acks()).unwrap();
+        while replies.next().await.is_some() {}
+        assert_eq!(replies.silent(), ["c".into()]);
     });
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use async_channel::Sender;
 use serfer_proto::{
-    Event, JoinDone, JoinId, KeyReport, QueryEnd, QueryId, Reply, RotationReport, RotationStopped,
+    Event, JoinDone, JoinId, KeyReport, QueryClosed, QueryId, Reply, RotationReport,
+    RotationStopped,
 };
 
 /// What comes back to a query.
@@ -13,7 +14,7 @@ use serfer_proto::{
 pub(crate) enum QueryAnswer {
     Ack(Arc<str>),
     Reply(Reply),
-    End(QueryEnd),
+    End(QueryClosed),
 }
 
 /// How a rotation of keys ended.
@@ -36,7 +37,7 @@ impl PendingCalls {
             Event::Ack(ack) => self.answer_query(ack.query, QueryAnswer::Ack(ack.from)),
             Event::Reply(reply) => self.answer_query(reply.query, QueryAnswer::Reply(reply)),
             Event::QueryClosed(closed) => {
-                send(self.queries.remove(&closed.query), QueryAnswer::End(closed.end));
+                send(self.queries.remove(&closed.query), QueryAnswer::End(closed));
             }
             event => {
                 match &event {

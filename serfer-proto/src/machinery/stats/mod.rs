@@ -80,6 +80,9 @@ stats! {
     Counter deep_queues: u64 = "times that a queue became deep",
     Counter name_conflicts: u64 = "claims to a name that another node has",
     Counter answers_refused: u64 = "answers of ours to queries that could not be sent",
+    /// See [`Queries::ask_again`](crate::Queries::ask_again).
+    Counter queries_repeated: u64 = "times that a member was asked a query again, directly",
+    Counter answers_repeated: u64 = "acks and replies of ours sent again to who asked again",
     Counter joins_unanswered: u64 = "nodes that closed without an answer when we tried to join them",
     Counter stores_failed: u64 = "times that a file could not be written",
     Counter moves: u64 = "times that our own address changed",

@@ -38,7 +38,8 @@ impl<D: Delegate> Memberlist<D> {
         let seq = self.prober.next_seq();
         let member = &self.members[target];
         let incarnation = member.incarnation.number();
-        let deadline = cx.now + self.awareness.stretch(cx.params.probe.interval);
+        let saved = self.saved_wait(cx, target);
+        let deadline = cx.now + self.awareness.stretch(cx.params.probe.interval) - saved;
         self.prober.round = Some(ProbeRound {
             target,
             seq,
@@ -51,7 +52,7 @@ impl<D: Delegate> Memberlist<D> {
             nacks: 0,
         });
         cx.timers.set(Timer::ProbeEnd, deadline);
-        cx.timers.set(Timer::ProbeIndirect, cx.now + cx.params.probe.timeout);
+        cx.timers.set(Timer::ProbeIndirect, cx.now + cx.params.probe.timeout - saved);
 
         let (node, state) = (member.node.clone(), member.state());
         let me = PingSource::of(cx);
@@ -92,10 +93,13 @@ impl<D: Delegate> Memberlist<D> {
             let target = round.target;
             let member = self.members.get(target);
             // Once helpers have been asked, the ack may be from one of them.
-            if let Some(member) = member.filter(|_| cx.timers.is_set(Timer::ProbeIndirect)) {
+            let is_direct = cx.timers.is_set(Timer::ProbeIndirect);
+            let is_own = is_direct || member.is_some_and(|it| it.node.addr() == cx.from);
+            if let Some(member) = member.filter(|_| is_direct) {
                 up.on_ping_done(cx, &member.node, rtt, ack.payload);
                 self.repeat_failed_push_pull(cx, target);
             }
+            self.note_round_trip(cx, target, is_own.then_some(rtt));
             self.on_probe_acked(cx, up, healthy);
         } else if !self.on_namesake_ack(cx, up, ack.seq)
             && (self.address_claims.is_empty() || !self.refuse_address_claim(cx, ack.seq))
@@ -128,6 +132,11 @@ impl<D: Delegate> Memberlist<D> {
         let Some(round) = &self.prober.round else {
             return;
         };
+        let (target, incarnation) = (round.target, round.incarnation);
+        self.note_round_trip(cx, target, None);
+        let Some(round) = &self.prober.round else {
+            return;
+        };
         if round.stream_acked {
             let healthy = !round.send_failed;
             cx.stats.datagrams_blocked += 1;
@@ -147,7 +156,6 @@ impl<D: Delegate> Memberlist<D> {
             0 => 1,
             expected => expected.saturating_sub(round.nacks),
         });
-        let (target, incarnation) = (round.target, round.incarnation);
         self.accuse(cx, target, incarnation);
         self.finish_probe(cx, up);
     }

@@ -77,8 +77,8 @@ impl Serf {
     }
 
     /// Holds a response until its asker is a member.
-    pub(crate) fn hold_answer(&mut self, cx: &mut Cx<'_>, query: &Query, response: Vec<u8>) {
-        self.relay_through_sender(cx, query, &response);
+    pub(crate) fn hold_answer(&mut self, cx: &mut Cx<'_>, query: &Query, response: &[u8]) {
+        self.relay_through_sender(cx, query, response);
         let until = query.deadline.min(cx.now + HELD_FOR);
         let held = &mut self.held_answers.0;
         if held.len() >= HELD_MAX
@@ -86,7 +86,7 @@ impl Serf {
         {
             cx.dropped(DropReason::StrangeAnswerAddress, &oldest.query.name);
         }
-        held.push_back(HeldAnswer { query: query.clone(), response, until });
+        held.push_back(HeldAnswer { query: query.clone(), response: response.to_vec(), until });
         self.arm_held_answers(cx);
     }
 

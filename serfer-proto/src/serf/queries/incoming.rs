@@ -25,8 +25,12 @@ use crate::wire::serf_message::{self, FLAG_ACK, FLAG_NO_BROADCAST, QueryResponse
 /// What is remembered of a query.
 #[derive(Debug)]
 pub(crate) struct PastQuery {
-    id: u32,
+    pub(crate) id: u32,
     answered: bool,
+    /// Its filters match this node.
+    pub(crate) matched: bool,
+    /// How often the answer was repeated.
+    pub(crate) repeats: u32,
 }
 
 /// The size of a past query in the ring.
@@ -57,17 +61,25 @@ impl Serf {
             self.queries.seen(now, query.ltime, PAST_QUERY_LEN, |known| known.id.cmp(&query.id));
         let place = match seen {
             Seen::Never(place) => place,
-            Seen::Before | Seen::TooOld => return false,
+            Seen::Before => {
+                if query.flags & FLAG_NO_BROADCAST != 0 {
+                    let again = incoming(cx, query, (name, source));
+                    self.repeat_answer(cx, &again, query.flags & FLAG_ACK != 0);
+                }
+                return false;
+            }
+            Seen::TooOld => return false,
             Seen::Full => {
                 cx.dropped(DropReason::Full, &"queries to remember");
                 return false;
             }
         };
-        let past = PastQuery { id: query.id, answered: false };
-        self.queries.insert(query.ltime, PAST_QUERY_LEN, place, past);
         let id = QueryId { ltime: query.ltime, id: query.id };
-        if self.matches_filters(cx, id, query) {
-            self.receive_query(cx, query, (id, name, source));
+        let matched = self.matches_filters(cx, id, query);
+        let past = PastQuery { id: query.id, answered: false, matched, repeats: 0 };
+        self.queries.insert(query.ltime, PAST_QUERY_LEN, place, past);
+        if matched {
+            self.receive_query(cx, query, (name, source));
         }
         query.flags & FLAG_NO_BROADCAST == 0
     }
@@ -102,25 +114,14 @@ impl Serf {
         &mut self,
         cx: &mut Cx<'_>,
         query: &serf_message::Query<'_>,
-        (id, name, source): (QueryId, &str, &str),
+        (name, source): (&str, &str),
     ) {
         self.record_query(cx, query.ltime);
         let wants_ack = query.flags & FLAG_ACK != 0;
-        let timeout = Duration::from_nanos(u64::try_from(query.timeout).unwrap_or(0));
-        let ip = ip_from_bytes(query.addr).map(|ip| ip.to_canonical());
-        let query = Query {
-            id,
-            name: name.into(),
-            payload: Bytes::copy_from_slice(query.payload),
-            from: source.into(),
-            deadline: cx.now + timeout.min(TIMEOUT_MAX),
-            addr: ip.map(|ip| SocketAddr::new(ip, query.port)),
-            via: cx.from,
-            relay_factor: query.relay_factor,
-        };
+        let query = incoming(cx, query, (name, source));
         if wants_ack {
-            let ack = response(cx, id, FLAG_ACK, &[]).to_vec();
-            self.send_response(cx, &query, ack);
+            let ack = response(cx, query.id, FLAG_ACK, &[]).to_vec();
+            self.send_response(cx, &query, &ack);
         }
         if name.starts_with(names::PREFIX) {
             self.on_internal_query(cx, &query);
@@ -167,14 +168,17 @@ impl Serf {
             Some(past) if past.answered => return Err(RespondError::Answered),
             Some(past) => past.answered = true,
         }
-        self.send_response(cx, query, reply);
+        self.send_response(cx, query, &reply);
+        if cx.params.queries.ask_again > 0 && !self.open_queries.is_open(query.id) {
+            self.kept_replies.keep(query, reply, cx.now);
+        }
         Ok(())
     }
 
     /// Sends a response to the asker, or holds it until the asker is known.
-    fn send_response(&mut self, cx: &mut Cx<'_>, query: &Query, response: Vec<u8>) {
+    fn send_response(&mut self, cx: &mut Cx<'_>, query: &Query, response: &[u8]) {
         match self.answer_to(query) {
-            Some(to) => self.send_response_to(cx, query, to, &response),
+            Some(to) => self.send_response_to(cx, query, to, response),
             None => self.hold_answer(cx, query, response),
         }
     }
@@ -197,6 +201,22 @@ impl Serf {
                 }
             }
         }
+    }
+}
+
+/// A query as it came, just now.
+fn incoming(cx: &Cx<'_>, query: &serf_message::Query<'_>, (name, source): (&str, &str)) -> Query {
+    let timeout = Duration::from_nanos(u64::try_from(query.timeout).unwrap_or(0));
+    let ip = ip_from_bytes(query.addr).map(|ip| ip.to_canonical());
+    Query {
+        id: QueryId { ltime: query.ltime, id: query.id },
+        name: name.into(),
+        payload: Bytes::copy_from_slice(query.payload),
+        from: source.into(),
+        deadline: cx.now + timeout.min(TIMEOUT_MAX),
+        addr: ip.map(|ip| SocketAddr::new(ip, query.port)),
+        via: cx.from,
+        relay_factor: query.relay_factor,
     }
 }
 

@@ -5,10 +5,11 @@
 //! through methods of `Serf`; the [keys](super::keys) send their queries through it, and use its types.
 //!
 //! Read a query of this node first: [`params`], [`outgoing`], [`open_queries`] with
-//! [`pending_responders`], [`response_dispatch`], by which a reply reaches the asker, and
-//! [`early_responses`]. Then a query of another node: [`incoming`], [`filter`] with [`rate_limit`],
-//! [`held_answers`], [`relay`]. Last the queries that nodes send by themselves: [`internal`].
+//! [`pending_responders`], [`response_dispatch`], by which a reply reaches the asker, [`early_responses`],
+//! and [`ask_again`]. Then a query of another node: [`incoming`], [`filter`] with [`rate_limit`],
+//! [`held_answers`], [`relay`], [`repeat`]. Last the queries that nodes send by themselves: [`internal`].
 
+pub(crate) mod ask_again;
 pub(crate) mod early_responses;
 pub(crate) mod filter;
 pub(crate) mod held_answers;
@@ -20,4 +21,5 @@ pub(crate) mod params;
 pub(crate) mod pending_responders;
 pub(crate) mod rate_limit;
 pub(crate) mod relay;
+pub(crate) mod repeat;
 pub(crate) mod response_dispatch;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::api::{KeyOp, QueryId};
 use crate::machinery::Key;
+use crate::serf::queries::ask_again::AskAgain;
 use crate::serf::queries::params::EarlyEnd;
 use crate::serf::queries::pending_responders::{LivenessLog, PendingResponders};
 
@@ -25,6 +26,8 @@ pub(crate) struct OpenQuery {
     pub(crate) pending: PendingResponders,
     pub(crate) wants_acks: bool,
     pub(crate) early_end: EarlyEnd,
+    /// `None` if it is asked only once.
+    pub(crate) again: Option<AskAgain>,
 }
 
 /// Who asked, and gets what comes back.
@@ -67,6 +70,17 @@ impl OpenQueries {
 
     pub(crate) fn open(&mut self, id: QueryId, query: OpenQuery) {
         self.by_id.insert(id, query);
+    }
+
+    /// A query whose members have not all acked or replied, and the log of who came and went.
+    pub(crate) fn unheard(&self, id: QueryId) -> Option<(&OpenQuery, &LivenessLog)> {
+        let query = self.by_id.get(&id).filter(|query| !query.pending.are_heard())?;
+        Some((query, &self.liveness))
+    }
+
+    /// A query, and the log of who came and went.
+    pub(crate) fn get_mut(&mut self, id: QueryId) -> Option<(&mut OpenQuery, &LivenessLog)> {
+        Some((self.by_id.get_mut(&id)?, &self.liveness))
     }
 
     /// A member has acked or replied. Returns who asked, if the response is to be handed on: it is the

@@ -11,6 +11,7 @@ use crate::machinery::{Cx, Key, Timer};
 use crate::memberlist::gossip::transmit::scaled;
 use crate::serf::Serf;
 use crate::serf::broadcasts::{Class, USER_MESSAGE};
+use crate::serf::queries::ask_again::AskAgain;
 use crate::serf::queries::filter;
 use crate::serf::queries::internal::names;
 use crate::serf::queries::open_queries::{Asker, OpenQuery};
@@ -19,7 +20,7 @@ use crate::serf::queries::pending_responders::{Expected, PendingResponders};
 use crate::wire::message::ip_bytes;
 use crate::wire::msgpack::Text;
 use crate::wire::seq::SeqBuf;
-use crate::wire::serf_message::{self, FLAG_ACK, SerfMessage};
+use crate::wire::serf_message::{self, FLAG_ACK, FLAG_NO_BROADCAST, SerfMessage};
 
 impl Serf {
     /// Sends a query of the application.
@@ -77,12 +78,33 @@ impl Serf {
         let acks_suffice = name == names::PING;
         let pending = self.pending_responders(cx, params, acks_suffice);
         let (wants_acks, early_end) = (params.ack, params.early_end);
-        self.open_queries.open(id, OpenQuery { asker, pending, wants_acks, early_end });
+        let again = self.ask_again_later(cx, id, &query, timeout);
+        self.open_queries.open(id, OpenQuery { asker, pending, wants_acks, early_end, again });
         cx.timers.set(Timer::Query(id), cx.now + timeout);
         cx.as_ourselves(|cx| self.on_query(cx, &query));
         self.queue_own(cx, Class::Query, &message);
         self.close_if_complete(cx, id);
         Ok(id)
+    }
+
+    /// Sets the timer for [asking again](super::ask_again), at each quarter of the timeout. Of one that is
+    /// longer than by default, the default counts.
+    fn ask_again_later(
+        &self,
+        cx: &mut Cx<'_>,
+        id: QueryId,
+        query: &serf_message::Query<'_>,
+        timeout: Duration,
+    ) -> Option<AskAgain> {
+        let rounds = cx.params.queries.ask_again;
+        if rounds == 0 || self.live_others(cx) == 0 {
+            return None;
+        }
+        let interval = timeout.min(self.default_timeout(cx)) / 4;
+        let direct = serf_message::Query { flags: query.flags | FLAG_NO_BROADCAST, ..*query };
+        let message = SerfMessage::Query(direct).to_vec();
+        cx.timers.set(Timer::QueryAgain(id), cx.now + interval);
+        Some(AskAgain { message, rounds, interval, place: 0 })
     }
 
     fn check_query(&self, cx: &Cx<'_>) -> Result<(), QueryError> {

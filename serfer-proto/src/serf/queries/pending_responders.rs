@@ -47,6 +47,8 @@ pub(crate) struct PendingResponders {
     unanswered: usize,
     /// How many expected members have neither acked nor replied.
     unheard: usize,
+    /// How many expected members have answered.
+    answered: usize,
     /// Who has responded, and whether that was an ack.
     responses: BTreeSet<(Key, bool)>,
     /// An ack is an answer, because the query has no replies.
@@ -66,7 +68,8 @@ impl PendingResponders {
     /// `count` members are expected.
     pub(crate) fn new(expected: Expected, count: usize, acks_suffice: bool) -> Self {
         let responses = BTreeSet::new();
-        Self { expected, unanswered: count, unheard: count, responses, acks_suffice }
+        let (unanswered, unheard, answered) = (count, count, 0);
+        Self { expected, unanswered, unheard, answered, responses, acks_suffice }
     }
 
     /// A member has acked or replied. Returns whether this is its first ack or its first reply.
@@ -81,7 +84,9 @@ impl PendingResponders {
         let is_first = self.responses.insert((member, is_ack));
         if is_live && self.expects(member, log) {
             let after = self.missing(member);
-            self.unanswered = self.unanswered.saturating_sub(before.0.saturating_sub(after.0));
+            let answers = before.0.saturating_sub(after.0);
+            self.answered += answers;
+            self.unanswered = self.unanswered.saturating_sub(answers);
             self.unheard = self.unheard.saturating_sub(before.1.saturating_sub(after.1));
         }
         is_first
@@ -107,6 +112,38 @@ impl PendingResponders {
     /// Whether all expected members have acked or replied.
     pub(crate) fn are_heard(&self) -> bool {
         self.unheard == 0
+    }
+
+    /// Whether any member is to be [asked again](super::ask_again).
+    pub(crate) fn has_silent(&self, wants_acks: bool) -> bool {
+        wants_acks && self.unheard > 0 || self.replies_are_usual() && self.unanswered > 0
+    }
+
+    /// Whether this live member is to be [asked again](super::ask_again).
+    pub(crate) fn is_silent(&self, member: Key, wants_acks: bool, log: &LivenessLog) -> bool {
+        let (unanswered, unheard) = self.missing(member);
+        let is_silent = wants_acks && unheard > 0 || self.replies_are_usual() && unanswered > 0;
+        is_silent && self.expects(member, log)
+    }
+
+    /// Those of these live members, in the order of their keys, that are expected and have neither acked
+    /// nor replied.
+    pub(crate) fn unheard(
+        &self,
+        live: impl Iterator<Item = Key>,
+        log: &LivenessLog,
+    ) -> impl Iterator<Item = Key> {
+        let mut heard = self.responses.iter().map(|(member, _)| *member).peekable();
+        live.filter(move |member| {
+            while heard.next_if(|it| it < member).is_some() {}
+            heard.peek() != Some(member) && self.expects(*member, log)
+        })
+    }
+
+    /// Whether at least half of the expected members have answered, so that a member that has not is an
+    /// exception.
+    fn replies_are_usual(&self) -> bool {
+        self.answered > 0 && self.answered >= self.unanswered
     }
 
     fn expects(&self, member: Key, log: &LivenessLog) -> bool {

@@ -92,15 +92,27 @@ impl Serf {
         }
     }
 
+    /// The members that a query still waits to hear of.
+    fn silent(&self, query: QueryId) -> Arc<[Arc<str>]> {
+        let Some((query, liveness)) = self.open_queries.unheard(query) else {
+            return Arc::default();
+        };
+        let live = self.members.iter().map(|(key, _)| key).filter(|key| self.is_live(*key));
+        let silent = query.pending.unheard(live, liveness);
+        silent.map(|key| self.members[key].member.name().into()).collect()
+    }
+
     fn close_query(&mut self, cx: &mut Cx<'_>, query: QueryId, end: QueryEnd) {
+        let silent = self.silent(query);
         let Some(asker) = self.open_queries.close(query) else {
             return;
         };
         cx.timers.clear(Timer::Query(query));
+        cx.timers.clear(Timer::QueryAgain(query));
         cx.timers.clear(Timer::QuerySettle(query));
         self.early_responses.drop_all_to(cx, query);
         match asker {
-            Asker::Application => cx.emit(Event::QueryClosed(QueryClosed { query, end })),
+            Asker::Application => cx.emit(Event::QueryClosed(QueryClosed { query, end, silent })),
             Asker::Keys(op, requester) => self.on_keys_answered(cx, query, op, requester),
             Asker::NameConflict => self.on_vote_closed(cx),
         }

@@ -3,4 +3,5 @@
 mod acks;
 mod idle;
 pub(crate) mod probing;
+mod rtt_probing;
 mod suspicion;

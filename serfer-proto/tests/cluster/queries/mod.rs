@@ -1,5 +1,6 @@
 //! Queries: sending, answering, filtering and relaying them.
 
+mod ask_again;
 mod early_end;
 mod filters;
 mod incoming;
