@@ -10,9 +10,9 @@
 //!
 //! - `spawn` must let a task run by itself. If there is a handle of the task, dropping it must not cancel
 //!   the task (`detach` in smol's terms).
-//! - Dropping the future of `recv_from`, `accept` or `read` must lose nothing. With sockets that are based
-//!   on readiness, this is so by nature. Those that are based on completion (io_uring) need a task that
-//!   reads, and a channel.
+//! - Dropping the future of `accept` or `read` must lose nothing. With sockets that are based on readiness,
+//!   this is so by nature. Those that are based on completion (io_uring) need a task that reads, and a
+//!   channel; `readable` then waits for the channel, and `try_recv` takes from it.
 //! - `udp` and `listener` only take over sockets: which options they need is settled before.
 //! - `run_apart` makes a runtime that only the calling thread runs. A node calls it on a new thread, so
 //!   that nothing that the application does, or forgets to do, delays its acks.
@@ -40,6 +40,7 @@ impl Runtime for Threads {
     type Udp = Async<UdpSocket>;
     type Listener = Async<TcpListener>;
     type Stream = Async<TcpStream>;
+    type Alarm = Timer;
 
     fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()> {
         // Here each task has a thread to itself anyway.
@@ -49,6 +50,21 @@ impl Runtime for Threads {
 
     async fn sleep_until(&self, at: Instant) {
         Timer::at(at).await;
+    }
+
+    fn alarm(&self) -> io::Result<Timer> {
+        Ok(Timer::never())
+    }
+
+    fn set_alarm(&self, alarm: &mut Timer, at: Option<Instant>) {
+        match at {
+            Some(at) => alarm.set_at(at),
+            None => *alarm = Timer::never(),
+        }
+    }
+
+    async fn ring(&self, alarm: &mut Timer) {
+        alarm.await;
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -70,16 +86,20 @@ impl Runtime for Threads {
         Async::new_nonblocking(socket)
     }
 
-    async fn send_to(&self, udp: &Async<UdpSocket>, data: &[u8], to: SocketAddr) -> io::Result<()> {
-        udp.send_to(data, to).await.map(drop)
+    fn try_send(&self, udp: &Async<UdpSocket>, data: &[u8], to: SocketAddr) -> io::Result<()> {
+        udp.get_ref().send_to(data, to).map(drop)
     }
 
-    async fn recv_from(
-        &self,
-        udp: &Async<UdpSocket>,
-        buf: &mut [u8],
-    ) -> io::Result<(usize, SocketAddr)> {
-        udp.recv_from(buf).await
+    async fn writable(&self, udp: &Async<UdpSocket>) -> io::Result<()> {
+        udp.writable().await
+    }
+
+    fn try_recv(&self, udp: &Async<UdpSocket>, buf: &mut Vec<u8>) -> io::Result<SocketAddr> {
+        serfer_async::receive(udp.get_ref(), buf)
+    }
+
+    async fn readable(&self, udp: &Async<UdpSocket>) -> io::Result<()> {
+        udp.readable().await
     }
 
     fn listener(&self, socket: TcpListener) -> io::Result<Async<TcpListener>> {

@@ -100,6 +100,11 @@
 //! your program does delays it. So others see a node as alive for as long as its process runs. To find out
 //! whether the program still does its work, send it a query.
 //!
+//! A program with dozens of nodes, one for each tenant perhaps, can put them on one thread
+//! ([`Builder::on_thread`]): each then costs less memory and fewer wake-ups, and handlers still delay none. With
+//! [`Builder::on_application_runtime`] a node needs no thread of its own at all, but a handler that blocks may then make
+//! others take it for dead.
+//!
 //! Instead of a router, or besides one, a program can read:
 //!
 //! - [`Serfer::events`]: everything, as a stream. A reader that is too slow loses the oldest events, and is

@@ -39,8 +39,10 @@ pub use handle::membership::Membership;
 pub use handle::query::{Answers, Replies};
 pub use handle::serfer::Serfer;
 pub use node::closed::Closed;
+pub use node::sockets::datagrams::receive;
 pub use node::state::events::Lagged;
 pub use node::state::members::MembershipUpdate;
+pub use node::thread::NodeThread;
 pub use options::Options;
 pub use pattern::{Pattern, PatternError, PatternProblem};
 pub use router::{

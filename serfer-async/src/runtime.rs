@@ -12,11 +12,12 @@ use std::time::Instant;
 ///
 /// A node has two. The application's runtime, which it is given, runs handlers. Another one, which is made
 /// from it by [`run_apart`](Self::run_apart), has a thread to itself and runs everything else. So nothing
-/// that an application does can hold up the node. Of the methods below, only `spawn`, `sleep_until` and
-/// `unblock` are called from outside the runtime.
+/// that an application does can hold up the node. Nodes may also share such a thread, or be on the application's
+/// runtime themselves, if the [builder](crate::Builder) says so. Of the methods below, only `spawn`,
+/// `sleep_until` and `unblock` are called from outside the runtime.
 ///
-/// Dropping the future of [`recv_from`](Self::recv_from), [`accept`](Self::accept) or
-/// [`read`](Self::read) before it is done must lose nothing.
+/// Dropping the future of [`accept`](Self::accept) or [`read`](Self::read) before it is done must lose
+/// nothing.
 pub trait Runtime: Clone + Send + Sync + 'static {
     /// A datagram socket.
     type Udp: Send + Sync + 'static;
@@ -24,6 +25,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     type Listener: Send + Sync + 'static;
     /// A stream. Dropping it closes it.
     type Stream: Send + 'static;
+    /// A timer that is set again and again: several times a second for as long as a node lives.
+    type Alarm: Send + Sync + 'static;
 
     /// Makes a runtime of the same kind that nothing else uses. Calls `life` with it, and runs the future
     /// that `life` returns on it, in this thread, to its end. Then everything that is left on the runtime is
@@ -40,6 +43,19 @@ pub trait Runtime: Clone + Send + Sync + 'static {
 
     /// Waits until then.
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send;
+
+    /// Makes an alarm that is not set.
+    ///
+    /// # Errors
+    /// If the operating system refuses what it needs.
+    fn alarm(&self) -> io::Result<Self::Alarm>;
+
+    /// Sets an alarm to then, or to never. What it was set to before does not count any more.
+    fn set_alarm(&self, alarm: &mut Self::Alarm, at: Option<Instant>);
+
+    /// Waits until an alarm rings. It may ring too early, or once more after it was set anew: the caller looks
+    /// at the clock.
+    fn ring(&self, alarm: &mut Self::Alarm) -> impl Future<Output = ()> + Send;
 
     /// Starts a task that runs by itself.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
@@ -64,20 +80,26 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// If the runtime cannot wait for it.
     fn udp(&self, socket: UdpSocket) -> io::Result<Self::Udp>;
 
-    /// Sends one datagram.
-    fn send_to(
-        &self,
-        udp: &Self::Udp,
-        data: &[u8],
-        to: SocketAddr,
-    ) -> impl Future<Output = io::Result<()>> + Send;
+    /// Sends one datagram, if that is possible at once; the error is `WouldBlock` if it is not.
+    ///
+    /// # Errors
+    /// If it cannot be sent, or not now.
+    fn try_send(&self, udp: &Self::Udp, data: &[u8], to: SocketAddr) -> io::Result<()>;
 
-    /// Receives one datagram.
-    fn recv_from(
-        &self,
-        udp: &Self::Udp,
-        buf: &mut [u8],
-    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send;
+    /// Waits until a datagram may be sent. Hardly ever called: only after a [`try_send`](Self::try_send) that
+    /// would have blocked.
+    fn writable(&self, udp: &Self::Udp) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Appends one datagram to `buf`, if there is one, and says who sent it; the error is `WouldBlock` if
+    /// there is none. `buf` has room for any datagram. [`receive`](crate::receive) does it with a socket of the
+    /// standard library.
+    ///
+    /// # Errors
+    /// If nothing can be received, or not now.
+    fn try_recv(&self, udp: &Self::Udp, buf: &mut Vec<u8>) -> io::Result<SocketAddr>;
+
+    /// Waits until there may be a datagram to receive.
+    fn readable(&self, udp: &Self::Udp) -> impl Future<Output = io::Result<()>> + Send;
 
     /// Takes over a socket that listens for streams and does not block.
     ///

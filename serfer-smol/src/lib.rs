@@ -57,7 +57,7 @@
 //! recorder.
 //!
 //! Each node has a thread to itself. Handlers run on the runtime of your program, and nothing that they
-//! do can delay the node.
+//! do can delay the node. A program with dozens of nodes can put them on one [`node_thread`].
 //!
 //! That runtime is smol's global executor. For an executor of your own, start from
 //! `Builder::new(Smol::on(executor), config)`.
@@ -70,4 +70,12 @@ pub use serfer_async::*;
 /// A node that is yet to be started. Its handlers run on smol's global executor.
 pub fn builder(config: Config) -> Builder<Smol> {
     Builder::new(Smol::global(), config)
+}
+
+/// A thread for many nodes, instead of one for each: see [`Builder::on_thread`].
+///
+/// # Errors
+/// If the operating system gives no thread.
+pub fn node_thread() -> std::io::Result<NodeThread<Smol>> {
+    NodeThread::new(&Smol::global())
 }

@@ -1,14 +1,14 @@
 //! smol's sockets, timers and tasks, as serfer wants them.
 
 use std::io;
-use std::net::{self, Shutdown, SocketAddr};
+use std::net::{self, Shutdown, SocketAddr, UdpSocket};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use serfer_async::Runtime;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
-use smol::net::{TcpListener, TcpStream, UdpSocket};
-use smol::{Executor, Timer};
+use smol::net::{TcpListener, TcpStream};
+use smol::{Async, Executor, Timer};
 
 /// The executor of a node's handlers: smol's global one, or one of the application's own. The node
 /// itself has an executor, and a thread, of its own.
@@ -32,13 +32,15 @@ impl Smol {
 }
 
 impl Runtime for Smol {
-    type Udp = UdpSocket;
+    type Udp = Async<UdpSocket>;
     type Listener = TcpListener;
     type Stream = TcpStream;
+    type Alarm = Timer;
 
     fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()> {
         let executor = Arc::new(Executor::new());
-        smol::block_on(executor.run(life(Self::on(executor.clone()))));
+        // In a box, because the stack never gives back what it once took.
+        smol::block_on(executor.run(Box::pin(life(Self::on(executor.clone())))));
         Ok(())
     }
 
@@ -65,16 +67,39 @@ impl Runtime for Smol {
         smol::net::resolve((host, port)).await
     }
 
-    fn udp(&self, socket: net::UdpSocket) -> io::Result<UdpSocket> {
-        socket.try_into()
+    fn alarm(&self) -> io::Result<Timer> {
+        Ok(Timer::never())
     }
 
-    async fn send_to(&self, udp: &UdpSocket, data: &[u8], to: SocketAddr) -> io::Result<()> {
-        udp.send_to(data, to).await.map(drop)
+    fn set_alarm(&self, alarm: &mut Timer, at: Option<Instant>) {
+        match at {
+            Some(at) => alarm.set_at(at),
+            None => *alarm = Timer::never(),
+        }
     }
 
-    async fn recv_from(&self, udp: &UdpSocket, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        udp.recv_from(buf).await
+    async fn ring(&self, alarm: &mut Timer) {
+        alarm.await;
+    }
+
+    fn udp(&self, socket: UdpSocket) -> io::Result<Async<UdpSocket>> {
+        Async::new_nonblocking(socket)
+    }
+
+    fn try_send(&self, udp: &Async<UdpSocket>, data: &[u8], to: SocketAddr) -> io::Result<()> {
+        udp.get_ref().send_to(data, to).map(drop)
+    }
+
+    async fn writable(&self, udp: &Async<UdpSocket>) -> io::Result<()> {
+        udp.writable().await
+    }
+
+    fn try_recv(&self, udp: &Async<UdpSocket>, buf: &mut Vec<u8>) -> io::Result<SocketAddr> {
+        serfer_async::receive(udp.get_ref(), buf)
+    }
+
+    async fn readable(&self, udp: &Async<UdpSocket>) -> io::Result<()> {
+        udp.readable().await
     }
 
     fn listener(&self, socket: net::TcpListener) -> io::Result<TcpListener> {

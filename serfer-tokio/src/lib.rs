@@ -61,12 +61,18 @@
 //! recorder.
 //!
 //! Each node has a thread to itself. Handlers run on the runtime of your program, and nothing that they
-//! do can delay the node.
+//! do can delay the node. A program with dozens of nodes can put them on one [`node_thread`].
 
+mod alarm;
 mod net;
+mod udp;
+#[cfg(unix)]
+mod watched;
 
+pub use alarm::Alarm;
 pub use net::Tokio;
 pub use serfer_async::*;
+pub use udp::Udp;
 
 /// A node that is yet to be started. Its handlers run on the tokio runtime of the caller.
 ///
@@ -74,4 +80,15 @@ pub use serfer_async::*;
 /// Outside a tokio runtime, as everything of tokio's does.
 pub fn builder(config: Config) -> Builder<Tokio> {
     Builder::new(Tokio::current(), config)
+}
+
+/// A thread for many nodes, instead of one for each: see [`Builder::on_thread`].
+///
+/// # Errors
+/// If the operating system gives no thread, or no runtime on it.
+///
+/// # Panics
+/// Outside a tokio runtime, as everything of tokio's does.
+pub fn node_thread() -> std::io::Result<NodeThread<Tokio>> {
+    NodeThread::new(&Tokio::current())
 }

@@ -1,13 +1,16 @@
 //! tokio's sockets, timers and tasks, as serfer wants them.
 
 use std::io;
-use std::net::{self, SocketAddr};
+use std::net::{self, SocketAddr, UdpSocket};
 use std::time::Instant;
 
 use serfer_async::Runtime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
+
+use crate::alarm::Alarm;
+use crate::udp::{self, Udp};
 
 /// The tokio runtime of a node's handlers. The node itself has a small runtime of its own.
 #[derive(Clone, Debug)]
@@ -26,13 +29,15 @@ impl Tokio {
 }
 
 impl Runtime for Tokio {
-    type Udp = UdpSocket;
+    type Udp = Udp;
     type Listener = TcpListener;
     type Stream = TcpStream;
+    type Alarm = Alarm;
 
     fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-        runtime.block_on(life(Self { handle: runtime.handle().clone() }));
+        // In a box, because the stack never gives back what it once took.
+        runtime.block_on(Box::pin(life(Self { handle: runtime.handle().clone() })));
         // A name server that does not answer delays nothing else.
         runtime.shutdown_background();
         Ok(())
@@ -65,16 +70,36 @@ impl Runtime for Tokio {
         Ok(tokio::net::lookup_host((host, port)).await?.collect())
     }
 
-    fn udp(&self, socket: net::UdpSocket) -> io::Result<UdpSocket> {
-        UdpSocket::from_std(socket)
+    fn alarm(&self) -> io::Result<Alarm> {
+        Alarm::new()
     }
 
-    async fn send_to(&self, udp: &UdpSocket, data: &[u8], to: SocketAddr) -> io::Result<()> {
-        udp.send_to(data, to).await.map(drop)
+    fn set_alarm(&self, alarm: &mut Alarm, at: Option<Instant>) {
+        alarm.set(at);
     }
 
-    async fn recv_from(&self, udp: &UdpSocket, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        udp.recv_from(buf).await
+    async fn ring(&self, alarm: &mut Alarm) {
+        alarm.ring().await;
+    }
+
+    fn udp(&self, socket: UdpSocket) -> io::Result<Udp> {
+        udp::watch(socket)
+    }
+
+    fn try_send(&self, udp: &Udp, data: &[u8], to: SocketAddr) -> io::Result<()> {
+        udp::try_send(udp, data, to)
+    }
+
+    async fn writable(&self, udp: &Udp) -> io::Result<()> {
+        udp::writable(udp).await
+    }
+
+    fn try_recv(&self, udp: &Udp, buf: &mut Vec<u8>) -> io::Result<SocketAddr> {
+        udp::try_recv(udp, buf)
+    }
+
+    async fn readable(&self, udp: &Udp) -> io::Result<()> {
+        udp::readable(udp).await
     }
 
     fn listener(&self, socket: net::TcpListener) -> io::Result<TcpListener> {

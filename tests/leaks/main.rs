@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, process, thread};
 
-use serfer_tokio::{Builder, Config, Router, Runtime, Serfer, Tokio};
+use serfer_tokio::{Builder, Config, NodeThread, Router, Runtime, Serfer, Tokio};
 use smol::Executor;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -21,6 +21,9 @@ const TIMES: usize = 100;
 const ALLOCATIONS_MAX: isize = TIMES as isize / 4;
 const BYTES_MAX: isize = 16 * 1024;
 
+/// How many pairs of nodes are on one thread.
+const PAIRS: usize = 5;
+
 /// How long it may take until a thread is gone that a runtime keeps for a while.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -33,6 +36,37 @@ fn node<R: Runtime>(runtime: R, name: &str, host: u8) -> Builder<R> {
     let router = Router::new().query("status", |_| "fine").user_event("e", |_| ());
     let builder = Builder::new(runtime, Config::local(name));
     builder.bind(format!("127.{host}.{high}.{low}:7946")).router(router)
+}
+
+/// Starts and shuts down so many pairs of nodes on one thread at a time, and gives the thread back each time.
+async fn live_on_one_thread<R: Runtime>(runtime: R, times: usize) {
+    let mut files = None;
+    for _ in 0..times / PAIRS {
+        let thread = NodeThread::new(&runtime).expect("there is a thread");
+        let mut nodes = Vec::new();
+        for pair in 0..PAIRS as u8 {
+            let [a, b] = [90 + 2 * pair, 91 + 2 * pair];
+            let a = start(node(runtime.clone(), "a", a).on_thread(&thread)).await;
+            let b = node(runtime.clone(), "b", b).on_thread(&thread);
+            nodes.push(start(b.join([a.local_addr().to_string()])).await);
+            nodes.push(a);
+        }
+        // Some while the thread is held, some afterwards.
+        for node in nodes.drain(PAIRS..) {
+            node.shutdown().await;
+        }
+        drop(thread);
+        for node in nodes {
+            node.shutdown().await;
+        }
+        // The thread itself ends a moment later, and with it the files of its runtime.
+        let begin = Instant::now();
+        let open = || entries("/proc/self/fd");
+        while open() > *files.get_or_insert_with(open) {
+            assert!(begin.elapsed() < SOON, "{} files are open", open());
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 async fn start<R: Runtime>(builder: Builder<R>) -> Serfer {
@@ -107,11 +141,18 @@ fn a_hundred_starts_and_shutdowns_leak_no_task_thread_socket_or_memory() {
     leak_nothing("tokio", |times| {
         runtime.block_on(async { live(Tokio::current(), times, tasks).await });
     });
+    leak_nothing("tokio, on one thread", |times| {
+        runtime.block_on(async { live_on_one_thread(Tokio::current(), times).await });
+    });
 
     let executor = Arc::new(Executor::new());
     let tasks = || usize::from(!executor.is_empty());
     leak_nothing("smol", |times| {
         let runtime = serfer_smol::Smol::on(executor.clone());
         smol::block_on(executor.run(live(runtime, times, tasks)));
+    });
+    leak_nothing("smol, on one thread", |times| {
+        let runtime = serfer_smol::Smol::on(executor.clone());
+        smol::block_on(executor.run(live_on_one_thread(runtime, times)));
     });
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use serfer_proto::{AfterLeave, Config, Keyring, Replay, SecretKey, SecretKeyError, TagsError};
 
 use crate::discovery::join::JoinPolicy;
+use crate::node::thread::{NodeThread, Place};
 use crate::options::Options;
 use crate::router::Router;
 use crate::runtime::Runtime;
@@ -27,12 +28,14 @@ pub struct Builder<R> {
     config: Config,
     options: Options,
     router: Option<Router>,
+    place: Place<R>,
 }
 
 impl<R: Runtime> Builder<R> {
     /// Starts from the settings of the core.
     pub fn new(runtime: R, config: Config) -> Self {
-        Self { runtime, config, options: Options::default(), router: None }
+        let (options, router, place) = (Options::default(), None, Place::OwnThread);
+        Self { runtime, config, options, router, place }
     }
 
     /// Sets everything that the functions below set, except the router and the keys.
@@ -206,6 +209,39 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Puts the node on a thread that it shares with others, instead of one of its own: for programs with dozens of
+    /// nodes. Each then costs less memory and fewer wake-ups. Its handlers still run on the runtime of the
+    /// application, so whatever they do delays no ack. But the nodes of one thread wait for each other: some
+    /// milliseconds while one of them compares its members with another node's, if there are many of these; and for
+    /// as long as a function in the [`Config`] of one of them, or the `tracing` subscriber, takes.
+    ///
+    /// A panic ends the node in which it happens, and no other.
+    ///
+    /// ```
+    /// # fn example<R: serfer_async::Runtime>(runtime: R) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use serfer_async::{Builder, Config, NodeThread};
+    /// let thread = NodeThread::new(&runtime)?;
+    /// let builders = (0..100).map(|number| {
+    ///     let config = Config::lan(format!("tenant-{number}"));
+    ///     Builder::new(runtime.clone(), config).on_thread(&thread)
+    /// });
+    /// # drop(builders.collect::<Vec<_>>());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_thread(mut self, thread: &NodeThread<R>) -> Self {
+        self.place = Place::SharedThread(thread.clone());
+        self
+    }
+
+    /// Puts the node on the runtime of the application, which has to have sockets and timers. At the application's
+    /// risk: a task that blocks a thread of that runtime, such as a handler, may delay the node's acks, and others
+    /// then take it for dead.
+    pub fn on_application_runtime(mut self) -> Self {
+        self.place = Place::Application;
+        self
+    }
+
     /// Handles events. The router gets everything from the start, including that we joined ourselves.
     pub fn router(mut self, router: Router) -> Self {
         self.router = Some(router);
@@ -254,7 +290,7 @@ impl<R: Runtime> Builder<R> {
 
 impl<R> std::fmt::Debug for Builder<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { runtime: _, config, options, router } = self;
+        let Self { runtime: _, config, options, router, place: _ } = self;
         let mut shown = f.debug_struct("Builder");
         shown.field("config", config).field("options", options).field("router", router);
         shown.finish_non_exhaustive()

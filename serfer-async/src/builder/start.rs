@@ -24,12 +24,13 @@ use crate::files::own_file::OwnFile;
 use crate::files::snapshot;
 use crate::files::writer::{self, OwnFiles};
 use crate::handle::serfer::Serfer;
-use crate::node::driver::{self, Driver};
+use crate::node::driver::Driver;
 use crate::node::end_cause::EndCause;
 use crate::node::shared::{Shared, ShutdownOnDrop};
 use crate::node::sockets::NodeSockets;
+use crate::node::streams::acceptor;
 use crate::node::tasks::{self, Tasks};
-use crate::node::thread::{self, NodeEnd};
+use crate::node::thread::{self, NodeEnd, Place};
 use crate::options::Options;
 use crate::runtime::Runtime;
 
@@ -37,24 +38,26 @@ use crate::runtime::Runtime;
 const START_LEFT: Duration = Duration::from_millis(500);
 
 impl<R: Runtime> Builder<R> {
-    /// Starts the node, on a thread of its own, and joins if there are seeds. If the future is dropped before
+    /// Starts the node, by default on a thread of its own, and joins if there are seeds. If the future is dropped before
     /// it is done, the node is dropped as well.
     ///
     /// # Errors
     /// If a setting or a file is wrong, an address cannot be bound, or the seeds cannot be joined as the
     /// [policy](Self::join_policy) demands. Nothing is left running then.
-    pub async fn start(self) -> Result<Serfer, Error> {
+    pub async fn start(mut self) -> Result<Serfer, Error> {
         // The name of a node that is named after its machine depends on its port.
         let name = (!self.options.named_after_host).then(|| self.config.name());
         let span = tasks::span(name);
         let application = self.runtime.clone();
-        thread::start(application, span, move |own, tasks, end| {
-            Self { runtime: own, ..self }.start_on_thread(tasks, end)
+        let place = std::mem::replace(&mut self.place, Place::OwnThread);
+        let builder = Box::new(self);
+        thread::start(application, place, span, move |own, tasks, end| {
+            Self { runtime: own, ..*builder }.start_on_thread(tasks, end)
         })
         .await
     }
 
-    /// Starts the node on its own thread, with the runtime of that thread.
+    /// Starts the node on its thread, with the runtime of that thread.
     async fn start_on_thread(mut self, tasks: Tasks, end: NodeEnd) -> Result<Serfer, Error> {
         self.check()?;
         let snapshot = self.recover().await?;
@@ -62,7 +65,7 @@ impl<R: Runtime> Builder<R> {
         let resolver = host_resolver(self.runtime.clone());
         let sockets = self.bind_sockets(&resolver).await?;
         let advertised = self.advertised(&resolver, &sockets).await?;
-        let Self { runtime, config, options, router } = self;
+        let Self { runtime, config, options, router, place: _ } = self;
         let config = config.advertise(advertised.addr);
         let keeps_seeds = config.keeps_seeds();
         let NodeSockets { udp, listener, bound, heard, receive_buffer } = sockets;
@@ -71,6 +74,8 @@ impl<R: Runtime> Builder<R> {
         let take_over = |source| Error::System { what: "waiting for sockets", source };
         let udp = runtime.udp(udp).map_err(take_over)?;
         let listener = runtime.listener(listener).map_err(take_over)?;
+        let no_alarm = |source| Error::System { what: "a timer", source };
+        let alarm = runtime.alarm().map_err(no_alarm)?;
         let keyring = match keyring {
             Some(file) => {
                 let span = Span::current();
@@ -85,7 +90,7 @@ impl<R: Runtime> Builder<R> {
         if let Some(router) = router {
             router.start(options.event_buffer, &shared);
         }
-        let driver = Driver::new(runtime.clone(), udp, bound, shared.clone());
+        let driver = Driver::new(runtime.clone(), udp, alarm, bound, shared.clone());
         spawn_tasks(&shared, driver, listener, files, &options);
         if watch::is_worth_it(advertised.addr.ip()) {
             let watch = watch::watch(runtime.clone(), shared.clone(), advertised, heard);
@@ -215,25 +220,27 @@ fn spawn_tasks<R: Runtime>(
 ) {
     let (runtime, tasks) = (driver.runtime.clone(), &shared.tasks);
     let vital = || ShutdownOnDrop(shared.clone());
-    tasks.spawn(vital().during(driver.run()));
+    tasks.spawn(vital().during(Box::pin(driver.run())));
     tasks.spawn_outside(vital().during(future::pending()));
     let writer = writer::run(runtime.clone(), shared.clone(), files);
     #[cfg(not(feature = "metrics"))]
     let _ = options;
     #[cfg(feature = "metrics")]
     let writer = crate::node::metrics::export_beside(shared, options.metric_names.clone(), writer);
-    tasks.spawn_finishing(vital().during(writer));
-    tasks.spawn(vital().during(driver::accept(runtime, listener, shared.clone())));
+    tasks.spawn_finishing(vital().during(Box::pin(writer)));
+    let acceptor = acceptor::accept(runtime, listener, shared.clone());
+    tasks.spawn(vital().during(Box::pin(acceptor)));
 }
 
 /// Makes the endpoint of a node that is bound there.
+#[inline(never)] // what it needs of the stack would be part of the frame of the whole start
 fn new_endpoint(
     mut config: Config,
     options: &Options,
     span: &Span,
     bound: SocketAddr,
     now: Instant,
-) -> Result<Endpoint, Error> {
+) -> Result<Box<Endpoint>, Error> {
     if options.named_after_host {
         config = config.named(host_name(bound.port())?);
         span.record("node", field::display(config.name()));
@@ -244,7 +251,7 @@ fn new_endpoint(
     let keys = config.keys().map_or(0, |ring| ring.keys().count());
     let (seeds, advertise) = (options.join.len(), config.advertised().unwrap_or(bound));
     tracing::info!(target: "serfer::runtime", %bound, %advertise, keys, seeds, "node starts");
-    Ok(Endpoint::new(config, seed, now)?)
+    Ok(Box::new(Endpoint::new(config, seed, now)?))
 }
 
 fn host_resolver<R: Runtime>(runtime: R) -> HostResolver {

@@ -11,6 +11,7 @@ use simple_dns::rdata::{OPT, RData};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 
 use crate::node::sockets;
+use crate::node::sockets::datagrams::{recv_from, send_to};
 use crate::runtime::Runtime;
 
 /// The largest datagram that we ask for, which nothing on the way takes apart.
@@ -106,12 +107,12 @@ async fn over_datagram<R: Runtime>(
 ) -> Result<Vec<u8>, String> {
     let exchange = async {
         let udp = runtime.udp(sockets::client(server)?)?;
-        runtime.send_to(&udp, query, server).await?;
-        let mut buf = vec![0; 4096];
+        send_to(runtime, &udp, query, server).await?;
+        let mut buf = Vec::new();
         loop {
-            let (len, from) = runtime.recv_from(&udp, &mut buf).await?;
-            if from == server && buf[..len].starts_with(&id.to_be_bytes()) {
-                buf.truncate(len);
+            buf.clear();
+            let from = recv_from(runtime, &udp, &mut buf).await?;
+            if from == server && buf.starts_with(&id.to_be_bytes()) {
                 return Ok(buf);
             }
         }

@@ -44,21 +44,30 @@ struct LookTurn {
 
 impl SeedWatch {
     pub(crate) async fn run(self) {
+        let Ok(member_lost) = self.shared.with(|state| state.member_lost.clone()) else {
+            return;
+        };
         let patient = DoublingPause::new(self.interval / 12, self.interval);
         let mut pauses = patient;
         let mut turn = self.next_turn();
         loop {
             self.resolver.book.some().await;
-            self.shared.tasks.sleep_until(self.shared.now() + pauses.next_pause()).await;
             match is_alone(&self.shared) {
                 Ok(true) => {
-                    if !self.try_all().await {
+                    self.shared.tasks.sleep_until(self.shared.now() + pauses.next_pause()).await;
+                    let is_still_alone = is_alone(&self.shared).unwrap_or_default();
+                    if is_still_alone && !self.try_all().await {
                         return;
                     }
                 }
                 Ok(false) => {
                     pauses = patient;
-                    if self.is_time(&turn) {
+                    // Who loses nobody sleeps long: an idle node should not wake up to find nothing.
+                    let look_at = self.look_at(&turn);
+                    let then = look_at.min(self.shared.now() + self.interval);
+                    let later = self.shared.tasks.sleep_until(then);
+                    future::or(later, member_lost.wait()).await;
+                    if self.shared.now() >= self.look_at(&turn) {
                         turn = self.next_turn();
                         self.look().await;
                     }
@@ -72,12 +81,12 @@ impl SeedWatch {
         LookTurn { since: self.shared.now(), share: half_to_all(Duration::from_secs(1)) }
     }
 
-    /// Whether it is our turn to look. The more members, the rarer it is.
-    fn is_time(&self, turn: &LookTurn) -> bool {
+    /// When it is our turn to look. The more members, the later it is.
+    fn look_at(&self, turn: &LookTurn) -> Instant {
         let alive = self.shared.with(|state| state.endpoint.stats().members_alive);
         let alive = u32::try_from(alive.unwrap_or_default()).unwrap_or(u32::MAX);
         let longest = longest_wait(self.interval, alive);
-        self.shared.now() >= turn.since + longest.mul_f64(turn.share.as_secs_f64())
+        turn.since + longest.mul_f64(turn.share.as_secs_f64())
     }
 
     /// Looks all seeds up.

@@ -21,7 +21,7 @@ use super::seed_book::SeedBook;
 use super::seed_text::Seed;
 use super::services::{DnsClient, SrvTarget};
 use super::side_by_side::side_by_side;
-use crate::node::latch::{Never, closed};
+use crate::node::signals::latch::{Never, closed};
 use crate::node::tasks::BoxFuture;
 use crate::runtime::Runtime;
 

@@ -24,6 +24,7 @@ use serfer_proto::{Endpoint, LeaveReport};
 use super::closed::Closed;
 use super::end_cause::EndCause;
 use super::reentrancy::ReentrancyGuard;
+use super::signals::doorbell::Doorbell;
 use super::state::State;
 use super::state::wakers::Wakers;
 use super::tasks::Tasks;
@@ -35,25 +36,23 @@ pub(crate) struct Shared {
     /// Whether somebody has got a handle.
     has_started: AtomicBool,
     end_cause: OnceLock<EndCause>,
-    wake_driver: Sender<()>,
     /// What the driver waits for: there was an input.
-    pub(crate) input_came: Receiver<()>,
+    pub(crate) input_came: Doorbell,
     /// What the writer waits for: there is something to write. Closed when nothing more will come.
     pub(crate) store_came: Receiver<()>,
 }
 
 impl Shared {
     pub(crate) fn new(
-        endpoint: Endpoint,
+        endpoint: Box<Endpoint>,
         tasks: Tasks,
         clock: impl Fn() -> Instant + Send + Sync + 'static,
     ) -> Self {
-        let (wake_driver, input_came) = async_channel::bounded(1);
         let (wake_writer, store_came) = async_channel::bounded(1);
         let state = Mutex::new(State::new(endpoint, wake_writer));
         let (has_started, end_cause) = (AtomicBool::new(false), OnceLock::new());
-        let clock = Box::new(clock);
-        Self { state, tasks, clock, has_started, end_cause, wake_driver, input_came, store_came }
+        let (clock, input_came) = (Box::new(clock), Doorbell::default());
+        Self { state, tasks, clock, has_started, end_cause, input_came, store_came }
     }
 
     /// Looks at the state, or changes it in ways that give the driver nothing to do.
@@ -71,7 +70,7 @@ impl Shared {
         let _within = self.tasks.span.enter();
         let now = (self.clock)();
         // Even if it panics, so that the driver finds out.
-        let _wakes = WakeOnDrop(&self.wake_driver);
+        let _wakes = RingOnDrop(&self.input_came);
         self.with(|state| if state.is_closed { Err(Closed) } else { Ok(f(state, now)) })?
     }
 
@@ -162,12 +161,11 @@ impl Shared {
 }
 
 /// Wakes the driver when it is dropped.
-struct WakeOnDrop<'a>(&'a Sender<()>);
+struct RingOnDrop<'a>(&'a Doorbell);
 
-impl Drop for WakeOnDrop<'_> {
+impl Drop for RingOnDrop<'_> {
     fn drop(&mut self) {
-        // A full channel means that it will wake up anyway.
-        let _ = self.0.try_send(());
+        self.0.ring();
     }
 }
 
@@ -216,7 +214,7 @@ mod tests {
         // Somebody else shuts it down while the caller looks at the clock.
         let closing: Arc<Mutex<Option<Arc<Shared>>>> = Arc::default();
         let meanwhile = closing.clone();
-        let shared = Arc::new(Shared::new(endpoint, tasks, move || {
+        let shared = Arc::new(Shared::new(Box::new(endpoint), tasks, move || {
             let shared = meanwhile.lock().unwrap().take();
             shared.inspect(|shared| shared.close(EndCause::Told));
             start
@@ -250,7 +248,7 @@ mod tests {
         let replies = node.serf.query("q", "").unwrap();
         let panic = || node.shared.input(|_, _| panic!("a bug"));
         assert!(catch_unwind(AssertUnwindSafe(panic)).is_err());
-        assert!(node.shared.input_came.try_recv().is_ok(), "the driver is to find out");
+        assert!(node.shared.input_came.take(), "the driver is to find out");
         drop(ShutdownOnDrop(node.shared.clone()));
         node.runtime.step();
         block_on(async {

@@ -2,16 +2,17 @@
 //! ended.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
-use futures_lite::future;
+use futures_lite::{FutureExt as _, future};
 use tracing::Instrument as _;
 use tracing::{Span, field};
 
-use super::latch::{Latch, Never, closed};
+use super::signals::latch::{Latch, Never, closed};
 use crate::runtime::Runtime;
 
 /// A future of any type.
@@ -34,6 +35,13 @@ pub(crate) struct Tasks {
     unblock: Box<dyn Fn(BlockingCall) -> BoxFuture<()> + Send + Sync>,
     /// The span of the node, in which everything happens.
     pub(crate) span: Span,
+}
+
+/// Runs a future to its end or to a panic, which goes no further: on some runtimes it would end whatever else is
+/// on the same thread.
+pub(crate) async fn caught(task: impl Future<Output = ()>) {
+    // What it shares with others is behind locks, which are poisoned then.
+    let _panicked = AssertUnwindSafe(task).catch_unwind().await;
 }
 
 /// Tasks on one runtime.
@@ -183,8 +191,10 @@ impl TaskGroup {
         let Some(running) = running else {
             return;
         };
+        // In a box of its own, because what wraps it would hold room for it more than once.
+        let task: BoxFuture<()> = Box::pin(task);
         (self.spawn)(Box::pin(async move {
-            task.await;
+            caught(task).await;
             drop(running);
         }));
     }

@@ -1,6 +1,8 @@
 //! The sockets of a node, made in one way for every runtime.
 
+pub(crate) mod datagrams;
 pub(crate) mod mapped;
+pub(crate) mod pause;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};

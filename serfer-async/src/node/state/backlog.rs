@@ -7,7 +7,7 @@
 use async_channel::Sender;
 use serfer_proto::{Durability, StoreWrite, StoredFile};
 
-use crate::node::latch::Latch;
+use crate::node::signals::latch::Latch;
 
 /// How many appended bytes may wait for a disk.
 const BACKLOG_MAX: usize = 1 << 20;

@@ -2,10 +2,11 @@
 //!
 //! Only [`Shared`](super::shared::Shared) has the lock, and lends what is here to closures. Nothing here
 //! knows the lock, the tasks or the handle. Read in this order: [`State`], [`calls`] (who waits for an
-//! answer), [`events`] and [`members`] (who reads what happens), [`senders`] (who waits for room), [`stream_orders`], [`backlog`] (what is to
-//! be written), [`wakers`].
+//! answer), [`events`] and [`members`] (who reads what happens), [`senders`] (who waits for room),
+//! [`stream_orders`], [`backlog`] (what is to be written), [`batch`] (what the driver does), [`wakers`].
 
 pub(crate) mod backlog;
+pub(crate) mod batch;
 pub(crate) mod calls;
 pub(crate) mod events;
 pub(crate) mod members;
@@ -17,11 +18,13 @@ pub(crate) mod wakers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_channel::Sender;
 use serfer_proto::{
-    Endpoint, Event, LeaveReport, Output, ShutdownReason, StoredFile, StreamEnd, StreamId,
+    Endpoint, Event, LeaveReport, MemberChange, MemberEvent, Output, ShutdownReason, StoredFile,
+    StreamEnd, StreamId,
 };
 
 use self::backlog::{Backlog, Overflow};
@@ -33,10 +36,12 @@ use self::name_counts::NameCounts;
 use self::senders::WaitingSenders;
 use self::stream_orders::{StreamHandle, StreamOrder, StreamOrders};
 use self::wakers::Wakers;
-use super::latch::Latch;
+use super::signals::doorbell::Doorbell;
+use super::signals::latch::Latch;
 
 pub(crate) struct State {
-    pub(crate) endpoint: Endpoint,
+    /// In a box: it is large, and stacks are as large as what was ever moved over them.
+    pub(crate) endpoint: Box<Endpoint>,
     /// How the task of each stream gets its orders.
     streams: BTreeMap<StreamId, StreamHandle>,
     pub(crate) calls: PendingCalls,
@@ -51,6 +56,8 @@ pub(crate) struct State {
     pub(crate) is_closed: bool,
     /// Opens when the node has left, or is shut down.
     pub(crate) gone: Latch,
+    /// Rings when a member has left or failed: perhaps we are alone now.
+    pub(crate) member_lost: Arc<Doorbell>,
     #[cfg(feature = "metrics")]
     pub(crate) names: NameCounts,
 }
@@ -71,7 +78,7 @@ pub(crate) enum Action {
 
 impl State {
     /// A message on the channel `wake_writer` wakes the writer.
-    pub(crate) fn new(endpoint: Endpoint, wake_writer: Sender<()>) -> Self {
+    pub(crate) fn new(endpoint: Box<Endpoint>, wake_writer: Sender<()>) -> Self {
         Self {
             endpoint,
             streams: BTreeMap::new(),
@@ -84,14 +91,17 @@ impl State {
             shutdown_reason: None,
             is_closed: false,
             gone: Latch::new(),
+            member_lost: Arc::default(),
             #[cfg(feature = "metrics")]
             names: NameCounts::default(),
         }
     }
 
     /// Takes outputs of the endpoint up to one that the driver has to perform. The others only concern what
-    /// is under the lock. The wakers of readers that have something to read are added to `wakers`.
+    /// is under the lock. The bytes of a datagram are appended to `buf`. The wakers of readers that have
+    /// something to read are added to `wakers`.
     pub(crate) fn poll(&mut self, buf: &mut Vec<u8>, wakers: &mut Wakers) -> Action {
+        let start = buf.len();
         loop {
             match self.endpoint.poll_output(buf) {
                 Output::Datagram { to, .. } => return Action::Send(to),
@@ -102,14 +112,15 @@ impl State {
                     return Action::Wait(until);
                 }
                 Output::Write { stream, .. } => {
-                    let data = std::mem::take(buf);
+                    // A long one is not copied.
+                    let data = if start == 0 { std::mem::take(buf) } else { buf.split_off(start) };
                     self.order(stream, StreamOrder::Write(data));
                 }
                 Output::Close { stream } => self.order(stream, StreamOrder::Close),
                 Output::Abort { stream } => drop(self.streams.remove(&stream)),
                 Output::Store { file, write, durability, .. } => {
-                    let pushed = self.backlog.push(file, write, durability, buf);
-                    buf.clear();
+                    let pushed = self.backlog.push(file, write, durability, &buf[start..]);
+                    buf.truncate(start);
                     if let Err(overflow) = pushed {
                         return Action::ReportOverflow(file, overflow);
                     }
@@ -175,6 +186,13 @@ impl State {
     fn dispatch(&mut self, event: Event, wakers: &mut Wakers) {
         #[cfg(feature = "metrics")]
         self.names.count_received(&event);
+        if let Event::Member(MemberEvent {
+            change: MemberChange::Leave | MemberChange::Failed,
+            ..
+        }) = &event
+        {
+            self.member_lost.ring();
+        }
         if let Event::Left(report) = event {
             self.left = Some(report);
             self.gone.open();

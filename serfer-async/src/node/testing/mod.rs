@@ -48,7 +48,7 @@ impl TestNode {
         let endpoint = span.in_scope(start);
         let clock = runtime.clone();
         let tasks = Tasks::new(runtime.clone(), runtime.clone(), span);
-        let shared = Arc::new(Shared::new(endpoint, tasks, move || clock.now()));
+        let shared = Arc::new(Shared::new(Box::new(endpoint), tasks, move || clock.now()));
         router.start(buffer, &shared);
         let nobody =
             Box::new(|_: String, _| -> tasks::BoxFuture<_> { Box::pin(async { Ok(Vec::new()) }) });

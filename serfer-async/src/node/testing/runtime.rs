@@ -83,6 +83,7 @@ impl Runtime for ManualRuntime {
     type Udp = ();
     type Listener = ();
     type Stream = ();
+    type Alarm = Option<Instant>;
 
     fn run_apart<F: Future<Output = ()>>(&self, life: impl FnOnce(Self) -> F) -> io::Result<()> {
         if self.is_last {
@@ -108,6 +109,21 @@ impl Runtime for ManualRuntime {
         .await;
     }
 
+    fn alarm(&self) -> io::Result<Option<Instant>> {
+        Ok(None)
+    }
+
+    fn set_alarm(&self, alarm: &mut Option<Instant>, at: Option<Instant>) {
+        *alarm = at;
+    }
+
+    async fn ring(&self, alarm: &mut Option<Instant>) {
+        match alarm {
+            Some(at) => self.sleep_until(*at).await,
+            None => future::pending().await,
+        }
+    }
+
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.executor.spawn(task).detach();
     }
@@ -126,22 +142,32 @@ impl Runtime for ManualRuntime {
         Ok(())
     }
 
-    async fn send_to(&self, (): &(), _data: &[u8], _to: SocketAddr) -> io::Result<()> {
+    fn try_send(&self, (): &(), _data: &[u8], _to: SocketAddr) -> io::Result<()> {
         Ok(())
     }
 
-    async fn recv_from(&self, (): &(), buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    async fn writable(&self, (): &()) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn try_recv(&self, (): &(), buf: &mut Vec<u8>) -> io::Result<SocketAddr> {
         let failing = self.incoming().failing_receives;
         if failing > 0 {
             self.incoming().failing_receives = failing - 1;
             return Err(io::Error::other("network is down"));
         }
-        let Some(left) = self.incoming().datagrams.checked_sub(1) else {
-            return future::pending().await;
+        let left = self.incoming().datagrams.checked_sub(1);
+        self.incoming().datagrams = left.ok_or(io::ErrorKind::WouldBlock)?;
+        buf.push(99);
+        Ok(HERE)
+    }
+
+    async fn readable(&self, (): &()) -> io::Result<()> {
+        let is_quiet = {
+            let incoming = self.incoming();
+            incoming.datagrams == 0 && incoming.failing_receives == 0
         };
-        self.incoming().datagrams = left;
-        buf[0] = 99;
-        Ok((1, HERE))
+        if is_quiet { future::pending().await } else { Ok(()) }
     }
 
     fn listener(&self, _socket: TcpListener) -> io::Result<()> {

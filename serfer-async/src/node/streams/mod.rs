@@ -1,5 +1,7 @@
 //! One task for each stream: it moves bytes, and does what the endpoint orders.
 
+pub(crate) mod acceptor;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
