@@ -1,0 +1,62 @@
+//! AES-GCM by AWS-LC, which is C and assembler, with the feature `aws-lc`.
+
+use std::sync::Arc;
+
+use aws_lc_rs::aead::{AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, LessSafeKey, UnboundKey};
+
+use super::{Nonce, TAG_LEN};
+
+#[derive(Clone)]
+pub(super) struct AwsLc(Arc<LessSafeKey>);
+
+impl AwsLc {
+    /// `None` unless the key is 16, 24 or 32 bytes long.
+    pub(super) fn new(key: &[u8]) -> Option<Self> {
+        let algorithm = match key.len() {
+            16 => &AES_128_GCM,
+            24 => &AES_192_GCM,
+            32 => &AES_256_GCM,
+            _ => return None,
+        };
+        Some(Self(Arc::new(LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?))))
+    }
+
+    pub(super) fn encrypt(&self, nonce: Nonce, aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
+        let tag = self.0.seal_in_place_separate_tag(unique(nonce), Aad::from(aad), text);
+        let tag = tag.expect("AES-GCM takes messages of up to 64 GiB");
+        tag.as_ref().try_into().expect("a tag has sixteen bytes")
+    }
+
+    /// Leaves `text` as it was if the tag does not match.
+    pub(super) fn decrypt(
+        &self,
+        nonce: Nonce,
+        aad: &[u8],
+        text: &mut [u8],
+        tag: [u8; TAG_LEN],
+    ) -> bool {
+        // AWS-LC clears its output if the tag does not match, and the next key needs the ciphertext.
+        let (mut on_stack, mut on_heap) = ([0; ON_STACK_MAX], Vec::new());
+        let plain = match on_stack.get_mut(..text.len()) {
+            Some(plain) => plain,
+            None => {
+                on_heap.resize(text.len(), 0);
+                &mut on_heap[..]
+            }
+        };
+        let aad = Aad::from(aad);
+        let fits = self.0.open_separate_gather(unique(nonce), aad, text, &tag, plain).is_ok();
+        if fits {
+            text.copy_from_slice(plain);
+        }
+        fits
+    }
+}
+
+/// The longest text that is decrypted without memory from the heap: any packet of the size limits that
+/// the presets have.
+const ON_STACK_MAX: usize = 2048;
+
+fn unique(nonce: Nonce) -> aws_lc_rs::aead::Nonce {
+    aws_lc_rs::aead::Nonce::assume_unique_for_key(nonce)
+}
