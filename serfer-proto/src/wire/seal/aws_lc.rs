@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::aead::{AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, LessSafeKey, UnboundKey};
-
-use super::{Nonce, TAG_LEN};
+use aws_lc_rs::aead::{AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 #[derive(Clone)]
 pub(super) struct AwsLc(Arc<LessSafeKey>);
@@ -21,7 +19,7 @@ impl AwsLc {
         Some(Self(Arc::new(LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?))))
     }
 
-    pub(super) fn encrypt(&self, nonce: Nonce, aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
+    pub(super) fn encrypt(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; 16] {
         let tag = self.0.seal_in_place_separate_tag(unique(nonce), Aad::from(aad), text);
         let tag = tag.expect("AES-GCM takes messages of up to 64 GiB");
         tag.as_ref().try_into().expect("a tag has sixteen bytes")
@@ -30,10 +28,10 @@ impl AwsLc {
     /// Leaves `text` as it was if the tag does not match.
     pub(super) fn decrypt(
         &self,
-        nonce: Nonce,
+        nonce: [u8; 12],
         aad: &[u8],
         text: &mut [u8],
-        tag: [u8; TAG_LEN],
+        tag: [u8; 16],
     ) -> bool {
         // AWS-LC clears its output if the tag does not match, and the next key needs the ciphertext.
         let (mut on_stack, mut on_heap) = ([0; ON_STACK_MAX], Vec::new());
@@ -53,10 +51,9 @@ impl AwsLc {
     }
 }
 
-/// The longest text that is decrypted without memory from the heap: any packet of the size limits that
-/// the presets have.
+/// The longest text that is decrypted without memory from the heap. Packets of all presets are shorter.
 const ON_STACK_MAX: usize = 2048;
 
-fn unique(nonce: Nonce) -> aws_lc_rs::aead::Nonce {
-    aws_lc_rs::aead::Nonce::assume_unique_for_key(nonce)
+fn unique(nonce: [u8; 12]) -> Nonce {
+    Nonce::assume_unique_for_key(nonce)
 }

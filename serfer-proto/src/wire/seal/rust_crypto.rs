@@ -4,8 +4,6 @@ use aes_gcm::aead::consts::U12;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes128Gcm, Aes256Gcm, AesGcm, aes::Aes192};
 
-use super::{Nonce, TAG_LEN};
-
 #[derive(Clone)]
 pub(super) enum RustCrypto {
     Bits128(Box<Aes128Gcm>),
@@ -24,7 +22,7 @@ impl RustCrypto {
         })
     }
 
-    pub(super) fn encrypt(&self, nonce: Nonce, aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
+    pub(super) fn encrypt(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; 16] {
         let tag = match self {
             Self::Bits128(aes) => aes.encrypt_inout_detached(&nonce.into(), aad, text.into()),
             Self::Bits192(aes) => aes.encrypt_inout_detached(&nonce.into(), aad, text.into()),
@@ -36,10 +34,10 @@ impl RustCrypto {
     /// Leaves `text` as it was if the tag does not match.
     pub(super) fn decrypt(
         &self,
-        nonce: Nonce,
+        nonce: [u8; 12],
         aad: &[u8],
         text: &mut [u8],
-        tag: [u8; TAG_LEN],
+        tag: [u8; 16],
     ) -> bool {
         let (nonce, tag, text) = (&nonce.into(), &tag.into(), text.into());
         match self {
