@@ -33,7 +33,7 @@
 //!   container, that is not where it listens: set [`advertise`](Builder::advertise).
 //! - **Keys**: without one, everything is sent in the clear. A node seals what it sends with its first key,
 //!   and tries all its keys on what it receives. So each node's first key must be among the keys of all
-//!   others.
+//!   others. The feature `aws-lc` makes that faster, and changes nothing else.
 //! - **Seeds** are some of the members, or names that lead to them. One that answers is enough. They are
 //!   looked up again as long as the node runs ([`seed_interval`](Builder::seed_interval)), so parts of a
 //!   cluster that have seeds in common find each other.

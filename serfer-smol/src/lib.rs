@@ -51,6 +51,9 @@
 //! | `Settings` | reads all settings from one file, with the feature `serde` |
 //! | [`serfer_proto`] | is the protocol itself, which has neither sockets nor a clock |
 //!
+//! With the feature `aws-lc`, packets are sealed by AWS-LC instead of Rust: faster, with the same bytes. It
+//! needs a C compiler to build.
+//!
 //! A node traces with `tracing`, in a span of its own, `serfer{node=web-1}`. With a subscriber installed,
 //! `RUST_LOG=serfer=info` shows who comes and goes, and why nodes do not see each other.
 //! [`Serfer::stats`] has a node's numbers; with the feature `metrics` they also go to the installed

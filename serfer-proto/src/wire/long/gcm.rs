@@ -1,7 +1,8 @@
 //! AES-GCM around a long text, in pieces.
 //!
 //! What [`seal`](crate::wire::seal) does to a packet in one go would take a node too long for the state of
-//! a large cluster. The bytes are the same.
+//! a large cluster. The bytes are the same. Neither back end of `seal` works in pieces, so this has the
+//! parts of `aes-gcm` with the feature `aws-lc`, too.
 
 use aes_gcm::aes::{Aes128, Aes192, Aes256};
 use ctr::Ctr32BE;

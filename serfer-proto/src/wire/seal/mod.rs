@@ -7,10 +7,20 @@
 //! The key's length chooses AES-128, -192 or -256. Version 0 pads the plaintext to sixteen bytes and
 //! is written by protocol 1 only; version 1 does not pad. The caller chooses the additional
 //! authenticated data: the label, and on streams the frame's header, too.
+//!
+//! The cipher itself comes from `rust_crypto.rs`, or with the feature `aws-lc` from `aws_lc.rs`. Their bytes
+//! are the same. Tests compile both, and `known_answers.rs` compares them.
 
-use aes_gcm::aead::consts::U12;
-use aes_gcm::aead::{AeadInOut, KeyInit};
-use aes_gcm::{Aes128Gcm, Aes256Gcm, AesGcm, aes::Aes192};
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+#[cfg(test)]
+mod known_answers;
+mod rust_crypto;
+
+#[cfg(feature = "aws-lc")]
+use aws_lc::AwsLc as BackEnd;
+#[cfg(not(feature = "aws-lc"))]
+use rust_crypto::RustCrypto as BackEnd;
 
 /// How the plaintext is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,44 +103,12 @@ pub enum OpenError {
 
 /// A key, expanded once and then used for many messages.
 #[derive(Clone)]
-pub struct Cipher(Aes);
-
-#[derive(Clone)]
-enum Aes {
-    Bits128(Box<Aes128Gcm>),
-    Bits192(Box<AesGcm<Aes192, U12>>),
-    Bits256(Box<Aes256Gcm>),
-}
+pub struct Cipher(BackEnd);
 
 impl Cipher {
     /// Expands a key; `None` unless it is 16, 24 or 32 bytes long.
     pub fn new(key: &[u8]) -> Option<Self> {
-        Some(Self(match key.len() {
-            16 => Aes::Bits128(Box::new(Aes128Gcm::new_from_slice(key).ok()?)),
-            24 => Aes::Bits192(Box::new(AesGcm::new_from_slice(key).ok()?)),
-            32 => Aes::Bits256(Box::new(Aes256Gcm::new_from_slice(key).ok()?)),
-            _ => return None,
-        }))
-    }
-
-    fn encrypt(&self, nonce: Nonce, aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
-        let tag = match &self.0 {
-            Aes::Bits128(aes) => aes.encrypt_inout_detached(&nonce.into(), aad, text.into()),
-            Aes::Bits192(aes) => aes.encrypt_inout_detached(&nonce.into(), aad, text.into()),
-            Aes::Bits256(aes) => aes.encrypt_inout_detached(&nonce.into(), aad, text.into()),
-        };
-        tag.expect("AES-GCM takes messages of up to 64 GiB").into()
-    }
-
-    /// Leaves `text` as it was if the tag does not match.
-    fn decrypt(&self, nonce: Nonce, aad: &[u8], text: &mut [u8], tag: [u8; TAG_LEN]) -> bool {
-        let (nonce, tag, text) = (&nonce.into(), &tag.into(), text.into());
-        match &self.0 {
-            Aes::Bits128(aes) => aes.decrypt_inout_detached(nonce, aad, text, tag),
-            Aes::Bits192(aes) => aes.decrypt_inout_detached(nonce, aad, text, tag),
-            Aes::Bits256(aes) => aes.decrypt_inout_detached(nonce, aad, text, tag),
-        }
-        .is_ok()
+        BackEnd::new(key).map(Self)
     }
 }
 
@@ -160,7 +138,7 @@ impl Sealing {
     /// Encrypts everything appended since [`begin`](Self::begin) and appends the tag.
     pub fn finish(self, cipher: &Cipher, aad: &[u8], out: &mut Vec<u8>) {
         self.version.pad(out.len() - self.text_start, out);
-        let tag = cipher.encrypt(self.nonce, aad, &mut out[self.text_start..]);
+        let tag = cipher.0.encrypt(self.nonce, aad, &mut out[self.text_start..]);
         out.extend_from_slice(&tag);
     }
 }
@@ -179,7 +157,7 @@ pub fn open<'a, 'k>(
     let (header, rest) = sealed.split_at_mut(HEADER_LEN);
     let (text, tag) = rest.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError::TooShort(len))?;
     let nonce: Nonce = header[1..].try_into().expect("the header's tail is a nonce");
-    let fits = |cipher: &&Cipher| cipher.decrypt(nonce, aad, text, *tag);
+    let fits = |cipher: &&Cipher| cipher.0.decrypt(nonce, aad, text, *tag);
     ciphers.into_iter().find(fits).ok_or(OpenError::NoKey)?;
     match version {
         Version::Plain => Ok(text),
