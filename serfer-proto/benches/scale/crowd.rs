@@ -12,7 +12,7 @@ use serfer_proto::wire::kind;
 use serfer_proto::wire::message::{Ack, Message, Ping};
 use serfer_proto::{Coalesce, Config, Endpoint, Output};
 
-use crate::packets::{META_LEN, addr, alive, dead, encoded, name, pruned, suspect};
+use super::packets::{META_LEN, addr, alive, dead, encoded, name, pruned, suspect};
 
 /// Higher ones are encoded in as many bytes.
 const FIRST_INCARNATION: u32 = 1000;

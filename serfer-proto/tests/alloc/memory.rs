@@ -8,6 +8,9 @@
 #[path = "../../benches/scale/crowd.rs"]
 #[expect(dead_code, reason = "the benchmark uses the rest")]
 mod crowd;
+#[path = "../../benches/scale/packets.rs"]
+#[expect(dead_code, reason = "the benchmark uses the rest")]
+mod packets;
 
 use std::time::Instant;
 

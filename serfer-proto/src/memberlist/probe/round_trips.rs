@@ -92,11 +92,10 @@ fn timeout(settings: &RttProbing, longest: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::api::Node;
+    use crate::api::incarnation::Incarnation;
     use crate::machinery::{Rng, Table};
+    use crate::memberlist::members::swim_member::SwimMember;
     use crate::testing::node;
 
     const fn ms(ms: u64) -> Duration {
@@ -139,7 +138,8 @@ mod tests {
     }
 
     fn keys() -> [Key; 2] {
-        let mut table: Table<Arc<Node>> = Table::new(&mut Rng::new([0; 32]));
-        ["a", "b"].map(|name| table.insert(node(name, "10.0.0.1:7946")))
+        let mut table = Table::new(&mut Rng::new([0; 32]));
+        let member = |name| SwimMember::alive(node(name, "10.0.0.1:7946"), Incarnation::new(1, 0));
+        ["a", "b"].map(|name| table.insert(member(name)))
     }
 }

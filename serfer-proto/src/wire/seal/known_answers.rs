@@ -25,13 +25,16 @@ const TAGS: &[(usize, usize, u128)] = &[
     (32, 5000, 0x31da368e37dba0483309151c842aefd1),
 ];
 
+type Encrypt = fn(&[u8], Nonce, &[u8], &mut [u8]) -> [u8; TAG_LEN];
+type Decrypt = fn(&[u8], Nonce, &[u8], &mut [u8], [u8; TAG_LEN]) -> bool;
+
 /// What a back end does with a key.
 #[derive(Clone, Copy)]
 struct Tried {
     name: &'static str,
     takes: fn(&[u8]) -> bool,
-    encrypt: fn(&[u8], Nonce, &[u8], &mut [u8]) -> [u8; TAG_LEN],
-    decrypt: fn(&[u8], Nonce, &[u8], &mut [u8], [u8; TAG_LEN]) -> bool,
+    encrypt: Encrypt,
+    decrypt: Decrypt,
 }
 
 macro_rules! tried {
