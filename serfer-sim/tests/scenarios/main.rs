@@ -17,7 +17,6 @@ mod news;
 mod partitions;
 mod pods;
 mod quiet;
-mod reach;
 mod sick;
 mod support;
 mod turnover;

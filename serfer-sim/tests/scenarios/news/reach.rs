@@ -1,12 +1,12 @@
 //! A small part of what `examples/reach` measures, with bounds: news reaches everybody, and soon.
 
 #[expect(dead_code, reason = "the example measures more clusters")]
-#[path = "../../examples/reach/clusters.rs"]
+#[path = "../../../examples/reach/clusters.rs"]
 mod clusters;
-#[path = "../../examples/reach/joins.rs"]
+#[path = "../../../examples/reach/joins.rs"]
 mod joins;
 #[expect(dead_code, reason = "the example prints more columns")]
-#[path = "../../examples/reach/rounds.rs"]
+#[path = "../../../examples/reach/rounds.rs"]
 mod rounds;
 
 use std::cell::Cell;

@@ -3,6 +3,8 @@
 //! With Go's timing, users wait half a second for an event to get around, a query misses a member now and
 //! then, and after many joins at once it takes up to half a minute until all know each other.
 
+mod reach;
+
 use std::time::Duration;
 
 use serfer_proto::{Coalesce, EventError, Stats};
