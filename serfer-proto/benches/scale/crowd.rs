@@ -35,13 +35,13 @@ pub(crate) struct Crowd {
 impl Crowd {
     /// A node that got to know all others by gossip, and has nothing left to tell.
     pub(crate) fn new(members: usize, now: Instant) -> Self {
-        // With Go's timing, what is queued stays until a ping or a tick takes it.
-        Self::with(Config::lan(name(0)).prompt_gossip(None), members, now)
+        Self::with(Config::lan(name(0)), members, now)
     }
 
     /// The same, but for some of its settings.
     pub(crate) fn with(config: Config, members: usize, now: Instant) -> Self {
-        let config = config.advertise(addr(0)).push_pull_interval(None);
+        // With Go's timing, what is queued stays until a ping or a tick takes it.
+        let config = config.advertise(addr(0)).push_pull_interval(None).prompt_gossip(None);
         let mut crowd = Self {
             node: Endpoint::new(config, [1; 32], now).expect("the configuration works"),
             now,
