@@ -24,6 +24,8 @@ pub(crate) mod cost {
     pub(crate) const LOOK: u32 = 1;
     /// To compare an intent with what is known.
     pub(crate) const INTENT: u32 = 2;
+    /// To compare a member with what is known of it, which is seldom in the cache.
+    pub(crate) const COMPARE: u32 = 8;
     /// To merge a member, or a user event.
     pub(crate) const MERGE: u32 = 8;
     /// To encrypt, authenticate or decrypt a piece.

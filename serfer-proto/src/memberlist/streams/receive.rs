@@ -175,6 +175,7 @@ impl<D: Delegate> Memberlist<D> {
             };
             portion.spend(cost::LOOK + cost::bytes(cursor.at() - place));
             if !opener.is_checked() {
+                portion.spend(cost::COMPARE);
                 news.note(is_known(&self.members, cx.params, &node), place);
             }
             if asks {

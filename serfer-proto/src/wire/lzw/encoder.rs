@@ -22,7 +22,7 @@ impl std::fmt::Debug for LzwKey {
     }
 }
 
-/// Spreads consecutive numbers, if the key does not.
+/// An odd number with ones and zeros all over.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Compresses messages that come in pieces. How they are cut does not change the output.
@@ -40,7 +40,7 @@ pub(in crate::wire) struct Encoder {
 
 impl Encoder {
     pub(in crate::wire) fn new(LzwKey(key): LzwKey) -> Self {
-        let strings = Strings { slots: Vec::new(), multiplier: (key ^ GOLDEN) | 1, shift: 0 };
+        let strings = Strings { slots: Vec::new(), key, shift: 0 };
         Self { strings, longest: None, newest: END, width: WIDTH_MIN, bits: 0, bits_len: 0 }
     }
 
@@ -118,8 +118,8 @@ struct Strings {
     /// Where a hash says, or behind: the code of all but the last byte, the last byte, the code of the whole.
     /// 0 is free. At least half of them are.
     slots: Vec<u32>,
-    /// An odd number that makes the hash.
-    multiplier: u64,
+    /// What decides about the places.
+    key: u64,
     /// How much of a hash is too much for a slot's number.
     shift: u32,
 }
@@ -140,8 +140,7 @@ impl Strings {
     #[inline]
     fn find(&self, before: u32, byte: u32) -> Result<u32, usize> {
         let string = before << 8 | byte;
-        let hash = u64::from(string).wrapping_mul(self.multiplier);
-        let mut slot = (hash >> self.shift) as usize;
+        let mut slot = self.first_slot(string);
         loop {
             slot &= self.slots.len() - 1;
             let found = self.slots[slot];
@@ -155,6 +154,14 @@ impl Strings {
         }
     }
 
+    /// Twice multiplied: after once, with some keys, the strings of one message lie in a few long rows.
+    #[inline]
+    fn first_slot(&self, string: u32) -> usize {
+        let hash = (u64::from(string) ^ self.key).wrapping_mul(GOLDEN);
+        let hash = (hash ^ hash >> 32).wrapping_mul(GOLDEN);
+        (hash >> self.shift) as usize
+    }
+
     fn insert(&mut self, slot: usize, before: u32, byte: u32, code: u32) {
         debug_assert!(code as usize - 257 <= self.slots.len() / 2, "half of the slots stay free");
         self.slots[slot] = (before << 8 | byte) << CODE_BITS | code;
@@ -162,5 +169,40 @@ impl Strings {
 
     fn clear(&mut self) {
         self.slots.fill(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How far the strings of a message lie from where their hashes say, on average.
+    fn displacement(key: u64, message: &[u8]) -> f64 {
+        let mut encoder = Encoder::new(LzwKey(key));
+        encoder.begin(message.len());
+        encoder.push(message, &mut Vec::new());
+        let Strings { slots, .. } = &encoder.strings;
+        let strings = slots.iter().enumerate().filter(|(_, slot)| **slot != 0);
+        let distances = strings.map(|(at, slot)| {
+            let first = encoder.strings.first_slot(slot >> CODE_BITS);
+            (at.wrapping_sub(first) & (slots.len() - 1)) as f64
+        });
+        distances.sum::<f64>() / f64::from(encoder.newest - END)
+    }
+
+    #[test]
+    fn strings_lie_where_their_hashes_say_whatever_the_key() {
+        let member = |n: u32| format!("Addr\u{a}Incarnation{n}Meta{}Namen{n:06}Port", 7919 * n);
+        let regular: String = (0..110).map(member).collect();
+        let mut x: u32 = 1;
+        let random = (0..4000).map(|_| {
+            x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (x >> 24) as u8
+        });
+        for message in [regular.as_bytes(), &random.collect::<Vec<_>>(), &[0; 4000]] {
+            let keys = (0..300).chain((0..300).map(|n: u64| n.wrapping_mul(GOLDEN)));
+            let longest = keys.map(|key| displacement(key, message)).fold(0.0, f64::max);
+            assert!(longest < 1.5, "{longest}");
+        }
     }
 }

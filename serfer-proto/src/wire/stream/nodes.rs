@@ -27,7 +27,8 @@ impl NodesReader {
 
     /// How long those are that are still to come, if they are like the others. The first of them is at `at`.
     pub(super) fn expected_len(&self, at: usize) -> usize {
-        let each = (at as u64).checked_div(self.len - self.left).unwrap_or(0);
+        let read = self.len - self.left;
+        let each = if read == 0 { 0 } else { (at as u64).div_ceil(read) };
         usize::try_from(each.saturating_mul(self.left)).unwrap_or(usize::MAX)
     }
 
