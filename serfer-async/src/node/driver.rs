@@ -184,13 +184,14 @@ impl<R: Runtime> Driver<R> {
         Rest::More
     }
 
-    /// Does what is to be done. If a datagram cannot be sent, the endpoint is told, and the driver goes on.
+    /// Does what is to be done. If a datagram cannot be sent, the endpoint is told, and the driver goes on. It
+    /// may be about to wait, so that it is woken, too: the endpoint may have more to do now.
     async fn perform(&self, batch: &mut Batch) {
         for (to, data) in batch.datagrams() {
             let through = mapped::reachable(to, self.bound);
             if let Err(error) = send_to(&self.runtime, &self.udp, data, through).await {
                 tracing::debug!(target: "serfer::runtime", %error, %to, len = data.len(), "cannot send a datagram");
-                self.shared.drive(|node, now| node.handle_send_failed(now, to));
+                self.shared.tell(|state, now| state.endpoint.handle_send_failed(now, to));
             }
         }
         batch.sent();
@@ -199,7 +200,7 @@ impl<R: Runtime> Driver<R> {
         }
         for (file, overflow) in batch.overflows.drain(..) {
             let reason = overflow.to_string();
-            self.shared.drive(|node, now| node.handle_store_failed(now, file, &reason));
+            self.shared.tell(|state, now| state.endpoint.handle_store_failed(now, file, &reason));
         }
     }
 
@@ -299,5 +300,20 @@ mod tests {
             warnings.filter(|line| line.contains("cannot receive datagrams")).collect();
         assert_eq!(warnings.len(), 2, "the first and the tenth: {log}");
         assert!(warnings.iter().all(|line| line.contains("network is down")), "{log}");
+    }
+
+    #[test]
+    fn what_a_datagram_that_cannot_be_sent_brings_is_done_before_the_driver_waits() {
+        let node = TestNode::with(Router::new());
+        node.settle();
+        node.runtime.incoming().failing_sends = 1;
+        let stranger = "127.0.0.1:7947".parse().unwrap();
+        let bound = node.serf.local_addr();
+        let driver = Driver::new(node.runtime.clone(), (), None, bound, node.shared.clone());
+        let mut batch = Batch::to(stranger, b"ping");
+        node.shared.input_came.take();
+        future::block_on(driver.perform(&mut batch));
+        assert!(node.shared.input_came.take(), "else it sleeps on what the endpoint says to that");
+        assert_eq!(node.serf.stats().sends_failed, 1);
     }
 }

@@ -38,6 +38,11 @@ pub(crate) enum AfterBatch {
 }
 
 impl Batch {
+    #[cfg(test)]
+    pub(crate) fn to(to: SocketAddr, data: &[u8]) -> Self {
+        Self { bytes: data.to_vec(), datagrams: vec![(to, data.len())], ..Self::default() }
+    }
+
     /// The datagrams to send.
     pub(crate) fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
         let mut start = 0;

@@ -41,6 +41,8 @@ pub(crate) struct Incoming {
     pub(crate) datagrams: usize,
     /// How often receiving one fails, before any comes.
     pub(crate) failing_receives: usize,
+    /// How often sending one fails.
+    pub(crate) failing_sends: usize,
     /// How much can be read from streams, at 1,000 bytes a time; then they end.
     pub(crate) reads: usize,
 }
@@ -57,6 +59,7 @@ impl ManualRuntime {
                 accept_error: io::ErrorKind::Other,
                 datagrams: 0,
                 failing_receives: 0,
+                failing_sends: 0,
                 reads: 0,
             })),
             is_last: false,
@@ -143,7 +146,12 @@ impl Runtime for ManualRuntime {
     }
 
     fn try_send(&self, (): &(), _data: &[u8], _to: SocketAddr) -> io::Result<()> {
-        Ok(())
+        let mut incoming = self.incoming();
+        let Some(left) = incoming.failing_sends.checked_sub(1) else {
+            return Ok(());
+        };
+        incoming.failing_sends = left;
+        Err(io::Error::other("no route"))
     }
 
     async fn writable(&self, (): &()) -> io::Result<()> {
