@@ -58,9 +58,10 @@ impl Inflating {
         let written = self.out.len();
         let room = PIECE.min(self.len_max - written);
         if self.out.capacity() - written < room {
-            // As much more as the rest will take if it is like what is done, so that little is moved. But
-            // the rest may be different, so not much more than there is.
-            let more = (written / self.taken.max(1)).saturating_mul(packed.len());
+            // A quarter more than the rest will take if it is like what is done, and never just for a piece, so
+            // that little is moved. But the rest may be different, so not much more than there is.
+            let more = written.saturating_mul(packed.len()) / self.taken.max(1);
+            let more = more.saturating_add(more / 4).max(written / 8);
             let more = more.min(AHEAD_MAX.saturating_mul(written));
             self.out.reserve_exact(more.clamp(room, self.len_max - written));
         }
