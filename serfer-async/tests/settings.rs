@@ -14,11 +14,13 @@ fn refusal(text: &str) -> String {
     toml::from_str::<Settings>(text).expect_err("it is wrong").message().to_owned()
 }
 
-/// The file with the settings that are in comments.
+/// The file with the settings that are in comments, one of them in place of what is there.
 fn uncommented() -> String {
-    let lines = DOCUMENTED.lines().map(|line| match line.strip_prefix("# ") {
-        Some(setting) if toml::from_str::<toml::Table>(setting).is_ok() => setting,
-        _ => line,
+    let lines = DOCUMENTED.lines().filter(|line| *line != "rtt_probing = false").map(|line| {
+        match line.strip_prefix("# ") {
+            Some(setting) if toml::from_str::<toml::Table>(setting).is_ok() => setting,
+            _ => line,
+        }
     });
     lines.collect::<Vec<_>>().join("\n")
 }
