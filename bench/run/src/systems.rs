@@ -24,7 +24,7 @@ enum Kind {
     Go(&'static str),
 }
 
-pub const SYSTEMS: [System; 8] = [
+pub const SYSTEMS: [System; 7] = [
     System {
         name: "serfer",
         kind: Kind::Package("bench-serfer"),
@@ -48,11 +48,6 @@ pub const SYSTEMS: [System; 8] = [
         name: "serfer",
         kind: Kind::Apart("bench-serfer-shared"),
         works: &["cluster-100", "cluster-200"],
-    },
-    System {
-        name: "al8n",
-        kind: Kind::Apart("bench-al8n"),
-        works: &["ping-ack", "known-8", "fresh", "gossip-1000", "heap"],
     },
     System {
         name: "foca",
@@ -102,10 +97,7 @@ impl System {
             }
             Kind::Apart(package) => {
                 let folder = bench.join(package.trim_start_matches("bench-"));
-                if package == "bench-al8n" {
-                    clone_al8n(&folder.join(".checkout"))?;
-                }
-                command.current_dir(folder).arg("--ignore-rust-version");
+                command.current_dir(folder);
                 target.join("release").join(package)
             }
             Kind::Go(_) => {
@@ -149,26 +141,6 @@ impl System {
         let said = String::from_utf8_lossy(&done.stderr);
         Err(format!("it fails: {}", said.lines().next().unwrap_or("in time it does not end")))
     }
-}
-
-/// The repository of al8n's memberlist as it was when this was written.
-fn clone_al8n(checkout: &Path) -> Result<(), String> {
-    const REPOSITORY: &str = "https://github.com/al8n/memberlist";
-    const COMMIT: &str = "8d8ff329f3ae00be670fffb2bdb705ee7ce5db24";
-    if checkout.exists() {
-        return Ok(());
-    }
-    let git = |arguments: &[&str]| {
-        let done = Command::new("git").args(arguments).output().map_err(|why| why.to_string())?;
-        if done.status.success() {
-            return Ok(());
-        }
-        std::fs::remove_dir_all(checkout).ok();
-        Err(format!("{REPOSITORY} cannot be cloned"))
-    };
-    let path = checkout.display().to_string();
-    git(&["clone", "--quiet", REPOSITORY, &path])?;
-    git(&["-C", &path, "checkout", "--quiet", COMMIT])
 }
 
 /// Where everything is built.
