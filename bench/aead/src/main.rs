@@ -29,14 +29,47 @@ where
         >,
 {
     let cipher = A::new_from_slice(key).expect("the key has a length that AES has");
+    let encrypt = |text: &mut [u8]| {
+        let tag = cipher.encrypt_inout_detached(&NONCE.into(), b"", text.into());
+        tag.expect("it is short enough").into()
+    };
+    let decrypt = |sealed: &mut [u8]| {
+        let (text, tag) = sealed.split_last_chunk_mut::<16>().expect("it has a tag");
+        cipher.decrypt_inout_detached(&NONCE.into(), b"", text.into(), &(*tag).into()).is_ok()
+    };
+    measure_both(params, encrypt, decrypt);
+}
+
+fn aws_lc() {
+    for (params, key) in [
+        ("aws-lc-rs aes=128", UnboundKey::new(&AES_128_GCM, &[7; 16])),
+        ("aws-lc-rs aes=256", UnboundKey::new(&AES_256_GCM, &[7; 32])),
+    ] {
+        let key = LessSafeKey::new(key.expect("the key has a length that AES has"));
+        let nonce = || Nonce::assume_unique_for_key(NONCE);
+        let encrypt = |text: &mut [u8]| {
+            let tag = key.seal_in_place_separate_tag(nonce(), Aad::empty(), text);
+            tag.expect("it is short enough").as_ref().try_into().expect("a tag has sixteen bytes")
+        };
+        let decrypt = |sealed: &mut [u8]| key.open_in_place(nonce(), Aad::empty(), sealed).is_ok();
+        measure_both(params, encrypt, decrypt);
+    }
+}
+
+/// `encrypt` returns the tag, and `decrypt` whether it is right.
+fn measure_both(
+    params: &str,
+    encrypt: impl Fn(&mut [u8]) -> [u8; 16],
+    decrypt: impl Fn(&mut [u8]) -> bool,
+) {
     let mut out = Vec::with_capacity(2_000);
     let seal = |out: &mut Vec<u8>| {
         out.clear();
         out.push(1);
         out.extend_from_slice(&NONCE);
         out.extend_from_slice(&TEXT);
-        let tag = cipher.encrypt_inout_detached(&NONCE.into(), b"", out[13..].as_mut().into());
-        out.extend_from_slice(&tag.expect("it is short enough"));
+        let tag = encrypt(&mut out[13..]);
+        out.extend_from_slice(&tag);
     };
     measure("seal-1400", params, |meter| {
         meter.count(1_000, || (0..1_000).for_each(|_| seal(black_box(&mut out))));
@@ -47,46 +80,9 @@ where
         meter.count(1_000, || {
             for _ in 0..1_000 {
                 copy.copy_from_slice(&out);
-                let (text, tag) = copy[13..].split_last_chunk_mut::<16>().expect("it has a tag");
-                let opened =
-                    cipher.decrypt_inout_detached(&NONCE.into(), b"", text.into(), &(*tag).into());
-                opened.expect("it is whole");
+                assert!(decrypt(&mut copy[13..]), "it is whole");
                 black_box(&mut copy);
             }
         });
     });
-}
-
-fn aws_lc() {
-    for (params, key) in [
-        ("aws-lc-rs aes=128", UnboundKey::new(&AES_128_GCM, &[7; 16])),
-        ("aws-lc-rs aes=256", UnboundKey::new(&AES_256_GCM, &[7; 32])),
-    ] {
-        let key = LessSafeKey::new(key.expect("the key has a length that AES has"));
-        let nonce = || Nonce::assume_unique_for_key(NONCE);
-        let mut out = Vec::with_capacity(2_000);
-        let seal = |out: &mut Vec<u8>| {
-            out.clear();
-            out.push(1);
-            out.extend_from_slice(&NONCE);
-            out.extend_from_slice(&TEXT);
-            let tag = key.seal_in_place_separate_tag(nonce(), Aad::empty(), &mut out[13..]);
-            out.extend_from_slice(tag.expect("it is short enough").as_ref());
-        };
-        measure("seal-1400", params, |meter| {
-            meter.count(1_000, || (0..1_000).for_each(|_| seal(black_box(&mut out))));
-        });
-        seal(&mut out);
-        let mut copy = out.clone();
-        measure("open-1400", params, |meter| {
-            meter.count(1_000, || {
-                for _ in 0..1_000 {
-                    copy.copy_from_slice(&out);
-                    let opened = key.open_in_place(nonce(), Aad::empty(), &mut copy[13..]);
-                    opened.expect("it is whole");
-                    black_box(&mut copy);
-                }
-            });
-        });
-    }
 }

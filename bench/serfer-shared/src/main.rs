@@ -1,7 +1,7 @@
 //! Ours, with all nodes of the process on one thread.
 
 #[path = "../../serfer/src/live.rs"]
-#[allow(dead_code, reason = "only clusters are compared")]
+#[expect(dead_code, reason = "only clusters are compared")]
 mod live;
 mod place;
 

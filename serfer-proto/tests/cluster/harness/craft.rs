@@ -7,7 +7,7 @@ use serfer_proto::wire::compound::Parts;
 use serfer_proto::wire::lzw::Lzw;
 use serfer_proto::wire::message::{Alive, Dead, Message, Ping, PushNodeState, Suspect, ip_bytes};
 use serfer_proto::wire::seq::SeqBuf;
-use serfer_proto::wire::serf_message::{self, SerfMessage};
+use serfer_proto::wire::serf_message::{self, FLAG_ACK, Query, SerfMessage};
 use serfer_proto::wire::stream::{PushPull, StreamMessage};
 use serfer_proto::wire::{checksum, kind};
 
@@ -74,6 +74,21 @@ pub(crate) fn dead(node: usize, accuser: usize, incarnation: u32) -> Vec<u8> {
         incarnation,
         node: node.as_str().into(),
     }))
+}
+
+/// A query of node 1 that asks for acks.
+pub(crate) fn query() -> Query<'static> {
+    Query {
+        addr: &[10, 0, 0, 2],
+        flags: FLAG_ACK,
+        id: 7,
+        ltime: 5,
+        name: "load".into(),
+        port: 7946,
+        source_node: "n1".into(),
+        timeout: 10_000_000_000,
+        ..Query::default()
+    }
 }
 
 pub(crate) fn ping(node: usize, seq: u32) -> Vec<u8> {

@@ -10,7 +10,7 @@ use serfer_proto::wire::serf_message::{
 use serfer_proto::{Config, Event, Limits, Queries, QueryId, QueryParams};
 
 use crate::harness::cluster::Cluster;
-use crate::harness::craft::{alive_at, dead, user};
+use crate::harness::craft::{alive_at, dead, query, user};
 use crate::harness::network::{UDP, addr};
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, ms, name, secs};
@@ -236,18 +236,7 @@ fn a_member_that_gossip_does_not_reach_answers_all_the_same() {
 }
 
 fn incoming(flags: u32) -> Vec<u8> {
-    user(&SerfMessage::Query(Query {
-        addr: &[10, 0, 0, 2],
-        flags,
-        id: 7,
-        ltime: 5,
-        name: "load".into(),
-        port: 7946,
-        source_node: "n1".into(),
-        timeout: 10_000_000_000,
-        relay_factor: 2,
-        ..Query::default()
-    }))
+    user(&SerfMessage::Query(Query { flags, relay_factor: 2, ..query() }))
 }
 
 /// The acks and replies that a node sent, without what others are to relay.
@@ -318,12 +307,8 @@ fn nobody_can_direct_repeated_answers_at_a_stranger() {
         addr: &[203, 0, 113, 9],
         port: 53,
         flags: FLAG_ACK | FLAG_NO_BROADCAST,
-        id: 7,
-        ltime: 5,
-        name: "load".into(),
         source_node: "n9".into(),
-        timeout: 10_000_000_000,
-        ..Query::default()
+        ..query()
     }));
     solo.hear(3, &elsewhere);
     assert_eq!(answers(&mut solo), []);
@@ -334,18 +319,7 @@ fn a_query_that_is_for_others_is_not_answered_when_it_comes_again() {
     let filters = serfer_proto::wire::seq::SeqBuf::of([&b"\x00\x91\xa2n9"[..]]);
     let mut solo = Solo::among(lan(0), 4);
     for flags in [FLAG_ACK, FLAG_ACK | FLAG_NO_BROADCAST] {
-        let query = Query {
-            addr: &[10, 0, 0, 2],
-            filters: filters.as_seq(),
-            flags,
-            id: 7,
-            ltime: 5,
-            name: "load".into(),
-            port: 7946,
-            source_node: "n1".into(),
-            timeout: 10_000_000_000,
-            ..Query::default()
-        };
+        let query = Query { filters: filters.as_seq(), flags, ..query() };
         solo.hear(1, &user(&SerfMessage::Query(query)));
     }
     assert_eq!(answers(&mut solo), []);

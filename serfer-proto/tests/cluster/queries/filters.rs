@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 use serfer_proto::wire::msgpack::Text;
 use serfer_proto::wire::seq::SeqBuf;
-use serfer_proto::wire::serf_message::{FLAG_ACK, Filter, Query, SerfMessage, TagFilter};
+use serfer_proto::wire::serf_message::{Filter, Query, SerfMessage, TagFilter};
 use serfer_proto::{DropReason, Event, ExprProblem, Limits, QueryError, QueryParams};
 
 use crate::go_regex::{Row, Verdict, rows};
-use crate::harness::craft::user;
+use crate::harness::craft::{query, user};
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, secs};
 
@@ -27,21 +27,9 @@ fn hear_query(solo: &mut Solo, filter: &[u8]) {
 
 fn hear_query_again(solo: &mut Solo, id: u32, filters: &[Vec<u8>]) {
     let filters = SeqBuf::of(filters.iter().map(|filter| &**filter));
-    solo.hear(
-        1,
-        &user(&SerfMessage::Query(Query {
-            addr: &[10, 0, 0, 2],
-            filters: filters.as_seq(),
-            flags: FLAG_ACK,
-            id,
-            ltime: 3,
-            name: "load".into(),
-            port: 7946,
-            source_node: "n1".into(),
-            timeout: 1_000_000_000,
-            ..Query::default()
-        })),
-    );
+    let query =
+        Query { filters: filters.as_seq(), id, ltime: 3, timeout: 1_000_000_000, ..query() };
+    solo.hear(1, &user(&SerfMessage::Query(query)));
 }
 
 fn hear_expr(solo: &mut Solo, expr: &str) {

@@ -10,25 +10,10 @@ use serfer_proto::wire::serf_message::{
 };
 use serfer_proto::{DropReason, Endpoint, Event, Limits, QueryParams, RespondError};
 
-use crate::harness::craft::{alive, alive_at, dead, user};
+use crate::harness::craft::{alive, alive_at, dead, query, user};
 use crate::harness::network::addr;
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, secs};
-
-/// A query of node 1 that asks for acks.
-fn query() -> Query<'static> {
-    Query {
-        addr: &[10, 0, 0, 2],
-        flags: FLAG_ACK,
-        id: 7,
-        ltime: 5,
-        name: "load".into(),
-        port: 7946,
-        source_node: "n1".into(),
-        timeout: 10_000_000_000,
-        ..Query::default()
-    }
-}
 
 fn hear(solo: &mut Solo, query: Query<'_>) {
     solo.hear(1, &user(&SerfMessage::Query(query)));

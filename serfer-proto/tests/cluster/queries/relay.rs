@@ -4,33 +4,20 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serfer_proto::wire::message::{Alive, Message, ip_bytes};
-use serfer_proto::wire::serf_message::{
-    FLAG_ACK, Query, QueryResponse, RelayHeader, SerfMessage, UdpAddr,
-};
+use serfer_proto::wire::serf_message::{Query, QueryResponse, RelayHeader, SerfMessage, UdpAddr};
 use serfer_proto::{DropReason, Event, Limits, QueryParams};
 
-use crate::harness::craft::{dead, encoded, user};
+use crate::harness::craft::{dead, encoded, query, user};
 use crate::harness::network::addr;
 use crate::harness::solo::Solo;
 use crate::harness::support::{lan, name, secs};
 
-fn query(relay_factor: u8) -> Vec<u8> {
+fn relayed_query(relay_factor: u8) -> Vec<u8> {
     query_at(5, relay_factor)
 }
 
 fn query_at(ltime: u64, relay_factor: u8) -> Vec<u8> {
-    user(&SerfMessage::Query(Query {
-        addr: &[10, 0, 0, 2],
-        flags: FLAG_ACK,
-        id: 7,
-        ltime,
-        name: "load".into(),
-        port: 7946,
-        relay_factor,
-        source_node: "n1".into(),
-        timeout: 10_000_000_000,
-        ..Query::default()
-    }))
+    user(&SerfMessage::Query(Query { ltime, relay_factor, ..query() }))
 }
 
 fn reply() -> Vec<u8> {
@@ -68,7 +55,7 @@ fn an_answer_goes_through_as_many_different_others_as_asked_for() {
         let mut solo = Solo::among(lan(0), 20);
         solo.pass(secs(10));
         solo.sent.clear();
-        solo.hear(1, &query(factor));
+        solo.hear(1, &relayed_query(factor));
         let acks = relays(&mut solo);
         let Some(Event::Query(question)) = solo.events.pop() else {
             panic!("it is asked");
@@ -121,7 +108,7 @@ fn only_live_members_that_know_relays_are_chosen() {
     );
     solo.pass(secs(10));
     solo.sent.clear();
-    solo.hear(1, &query(5));
+    solo.hear(1, &relayed_query(5));
     assert_eq!(relays(&mut solo), [(addr(3), "n1".to_owned())]);
 }
 
@@ -132,7 +119,7 @@ fn no_query_makes_a_node_relay_to_more_than_ten() {
         let mut solo = Solo::among(lan(0).limits(limits), 50);
         solo.pass(secs(20));
         solo.sent.clear();
-        solo.hear(1, &query(255));
+        solo.hear(1, &relayed_query(255));
         assert_eq!(relays(&mut solo).len(), most);
     }
 }
@@ -141,7 +128,7 @@ fn no_query_makes_a_node_relay_to_more_than_ten() {
 fn an_answer_that_is_too_long_to_be_relayed_goes_straight_only() {
     let mut solo = Solo::among(lan(0), 5);
     solo.pass(secs(10));
-    solo.hear(1, &query(3));
+    solo.hear(1, &relayed_query(3));
     solo.sent.clear();
     let Some(Event::Query(question)) = solo.events.pop() else {
         panic!("it is asked");
@@ -221,7 +208,7 @@ fn a_node_relays_only_replies_and_only_to_members() {
             DropReason::StrangeAnswerAddress,
         ),
         ("an event", relay_to(addr(1), &event), DropReason::UnknownType),
-        ("a query", relay_to(addr(1), &query(1)[1..]), DropReason::UnknownType),
+        ("a query", relay_to(addr(1), &relayed_query(1)[1..]), DropReason::UnknownType),
         ("a relay", relay_to(addr(1), &nested[1..]), DropReason::UnknownType),
         ("nothing", relay_to(addr(1), b""), DropReason::UnknownType),
         ("garbage", relay_to(addr(1), b"\x05\xc1"), DropReason::UnknownType),

@@ -11,7 +11,8 @@ use serfer_proto::wire::stream::{PushPull, StreamMessage};
 
 use super::{addr, plain_builder, run, until};
 
-const MEMBERS: usize = 20_000;
+/// So many that some pings come in between also on a busy machine, where one takes as long as many portions.
+const MEMBERS: usize = 60_000;
 
 /// The push/pull of a node that knows so many members.
 fn push_pull() -> Vec<u8> {
@@ -58,8 +59,7 @@ fn pings_are_acked_while_a_large_push_pull_is_merged() {
             assert!(acks(&socket, &to, seq), "ping {seq}, {} members are known", known());
             acked_meanwhile += usize::from((2..=MEMBERS).contains(&known()));
         }
-        // On a busy machine a ping takes as long as several portions.
-        assert!(acked_meanwhile > 0, "no ping was acked in between");
+        assert!(acked_meanwhile > 3, "{acked_meanwhile}");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         assert!(!answer.is_empty());
