@@ -1,7 +1,7 @@
 //! Giving back memory that only a burst needed.
 
 /// After so many probe ticks a buffer is judged.
-pub(crate) const TICKS: u32 = 30;
+pub(crate) const TICKS: u32 = 10;
 
 /// What a buffer was needed for lately. It is too large if for many probe ticks no use took a quarter of it.
 #[derive(Debug, Default)]
