@@ -137,10 +137,6 @@ impl Exchanges {
 
     pub(crate) fn remove(&mut self, stream: StreamId) -> Option<Exchange> {
         let exchange = self.open.remove(&stream)?;
-        if self.open.is_empty() {
-            // An emptied map keeps its last leaf, of 3 kB.
-            self.open = BTreeMap::new();
-        }
         if let Some(origin) = exchange.origin {
             self.inbound = self.inbound.saturating_sub(1);
             if let Entry::Occupied(mut of_source) = self.sources.entry(origin.source) {
