@@ -79,6 +79,7 @@ fn bounded(config: &Config) -> Config {
 
 impl Params {
     /// Whether a member may be at this address.
+    #[inline]
     pub(crate) fn allows(&self, ip: IpAddr) -> bool {
         self.allowed_networks.is_empty() || self.is_within_allowed(ip.to_canonical())
     }
@@ -102,6 +103,7 @@ impl Params {
     }
 
     /// The port of a member that announced this one.
+    #[inline]
     pub(crate) fn port(&self, announced: u16) -> u16 {
         // In the first protocol all members have the same port.
         let same_port = self.versions.protocol_cur < 2;
