@@ -79,6 +79,7 @@ fn bounded(config: &Config) -> Config {
 
 impl Params {
     /// Whether a member may be at this address.
+    #[inline]
     pub(crate) fn allows(&self, ip: IpAddr) -> bool {
         self.allowed_networks.is_empty() || self.is_within_allowed(ip.to_canonical())
     }
