@@ -13,7 +13,7 @@ use crate::sources::{CRATES, root};
 use crate::uses::tree;
 
 /// The most lines of code that `serfer-proto/src` may have.
-const CORE_MAX: usize = 16_800;
+const CORE_MAX: usize = 16_900;
 
 #[test]
 fn the_core_is_small() -> Checked {

@@ -56,10 +56,11 @@ pub fn fresh_alive() {
     }
 }
 
-/// With 1,000 messages queued, of which each tick sends what three packets hold.
+/// With 1,000 messages queued, of which each tick sends what three packets hold. With Go's timing, since a tick
+/// that follows news sends more packets.
 pub fn gossip_tick() {
     for members in [1_100, 100_000] {
-        let mut node = Node::new(config(), members);
+        let mut node = Node::new(config().prompt_gossip(None), members);
         let mut order = Order::new(members);
         let mut incarnation = INCARNATION;
         let params = format!("n={}", if members == 1_100 { 1_000 } else { members });

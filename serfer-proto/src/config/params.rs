@@ -103,6 +103,7 @@ impl Params {
     }
 
     /// The port of a member that announced this one.
+    #[inline]
     pub(crate) fn port(&self, announced: u16) -> u16 {
         // In the first protocol all members have the same port.
         let same_port = self.versions.protocol_cur < 2;

@@ -2,7 +2,8 @@
 //!
 //! `memberlist/` and `serf/` use it through [`context::Cx`]; it knows neither of them. Read [`context`]
 //! first, then [`output`], [`timers`], [`link`] and [`unpacker`], and for what is too long for one call
-//! [`portion`] and [`long_frames`]. [`news_clock`] says when news is sent. [`table`] finds members, [`rng`] is all chance, [`stats`] counts.
+//! [`portion`] and [`long_frames`]. [`news_clock`] says when news is sent. [`table`] finds members, [`rng`] is all
+//! chance, [`stats`] counts, [`slack`] gives memory back.
 
 pub(crate) mod context;
 mod hash_key;
@@ -13,6 +14,7 @@ pub(crate) mod output;
 pub(crate) mod portion;
 pub(crate) mod rng;
 mod row_index;
+pub(crate) mod slack;
 pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod timers;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::api::{Durability, Event, StoreWrite, StoredFile, StreamId};
+use crate::machinery::slack::Slack;
 
 /// What must now be done. Obtained from [`Endpoint::poll_output`](crate::Endpoint::poll_output)
 /// until it is [`Wait`](Self::Wait).
@@ -72,12 +73,19 @@ pub(crate) struct Outbox {
     /// The bytes of each [`Output::Write`] in the queue. They may be many, so they are moved, not copied.
     frames: VecDeque<Vec<u8>>,
     bytes: Vec<u8>,
-    /// How much of `bytes` has been handed out.
+    /// How much of `bytes` has been handed out, and how many outputs.
     taken: usize,
+    popped: usize,
+    bytes_slack: Slack,
+    queue_slack: Slack,
 }
 
-/// How much memory an emptied arena keeps.
+/// How much memory an emptied arena keeps at least and at most.
+const KEEP_BYTES_MIN: usize = 4 << 10;
 const KEEP_BYTES: usize = 1 << 20;
+
+/// How many outputs an emptied queue has room for at least.
+const KEEP_OUTPUTS: usize = 16;
 
 impl Outbox {
     /// Queues one datagram, made of whatever `write` appends.
@@ -119,11 +127,10 @@ impl Outbox {
     /// Takes the first output and appends its bytes to `buf`.
     pub(crate) fn pop(&mut self, buf: &mut Vec<u8>) -> Option<Output> {
         let Some(output) = self.queue.pop_front() else {
-            self.bytes.clear();
-            self.bytes.shrink_to(KEEP_BYTES);
-            self.taken = 0;
+            self.rest();
             return None;
         };
+        self.popped += 1;
         match output {
             Output::Datagram { len, .. } | Output::Store { len, .. } => {
                 buf.extend_from_slice(&self.bytes[self.taken..self.taken + len]);
@@ -136,6 +143,25 @@ impl Outbox {
             _ => {}
         }
         Some(output)
+    }
+
+    /// Everything has been handed out.
+    fn rest(&mut self) {
+        self.bytes_slack.note(self.bytes.len());
+        self.queue_slack.note(self.popped);
+        self.bytes.clear();
+        self.bytes.shrink_to(KEEP_BYTES);
+        (self.taken, self.popped) = (0, 0);
+    }
+
+    /// Gives back the memory that only a burst needed. Called at each probe tick.
+    pub(crate) fn tidy(&mut self) {
+        if let Some(enough) = self.bytes_slack.tick(self.bytes.capacity(), KEEP_BYTES_MIN) {
+            self.bytes.shrink_to(enough);
+        }
+        if let Some(enough) = self.queue_slack.tick(self.queue.capacity(), KEEP_OUTPUTS) {
+            self.queue.shrink_to(enough);
+        }
     }
 
     fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> usize {

@@ -178,6 +178,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// If the type does not belong in a packet or the body does not decode.
+    #[inline]
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let (&kind, body) = bytes.split_first().ok_or(DecodeError::Empty)?;
         let from = &mut Reader::new(body);

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::rc::Rc;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -19,6 +19,7 @@ use crate::harness::node::RUNTIME;
 use crate::harness::peer::{Answers, Entry, Heard, Identity, Message, Peer, Question, Roster};
 use crate::harness::rpc::Rpc;
 use crate::harness::setting::{AgentKeys, Setting};
+use crate::harness::starting;
 use crate::harness::wait::{PATIENCE, SOON, until};
 
 /// The absolute path of the real `serf`: the one that `SERF_BIN` names, or else the first on the
@@ -49,11 +50,6 @@ pub(crate) const FAULTS: [&str; 13] = [
     "failed push/pull merge",
     "conflict",
 ];
-
-/// Held while a process is started, and while sockets are closed. For a moment a child has copies
-/// of all our sockets, so a socket that is closed meanwhile would keep its port, which a test may
-/// need again.
-pub(crate) static STARTING: Mutex<()> = Mutex::new(());
 
 /// How long a command may take. A query is open for 1.6 s, and leaving takes up to 5 s.
 const COMMAND_MAX: Duration = Duration::from_secs(20);
@@ -102,8 +98,7 @@ impl Agent {
         command.stderr(log.try_clone().expect("a file can be opened twice")).stdout(log);
         let process = {
             let _there = host.as_deref().map(Host::enter);
-            let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-            command.spawn().expect("serf can be started")
+            starting::start(|| command.spawn()).expect("serf can be started")
         };
         let agent = Self { identity, dir, process: RefCell::new(process), host };
         agent.logs("Log data will now stream in", 1);
@@ -145,10 +140,7 @@ impl Agent {
         serf.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let _there = self.host.as_deref().map(Host::enter);
         let output = RUNTIME.block_on(async {
-            let process = {
-                let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-                serf.spawn().expect("serf can be started")
-            };
+            let process = starting::start(|| serf.spawn()).expect("serf can be started");
             timeout(COMMAND_MAX, process.wait_with_output()).await
         });
         let Ok(output) = output else {

@@ -9,4 +9,5 @@ pub(crate) mod program;
 pub(crate) mod rpc;
 pub(crate) mod scene;
 pub(crate) mod setting;
+pub(crate) mod starting;
 pub(crate) mod wait;

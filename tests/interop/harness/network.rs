@@ -18,15 +18,15 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 use std::rc::Rc;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::runtime::{self, Runtime};
 
-use crate::harness::agent::STARTING;
+use crate::harness::starting;
 
 /// Where `ip` keeps the names of namespaces.
 const NAMES: &str = "/run/netns";
@@ -260,10 +260,7 @@ fn run(command: &str) -> Result<String, String> {
     let mut words = command.split_whitespace();
     let mut process = Command::new(words.next().expect("a command has a name"));
     process.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let process = {
-        let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-        process.spawn()
-    };
+    let process = starting::start(|| process.spawn());
     let output = process.and_then(process::Child::wait_with_output);
     let output = output.map_err(|error| format!("`{command}`: {error}"))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();

@@ -13,12 +13,12 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::harness::agent::STARTING;
 use crate::harness::network::Host;
 use crate::harness::peer::{
     Answers, Entry, Heard, Identity, Message, Peer, Question, Roster, answer,
 };
 use crate::harness::setting::Setting;
+use crate::harness::starting;
 use crate::harness::wait::SOON;
 
 /// The runtime of all nodes. The tests run on threads of their own and may block.
@@ -115,7 +115,7 @@ impl Node {
 
     /// Shuts down. Then its sockets are closed.
     fn shut_down(&self) {
-        let _closing = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _closing = starting::hold();
         runtime_at(self.host.as_deref()).block_on(self.serf.shutdown());
     }
 }

@@ -7,7 +7,6 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::rc::Rc;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,8 +14,8 @@ use serfer_smol::Smol;
 use serfer_tokio::{Builder, Config, Runtime, Tokio};
 use tracing_subscriber::EnvFilter;
 
-use crate::harness::agent::STARTING;
 use crate::harness::network::Host;
+use crate::harness::starting;
 use crate::harness::wait::until;
 
 /// Set in such a process: the runtime.
@@ -50,8 +49,7 @@ impl Program {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(file);
         let process = {
             let _there = host.as_deref().map(Host::enter);
-            let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-            command.spawn().expect("it can be started")
+            starting::start(|| command.spawn()).expect("it can be started")
         };
         Self { name: name.to_owned(), log, process, _host: host }
     }

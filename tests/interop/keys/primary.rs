@@ -30,8 +30,9 @@ pub(crate) fn cases() -> Vec<Case> {
 
 fn at_our_node(scene: &Scene) {
     scene.provoke_drops(DropReason::Undecryptable);
-    // A ping that we cannot decrypt is answered, over a stream, with an error.
+    // A ping or a push/pull that we cannot decrypt is answered, over a stream, with an error.
     scene.provoke_fault("msgtype");
+    scene.provoke_fault("could decrypt");
     let both = scene.node(&FIRST_A, "both", |builder| builder);
     let seed = scene.ip("both").to_string();
     let lacks = scene.node(&ONLY_A, "lacks", |builder| builder.join([seed]));

@@ -7,7 +7,7 @@
 //! Unlike Go: a queue never exceeds its bounds (Go's serf prunes its queues every 30 s, memberlist
 //! never).
 
-use crate::machinery::Key;
+use crate::machinery::{Key, slack};
 use crate::memberlist::gossip::send_order::{QueuedMessage, SendOrder};
 use crate::wire::compound::{Compound, PART_OVERHEAD};
 
@@ -29,6 +29,8 @@ pub(crate) struct BroadcastQueue {
     unsent: usize,
     own_leave_sent: bool,
     own_leave_done: bool,
+    /// How many probe ticks ago a message was queued.
+    idle_ticks: u32,
 }
 
 /// What a message is to the queue.
@@ -134,6 +136,7 @@ impl BroadcastQueue {
         let own_leave = kind == BroadcastKind::OwnLeave;
         let is_own = kind == BroadcastKind::Own;
         self.unsent += 1;
+        self.idle_ticks = 0;
         self.order.add(QueuedMessage { bytes, about, own_leave, is_own, transmits: 0 })
     }
 
@@ -212,6 +215,14 @@ impl BroadcastQueue {
     /// Whether our own leave message has, since the last call, been sent as often as it ever will be.
     pub(crate) fn take_own_leave_done(&mut self) -> bool {
         std::mem::take(&mut self.own_leave_done)
+    }
+
+    /// Gives back the memory that the last messages needed, if none has come for long. Called at each probe tick.
+    pub(crate) fn tidy(&mut self) {
+        self.idle_ticks = self.idle_ticks.saturating_add(1);
+        if self.idle_ticks == slack::TICKS && self.is_empty() {
+            (self.order, self.again, self.spare) = Default::default();
+        }
     }
 
     /// Drops what was sent most until the bounds hold.

@@ -22,6 +22,9 @@ impl<D: Delegate> Memberlist<D> {
         if self.members.live_others() == 0 {
             return;
         }
+        cx.out.tidy();
+        self.queue.tidy();
+        up.lanes(cx).into_iter().for_each(|lane| lane.queue.tidy());
         let next = next_tick(due, cx.params.probe.interval, cx.now);
         cx.timers.set(Timer::Probe, next);
         if self.prober.round.is_some() {

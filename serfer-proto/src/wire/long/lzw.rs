@@ -1,5 +1,6 @@
 //! Compresses and inflates long messages, piece by piece. [`lzw`](crate::wire::lzw) has the layout.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use weezl::{BitOrder, LzwStatus, decode::Decoder};
@@ -13,18 +14,25 @@ use crate::wire::msgpack::{DecodeError, Reader, Text, Value, offset_in, put_raw_
 /// How many bytes a step takes, or brings, at most.
 pub(crate) const PIECE: usize = 4 << 10;
 
-/// How many times as much memory as what has been inflated is taken ahead.
-const AHEAD_MAX: usize = 7;
+/// How much is inflated into one chunk, and moved in one step, at most.
+const CHUNK: usize = 64 << 10;
 
-/// A compressed message that is being inflated.
+/// A compressed message that is being inflated. How long it is shows only at its end, so it is inflated into
+/// chunks, which are put together then, one in each step. One buffer that grows would have to be moved as a
+/// whole now and then.
 pub(crate) struct Inflating {
     decoder: Decoder,
     /// What is still to be inflated.
     packed: Range<usize>,
+    /// The chunks before the last.
+    chunks: VecDeque<Vec<u8>>,
+    last: Vec<u8>,
     /// How much has been inflated.
-    taken: usize,
-    out: Vec<u8>,
+    len: usize,
     len_max: usize,
+    /// The message, as far as it has been put together.
+    message: Vec<u8>,
+    is_inflated: bool,
 }
 
 impl Inflating {
@@ -45,50 +53,75 @@ impl Inflating {
         let start = offset_in(packed, bytes);
         let packed = start..start + packed.len();
         let decoder = Decoder::new(BitOrder::Lsb, 8);
-        Ok(Self { decoder, packed, taken: 0, out: Vec::new(), len_max })
+        Ok(Self {
+            decoder,
+            packed,
+            chunks: VecDeque::new(),
+            last: Vec::new(),
+            len: 0,
+            len_max,
+            message: Vec::new(),
+            is_inflated: false,
+        })
     }
 
-    /// Handles the next piece; says whether it was the last.
+    /// Takes the next step; says whether it was the last.
     ///
     /// # Errors
     /// If the compression is broken, or there is nothing in it, or too much.
     pub(crate) fn step(&mut self, bytes: &[u8]) -> Result<bool, DecodeError> {
+        if !self.is_inflated {
+            self.is_inflated = self.inflate(bytes)?;
+            if self.is_inflated && self.chunks.is_empty() {
+                self.message = std::mem::take(&mut self.last);
+                return Ok(true);
+            }
+            return Ok(false);
+        }
+        if self.message.capacity() == 0 {
+            self.message.reserve_exact(self.len);
+        }
+        let chunk = self.chunks.pop_front();
+        self.message.extend_from_slice(chunk.as_ref().unwrap_or(&self.last));
+        Ok(chunk.is_none())
+    }
+
+    /// Inflates the next [`PIECE`]; says whether it was the last.
+    fn inflate(&mut self, bytes: &[u8]) -> Result<bool, DecodeError> {
         let packed = &bytes[self.packed.clone()];
         let piece = &packed[..packed.len().min(PIECE)];
-        let written = self.out.len();
-        let room = PIECE.min(self.len_max - written);
-        if self.out.capacity() - written < room {
-            // A quarter more than the rest will take if it is like what is done, and never just for a piece, so
-            // that little is moved. But the rest may be different, so not much more than there is.
-            let more = written.saturating_mul(packed.len()) / self.taken.max(1);
-            let more = more.saturating_add(more / 4).max(written / 8);
-            let more = more.min(AHEAD_MAX.saturating_mul(written));
-            self.out.reserve_exact(more.clamp(room, self.len_max - written));
+        if self.last.len() == self.last.capacity() {
+            let next = Vec::with_capacity(self.len.clamp(PIECE, CHUNK));
+            let full = std::mem::replace(&mut self.last, next);
+            self.chunks.extend(Some(full).filter(|chunk| !chunk.is_empty()));
         }
-        self.out.resize(written + room, 0);
-        let step = self.decoder.decode_bytes(piece, &mut self.out[written..]);
-        self.out.truncate(written + step.consumed_out);
+        let chunk = &mut self.last;
+        let written = chunk.len();
+        let room = PIECE.min(chunk.capacity() - written).min(self.len_max - self.len);
+        chunk.resize(written + room, 0);
+        let step = self.decoder.decode_bytes(piece, &mut chunk[written..]);
+        chunk.truncate(written + step.consumed_out);
+        self.len += step.consumed_out;
         self.packed.start += step.consumed_in;
-        self.taken += step.consumed_in;
         match step.status {
-            Ok(LzwStatus::Done) if self.out.is_empty() => Err(DecodeError::Compression),
+            Ok(LzwStatus::Done) if self.len == 0 => Err(DecodeError::Compression),
             Ok(LzwStatus::Done) => Ok(true),
             Ok(LzwStatus::Ok) => Ok(false),
-            Ok(LzwStatus::NoProgress) if self.out.len() == self.len_max => {
+            Ok(LzwStatus::NoProgress) if self.len == self.len_max => {
                 Err(DecodeError::TooLarge { max: self.len_max as u64 })
             }
             Ok(LzwStatus::NoProgress) | Err(_) => Err(DecodeError::Compression),
         }
     }
 
-    /// How much memory it takes.
+    /// How much memory it takes: what is not in a chunk any more is in the message.
     pub(crate) fn memory(&self) -> usize {
-        self.out.capacity()
+        self.len
     }
 
-    /// What has been inflated.
+    /// What has been inflated, after the last step.
     pub(crate) fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.out)
+        std::mem::take(&mut self.message)
     }
 }
 
