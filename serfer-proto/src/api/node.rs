@@ -67,6 +67,15 @@ impl Node {
         &self.0.slice[..usize::from(self.head().ip_len)]
     }
 
+    /// Whether this is the address as it is sent. Four bytes, as most have, need no loop.
+    #[inline]
+    pub(crate) fn has_ip(&self, bytes: &[u8]) -> bool {
+        match (<[u8; 4]>::try_from(bytes), <[u8; 4]>::try_from(self.ip_bytes())) {
+            (Ok(v4), Ok(own)) => v4 == own,
+            _ => *bytes == *self.ip_bytes(),
+        }
+    }
+
     #[inline]
     pub(crate) fn port(&self) -> u16 {
         self.head().port
@@ -115,6 +124,8 @@ mod tests {
                 assert_eq!((node.name(), node.ip(), node.port()), (name, ip, 7946));
                 assert_eq!((node.meta(), node.versions()), (meta, versions));
                 assert_eq!(node.addr(), SocketAddr::new(ip.to_canonical(), 7946));
+                assert!(node.has_ip(&ip_bytes(ip)) && !node.has_ip(&[10, 0, 0, 2]));
+                assert!(!node.has_ip(&ip_bytes(ip)[1..]) && !node.has_ip(&[]));
                 assert_eq!(node, Node::new(name, ip, 7946, meta, versions));
             }
         }

@@ -124,31 +124,33 @@ impl<D: Delegate> Memberlist<D> {
         up: &mut D,
         message: Result<&[u8], DecodeError>,
     ) {
-        let message = match message.and_then(Message::decode) {
+        // It stays where it is decoded: it is large, and most of them say nothing new.
+        let message = message.and_then(Message::decode);
+        let message = match &message {
             Ok(message) => message,
-            Err(error) => return cx.dropped(error.into(), &error),
+            Err(error) => return cx.dropped((*error).into(), error),
         };
         // The layer above traces its messages itself: there may be keys in them.
         if !matches!(message, Message::User(_)) {
             tracing::trace!(target: "serfer::wire", from = %cx.from, ?message, "received");
         }
         match message {
-            Message::Ping(ping) => self.on_ping(cx, up, &ping),
-            Message::IndirectPing(ping) => self.on_indirect_ping(cx, up, &ping),
-            Message::Ack(ack) => self.on_ack(cx, up, &ack),
-            Message::Nack(nack) => self.prober.on_nack(nack),
-            Message::Suspect(suspect) => self.on_suspect(cx, up, &suspect),
+            Message::Ping(ping) => self.on_ping(cx, up, ping),
+            Message::IndirectPing(ping) => self.on_indirect_ping(cx, up, ping),
+            Message::Ack(ack) => self.on_ack(cx, up, ack),
+            Message::Nack(nack) => self.prober.on_nack(*nack),
+            Message::Suspect(suspect) => self.on_suspect(cx, up, suspect),
             Message::Alive(_) if !cx.params.allows(cx.from.ip()) => {
                 cx.dropped(DropReason::Network, &"alive");
             }
             Message::Alive(alive) => {
                 let live = self.members.live_others();
-                self.on_alive(cx, up, &alive);
+                self.on_alive(cx, up, alive);
                 if self.members.live_others() > live {
                     self.note_newcomer(cx, alive.node);
                 }
             }
-            Message::Dead(dead) => self.on_dead(cx, up, &dead),
+            Message::Dead(dead) => self.on_dead(cx, up, dead),
             Message::User([]) => cx.dropped(DropReason::Malformed, &"empty user message"),
             Message::User(message) => up.on_message(cx, message),
         }

@@ -394,3 +394,16 @@ fn a_query_compiles_its_filters_a_few_times_and_not_for_each_member() {
     let (one, five) = (cost(1), cost(5));
     assert!(five < 20 * one, "{five} bytes, {one} for one filter");
 }
+
+/// What only a burst needed is not kept for ever.
+#[test]
+fn the_memory_of_a_burst_is_given_back_when_all_is_quiet() {
+    let mut steady = Steady::new(false);
+    let burst = measure(|| {
+        fill_the_queue(&mut steady);
+        steady.rest();
+    });
+    let quiet = measure(|| (0..150).for_each(|_| steady.wake()));
+    assert!(burst.bytes_current > 20_000);
+    assert!(burst.bytes_current + quiet.bytes_current < 2_000);
+}

@@ -14,6 +14,8 @@ pub(crate) struct Setting {
     pub(crate) streams: Streams,
     /// Whether probe timeouts follow round trips.
     pub(crate) rtt_probing: bool,
+    /// Whether news is sent at once, or with Go's timing.
+    pub(crate) is_prompt: bool,
     /// How long to watch while no node crashes.
     pub(crate) watched: Duration,
     /// How many nodes crash after that, one after another.
@@ -69,7 +71,11 @@ pub(crate) fn measure(setting: &Setting) -> Measured {
     let mut sim = Sim::new(setting.seed);
     sim.network().latency(ms(1)..ms(5));
     let rtt_probing = setting.rtt_probing.then(RttProbing::default);
-    let ids = sim.many(|name| Config::lan(name).rtt_probing(rtt_probing), setting.nodes);
+    let config = |name| match Config::lan(name).rtt_probing(rtt_probing) {
+        config if setting.is_prompt => config,
+        config => config.prompt_gossip(None),
+    };
+    let ids = sim.many(config, setting.nodes);
     ids[1..].iter().for_each(|&id| sim.join(id, &[ids[0]]));
     sim.run_until_converged(ms(60_000)).expect("the cluster converges without loss");
     sim.run_for(ms(10_000));

@@ -23,8 +23,16 @@ const NOTICED_WITHIN: Duration = secs(20);
 fn withstands(loss: f64, streams: Streams, false_failures_max: usize) {
     with_seeds(|seed| {
         let watched = mins(5);
-        let setting =
-            Setting { seed, nodes: NODES, loss, streams, rtt_probing: false, watched, crashes: 3 };
+        let setting = Setting {
+            seed,
+            nodes: NODES,
+            loss,
+            streams,
+            rtt_probing: false,
+            is_prompt: true,
+            watched,
+            crashes: 3,
+        };
         let measured = measure(&setting);
         assert!(measured.false_failures <= false_failures_max, "{setting:?}: {measured:?}");
         assert!(measured.median().is_some_and(|it| it <= MOSTLY_NOTICED_WITHIN), "{measured:?}");
@@ -59,8 +67,16 @@ fn timeouts_that_follow_round_trips_find_crashes_sooner_and_accuse_nobody() {
         let found = RefCell::new(Vec::new());
         with_seeds(|seed| {
             let (watched, streams) = (mins(5), Streams::Lossy);
-            let setting =
-                Setting { seed, nodes: NODES, loss, streams, rtt_probing, watched, crashes: 16 };
+            let setting = Setting {
+                seed,
+                nodes: NODES,
+                loss,
+                streams,
+                rtt_probing,
+                is_prompt: true,
+                watched,
+                crashes: 16,
+            };
             let measured = measure(&setting);
             assert_eq!(measured.false_failures, 0, "{setting:?}: {measured:?}");
             found.borrow_mut().extend(measured.suspected);

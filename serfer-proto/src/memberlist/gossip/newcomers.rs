@@ -40,8 +40,8 @@ impl Newcomers {
 impl<D: Delegate> Memberlist<D> {
     /// A member has come, or come back, as gossip says.
     pub(crate) fn note_newcomer(&mut self, cx: &Cx<'_>, name: Text<'_>) {
-        let key = name.to_str().and_then(|name| self.members.find(name));
-        let Some(key) = key.filter(|_| cx.params.prompt_gossip.is_some()) else {
+        let Some(key) = self.members.find_text(name).filter(|_| cx.params.prompt_gossip.is_some())
+        else {
             return;
         };
         let Newcomers { recent, after_us } = &mut self.newcomers;

@@ -13,7 +13,7 @@ use crate::machinery::{Cx, DropReason, Key, Timer};
 use crate::memberlist::gossip::queue::BroadcastKind;
 use crate::memberlist::members::list::SwimMembers;
 use crate::memberlist::members::messages::with_alive;
-use crate::memberlist::members::swim_member::{SwimMember, SwimState};
+use crate::memberlist::members::swim_member::SwimState;
 use crate::memberlist::{Delegate, Memberlist};
 use crate::wire::message::{Alive, PushNodeState, ip_from_bytes, state};
 use crate::wire::msgpack::Text;
@@ -262,11 +262,11 @@ pub(crate) fn is_known(members: &SwimMembers, params: &Params, node: &PushNodeSt
 /// Whether another member that is not gone is known to say this, or something newer. Most messages are such, so
 /// this comes before all checks: what is known has passed them, and what is older than that is not used.
 fn is_known_of(members: &SwimMembers, params: &Params, key: Key, alive: &Alive<'_>) -> bool {
-    let SwimMember { node, incarnation, .. } = &members[key];
-    let number = incarnation.number();
+    let member = &members[key];
+    let (node, number) = (&member.node, member.incarnation.number());
     alive.incarnation <= number
-        && !members[key].is_gone()
-        && *alive.addr == *node.ip_bytes()
+        && !member.is_gone()
+        && node.has_ip(alive.addr)
         && params.port(alive.port) == node.port()
         && (alive.incarnation < number
             || *alive.meta == *node.meta() && *alive.versions == node.versions().to_bytes())

@@ -151,8 +151,8 @@ impl SwimMembers {
         }
     }
 
-    /// Fills `picked` with up to `count` others that are alive or suspect: those whose turn it is, where any
-    /// `distinct` in a row are different members, and who comes after us.
+    /// Fills `picked` with up to `count` different others that are alive or suspect: those whose turn it is, where
+    /// any `distinct` in a row are different members, and who comes after us.
     pub(crate) fn pick_in_turn(
         &mut self,
         rng: &mut Rng,
@@ -181,8 +181,10 @@ impl SwimMembers {
                 break;
             }
             let Some(row) = self.zones.next(rng, distinct + found) else { break };
-            if !after_us.clone().any(|it| it.index() == row) {
-                picked.push(self.table.key_at(row));
+            // If there are few, their turn comes again.
+            let key = self.table.key_at(row);
+            if !picked.contains(&key) && !after_us.clone().any(|it| it == key) {
+                picked.push(key);
             }
         }
         if turns == Turns::UsLast {
@@ -409,5 +411,22 @@ mod tests {
             members.set_state(keys[0], SwimState::Dead, epoch());
         }
         assert_eq!((members.departures.len(), members.gone.len()), (1, 1));
+    }
+
+    /// Twice the same packet at the same time would be lost together.
+    #[test]
+    fn nobody_is_picked_twice_when_there_are_fewer_than_are_wanted() {
+        for others in 1..6 {
+            let (mut members, keys, mut rng) = members(others);
+            for turns in [Turns::FromUs, Turns::UsLast] {
+                for (count, distinct) in [(3, 4), (3, 1), (8, 4), (8, 16)] {
+                    let mut picked = Vec::new();
+                    members.pick_in_turn(&mut rng, count, distinct, turns, &mut picked);
+                    let different: BTreeSet<Key> = picked.iter().copied().collect();
+                    assert_eq!(picked.len(), different.len(), "{others} {turns:?} {count}");
+                    assert!(distinct < count || picked.len() == count.min(keys.len()));
+                }
+            }
+        }
     }
 }

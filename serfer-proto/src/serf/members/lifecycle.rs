@@ -19,16 +19,17 @@ use crate::wire::serf_message::{Leave, SerfMessage};
 
 impl EventDelegate for Serf {
     fn on_join(&mut self, cx: &mut Cx<'_>, node: &Node) {
+        let name = node.name();
         let key = match self.members.find_text(node.name_text()) {
             Some(key) => {
                 self.on_member_back(cx, key, node);
                 key
             }
-            None => self.insert_member(cx, node),
+            None => self.insert_member(cx, node, name),
         };
         self.emit_member(cx, MemberChange::Join, key);
         self.send_held_answers(cx, node);
-        self.take_early_responses(cx, node.name());
+        self.take_early_responses(cx, name);
     }
 
     /// If the node said that it would leave, it left. Otherwise it failed.
@@ -140,14 +141,14 @@ impl Serf {
         }
     }
 
-    fn insert_member(&mut self, cx: &mut Cx<'_>, node: &Node) -> Key {
+    fn insert_member(&mut self, cx: &mut Cx<'_>, node: &Node, name: &str) -> Key {
         // An intent about it may have come first.
-        let (status, status_ltime) = match self.recent_intents.get(node.name()) {
+        let (status, status_ltime) = match self.recent_intents.get(name) {
             None => (Status::Alive, 0),
             Some((Intent::Join, ltime)) => (Status::Alive, ltime),
             Some((Intent::Leave, ltime)) => (Status::Leaving, ltime),
         };
-        self.note_new_member(node.name());
+        self.note_new_member(name);
         let member = Member { node: node.clone(), status };
         let key = self.members.insert(MemberState::new(member, status_ltime));
         self.open_queries.note_liveness(key);

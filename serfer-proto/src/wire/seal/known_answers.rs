@@ -79,7 +79,7 @@ fn the_tags_are_those_of_go() {
 
 #[test]
 fn each_opens_what_each_has_sealed() {
-    // Around the lengths of a block, of eight blocks, and of what is decrypted on the stack.
+    // Around the lengths of a block, of eight blocks, and of what is copied on the stack.
     for len in (0..300).chain(1390..1410).chain(2040..2060).chain([65_535]) {
         for key_len in [16, 24, 32] {
             let key = key(key_len);

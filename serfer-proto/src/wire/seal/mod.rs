@@ -15,6 +15,7 @@
 mod aws_lc;
 #[cfg(test)]
 mod known_answers;
+#[cfg(any(test, not(feature = "aws-lc")))]
 mod rust_crypto;
 
 #[cfg(feature = "aws-lc")]
