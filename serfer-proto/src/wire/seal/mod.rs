@@ -15,7 +15,6 @@
 mod aws_lc;
 #[cfg(test)]
 mod known_answers;
-#[cfg(any(test, not(feature = "aws-lc")))]
 mod rust_crypto;
 
 #[cfg(feature = "aws-lc")]

@@ -22,6 +22,7 @@ impl RustCrypto {
         })
     }
 
+    #[cfg(any(test, not(feature = "aws-lc")))]
     pub(super) fn encrypt(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; 16] {
         let tag = match self {
             Self::Bits128(aes) => aes.encrypt_inout_detached(&nonce.into(), aad, text.into()),
