@@ -30,8 +30,9 @@ const EVENT_EVERY: u64 = 1;
 /// In seconds, how often a member that stays sends a query to those with a tag.
 const QUERY_EVERY: u64 = 20;
 
-/// After the churn: events under way arrive, and the last failures are noticed.
-const SETTLES: Duration = secs(30);
+/// After the churn: the last failures are noticed, and the events under way arrive. What gossip did not bring to
+/// somebody comes with a push/pull.
+const SETTLES: Duration = mins(3);
 
 /// Until all agree after that. With both seeds they agree at once. If gossip missed anything, the next
 /// push/pull brings it: there is one every two minutes in a cluster of this size.
