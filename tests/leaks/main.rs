@@ -88,7 +88,12 @@ async fn live<R: Runtime>(runtime: R, times: usize, tasks: impl Fn() -> usize) {
         b.query("status", "").expect("it is small").next().await.expect("somebody answers");
         a.shutdown().await;
         b.shutdown().await;
-        assert_eq!(tasks(), 0, "tasks have ended by now");
+        // Nobody waits for the end of a task that calls a function of the application.
+        let begin = Instant::now();
+        while tasks() > 0 {
+            assert!(begin.elapsed() < SOON, "{} tasks are alive", tasks());
+            runtime.sleep_until(Instant::now() + Duration::from_millis(1)).await;
+        }
         // The runtime has opened its own files by now.
         let open = entries("/proc/self/fd");
         assert_eq!(*files.get_or_insert(open), open, "sockets are closed by now");
