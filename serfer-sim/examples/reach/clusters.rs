@@ -74,7 +74,7 @@ impl Setting {
     pub(crate) fn cluster(&self) -> (Sim, Vec<NodeId>) {
         let (mut sim, ids) = self.strangers();
         ids[1..].iter().for_each(|&id| sim.join(id, &[ids[0]]));
-        sim.run_until_converged(Duration::from_secs(300)).expect("the cluster converges");
+        sim.run_until_converged(Duration::from_secs(900)).expect("the cluster converges");
         sim.run_for(Duration::from_secs(30));
         sim.network().datagrams().loss(self.loss);
         (sim, ids)

@@ -111,6 +111,7 @@ impl Sim {
     // ── datagrams ────────────────────────────────────────────────────────────────────────────────
 
     fn send(&mut self, id: NodeId, to: SocketAddr, bytes: &[u8]) {
+        self.datagram_bytes_sent += bytes.len() as u64;
         let target = self.by_addr.get(&to).copied();
         let delivery = if self.network.interface(id) == Interface::Down {
             let life = self.nodes[id.index()].lives;

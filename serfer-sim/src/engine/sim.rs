@@ -44,6 +44,7 @@ pub struct Sim {
     pub(super) keeps_events: bool,
     /// How many events there were, recorded or not.
     pub(super) events_told: u64,
+    pub(super) datagram_bytes_sent: u64,
     pub(crate) trace: Option<Trace>,
 }
 
@@ -63,6 +64,7 @@ impl Sim {
             spare: Vec::new(),
             keeps_events: true,
             events_told: 0,
+            datagram_bytes_sent: 0,
             trace: None,
         }
     }

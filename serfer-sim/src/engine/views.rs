@@ -51,6 +51,12 @@ impl Sim {
         std::mem::take(&mut self.nodes[node.index()].events)
     }
 
+    /// How many bytes of datagrams all nodes have sent, without the headers of IP and UDP. Lost ones are
+    /// included.
+    pub fn datagram_bytes_sent(&self) -> u64 {
+        self.datagram_bytes_sent
+    }
+
     /// Stops recording events. For large and long runs.
     pub fn discard_events(&mut self) {
         self.keeps_events = false;
